@@ -60,25 +60,26 @@ struct hwk_object_info {
     enum hwk_object_type type;
     char uri[HWK_OBJECT_URI_MAX]; /* finds this object again; never a PIN */
     char label[HWK_LABEL_MAX];
-    char algorithm[32]; /* "EC P-256", "RSA 2048"; "" for data */
-    size_t size;        /* bytes of a certificate or data */
+    char algorithm[32];  /* "EC P-256", "RSA 2048"; "" for data */
+    size_t size;         /* bytes of a certificate or data */
     uint32_t attributes; /* TPM NV or object attributes as the TPM has them */
     bool write_locked;   /* nobody can write it until it is erased */
     bool never_extractable; /* born here and cannot leave */
 };
 
 /* flags of write */
-#define HWK_WRITE_NEW 1u  /* refuse if an object of that name exists */
-#define HWK_WRITE_LOCK 2u /* afterwards nobody can write it until erased: TPM
-                             WRITEDEFINE + WriteLock, token CKA_MODIFIABLE
-                             false */
+#define HWK_WRITE_NEW 1u /* refuse if an object of that name exists */
+#define HWK_WRITE_LOCK                                                         \
+    2u /* afterwards nobody can write it until erased: TPM                     \
+          WRITEDEFINE + WriteLock, token CKA_MODIFIABLE                        \
+          false */
 
 /* Calls made to devices by this process since the provider was loaded. */
 struct hwk_stats {
-    uint64_t tpm_commands;  /* every command sent, hidden ones included */
-    uint64_t tpm_sessions;  /* of these, StartAuthSession */
-    uint64_t pkcs11_calls;  /* Cryptoki functions called */
-    uint64_t signatures;    /* private-key signatures made */
+    uint64_t tpm_commands; /* every command sent, hidden ones included */
+    uint64_t tpm_sessions; /* of these, StartAuthSession */
+    uint64_t pkcs11_calls; /* Cryptoki functions called */
+    uint64_t signatures;   /* private-key signatures made */
 };
 
 struct hwk_device_ops {
@@ -127,16 +128,17 @@ enum hwk_public_reason {
     HWK_R_PIN_LOCKED = 4,
     HWK_R_PIN_MISSING = 5, /* needed and nobody gave one */
     HWK_R_BAD_URI = 6,
-    HWK_R_EXISTS = 7, /* HWK_WRITE_NEW and it does */
+    HWK_R_EXISTS = 7,  /* HWK_WRITE_NEW and it does */
     HWK_R_LOCKOUT = 8, /* TPM dictionary-attack lockout */
 };
 
 /* Key generation, through EVP_PKEY_Q_keygen-like use of the key management
  * "EC" or "RSA" with property provider=hwkey; besides "group" and "bits": */
-#define HWK_PARAM_KEY_URI "uri"     /* UTF-8: where the key is to be made */
-#define HWK_PARAM_KEY_USAGE "usage" /* UTF-8: "sign" (default), "decrypt",
-                                       "idevid" (TPM: endorsement primary from
-                                       the TCG template, made persistent) */
+#define HWK_PARAM_KEY_URI "uri" /* UTF-8: where the key is to be made */
+#define HWK_PARAM_KEY_USAGE                                                    \
+    "usage" /* UTF-8: "sign" (default), "decrypt",                             \
+               "idevid" (TPM: endorsement primary from                         \
+               the TCG template, made persistent) */
 
 /* The provider's entry point, for OSSL_PROVIDER_add_builtin(). */
 #include <openssl/core.h>

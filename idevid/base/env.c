@@ -69,8 +69,8 @@ idv_rc idv_env_clock_from_text(struct idv_env_system *sys, const char *text)
     else if (strcmp(text, "none") == 0)
         sys->clock = IDV_CLOCK_NONE;
     else
-        return idv_fail(IDV_E_ARG,
-                        "clock: '%s' is not auto, trusted or none", text);
+        return idv_fail(IDV_E_ARG, "clock: '%s' is not auto, trusted or none",
+                        text);
     return IDV_OK;
 }
 

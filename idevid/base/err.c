@@ -63,11 +63,16 @@ void idv_note_clear(void)
 const char *idv_rc_name(idv_rc rc)
 {
     static const char *const names[] = {
-        [IDV_OK] = "ok",           [IDV_E_NOMEM] = "out-of-memory",
-        [IDV_E_ARG] = "argument",  [IDV_E_FORMAT] = "format",
-        [IDV_E_LIMIT] = "limit",   [IDV_E_CRYPTO] = "crypto",
-        [IDV_E_REJECT] = "refused", [IDV_E_IO] = "io",
-        [IDV_E_TIMEOUT] = "timeout", [IDV_E_STATE] = "state",
+        [IDV_OK] = "ok",
+        [IDV_E_NOMEM] = "out-of-memory",
+        [IDV_E_ARG] = "argument",
+        [IDV_E_FORMAT] = "format",
+        [IDV_E_LIMIT] = "limit",
+        [IDV_E_CRYPTO] = "crypto",
+        [IDV_E_REJECT] = "refused",
+        [IDV_E_IO] = "io",
+        [IDV_E_TIMEOUT] = "timeout",
+        [IDV_E_STATE] = "state",
         [IDV_E_DEVICE] = "device",
     };
     if ((unsigned)rc >= sizeof(names) / sizeof(*names))

@@ -9,8 +9,8 @@
 
 #define LINE_MAX_BYTES 2048
 
-void idv_log(const struct idv_env *env, enum idv_level level,
-             const char *event, const char *fmt, ...)
+void idv_log(const struct idv_env *env, enum idv_level level, const char *event,
+             const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES];
     if (!env || !env->log)

@@ -33,8 +33,8 @@ struct idv_env_system {
     const char *program; /* prefix of log lines; NULL for none */
 };
 void idv_env_system_init(struct idv_env_system *sys, const char *program);
-idv_rc idv_env_clock_from_text(struct idv_env_system *sys, const char *text)
-    IDV_CHECKED;
+idv_rc idv_env_clock_from_text(struct idv_env_system *sys,
+                               const char *text) IDV_CHECKED;
 
 int64_t idv_now(const struct idv_env *env);
 bool idv_clock_trusted(const struct idv_env *env);
@@ -46,8 +46,8 @@ idv_rc idv_random(const struct idv_env *env, uint8_t *p, size_t n) IDV_CHECKED;
  * characters in the finished line are replaced by '?'. env may be NULL
  * (nothing is logged).
  */
-void idv_log(const struct idv_env *env, enum idv_level level,
-             const char *event, const char *fmt, ...) IDV_PRINTF(4, 5);
+void idv_log(const struct idv_env *env, enum idv_level level, const char *event,
+             const char *fmt, ...) IDV_PRINTF(4, 5);
 /* Logs event with rc's class and the note, then clears the note. */
 void idv_log_failure(const struct idv_env *env, const char *event, idv_rc rc);
 /* Quotes v for a log line into one of eight rotating per-thread buffers. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signed containers: bytes and a key to signed bytes, and back. */
+#ifndef IDEVID_ENVELOPE_H
+#define IDEVID_ENVELOPE_H
+
+#include <openssl/x509.h>
+
+#include <idevid/buf.h>
+#include <idevid/x509.h>
+
+/* Formats, one row of a table each; JWS and COSE come as further rows. */
+#define IDV_MEDIA_VOUCHER_CMS "application/voucher-cms+json"
+
+/* How a payload inside the container is encoded. */
+enum idv_encoding { IDV_ENC_JSON, IDV_ENC_CBOR };
+
+/* True when media (parameters after ';' and case ignored) has a row. */
+bool idv_envelope_known(const char *media);
+idv_rc idv_envelope_encoding(const char *media,
+                             enum idv_encoding *out) IDV_CHECKED;
+/* Guesses the media type of a file's bytes; NULL if none fits. */
+const char *idv_envelope_guess(struct idv_bytes der);
+
+struct idv_signer {
+    EVP_PKEY *key;
+    X509 *cert;
+    const STACK_OF(X509) * chain; /* put in beside cert; NULL for none */
+    int64_t signing_time;         /* 0 leaves the attribute out */
+    bool id_data; /* CMS: eContentType id-data (version 1) as the published
+                     samples have it, for makers that ask for it */
+};
+/* Appends the container. One private-key operation. */
+idv_rc idv_envelope_seal(const char *media, struct idv_bytes payload,
+                         const struct idv_signer *signer,
+                         struct idv_buf *out) IDV_CHECKED;
+
+/* An opened container. Nothing in it is verified until idv_envelope_verify*
+ * said so. */
+struct idv_opened {
+    const char *media;
+    struct idv_buf payload;
+    STACK_OF(X509) * certs; /* all that were in it, signer's among them */
+    X509 *signer;           /* borrowed from certs, or NULL if not inside */
+    int64_t signing_time;   /* 0 if absent */
+    void *native;           /* the format's own object */
+};
+/*
+ * Parses at most IDV_MAX_BODY bytes. IDV_E_FORMAT: not the format, trailing
+ * bytes, no content (detached), no signer; IDV_E_REJECT: a CMS without signed
+ * attributes whose content type is not id-data (R-S-17), a content type that
+ * is neither id-ct-animaJSONVoucher nor id-data; IDV_E_LIMIT. Exactly one
+ * signer is taken.
+ */
+idv_rc idv_envelope_open(const char *media, struct idv_bytes sealed,
+                         struct idv_opened *out) IDV_CHECKED;
+void idv_opened_free(struct idv_opened *o); /* zeroed is fine */
+
+/* The signature is by this key (say, that of the TLS client certificate);
+ * certificates inside are not looked at. */
+idv_rc idv_envelope_verify_key(const struct idv_opened *o,
+                               const EVP_PKEY *key) IDV_CHECKED;
+/* The signature is by a certificate inside that chains to policy->anchors;
+ * policy->extra is extended by the certificates inside. Without anchors it
+ * refuses. */
+idv_rc idv_envelope_verify(const struct idv_opened *o,
+                           const struct idv_chain_policy *policy) IDV_CHECKED;
+
+static inline void idv_auto_opened(struct idv_opened *o)
+{
+    idv_opened_free(o);
+}
+
+#endif

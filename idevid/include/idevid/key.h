@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys and certificates by URI, and the device beside them. */
+#ifndef IDEVID_KEY_H
+#define IDEVID_KEY_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <idevid/buf.h>
+
+/* Asked for a PIN when URI, file and environment have none: fills out (at
+ * most max bytes, no NUL), sets *n; false refuses. what names the token. */
+struct idv_pin {
+    bool (*get)(void *arg, const char *what, char *out, size_t max, size_t *n);
+    void *arg;
+};
+
+/*
+ * Opens a private key. A URI of a device scheme (pkcs11:, tpm2:, handle:,
+ * object:) goes to the provider "hwkey" only, so a file of that name is never
+ * looked at; anything else is the path of a PEM or DER file ("file:" allowed),
+ * which may be one of hwkey's wrapper files. pin may be NULL.
+ * IDV_E_ARG: unknown scheme or malformed URI; IDV_E_DEVICE: no such token,
+ * TPM or object, wrong PIN (tried once); IDV_E_FORMAT: no key in that file;
+ * IDV_E_IO: cannot be read.
+ */
+idv_rc idv_key_open(const char *uri, const struct idv_pin *pin,
+                    EVP_PKEY **out) IDV_CHECKED;
+
+/* The same for a certificate / for all certificates (leaf first, at most
+ * IDV_MAX_CHAIN) that uri or file holds. */
+idv_rc idv_cert_open(const char *uri, const struct idv_pin *pin,
+                     X509 **out) IDV_CHECKED;
+idv_rc idv_certs_open(const char *uri, const struct idv_pin *pin,
+                      STACK_OF(X509) * *out) IDV_CHECKED;
+
+/* True when uri has a device scheme. */
+bool idv_uri_is_device(const char *uri);
+
+enum idv_key_type {
+    IDV_KEY_P256,
+    IDV_KEY_P384,
+    IDV_KEY_P521,
+    IDV_KEY_RSA2048,
+    IDV_KEY_RSA3072,
+};
+/* "P-256", "P-384", "P-521", "RSA-2048", "RSA-3072"; IDV_E_ARG otherwise */
+idv_rc idv_key_type_from_text(const char *text,
+                              enum idv_key_type *out) IDV_CHECKED;
+const char *idv_key_type_to_text(enum idv_key_type type);
+
+enum idv_key_usage { IDV_KEY_SIGN, IDV_KEY_IDEVID };
+
+/*
+ * Makes a key inside the device uri names; it can never leave. The URI must
+ * not name an existing key (IDV_E_STATE). The key stays there: undo with
+ * idv_device_erase. IDV_KEY_IDEVID on a TPM: the TCG template's primary.
+ */
+idv_rc idv_key_make(const char *uri, const struct idv_pin *pin,
+                    enum idv_key_type type, enum idv_key_usage usage,
+                    EVP_PKEY **out) IDV_CHECKED;
+
+/* SHA-256 of the SubjectPublicKeyInfo. */
+idv_rc idv_key_fingerprint(const EVP_PKEY *key,
+                           uint8_t out[static 32]) IDV_CHECKED;
+
+/* --- the device itself: what provider/device.h offers, with our errors --- */
+
+struct idv_device;
+
+struct idv_device_info {
+    bool tpm; /* otherwise a PKCS#11 token */
+    char maker[64], model[64], label[64], serial[64], firmware[64];
+    bool in_lockout;
+    size_t nv_max;
+};
+
+enum idv_object_type {
+    IDV_OBJ_PRIVATE = 1,
+    IDV_OBJ_PUBLIC,
+    IDV_OBJ_CERT,
+    IDV_OBJ_DATA,
+    IDV_OBJ_COUNTER,
+};
+
+struct idv_object {
+    enum idv_object_type type;
+    char uri[512]; /* finds it again; never a PIN */
+    char label[64];
+    char algorithm[32];
+    size_t size;
+    uint32_t attributes;
+    bool write_locked, never_extractable;
+};
+
+idv_rc idv_device_open(const char *uri, const struct idv_pin *pin,
+                       struct idv_device **out) IDV_CHECKED;
+void idv_device_close(struct idv_device *dev);
+idv_rc idv_device_info(struct idv_device *dev,
+                       struct idv_device_info *out) IDV_CHECKED;
+idv_rc idv_device_list(struct idv_device *dev,
+                       bool (*each)(void *arg, const struct idv_object *o),
+                       void *arg) IDV_CHECKED;
+
+/* Reads a certificate or data object whole. *found says whether it is there:
+ * absence is not a failure. */
+idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
+                       struct idv_buf *out) IDV_CHECKED;
+
+#define IDV_WRITE_NEW 1u  /* IDV_E_STATE if it exists */
+#define IDV_WRITE_LOCK 2u /* nobody can write it until it is erased */
+/* Writes, reads back, compares: IDV_OK means it is there, whole. */
+idv_rc idv_device_write(struct idv_device *dev, const char *uri,
+                        struct idv_bytes data, unsigned flags) IDV_CHECKED;
+/* Removes a key, certificate or data object; absence is not a failure. */
+idv_rc idv_device_erase(struct idv_device *dev, const char *uri) IDV_CHECKED;
+
+struct idv_device_stats {
+    uint64_t tpm_commands, pkcs11_calls, signatures;
+};
+/* Calls to devices made by this process; zeroes without the provider. */
+void idv_device_stats(struct idv_device_stats *out);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a voucher, a voucher-request, a status report and a log say. */
+#ifndef IDEVID_VOUCHER_H
+#define IDEVID_VOUCHER_H
+
+#include <idevid/buf.h>
+#include <idevid/env.h>
+#include <idevid/envelope.h>
+#include <idevid/limits.h>
+#include <idevid/x509.h>
+
+enum idv_assertion {
+    IDV_ASSERT_NONE = -1, /* leaf absent */
+    IDV_ASSERT_VERIFIED = 0,
+    IDV_ASSERT_LOGGED = 1,
+    IDV_ASSERT_PROXIMITY = 2,
+    IDV_ASSERT_AGENT_PROXIMITY = 3,
+};
+const char *idv_assertion_to_text(enum idv_assertion a); /* "" for NONE */
+idv_rc idv_assertion_from_text(const char *text,
+                               enum idv_assertion *out) IDV_CHECKED;
+
+enum idv_voucher_kind { IDV_VOUCHER, IDV_VOUCHER_REQUEST };
+
+#define IDV_TIME_ABSENT INT64_MIN
+
+/*
+ * The leaves of ietf-voucher and ietf-voucher-request (RFC 8366, RFC 8995;
+ * protocol.md 2.1). Empty buffers and "" mean absent. nonce is the opaque text
+ * of the JSON form and is copied, never decoded (2.3).
+ */
+struct idv_voucher {
+    enum idv_voucher_kind kind;
+    enum idv_assertion assertion;
+    char serial_number[IDV_MAX_SERIAL + 1];
+    char nonce[IDV_MAX_NONCE_TEXT + 1];
+    int64_t created_on, expires_on, last_renewal_date; /* IDV_TIME_ABSENT */
+    struct idv_buf idevid_issuer;
+    struct idv_buf pinned_domain_cert;        /* voucher: DER */
+    struct idv_buf pinned_domain_pubk;        /* voucher: SPKI DER */
+    struct idv_buf pinned_domain_pubk_sha256; /* voucher: 32 bytes */
+    struct idv_buf proximity_registrar_cert;  /* request: DER */
+    struct idv_buf prior_signed;              /* request: the whole PVR */
+    int revocation_checks; /* -1 absent, 0 must not, 1 must */
+    char est_domain[IDV_MAX_URL];
+    char additional_configuration_url[IDV_MAX_URL];
+};
+void idv_voucher_init(struct idv_voucher *v, enum idv_voucher_kind kind);
+void idv_voucher_free(struct idv_voucher *v);
+
+static inline void idv_auto_voucher(struct idv_voucher *v)
+{
+    idv_voucher_free(v);
+}
+
+/* Writer and reader of the JSON form. The reader refuses: a root other than
+ * the kind's, no serial-number, wrong types, bad base64 or times, leaves over
+ * their limits; it ignores unknown members and the leaves that a request must
+ * not carry (R-M-13). from(to(v)) = v. */
+idv_rc idv_voucher_to_json(const struct idv_voucher *v,
+                           struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_voucher_from_json(struct idv_bytes json, enum idv_voucher_kind kind,
+                             struct idv_voucher *out) IDV_CHECKED;
+/* By the encoding of the media type. */
+idv_rc idv_voucher_from(const char *media, struct idv_bytes payload,
+                        enum idv_voucher_kind kind,
+                        struct idv_voucher *out) IDV_CHECKED;
+idv_rc idv_voucher_to(const char *media, const struct idv_voucher *v,
+                      struct idv_buf *out) IDV_CHECKED;
+
+/* --- requests ------------------------------------------------------------- */
+
+/* Fills a pledge voucher-request: proximity, serial of idevid, a fresh nonce
+ * of 16 random bytes, proximity-registrar-cert = registrar, created-on iff
+ * the clock is trusted (R-P-23..27). */
+idv_rc idv_request_build(const X509 *idevid, const X509 *registrar,
+                         const struct idv_env *env,
+                         struct idv_voucher *out) IDV_CHECKED;
+
+/* --- the pledge's judgement (protocol.md 1.5) ------------------------------
+ */
+
+enum idv_verdict {
+    IDV_VERDICT_OK = 0,
+    IDV_VERDICT_FORMAT,    /* 1: not the media type asked for */
+    IDV_VERDICT_SIGNATURE, /* 2: signature does not verify */
+    IDV_VERDICT_SIGNER,    /* 2: signer does not chain to the maker */
+    IDV_VERDICT_CONTENT,   /* 3: payload is not a voucher */
+    IDV_VERDICT_SERIAL,    /* 4 */
+    IDV_VERDICT_ISSUER,    /* 5: idevid-issuer is another maker's CA */
+    IDV_VERDICT_NONCE,     /* 6: not the one of this request */
+    IDV_VERDICT_NONCELESS, /* 6: none, and policy forbids it */
+    IDV_VERDICT_EXPIRED,   /* 7: expires-on has passed */
+    IDV_VERDICT_TIME,      /* 7: created-on or signingTime in the future,
+                                 more than 10 minutes */
+    IDV_VERDICT_ASSERTION, /* 8: not acceptable to policy */
+    IDV_VERDICT_NO_PIN,    /* 9: nothing pinned */
+    IDV_VERDICT_PIN,       /* 9: what is pinned cannot be read */
+    IDV_VERDICT_CHAIN,     /* 10: TLS chain does not lead to the pin */
+    IDV_VERDICT_REVOKED,   /* 11: revocation demanded, not shown good */
+    IDV_VERDICT_COUNT
+};
+const char *idv_verdict_to_text(enum idv_verdict v); /* "nonce-mismatch", ... */
+
+struct idv_voucher_policy {
+    const STACK_OF(X509) * maker_anchors; /* the built-in MASA anchors */
+    bool clock_trusted;
+    int64_t now;
+    bool refuse_nonceless;
+    unsigned refused_assertions; /* bit 1u << enum idv_assertion */
+};
+
+/* What a voucher is checked against. */
+struct idv_voucher_claim {
+    const X509 *idevid;
+    const char *nonce;                /* of this connection's request */
+    const STACK_OF(X509) * tls_chain; /* of this very connection, leaf first */
+};
+
+/* What follows from an accepted voucher. */
+struct idv_pinned {
+    X509 *cert;          /* pinned-domain-cert, or NULL when a key is pinned */
+    struct idv_buf spki; /* pinned-domain-pubk, or empty */
+    uint8_t spki_sha256[32]; /* of the pinned key, always filled */
+    uint8_t voucher_sha256[32];
+    struct idv_voucher voucher;
+};
+void idv_pinned_free(struct idv_pinned *p);
+
+/*
+ * Judges the voucher bytes, in the order of protocol.md 1.5, stopping at the
+ * first fault. Pure: no clock, no device, no I/O. IDV_OK and *out filled, or
+ * IDV_E_REJECT (NOMEM, ARG possible) with *why and a note.
+ */
+idv_rc idv_voucher_check(const char *media, struct idv_bytes sealed,
+                         const struct idv_voucher_claim *claim,
+                         const struct idv_voucher_policy *policy,
+                         struct idv_pinned *out,
+                         enum idv_verdict *why) IDV_CHECKED;
+
+/* The TLS chain (leaf first) against a pin; steps 10 and 11 alone, also for
+ * every later connection. */
+idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
+                      struct idv_bytes pin_spki, bool check_time,
+                      int64_t now) IDV_CHECKED;
+
+/* --- telemetry (RFC 8995 5.7, protocol.md 2.8) -----------------------------
+ */
+
+struct idv_telemetry {
+    int64_t version; /* 1 */
+    bool status;
+    char reason[IDV_MAX_REASON]; /* "" absent */
+    char detail[IDV_MAX_REASON]; /* reason-context, one member "detail" */
+};
+idv_rc idv_telemetry_to_json(const struct idv_telemetry *t,
+                             struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_telemetry_from_json(struct idv_bytes json,
+                               struct idv_telemetry *out) IDV_CHECKED;
+
+/* --- audit log (RFC 8995 5.8, protocol.md 2.9) ------------------------------
+ */
+
+struct idv_audit_event {
+    int64_t date;
+    char domain_id[96];                 /* base64 */
+    char nonce[IDV_MAX_NONCE_TEXT + 1]; /* "" is null: nonceless */
+    enum idv_assertion assertion;
+    uint32_t truncated;
+};
+struct idv_audit_log {
+    int64_t version;
+    struct idv_audit_event *events; /* oldest first as received */
+    size_t n;
+    uint32_t nonced_duplicates, nonceless_duplicates, arbitrary;
+};
+void idv_audit_log_free(struct idv_audit_log *log);
+idv_rc idv_audit_log_add(struct idv_audit_log *log,
+                         const struct idv_audit_event *event) IDV_CHECKED;
+/* Numbers are emitted as numbers; numbers and strings are accepted. At most
+ * IDV_MAX_AUDIT_EVENTS. */
+idv_rc idv_audit_log_to_json(const struct idv_audit_log *log,
+                             struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_audit_log_from_json(struct idv_bytes json,
+                               struct idv_audit_log *out) IDV_CHECKED;
+
+/* Reference policy (RFC 8995 5.8.3): every event of a domain that is not in
+ * known must carry a nonce; with allow_foreign false any foreign domain is
+ * refused. IDV_E_REJECT names the event. domain ids are base64 text. */
+struct idv_audit_policy {
+    const char *const *known; /* NULL-ended; own domainIDs among them */
+    bool allow_foreign_nonced;
+    bool allow_nonceless;
+};
+idv_rc idv_audit_log_judge(const struct idv_audit_log *log,
+                           const struct idv_audit_policy *policy) IDV_CHECKED;
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates, requests, chains, and what 802.1AR and BRSKI put in them. */
+#ifndef IDEVID_X509_H
+#define IDEVID_X509_H
+
+#include <openssl/x509.h>
+
+#include <idevid/buf.h>
+#include <idevid/codec.h>
+#include <idevid/env.h>
+#include <idevid/limits.h>
+
+/* id-kp-cmcRA, id-pe-masa-url, id-on-hardwareModuleName, TCG hwType */
+#define IDV_OID_CMC_RA "1.3.6.1.5.5.7.3.28"
+#define IDV_OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
+#define IDV_OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+#define IDV_OID_MASA_URL "1.3.6.1.5.5.7.1.32"
+#define IDV_OID_HW_MODULE_NAME "1.3.6.1.5.5.7.8.4"
+#define IDV_OID_TPM20 "2.23.133.1.2"
+
+/* --- certificates as bytes ------------------------------------------------ */
+
+/* Exactly one DER certificate, nothing behind it, at most IDV_MAX_CERT. */
+idv_rc idv_cert_from_der(struct idv_bytes der, X509 **out) IDV_CHECKED;
+idv_rc idv_cert_to_der(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+/* One or more PEM certificates in order, or one DER; at most IDV_MAX_CHAIN. */
+idv_rc idv_certs_from_pem(struct idv_bytes text,
+                          STACK_OF(X509) * *out) IDV_CHECKED;
+idv_rc idv_certs_to_pem(const STACK_OF(X509) * certs,
+                        struct idv_buf *out) IDV_CHECKED;
+bool idv_cert_eq(const X509 *a, const X509 *b);       /* same DER */
+bool idv_cert_same_key(const X509 *a, const X509 *b); /* same SPKI */
+/* "CN=..., O=..." for people; static per-thread buffer, never NULL */
+const char *idv_cert_subject(const X509 *cert);
+idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32]) IDV_CHECKED;
+idv_rc idv_cert_times(const X509 *cert, int64_t *not_before,
+                      int64_t *not_after) IDV_CHECKED;
+/* Has the extended key usage (dotted OID)? No EKU extension: absent. */
+bool idv_cert_has_eku(const X509 *cert, const char *oid);
+bool idv_cert_is_ca(const X509 *cert);
+STACK_OF(X509) * idv_certs_dup(const STACK_OF(X509) * certs); /* up-refs */
+
+/* certs-only PKCS#7 (RFC 5652 degenerate SignedData), DER, as EST carries. */
+idv_rc idv_certbag_to_der(const STACK_OF(X509) * certs,
+                          struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_certbag_from_der(struct idv_bytes der,
+                            STACK_OF(X509) * *out) IDV_CHECKED;
+
+/* --- what an IDevID says -------------------------------------------------- */
+
+struct idv_devid {
+    char serial_number[IDV_MAX_SERIAL + 1]; /* X520SerialNumber; "" absent */
+    char hw_type[64];                       /* dotted OID; "" absent */
+    uint8_t hw_serial[64];
+    size_t hw_serial_n;
+    bool has_masa_url;
+    struct idv_url masa_url;
+};
+/*
+ * IDV_E_REJECT: no serialNumber, or more than one, or longer than
+ * IDV_MAX_SERIAL, or with control characters. IDV_E_FORMAT: a MASA URL or
+ * hardwareModuleName that is there and malformed (named). The serial is copied
+ * unchanged, whatever the string type.
+ */
+idv_rc idv_devid_from_cert(const X509 *cert, struct idv_devid *out) IDV_CHECKED;
+
+/*
+ * idevid-issuer (RFC 8366bis 6.3, protocol.md 2.7): the AKI extension's value
+ * as OCTET STRING TLV, or synthesised from SHA-1 of the certificate's own key.
+ * sequence_only leaves out the outer 04 TLV for makers that want that.
+ */
+idv_rc idv_idevid_issuer(const X509 *idevid, bool sequence_only,
+                         struct idv_buf *out) IDV_CHECKED;
+/* Does an idevid-issuer value in any of its three forms name this cert's
+ * issuer key? */
+bool idv_idevid_issuer_matches(const X509 *idevid, struct idv_bytes value);
+/* keyIdentifier (20 bytes as a rule) inside any of the three forms. */
+idv_rc idv_idevid_issuer_keyid(struct idv_bytes value,
+                               struct idv_buf *out) IDV_CHECKED;
+
+/* domainID (RFC 8995 5.8.2): SKI value, else SHA-256 of the SPKI; raw. */
+idv_rc idv_domain_id(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+
+/* --- chains --------------------------------------------------------------- */
+
+struct idv_chain_policy {
+    const STACK_OF(X509) * anchors; /* trust anchors; empty refuses all */
+    const STACK_OF(X509) * extra;   /* untrusted, to build the path; NULL ok */
+    bool partial;    /* an anchor need not be self-signed (a pin) */
+    bool check_time; /* false: no clock, validity periods are not judged */
+    int64_t now;     /* judged at, when check_time */
+    bool ignore_leaf_expiry; /* the leaf's notAfter only (R-R-9) */
+    const char *eku; /* required of the leaf, dotted OID; NULL none. Purpose
+                        checks of libcrypto are off: EKUs are ours to judge */
+};
+/* A signature-verified path from leaf to an anchor, or IDV_E_REJECT with the
+ * certificate and the reason named. */
+idv_rc idv_chain_verify(X509 *leaf,
+                        const struct idv_chain_policy *policy) IDV_CHECKED;
+
+/* --- making --------------------------------------------------------------- */
+
+enum idv_cert_kind {
+    IDV_CERT_ROOT,      /* self-issued CA, pathlen unlimited */
+    IDV_CERT_CA,        /* issuing CA, pathlen 0 */
+    IDV_CERT_IDEVID,    /* protocol.md 4.1 */
+    IDV_CERT_REGISTRAR, /* cmcRA + serverAuth + clientAuth, SKI */
+    IDV_CERT_SIGNER,    /* MASA voucher signer: digitalSignature, SKI */
+    IDV_CERT_SERVER,    /* TLS server with DNS or IP names */
+    IDV_CERT_LDEVID,    /* end entity: digitalSignature, clientAuth */
+};
+
+/* What to put into a certificate; strings borrowed, NULL leaves out. */
+struct idv_cert_spec {
+    enum idv_cert_kind kind;
+    const X509_NAME *subject; /* whole subject, or NULL and: */
+    const char *common_name;
+    const char *organization;
+    const char *serial_number;  /* X520SerialNumber, at most 64 */
+    const char *const *names;   /* SAN: DNS names and IP literals, NULL end */
+    const char *hw_type;        /* IDEVID: dotted OID */
+    struct idv_bytes hw_serial; /* IDEVID: at most 64 bytes */
+    const char *masa_url;       /* IDEVID: as given, IA5String */
+    const STACK_OF(X509_EXTENSION) * extra; /* approved ones, copied as are */
+    int64_t not_before, not_after;          /* not_after 0: 99991231235959Z */
+};
+/*
+ * Signs a certificate for public_key. issuer NULL: self-signed with
+ * issuer_key. Serial numbers are 159 random bits, positive. An issuer with a
+ * shorter life caps not_after (except IDEVID, whose notAfter is as asked).
+ * IDV_E_ARG names the field that is out of bounds.
+ */
+idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
+                      const EVP_PKEY *public_key, const X509 *issuer,
+                      EVP_PKEY *issuer_key, const struct idv_env *env,
+                      X509 **out) IDV_CHECKED;
+
+/* A PKCS#10 request, DER. subject and extensions may be NULL; challenge is a
+ * challengePassword (text) or NULL. */
+idv_rc idv_csr_make(EVP_PKEY *key, const X509_NAME *subject,
+                    const STACK_OF(X509_EXTENSION) * extensions,
+                    const char *challenge, struct idv_buf *out) IDV_CHECKED;
+/* Parses exactly one request and verifies its own signature (IDV_E_REJECT).
+ * RSA below 2048 bits and curves below 256 bits are refused. */
+idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out) IDV_CHECKED;
+/* challengePassword as bytes; *found false when there is none. */
+idv_rc idv_csr_challenge(const X509_REQ *req, bool *found,
+                         struct idv_buf *out) IDV_CHECKED;
+
+#endif
