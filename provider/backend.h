@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One table per kind of device; nothing of TPM or Cryptoki shows here. */
+#ifndef HWK_BACKEND_H
+#define HWK_BACKEND_H
+
+#include <stdatomic.h>
+
+#include "provider/device.h"
+#include "provider/env.h"
+#include "provider/err.h"
+#include "provider/mech.h"
+#include "provider/pub.h"
+#include "provider/uri.h"
+
+/* A private key on a device as its backend knows it: enough to find it again
+ * after the device forgot it (restart, lost session, fork). Opaque here. */
+typedef void hwk_ref;
+
+/* what find may be asked for (bits) */
+#define HWK_WANT_PRIVATE 1u
+#define HWK_WANT_PUBLIC 2u
+#define HWK_WANT_CERT 4u
+#define HWK_WANT_ANY 7u
+
+/* found.flags */
+#define HWK_FOUND_MESSAGE                                                      \
+    1u /* signs messages, not digests (restricted TPM                          \
+          keys): mech.message is set, found.md says the                        \
+          one digest there is */
+#define HWK_FOUND_NO_SIGN 2u
+#define HWK_FOUND_DECRYPT 4u /* decrypt or derive will do */
+
+struct hwk_found {
+    enum hwk_object_type type;    /* PRIVATE, PUBLIC or CERT */
+    char uri[HWK_OBJECT_URI_MAX]; /* finds it again; never a PIN */
+    char label[HWK_LABEL_MAX];
+    unsigned flags;
+    enum hwk_md md;     /* mandatory digest; NONE: any */
+    struct hwk_pub pub; /* of keys */
+    const uint8_t *der; /* of certificates, lent for the call */
+    size_t der_len;
+    hwk_ref *ref; /* of private keys: who keeps it sets this to NULL,
+                     otherwise it is released after the callback */
+};
+
+/* 1: go on; 0: enough (find still succeeds); -1: find fails */
+typedef int hwk_found_fn(void *arg, struct hwk_found *found);
+
+enum hwk_usage { HWK_USAGE_SIGN = 1, HWK_USAGE_DECRYPT, HWK_USAGE_IDEVID };
+
+struct hwk_spec { /* of a key to be made */
+    enum hwk_key_type type;
+    const struct hwk_curve *curve; /* EC */
+    unsigned bits;                 /* RSA: 2048, 3072, 4096 */
+    enum hwk_usage usage;
+};
+
+/*
+ * Rules for every row:
+ *  - int functions give 1, or 0 with a reason on the error queue (err.h), and
+ *    0 leaves outputs untouched. Success leaves the error queue as it was.
+ *  - every function is called from any thread at any time, several at once,
+ *    with nothing locked; a row locks for itself, and holds no lock while it
+ *    asks for a PIN (hwk_pin_get).
+ *  - state is what open gave; it is opened on the first URI of one of the
+ *    schemes, never before, and lives until the provider goes.
+ *  - a slot marked optional may be NULL.
+ */
+struct hwk_backend {
+    const char *name;               /* "tpm2", "pkcs11" */
+    const enum hwk_scheme *schemes; /* ended by 0 */
+
+    /* Prepares: may read cfg (lent for the life of state) and allocate; may
+     * leave the device alone until it is needed. */
+    int (*open)(const struct hwk_config *cfg, void **state);
+
+    /* The provider is unloaded. exiting: the process is going away too and
+     * other libraries' data may be gone: touch no module then; a TPM's
+     * transient objects are flushed in either case. Refs are all released
+     * before. */
+    void (*close)(void *state, bool exiting);
+
+    /* Called in the child of a fork, from a pthread_atfork handler: only
+     * marks. No I/O, no allocation, locks may be held by threads that do not
+     * exist here: initialise them anew. Optional. */
+    void (*forked)(void *state);
+
+    /* Called once before the next use after forked, under the registry's
+     * lock: drops what was inherited (leaking it where closing would hurt the
+     * parent) and gets ready again. Refs of before stay valid. Optional. */
+    int (*renew)(void *state);
+
+    /* Finds what uri names, of the kinds in want (HWK_WANT_*; the URI's own
+     * type= narrows it further), and calls each for every one. No such thing:
+     * 1 without a call; a device that is not there: 0 with HWK_R_NO_DEVICE.
+     * pin is asked only when private keys are wanted (or nothing is visible
+     * without login); what it gave is kept by the row for signing later.
+     * A PIN found wrong is never tried again. found is lent for the call. */
+    int (*find)(void *state, const struct hwk_uri *uri, unsigned want,
+                const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg);
+
+    /* The key in a key file's DER (PEM label "TSS2 PRIVATE KEY"). Calls each
+     * once. Optional. */
+    int (*load_blob)(void *state, const uint8_t *der, size_t n,
+                     const struct hwk_pin_ask *pin, hwk_found_fn *each,
+                     void *arg);
+
+    /* Makes a key where uri says. *out as in find, type PRIVATE, ref owned by
+     * the caller. An existing key there: HWK_R_EXISTS. Optional. */
+    int (*make)(void *state, const struct hwk_uri *uri,
+                const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
+                struct hwk_found *out);
+
+    /* Signs in[n]: a digest of mech->md (n is its size), or as mech says. sig
+     * gets r||s, each field bytes, for EC and the modulus' size for RSA; *sig_n
+     * is the room on entry. mech has passed hwk_mech_check. A device that
+     * cannot do it: HWK_R_UNSUPPORTED. A lost session is healed once within. */
+    int (*sign)(void *state, hwk_ref *ref, const struct hwk_mech *mech,
+                const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
+
+    /* Decrypts in[n] (RSA, mech->pad PKCS1, OAEP or NONE). Optional. */
+    int (*decrypt)(void *state, hwk_ref *ref, const struct hwk_mech *mech,
+                   const uint8_t *in, size_t n, uint8_t *out, size_t *out_n);
+
+    /* ECDH with the uncompressed point peer[n] of the same curve; out gets
+     * the x coordinate, field bytes. Optional. */
+    int (*derive)(void *state, hwk_ref *ref, const uint8_t *peer, size_t n,
+                  uint8_t *out, size_t *out_n);
+
+    /* n random bytes of the device. Optional. */
+    int (*random)(void *state, uint8_t *out, size_t n);
+
+    /* Forgets the key: frees what the device keeps loaded for it, even after
+     * errors. Refs may be shared by counting inside. Never fails. After a fork
+     * it frees memory only. */
+    void (*release)(void *state, hwk_ref *ref);
+
+    /* The same again for device.h. uri names the device in dev_open, an object
+     * elsewhere; dev is the row's own. pin->prompt outlives dev, pin->uri only
+     * the call: copy what is needed. All optional together. */
+    int (*dev_open)(void *state, const struct hwk_uri *uri,
+                    const struct hwk_pin_ask *pin, void **dev);
+    void (*dev_close)(void *state, void *dev);
+    int (*dev_info)(void *state, void *dev, struct hwk_device_info *out);
+    int (*dev_list)(void *state, void *dev,
+                    int (*each)(void *arg, const struct hwk_object_info *),
+                    void *arg);
+    int (*dev_read)(void *state, void *dev, const struct hwk_uri *uri,
+                    uint8_t *out, size_t *n, struct hwk_object_info *info);
+    int (*dev_write)(void *state, void *dev, const struct hwk_uri *uri,
+                     const uint8_t *data, size_t n, unsigned flags);
+    int (*dev_erase)(void *state, void *dev, const struct hwk_uri *uri);
+};
+
+extern const struct hwk_backend hwk_backend_tpm2
+    __attribute__((weak));                          /* device/tpm2_*.c */
+extern const struct hwk_backend hwk_backend_pkcs11; /* device/p11_*.c */
+
+/* Counters behind hwk_stats, for the whole process. */
+struct hwk_counters {
+    atomic_ullong tpm_commands, tpm_sessions, pkcs11_calls, signatures;
+};
+extern struct hwk_counters hwk_counters;
+#define hwk_count(what)                                                        \
+    atomic_fetch_add_explicit(&hwk_counters.what, 1, memory_order_relaxed)
+
+/* --- the registry: who serves which scheme, and in which state it is --- */
+
+/* CLOSED never used; OPEN; STALE a fork was seen, renew comes before the next
+ * use; BROKEN open or renew failed, the next use tries again. */
+enum hwk_life { HWK_CLOSED, HWK_OPEN, HWK_STALE, HWK_BROKEN };
+
+struct hwk_registry;
+struct hwk_device_slot; /* one row and its state, of one provider context */
+
+/* cfg is lent until free. Adds the rows for TPM and token, and that of the
+ * tests when hwk_backend_for_tests is set. */
+struct hwk_registry *hwk_registry_new(const struct hwk_config *cfg);
+void hwk_registry_free(struct hwk_registry *reg, bool exiting);
+extern const struct hwk_backend *hwk_backend_for_tests;
+
+/* The row for a scheme, opened and ready. NULL with a reason. */
+struct hwk_device_slot *hwk_registry_use(struct hwk_registry *reg,
+                                         enum hwk_scheme scheme);
+/* Ready again, after a fork perhaps; call it before each use of its table. */
+int hwk_slot_ready(struct hwk_device_slot *slot);
+const struct hwk_backend *hwk_slot_table(const struct hwk_device_slot *slot);
+void *hwk_slot_state(const struct hwk_device_slot *slot);
+enum hwk_life hwk_slot_life(const struct hwk_device_slot *slot);
+
+/* The table for device.h; its context is a struct hwk_registry *. */
+extern const struct hwk_device_ops hwk_device_ops_table;
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library "hwkey" on libcrypto's error queue, its reasons in words. */
+#include <pthread.h>
+#include <stdarg.h>
+
+#include <openssl/err.h>
+
+#include "provider/err.h"
+
+static ERR_STRING_DATA strings[] = {
+    {ERR_PACK(0, 0, HWK_R_NOT_FOUND), "no such object"},
+    {ERR_PACK(0, 0, HWK_R_NO_DEVICE), "no such device"},
+    {ERR_PACK(0, 0, HWK_R_PIN_INCORRECT), "PIN incorrect"},
+    {ERR_PACK(0, 0, HWK_R_PIN_LOCKED), "PIN locked"},
+    {ERR_PACK(0, 0, HWK_R_PIN_MISSING), "PIN needed"},
+    {ERR_PACK(0, 0, HWK_R_BAD_URI), "bad URI"},
+    {ERR_PACK(0, 0, HWK_R_EXISTS), "object exists"},
+    {ERR_PACK(0, 0, HWK_R_LOCKOUT), "TPM in lockout"},
+    {ERR_PACK(0, 0, HWK_R_MEMORY), "out of memory"},
+    {ERR_PACK(0, 0, HWK_R_ARGUMENT), "bad argument"},
+    {ERR_PACK(0, 0, HWK_R_CONFIG), "bad configuration"},
+    {ERR_PACK(0, 0, HWK_R_UNSUPPORTED), "not supported by this device"},
+    {ERR_PACK(0, 0, HWK_R_TPM), "TPM error"},
+    {ERR_PACK(0, 0, HWK_R_PKCS11), "token error"},
+    {ERR_PACK(0, 0, HWK_R_MODULE), "PKCS#11 module"},
+    {ERR_PACK(0, 0, HWK_R_KEY), "unusable key"},
+    {ERR_PACK(0, 0, HWK_R_PARAM), "bad parameter"},
+    {ERR_PACK(0, 0, HWK_R_DIGEST), "digest not allowed"},
+    {ERR_PACK(0, 0, HWK_R_PADDING), "padding not allowed"},
+    {ERR_PACK(0, 0, HWK_R_FORMAT), "bad format"},
+    {ERR_PACK(0, 0, HWK_R_FILE), "file"},
+    {ERR_PACK(0, 0, HWK_R_DELEGATE), "software side failed"},
+    {ERR_PACK(0, 0, HWK_R_PRIVATE), "the private key stays in its device"},
+    {ERR_PACK(0, 0, HWK_R_COMPARE), "reads back differently"},
+    {ERR_PACK(0, 0, HWK_R_FAULT), "injected fault"},
+    {0, NULL},
+};
+static ERR_STRING_DATA name[] = {{0, "hwkey"}, {0, NULL}};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int lib, loaded;
+
+int hwk_err_lib(void)
+{
+    int number;
+
+    pthread_mutex_lock(&lock);
+    if (lib == 0)
+        lib = ERR_get_next_error_library();
+    if (!loaded) {
+        name[0].error = ERR_PACK(lib, 0, 0);
+        ERR_load_strings(lib, strings);
+        ERR_load_strings(lib, name);
+        loaded = 1;
+    }
+    number = lib;
+    pthread_mutex_unlock(&lock);
+    return number;
+}
+
+void hwk_err_unload(void)
+{
+    pthread_mutex_lock(&lock);
+    if (loaded) {
+        ERR_unload_strings(lib, strings);
+        ERR_unload_strings(lib, name);
+    }
+    loaded = 0;
+    pthread_mutex_unlock(&lock);
+}
+
+int hwk_raise_at(const char *file, int line, const char *func, int reason,
+                 const char *fmt, ...)
+{
+    va_list args;
+
+    ERR_new();
+    ERR_set_debug(file, line, func);
+    va_start(args, fmt);
+    ERR_vset_error(hwk_err_lib(), reason, fmt, args);
+    va_end(args);
+    return 0;
+}
+
+bool hwk_err_is(int reason)
+{
+    unsigned long e = ERR_peek_last_error();
+
+    return ERR_GET_LIB(e) == hwk_err_lib() && ERR_GET_REASON(e) == reason;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key as libcrypto holds it: counted, public half always, device perhaps. */
+#ifndef HWK_KEY_H
+#define HWK_KEY_H
+
+#include <openssl/evp.h>
+
+#include "provider/backend.h"
+
+struct hwk_core;
+
+struct hwk_key {
+    atomic_int refs;
+    struct hwk_core *core; /* lent: outlives its keys */
+    struct hwk_pub pub;
+    bool has_public, has_private;
+    unsigned flags;               /* HWK_FOUND_* */
+    enum hwk_md md;               /* mandatory digest */
+    char *uri;                    /* "" when it came without */
+    struct hwk_device_slot *slot; /* NULL: a public key only */
+    hwk_ref *ref;                 /* NULL: no private half here */
+    _Atomic(void *) soft; /* EVP_PKEY * of the public half in the private
+                             context, made on first need */
+};
+
+/* A key of what a backend found; takes found->ref. with_private false leaves
+ * the private half out (and the ref with the caller). NULL on failure. */
+struct hwk_key *hwk_key_new(struct hwk_core *core, struct hwk_device_slot *slot,
+                            struct hwk_found *found, bool with_private);
+/* A public key without a device. */
+struct hwk_key *hwk_key_public(struct hwk_core *core,
+                               const struct hwk_pub *pub);
+/* An empty one, to be filled by import. */
+struct hwk_key *hwk_key_empty(struct hwk_core *core, enum hwk_key_type type);
+struct hwk_key *hwk_key_up(struct hwk_key *key);
+void hwk_key_free(struct hwk_key *key); /* NULL is fine */
+
+/* Signs on the device. Shapes as in backend.h. */
+int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
+                 const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
+
+/* The public half as a key of the default provider in the private context,
+ * lent for the life of key. NULL with HWK_R_DELEGATE. */
+EVP_PKEY *hwk_key_soft(struct hwk_key *key);
+
+#endif
