@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Roles without I/O: messages, and what a machine asks for and is told. */
+#ifndef IDEVID_MACHINE_H
+#define IDEVID_MACHINE_H
+
+#include <openssl/x509.h>
+
+#include <idevid/buf.h>
+#include <idevid/codec.h>
+#include <idevid/limits.h>
+
+/* --- messages: HTTP now, CoAP by the same fields ----------------------------
+ */
+
+enum idv_verb { IDV_GET, IDV_POST };
+
+struct idv_msg {
+    enum idv_verb verb;         /* of a request */
+    int status;                 /* of a reply, HTTP numbers */
+    char path[256];             /* absolute, without query */
+    char media[128];            /* Content-Type of body; "" none */
+    char accept[256];           /* request: Accept; "" none */
+    char location[IDV_MAX_URL]; /* reply: Location; "" none */
+    int retry_after;            /* reply: seconds; -1 absent */
+    struct idv_buf body;        /* owned; bounded by IDV_MAX_BODY */
+};
+void idv_msg_init(struct idv_msg *m); /* an empty GET, no Retry-After */
+void idv_msg_free(struct idv_msg *m);
+void idv_msg_move(struct idv_msg *to, struct idv_msg *from); /* body moved */
+/* Sets status, media and body of a reply at once; text is copied. */
+idv_rc idv_msg_reply(struct idv_msg *m, int status, const char *media,
+                     struct idv_bytes body) IDV_CHECKED;
+/* A text/plain reply: "reason\n". */
+idv_rc idv_msg_refuse(struct idv_msg *m, int status,
+                      const char *reason) IDV_CHECKED;
+/* media without parameters equals name, case ignored */
+bool idv_media_is(const char *media, const char *name);
+/* an Accept list ("" means anything) admits name; parameters, q=0 and the
+ * wildcards are understood */
+bool idv_accepts(const char *accept, const char *name);
+
+/* --- the other end of a TLS connection --------------------------------------
+ */
+
+struct idv_peer {
+    STACK_OF(X509) * chain; /* as it was shown, leaf first; NULL: none */
+    uint8_t binding[64];    /* tls-exporter "EXPORTER-Channel-Binding" */
+    size_t binding_n;
+    char address[64];    /* "192.0.2.1" or "fe80::1%eth0" */
+    uint64_t connection; /* differs between connections of a process */
+};
+void idv_peer_free(struct idv_peer *p);
+
+/* --- client machines
+ * ---------------------------------------------------------- */
+
+enum idv_ask_kind {
+    IDV_ASK_NOTHING,
+    IDV_ASK_CONNECT,  /* close what is open, connect, then tell CONNECTED */
+    IDV_ASK_EXCHANGE, /* send msg on this connection, then tell REPLY */
+    IDV_ASK_WAIT,     /* keep the connection; tell ELAPSED after seconds */
+    IDV_ASK_DONE,     /* close everything; rc and note say how it ended */
+};
+
+/*
+ * CONNECT. verify NULL means provisional: any server certificate is accepted
+ * (its handshake signature is still checked by TLS). Otherwise it judges the
+ * chain during the handshake, so that nothing is sent to a stranger.
+ * The first EXCHANGE after CONNECTED must have the verb, path, media and
+ * accept announced here (a driver may have begun to send its header).
+ */
+struct idv_connect {
+    char host[256]; /* name or address literal, with zone if link-local */
+    uint16_t port;
+    bool sni;                     /* send host as SNI (never an address) */
+    EVP_PKEY *key;                /* client identity; borrowed, NULL: none */
+    const STACK_OF(X509) * chain; /* leaf first; borrowed */
+    idv_rc (*verify)(void *ctx, const STACK_OF(X509) * server_chain);
+    void *verify_ctx;
+    struct idv_msg first; /* without body */
+};
+
+struct idv_ask {
+    enum idv_ask_kind kind;
+    struct idv_connect connect;
+    struct idv_msg msg;      /* EXCHANGE; moved out by the driver */
+    int seconds;             /* WAIT */
+    idv_rc rc;               /* DONE */
+    char note[IDV_NOTE_MAX]; /* DONE: why, when rc is not IDV_OK */
+};
+void idv_ask_free(struct idv_ask *a); /* also resets to NOTHING */
+
+enum idv_told_kind {
+    IDV_TOLD_START,
+    IDV_TOLD_CONNECTED, /* peer */
+    IDV_TOLD_REPLY,     /* msg */
+    IDV_TOLD_ELAPSED,
+    IDV_TOLD_LOST, /* rc, note: no connection, or it broke, or no answer */
+};
+
+struct idv_told {
+    enum idv_told_kind kind;
+    struct idv_peer peer; /* owned by told; a machine may steal chain */
+    struct idv_msg msg;   /* owned by told; a machine may move body */
+    idv_rc rc;
+    char note[IDV_NOTE_MAX];
+};
+void idv_told_free(struct idv_told *t);
+
+/*
+ * One step: consumes what it is told, fills *ask (zeroed or freed before).
+ * What goes wrong on the network or in a reply is the machine's business and
+ * comes out as an ask; an idv_rc other than IDV_OK means it cannot go on at
+ * all (out of memory, broken contract) and the driver stops.
+ */
+struct idv_machine {
+    idv_rc (*step)(void *self, struct idv_told *told, struct idv_ask *ask);
+    void *self;
+};
+
+/* --- services
+ * ------------------------------------------------------------------ */
+
+/* What a service needs from elsewhere before it can answer: one HTTPS request
+ * (server verified against anchors by DNS-ID, SNI always sent). */
+struct idv_upstream {
+    struct idv_url url; /* origin; msg.path is the path to use */
+    struct idv_msg msg;
+    const STACK_OF(X509) * anchors; /* borrowed; NULL: the system's */
+    EVP_PKEY *key;                  /* client identity; borrowed, NULL: none */
+    const STACK_OF(X509) * chain;
+    int timeout_s;
+};
+
+struct idv_call {
+    struct idv_peer *peer; /* borrowed: who asks */
+    struct idv_msg req;    /* a service may move its body */
+    struct idv_msg reply;
+    bool close;             /* close the connection after the reply */
+    struct idv_upstream up; /* when serve said UPSTREAM */
+    void *state;            /* the service's own, between calls of serve */
+    void (*free_state)(void *state);
+};
+void idv_call_init(struct idv_call *c, struct idv_peer *peer);
+void idv_call_free(struct idv_call *c);
+
+enum idv_next {
+    IDV_NEXT_REPLY,    /* reply is filled: send it */
+    IDV_NEXT_UPSTREAM, /* do what up says, then serve again with its outcome */
+};
+
+/*
+ * Answers one request. told is NULL at first, then REPLY or LOST after each
+ * UPSTREAM. The reply is always filled when *next is REPLY, also for refusals;
+ * an idv_rc other than IDV_OK means an internal failure, which the server
+ * answers with 500 after logging the note. Never blocks on a network.
+ */
+struct idv_service {
+    idv_rc (*serve)(void *self, struct idv_call *call, struct idv_told *told,
+                    enum idv_next *next);
+    void *self;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this device belongs to: NONE, IMPRINTED, ENROLLED, and the proof. */
+#ifndef IDEVID_TRUST_H
+#define IDEVID_TRUST_H
+
+#include <openssl/x509.h>
+
+#include <idevid/env.h>
+#include <idevid/key.h>
+#include <idevid/voucher.h>
+
+enum idv_trust_state {
+    IDV_TRUST_NONE,
+    IDV_TRUST_IMPRINTED,
+    IDV_TRUST_ENROLLED
+};
+const char *idv_trust_state_to_text(enum idv_trust_state s);
+
+/*
+ * The seal record, 112 bytes, all integers big-endian:
+ *   0 "IDTA"  4 version u16 (1)  6 flags u16 (bit 0: hash is of a public key)
+ *   8 generation u64  16 imprint time u64 (0: no clock)
+ *  24 SHA-256 of the pinned certificate or SubjectPublicKeyInfo
+ *  56 its length u32  60 SHA-256 of the voucher  92 zero (20)
+ */
+#define IDV_RECORD_SIZE 112
+struct idv_record {
+    uint16_t version, flags;
+    uint64_t generation, time;
+    uint8_t pin_sha256[32];
+    uint32_t pin_length;
+    uint8_t voucher_sha256[32];
+};
+#define IDV_RECORD_KEY 1u /* flags: a public key is pinned */
+void idv_record_to_bytes(const struct idv_record *r,
+                         uint8_t out[static IDV_RECORD_SIZE]);
+/* IDV_E_FORMAT: size, magic, version, unknown flags, nonzero reserved. */
+idv_rc idv_record_from_bytes(struct idv_bytes raw,
+                             struct idv_record *out) IDV_CHECKED;
+
+/*
+ * Where a record is kept: one table per kind of device. write makes the record
+ * permanent (all of it or nothing: cut at any device call, read finds the
+ * whole record or none) and reads it back.
+ */
+struct idv_anchor_ops {
+    idv_rc (*read)(void *self, bool *found, struct idv_buf *record);
+    idv_rc (*write)(void *self, struct idv_bytes record);
+    idv_rc (*reset)(void *self); /* absence is not a failure */
+    const char *assurance;       /* "none", "detect" or "enforce" */
+};
+struct idv_anchor {
+    const struct idv_anchor_ops *ops;
+    void *self;
+};
+/* The record in the TPM's NV (index_uri like tpm2:handle=0x01800A01) or as a
+ * data object of a token, by the kind of dev. dev is borrowed. */
+idv_rc idv_anchor_open(struct idv_device *dev, const char *object_uri,
+                       struct idv_anchor *out) IDV_CHECKED;
+void idv_anchor_close(struct idv_anchor *a);
+
+struct idv_trust_conf {
+    const char *dir; /* state directory, private (0700), made if absent */
+    struct idv_anchor anchor; /* taken by idv_trust_open */
+    const struct idv_env *env;
+};
+
+/* What enrollment leaves behind. */
+struct idv_enrollment {
+    STACK_OF(X509) * ldevid;     /* leaf first */
+    STACK_OF(X509) * anchors;    /* explicit trust anchors from cacerts */
+    char key_uri[512];           /* where the LDevID key lives */
+    char registrar[IDV_MAX_URL]; /* authority that enrolled us */
+};
+void idv_enrollment_free(struct idv_enrollment *e);
+
+struct idv_trust;
+
+/*
+ * Loads and checks: record from the device, the pinned certificate or key
+ * from dir against it, LDevID and anchors from dir. A record without its
+ * certificate, or one that does not match, is IDV_E_REJECT ("not imprinted,
+ * tampered: ..."); files without a record are remains of a cut imprint and
+ * are removed.
+ */
+idv_rc idv_trust_open(struct idv_trust_conf *conf,
+                      struct idv_trust **out) IDV_CHECKED;
+void idv_trust_close(struct idv_trust *t);
+
+enum idv_trust_state idv_trust_state(const struct idv_trust *t);
+const char *idv_trust_assurance(const struct idv_trust *t);
+const struct idv_record *idv_trust_record(const struct idv_trust *t); /* NULL */
+const X509 *idv_trust_pin(const struct idv_trust *t); /* NULL: key or NONE */
+struct idv_bytes idv_trust_pin_spki(const struct idv_trust *t);
+const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
+
+/* NONE → IMPRINTED. Files first, the record last: the device decides. */
+idv_rc idv_trust_imprint(struct idv_trust *t,
+                         const struct idv_pinned *pinned) IDV_CHECKED;
+/* IMPRINTED or ENROLLED → ENROLLED, all or nothing (renewal too). */
+idv_rc idv_trust_enroll(struct idv_trust *t,
+                        const struct idv_enrollment *e) IDV_CHECKED;
+/* → NONE: the record first, then the files. The LDevID key is the caller's to
+ * erase (its URI is in the enrollment). */
+idv_rc idv_trust_reset(struct idv_trust *t) IDV_CHECKED;
+
+#endif
