@@ -59,11 +59,20 @@ void idv_opened_free(struct idv_opened *o); /* zeroed is fine */
  * certificates inside are not looked at. */
 idv_rc idv_envelope_verify_key(const struct idv_opened *o,
                                const EVP_PKEY *key) IDV_CHECKED;
-/* The signature is by a certificate inside that chains to policy->anchors;
- * policy->extra is extended by the certificates inside. Without anchors it
- * refuses. */
+/* The signature is by a certificate inside (or in policy->extra) that chains
+ * to policy->anchors; policy->extra is extended by the certificates inside.
+ * Without anchors it refuses. The same as the two below, one after the other.
+ */
 idv_rc idv_envelope_verify(const struct idv_opened *o,
                            const struct idv_chain_policy *policy) IDV_CHECKED;
+/* The signature is by the certificate that the container names as signer,
+ * found inside or in extra (NULL ok): it proves nothing about who that is. */
+idv_rc idv_envelope_verify_signature(const struct idv_opened *o,
+                                     const STACK_OF(X509) * extra) IDV_CHECKED;
+/* That certificate chains to policy->anchors: nothing about the signature. */
+idv_rc
+idv_envelope_verify_chain(const struct idv_opened *o,
+                          const struct idv_chain_policy *policy) IDV_CHECKED;
 
 static inline void idv_auto_opened(struct idv_opened *o)
 {

@@ -54,9 +54,11 @@ static inline void idv_auto_voucher(struct idv_voucher *v)
 }
 
 /* Writer and reader of the JSON form. The reader refuses: a root other than
- * the kind's, no serial-number, wrong types, bad base64 or times, leaves over
- * their limits; it ignores unknown members and the leaves that a request must
- * not carry (R-M-13). from(to(v)) = v. */
+ * the kind's, no serial-number, wrong types, bad base64 or times, leaves that
+ * are empty or over their limits, control characters in text; it ignores
+ * unknown members and the leaves that a request must not carry (R-M-13). The
+ * writer refuses (IDV_E_ARG) what the reader would, and both nonce and
+ * expires-on in one voucher; the reader takes them. from(to(v)) = v. */
 idv_rc idv_voucher_to_json(const struct idv_voucher *v,
                            struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_voucher_from_json(struct idv_bytes json, enum idv_voucher_kind kind,
@@ -89,7 +91,8 @@ enum idv_verdict {
     IDV_VERDICT_SERIAL,    /* 4 */
     IDV_VERDICT_ISSUER,    /* 5: idevid-issuer is another maker's CA */
     IDV_VERDICT_NONCE,     /* 6: not the one of this request */
-    IDV_VERDICT_NONCELESS, /* 6: none, and policy forbids it */
+    IDV_VERDICT_NONCELESS, /* 6: none, and policy forbids it or (clock
+                                 trusted) no expires-on limits it */
     IDV_VERDICT_EXPIRED,   /* 7: expires-on has passed */
     IDV_VERDICT_TIME,      /* 7: created-on or signingTime in the future,
                                  more than 10 minutes */
@@ -107,7 +110,8 @@ struct idv_voucher_policy {
     bool clock_trusted;
     int64_t now;
     bool refuse_nonceless;
-    unsigned refused_assertions; /* bit 1u << enum idv_assertion */
+    unsigned refused_assertions; /* bit 1u << enum idv_assertion; a voucher
+                                    without the leaf counts as logged */
 };
 
 /* What a voucher is checked against. */
@@ -115,12 +119,17 @@ struct idv_voucher_claim {
     const X509 *idevid;
     const char *nonce;                /* of this connection's request */
     const STACK_OF(X509) * tls_chain; /* of this very connection, leaf first */
+    bool revocation_good; /* the caller has seen CRL or OCSP answers that show
+                             every certificate of tls_chain good */
 };
+
+enum idv_pin_kind { IDV_PIN_CERT, IDV_PIN_PUBK, IDV_PIN_PUBK_SHA256 };
 
 /* What follows from an accepted voucher. */
 struct idv_pinned {
-    X509 *cert;          /* pinned-domain-cert, or NULL when a key is pinned */
-    struct idv_buf spki; /* pinned-domain-pubk, or empty */
+    enum idv_pin_kind kind;  /* which leaf pins */
+    X509 *cert;              /* IDV_PIN_CERT, otherwise NULL */
+    struct idv_buf spki;     /* IDV_PIN_PUBK: SPKI DER, otherwise empty */
     uint8_t spki_sha256[32]; /* of the pinned key, always filled */
     uint8_t voucher_sha256[32];
     struct idv_voucher voucher;
@@ -138,10 +147,15 @@ idv_rc idv_voucher_check(const char *media, struct idv_bytes sealed,
                          struct idv_pinned *out,
                          enum idv_verdict *why) IDV_CHECKED;
 
-/* The TLS chain (leaf first) against a pin; steps 10 and 11 alone, also for
- * every later connection. */
+/*
+ * The TLS chain (leaf first) against a pin; step 10 alone, also for every
+ * later connection. The pin is a certificate, or (pin NULL) the 32 bytes of
+ * spki_sha256. Matched by key: the leaf has the pinned key, or a
+ * signature-verified path leads from it to the pinned CA, which for a key must
+ * be in tls_chain. IDV_E_REJECT otherwise.
+ */
 idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
-                      struct idv_bytes pin_spki, bool check_time,
+                      const uint8_t *spki_sha256, bool check_time,
                       int64_t now) IDV_CHECKED;
 
 /* --- telemetry (RFC 8995 5.7, protocol.md 2.8) -----------------------------
@@ -153,6 +167,9 @@ struct idv_telemetry {
     char reason[IDV_MAX_REASON]; /* "" absent */
     char detail[IDV_MAX_REASON]; /* reason-context, one member "detail" */
 };
+/* The reader takes what it needs, cuts long texts at IDV_MAX_REASON - 1 bytes
+ * and accepts a number as a string; a higher version is for the caller to
+ * notice. */
 idv_rc idv_telemetry_to_json(const struct idv_telemetry *t,
                              struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_telemetry_from_json(struct idv_bytes json,
@@ -184,9 +201,11 @@ idv_rc idv_audit_log_to_json(const struct idv_audit_log *log,
 idv_rc idv_audit_log_from_json(struct idv_bytes json,
                                struct idv_audit_log *out) IDV_CHECKED;
 
-/* Reference policy (RFC 8995 5.8.3): every event of a domain that is not in
- * known must carry a nonce; with allow_foreign false any foreign domain is
- * refused. IDV_E_REJECT names the event. domain ids are base64 text. */
+/* Reference policy (RFC 8995 5.8.3): events of a known domain are fine; one of
+ * another domain needs allow_foreign_nonced and, without a nonce,
+ * allow_nonceless too; so do events that the MASA says it left out. The first
+ * offending one is named in the IDV_E_REJECT note. domain ids are base64 text,
+ * compared as bytes. */
 struct idv_audit_policy {
     const char *const *known; /* NULL-ended; own domainIDs among them */
     bool allow_foreign_nonced;
