@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store of the services in one SQLite file, and its use by people. */
+#ifndef IDEVID_DB_H
+#define IDEVID_DB_H
+
+#include <idevid/json.h>
+
+#include "idevid/est/server.h"
+#include "idevid/masa/masa.h"
+#include "idevid/registrar/registrar.h"
+
+struct idv_db;
+
+/*
+ * Opens, or makes, the file at path ("sqlite:PATH" too) and brings its schema
+ * up to date. Several handles and processes may use one file; one handle is
+ * for one thread. What is committed is on disk. IDV_E_IO names the file and
+ * what is wrong: no such directory, no permission, disk full; IDV_E_FORMAT:
+ * not a database, or of another program, or of a later version.
+ */
+idv_rc idv_db_open(const char *path, struct idv_db **out) IDV_CHECKED;
+void idv_db_close(struct idv_db *db);
+
+/* The tables that the roles declare; valid as long as db. */
+struct idv_masa_store idv_db_masa_store(struct idv_db *db);
+struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
+struct idv_est_store idv_db_est_store(struct idv_db *db);
+
+/* --- MASA: for people ----------------------------------------------------- */
+
+/* Adds a device, or replaces certificate and maker of the one with the same
+ * issuer and serial (owner, blocked and log stay). *fresh says which. */
+idv_rc idv_db_device_add(struct idv_db *db, const struct idv_masa_device *d,
+                         bool *fresh) IDV_CHECKED;
+/*
+ * The same from one line of a factory's export: a JSON object
+ *   {"serial-number": text, "idevid-issuer": base64 [, "certificate": base64
+ *    DER] [, "maker": text] [, "owner": base64 domainID]}
+ * (unknown members ignored), or CSV: serial-number,idevid-issuer[,certificate
+ * [,maker[,owner]]] (quotes per RFC 4180). IDV_E_FORMAT says what is wrong; a
+ * certificate that does not fit serial and issuer is refused.
+ */
+idv_rc idv_db_device_import(struct idv_db *db, struct idv_bytes line,
+                            bool *fresh) IDV_CHECKED;
+/* Calls each until it returns false; d is borrowed. serial NULL: all. */
+idv_rc idv_db_device_each(struct idv_db *db, const char *serial,
+                          bool (*each)(void *arg,
+                                       const struct idv_masa_device *d),
+                          void *arg) IDV_CHECKED;
+/* IDV_E_STATE: no such device, or (keyid empty) several with that serial. */
+idv_rc idv_db_device_block(struct idv_db *db, struct idv_bytes keyid,
+                           const char *serial, bool blocked,
+                           const char *reason) IDV_CHECKED;
+/* owner "" forgets. */
+idv_rc idv_db_device_owner(struct idv_db *db, struct idv_bytes keyid,
+                           const char *serial, const char *owner) IDV_CHECKED;
+/* Names a registrar or domain CA certificate; replaces an earlier entry. */
+idv_rc idv_db_registrar_set(struct idv_db *db, const X509 *cert,
+                            const struct idv_masa_registrar *r) IDV_CHECKED;
+idv_rc idv_db_registrar_each(struct idv_db *db,
+                             bool (*each)(void *arg, const uint8_t sha256[32],
+                                          const struct idv_masa_registrar *r),
+                             void *arg) IDV_CHECKED;
+/* Events of all devices (serial NULL) or of one serial, oldest first. */
+idv_rc idv_db_log_each(struct idv_db *db, const char *serial,
+                       bool (*each)(void *arg, const char *serial,
+                                    const struct idv_audit_event *e),
+                       void *arg) IDV_CHECKED;
+
+/* --- registrar: for people ------------------------------------------------ */
+
+struct idv_db_decision {
+    char maker[64];
+    char serial_number[IDV_MAX_SERIAL + 1];
+    enum idv_decision decision;
+    int64_t asked, decided; /* 0: never */
+};
+/* Approves, refuses, or (NONE) forgets; the device need not have come yet. */
+idv_rc idv_db_decide(struct idv_db *db, const char *maker, const char *serial,
+                     enum idv_decision decision, int64_t now) IDV_CHECKED;
+/* only: IDV_DECISION_NONE for all. */
+idv_rc idv_db_decision_each(struct idv_db *db, enum idv_decision only,
+                            bool (*each)(void *arg,
+                                         const struct idv_db_decision *d),
+                            void *arg) IDV_CHECKED;
+/* Newest first; serial NULL: all. */
+idv_rc idv_db_session_each(struct idv_db *db, const char *serial,
+                           bool (*each)(void *arg, const struct idv_session *s),
+                           void *arg) IDV_CHECKED;
+idv_rc idv_db_status_each(struct idv_db *db, const uint8_t pvr_sha256[32],
+                          bool (*each)(void *arg,
+                                       const struct idv_status_event *e),
+                          void *arg) IDV_CHECKED;
+idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
+                          bool (*each)(void *arg, const struct idv_issued *i),
+                          void *arg) IDV_CHECKED;
+/* *found false: no such certificate. */
+idv_rc idv_db_issued_revoke(struct idv_db *db, const uint8_t cert_sha256[32],
+                            bool *found) IDV_CHECKED;
+/* Removes sessions that changed last before then and never got a voucher, and
+ * repeatable requests whose time is over; returns how many. The log and
+ * issued certificates stay. */
+idv_rc idv_db_prune(struct idv_db *db, int64_t before, unsigned *n) IDV_CHECKED;
+
+#endif

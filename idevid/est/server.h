@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrollment over Secure Transport, the server's half (RFC 7030, RFC 8951). */
+#ifndef IDEVID_EST_SERVER_H
+#define IDEVID_EST_SERVER_H
+
+#include <idevid/env.h>
+#include <idevid/est.h>
+#include <idevid/machine.h>
+#include <idevid/x509.h>
+
+/* --- who signs ------------------------------------------------------------ */
+
+/* Names that were approved; nothing else of a request gets into a
+ * certificate but its public key. */
+struct idv_est_grant {
+    X509_NAME *subject;                     /* owned, never NULL */
+    STACK_OF(X509_EXTENSION) * extensions;  /* owned; NULL none */
+    char serial_number[IDV_MAX_SERIAL + 1]; /* of the device; "" unknown:
+                            a request that names another one is refused */
+};
+void idv_est_grant_free(struct idv_est_grant *g);
+
+/* A certification authority. Both may fail with any class; a refusal of the
+ * CA is IDV_E_REJECT. */
+struct idv_est_ca {
+    void *self;
+    /* An end-entity certificate for the granted names and this key. */
+    idv_rc (*issue)(void *self, const struct idv_est_grant *grant,
+                    const EVP_PKEY *key, X509 **out);
+    /* What cacerts answers: the root and all intermediates; borrowed, valid
+     * as long as self. The anchors of LDevIDs are among them. */
+    idv_rc (*cacerts)(void *self, const STACK_OF(X509) * *out);
+};
+
+/* The CA that signs here, with a key in software, a token or a TPM. */
+struct idv_est_local_ca {
+    EVP_PKEY *key;                /* borrowed */
+    X509 *cert;                   /* borrowed */
+    const STACK_OF(X509) * chain; /* cert first, up to the root; borrowed */
+    int64_t lifetime_s;           /* of what it issues; 0: one year */
+    int64_t backdate_s;           /* notBefore = now - this; 0: 5 minutes */
+    const struct idv_env *env;
+};
+/* The table over conf, which must stay. */
+struct idv_est_ca idv_est_local_ca(struct idv_est_local_ca *conf);
+
+/* --- what must be kept ---------------------------------------------------- */
+
+enum idv_issued_state { IDV_ISSUED_VALID, IDV_ISSUED_REVOKED };
+
+struct idv_issued {
+    uint8_t client_sha256[32];              /* certificate that asked */
+    uint8_t csr_sha256[32];                 /* request, DER */
+    uint8_t cert_sha256[32];                /* what was issued, DER */
+    uint8_t subject_sha256[32];             /* its subject, DER */
+    char serial_number[IDV_MAX_SERIAL + 1]; /* device, "" unknown */
+    int64_t issued, not_after;
+    enum idv_issued_state state;
+    struct idv_buf cert; /* DER */
+};
+void idv_issued_free(struct idv_issued *i);
+
+/*
+ * Store of issued certificates; each call is atomic and durable, and several
+ * processes may share one. find_* set *found false when there is none; out is
+ * then untouched. A store that fails returns IDV_E_IO and has changed nothing.
+ */
+struct idv_est_store {
+    void *self;
+    idv_rc (*find_csr)(void *self, const uint8_t client_sha256[32],
+                       const uint8_t csr_sha256[32], bool *found,
+                       struct idv_issued *out);
+    idv_rc (*find_cert)(void *self, const uint8_t cert_sha256[32], bool *found,
+                        struct idv_issued *out);
+    /* the newest of that subject */
+    idv_rc (*find_subject)(void *self, const uint8_t subject_sha256[32],
+                           bool *found, struct idv_issued *out);
+    /* *fresh false: one for the same client and request is there already and
+     * nothing was added */
+    idv_rc (*add)(void *self, const struct idv_issued *issued, bool *fresh);
+};
+
+/* --- the server ----------------------------------------------------------- */
+
+/* Answer of admit: a status of 0 grants, anything else is the reply. */
+struct idv_est_verdict {
+    struct idv_est_grant grant;
+    int status;
+    int retry_after;    /* with 202 and 503; -1 none */
+    const char *reason; /* static text: log event and short answer */
+};
+
+struct idv_est_server_conf {
+    struct idv_est_ca ca;
+    struct idv_est_store store;
+    /* What csrattrs answers and what requests must then have: key type,
+     * challengePassword, extensions (these values go into certificates).
+     * Borrowed; NULL: nothing is asked for (204). */
+    const struct idv_csrattrs *attrs;
+    /* The client certificate of simplereenroll must be the one renewed, unless
+     * this is set: then a client with id-kp-cmcRA from this CA may renew any
+     * subject in the store (proxies, registration authorities). */
+    bool renew_by_ra;
+    /* Decides on simpleenroll: who may, and under which names. Called after
+     * the message was found well-formed; peer has a client certificate. */
+    idv_rc (*admit)(void *arg, struct idv_peer *peer,
+                    struct idv_est_verdict *out);
+    /* Told after a certificate was stored, before it is answered; NULL ok. */
+    idv_rc (*issued)(void *arg, struct idv_peer *peer,
+                     const struct idv_issued *issued);
+    void *arg;
+};
+
+struct idv_est_server;
+/* conf is copied, what it points to is borrowed. */
+idv_rc idv_est_server_new(const struct idv_est_server_conf *conf,
+                          const struct idv_env *env,
+                          struct idv_est_server **out) IDV_CHECKED;
+void idv_est_server_free(struct idv_est_server *s);
+
+/*
+ * Serves the four paths of <idevid/est.h>, 404 for others, 405 for a wrong
+ * verb, 415 for a wrong type, 406 when Accept has no room for ours. cacerts
+ * and csrattrs need no client certificate. Errors are text/plain. Never asks
+ * for UPSTREAM. The same request from the same client gets the same
+ * certificate as long as it is valid.
+ */
+struct idv_service idv_est_server_service(struct idv_est_server *s);
+
+/* Is it a path of EST's? */
+bool idv_est_path(const char *path);
+
+/* Whether cert was issued by this CA, is in force (time, store) and not
+ * revoked: an LDevID of this domain. *found false otherwise. */
+idv_rc idv_est_server_ldevid(struct idv_est_server *s, X509 *cert,
+                             const STACK_OF(X509) * chain, bool *found,
+                             struct idv_issued *out) IDV_CHECKED;
+
+#endif

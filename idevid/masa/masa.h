@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The manufacturer's authority: issues vouchers, keeps the log of them. */
+#ifndef IDEVID_MASA_H
+#define IDEVID_MASA_H
+
+#include <idevid/env.h>
+#include <idevid/machine.h>
+#include <idevid/voucher.h>
+
+/* --- what is configured --------------------------------------------------- */
+
+enum idv_pin_choice {
+    IDV_PIN_FARTHEST,  /* the certificate farthest from the registrar's */
+    IDV_PIN_REGISTRAR, /* the registrar's own */
+};
+
+/* A brand, with its own signing key and habits. All borrowed. */
+struct idv_masa_maker {
+    const char *name; /* as devices in the store name it */
+    EVP_PKEY *key;    /* signs vouchers */
+    X509 *cert;
+    const STACK_OF(X509) * chain; /* beside cert in a voucher; NULL none */
+    /* Issuers of its IDevIDs: judge a pledge's request when the device's own
+     * certificate is not registered. NULL: only registered ones. */
+    const STACK_OF(X509) * idevid_anchors;
+    bool id_data;         /* eContentType id-data, as older pledges want */
+    bool issuer_sequence; /* idevid-issuer as the bare SEQUENCE */
+    enum idv_pin_choice pin;
+    int64_t nonceless_s; /* life of a nonceless voucher; 0: 20 minutes */
+};
+
+struct idv_masa_store;
+
+struct idv_masa_conf {
+    const struct idv_masa_maker *makers; /* first: devices that name none */
+    size_t n_makers;
+    const struct idv_masa_store *store; /* borrowed */
+    /* The same request bytes get the same voucher this long; 0: one day. A
+     * nonceless voucher not beyond its expires-on. */
+    int64_t repeat_s;
+    /* created-on of a registrar's request older than this, or more than ten
+     * minutes ahead, is stale (403) when the clock is trusted; 0: 4 days */
+    int64_t max_age_s;
+};
+
+/* --- what must be kept ---------------------------------------------------- */
+
+#define IDV_MAX_KEYID 64
+#define IDV_MAX_DOMAIN_ID 96 /* base64 text, with its NUL */
+
+struct idv_masa_device {
+    int64_t id;                   /* the store's own */
+    uint8_t keyid[IDV_MAX_KEYID]; /* of the IDevID's issuer (2.7) */
+    size_t keyid_n;
+    char serial_number[IDV_MAX_SERIAL + 1];
+    char maker[64];                /* "" the first configured */
+    char owner[IDV_MAX_DOMAIN_ID]; /* domainID it was sold to; "" unknown */
+    bool blocked;                  /* stolen, recalled: no voucher */
+    char reason[128];              /* why blocked; may be told */
+    bool serial_shared;  /* another issuer has a device of this serial */
+    struct idv_buf cert; /* its IDevID, DER; empty when not registered */
+};
+void idv_masa_device_free(struct idv_masa_device *d);
+
+/* A voucher and its event in the log. */
+struct idv_masa_issue {
+    int64_t device_id;
+    uint8_t rvr_sha256[32];
+    int64_t date, repeat_until;
+    char domain_id[IDV_MAX_DOMAIN_ID];
+    char nonce[IDV_MAX_NONCE_TEXT + 1]; /* "" nonceless */
+    enum idv_assertion assertion;
+    char media[128];
+    struct idv_buf voucher;
+};
+void idv_masa_issue_free(struct idv_masa_issue *i);
+
+/* A registrar or domain CA that is known by name. */
+struct idv_masa_registrar {
+    char name[64];
+    bool nonceless; /* may have vouchers without nonce */
+    bool blocked;
+};
+
+/*
+ * Each call is atomic and durable; several processes may share one store. A
+ * store that fails returns IDV_E_IO and has changed nothing.
+ */
+struct idv_masa_store {
+    void *self;
+    /* keyid empty: by serial alone, *found only if exactly one has it */
+    idv_rc (*device_find)(void *self, struct idv_bytes keyid,
+                          const char *serial, bool *found,
+                          struct idv_masa_device *out);
+    /* sha256 of a certificate of the verified chain, DER */
+    idv_rc (*registrar_find)(void *self, const uint8_t cert_sha256[32],
+                             bool *found, struct idv_masa_registrar *out);
+    /* the voucher for these request bytes, if repeat_until is after now */
+    idv_rc (*issue_find)(void *self, const uint8_t rvr_sha256[32], int64_t now,
+                         bool *found, struct idv_masa_issue *out);
+    /* Voucher and log event in one, on disk when it returns. *fresh false:
+     * another worker issued for the same bytes meanwhile; nothing added. */
+    idv_rc (*issue_add)(void *self, const struct idv_masa_issue *issue,
+                        bool *fresh);
+    /* has this domain an event of this device? */
+    idv_rc (*owner_known)(void *self, int64_t device_id, const char *domain_id,
+                          bool *known);
+    /* The newest IDV_MAX_AUDIT_EVENTS events, oldest first; those left out
+     * are counted in arbitrary. */
+    idv_rc (*log_read)(void *self, int64_t device_id,
+                       struct idv_audit_log *out);
+};
+
+/* --- the service ---------------------------------------------------------- */
+
+struct idv_masa;
+/* conf is copied, what it points to is borrowed. IDV_E_ARG: no maker, or a key
+ * that is not its certificate's. */
+idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
+                    struct idv_masa **out) IDV_CHECKED;
+void idv_masa_free(struct idv_masa *m);
+
+/*
+ * Serves brski/requestvoucher and brski/requestauditlog under /.well-known,
+ * 404 for all else. Never asks for UPSTREAM. The assertion comes from own
+ * evidence only: verified when the store names this domain as owner (and a
+ * device sold to another domain is refused, 403), else proximity when the
+ * pledge's request inside proves it, else logged. The event is durable before
+ * the voucher is answered. Revocation of registrar certificates is what the
+ * store's registrars say (blocked); CRLs are not fetched. Every refusal is
+ * logged once: event "refused" with why=CODE, a code of its own each.
+ */
+struct idv_service idv_masa_service(struct idv_masa *m);
+
+#endif

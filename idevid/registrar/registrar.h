@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registrar: admits pledges, gets their vouchers, lets them enroll. */
+#ifndef IDEVID_REGISTRAR_H
+#define IDEVID_REGISTRAR_H
+
+#include <idevid/env.h>
+#include <idevid/machine.h>
+#include <idevid/voucher.h>
+
+#include "idevid/est/server.h"
+
+/* --- what is configured --------------------------------------------------- */
+
+/* Which devices of a maker are let in without a person's word. */
+enum idv_admit {
+    IDV_ADMIT_LISTED, /* those approved in the store; others: 404 */
+    IDV_ADMIT_ASK,    /* others wait (202) until somebody decides */
+    IDV_ADMIT_ALL,    /* every one not refused in the store */
+};
+
+/* A manufacturer. All borrowed. */
+struct idv_registrar_maker {
+    const char *name;               /* unique; in logs and in the store */
+    const STACK_OF(X509) * anchors; /* of its IDevIDs */
+    bool ignore_expiry;             /* notAfter of IDevIDs (R-R-9) */
+    enum idv_admit admit;
+    const char *masa_url;      /* instead of the one in the IDevID; or NULL */
+    const char *masa_fallback; /* when the IDevID has none; or NULL */
+    const STACK_OF(X509) * masa_anchors; /* of its TLS; NULL: the system's */
+    bool masa_client_auth; /* show the registrar's certificate to the MASA */
+};
+
+enum idv_audit_mode {
+    IDV_AUDIT_REQUIRED,   /* no enrollment without an acceptable log */
+    IDV_AUDIT_IF_OFFERED, /* a MASA that answers 404 has no log */
+    IDV_AUDIT_OFF,        /* history is ignored */
+};
+
+struct idv_registrar_store;
+
+struct idv_registrar_conf {
+    /* TLS server key and certificate; it signs the requests too and must have
+     * id-kp-cmcRA. chain: cert first, up to and including what shall be
+     * pinned. Borrowed. */
+    EVP_PKEY *key;
+    X509 *cert;
+    const STACK_OF(X509) * chain;
+    const struct idv_registrar_maker *makers; /* borrowed */
+    size_t n_makers;
+    const struct idv_registrar_store *store; /* borrowed */
+    struct idv_est_server_conf est;          /* admit, issued, arg are ours */
+    /* Subject of an LDevID: "TYPE=value, ..." with {serial} for the device's;
+     * backslash quotes a comma. A serialNumber RDN is always added. NULL:
+     * "CN={serial}". */
+    const char *ldevid_subject;
+    enum idv_audit_mode audit;
+    struct idv_audit_policy audit_policy; /* own domainID is added to known */
+    int retry_after_s;                    /* of a 202; 0: 30 */
+    int masa_timeout_s;                   /* 0: 20 */
+    unsigned device_hourly; /* requests of one device in an hour; 0: 60 */
+};
+
+/* --- what must be kept: the ledger ---------------------------------------- */
+
+/* A pledge's way through (protocol.md 10.1). The numbers are in databases. */
+enum idv_session_state {
+    IDV_SESSION_NEW = 0,
+    IDV_SESSION_PVR_OK = 1,        /* request in order, policy admits */
+    IDV_SESSION_PENDING = 2,       /* waits for a person (202) */
+    IDV_SESSION_REFUSED = 3,       /* status and reason say why */
+    IDV_SESSION_MASA_WAIT = 4,     /* a worker is asking the MASA */
+    IDV_SESSION_VOUCHER_SENT = 5,  /* voucher kept and answered */
+    IDV_SESSION_VSTATUS_OK = 6,    /* pledge accepted it */
+    IDV_SESSION_VSTATUS_FAIL = 7,  /* pledge refused it: no enrollment */
+    IDV_SESSION_LOG_OK = 8,        /* audit log acceptable: may enroll */
+    IDV_SESSION_LOG_BAD = 9,       /* not acceptable: no enrollment */
+    IDV_SESSION_ENROLLING = 10,    /* certificate is being made */
+    IDV_SESSION_ENROLLED = 11,     /* certificate answered */
+    IDV_SESSION_ESTATUS_OK = 12,   /* pledge uses it */
+    IDV_SESSION_ESTATUS_FAIL = 13, /* pledge refused it; may try again */
+    IDV_SESSION_STATES
+};
+const char *idv_session_state_to_text(enum idv_session_state s);
+
+struct idv_session {
+    uint8_t pvr_sha256[32];    /* key: of the pledge's whole request */
+    uint8_t idevid_sha256[32]; /* of its TLS client certificate */
+    char maker[64];
+    char serial_number[IDV_MAX_SERIAL + 1];
+    char nonce[IDV_MAX_NONCE_TEXT + 1];
+    char address[64];
+    enum idv_session_state state;
+    int status;       /* REFUSED: what to answer */
+    char reason[128]; /* REFUSED, LOG_BAD: why */
+    int64_t created, changed;
+    int64_t not_before;     /* ask the MASA (again) not before; 0 at once */
+    char media[128];        /* of rvr and voucher */
+    struct idv_buf rvr;     /* as signed: the MASA gets these bytes each time */
+    struct idv_buf voucher; /* as received */
+    struct idv_buf audit_log; /* as received */
+};
+void idv_session_free(struct idv_session *s);
+
+enum idv_decision {
+    IDV_DECISION_NONE = 0,
+    IDV_DECISION_PENDING = 1,
+    IDV_DECISION_APPROVED = 2,
+    IDV_DECISION_REFUSED = 3,
+};
+
+/* Something a pledge reported, or that happened to its session. */
+struct idv_status_event {
+    uint8_t pvr_sha256[32];
+    int64_t date;
+    const char *kind; /* "voucher_status", "enrollstatus", "audit_log" */
+    bool status;
+    bool cert_matches; /* enrollstatus: came with the certificate issued */
+    const char *reason, *detail;
+};
+
+/*
+ * Each call is atomic and durable; several processes may share one store. A
+ * store that fails returns IDV_E_IO and has changed nothing. Times are
+ * seconds since 1970.
+ */
+struct idv_registrar_store {
+    void *self;
+    idv_rc (*session_get)(void *self, const uint8_t pvr_sha256[32], bool *found,
+                          struct idv_session *out);
+    /* the device's newest session */
+    idv_rc (*session_last)(void *self, const uint8_t idevid_sha256[32],
+                           bool *found, struct idv_session *out);
+    /* sessions the device began since then */
+    idv_rc (*session_count)(void *self, const uint8_t idevid_sha256[32],
+                            int64_t since, unsigned *n);
+    /* *fresh false: there is one with that pvr_sha256; nothing was added */
+    idv_rc (*session_add)(void *self, const struct idv_session *s, bool *fresh);
+    /* Replaces everything but the key, if its state still is from; otherwise
+     * *done is false and nothing changed. */
+    idv_rc (*session_update)(void *self, const struct idv_session *s,
+                             enum idv_session_state from, bool *done);
+    /* PVR_OK, or MASA_WAIT last changed before stale: becomes MASA_WAIT,
+     * changed at now, and is the caller's (*claimed). */
+    idv_rc (*session_claim)(void *self, const uint8_t pvr_sha256[32],
+                            int64_t now, int64_t stale, bool *claimed);
+    /* What a person decided on a device. With ask, a device nobody decided on
+     * becomes PENDING. */
+    idv_rc (*decision)(void *self, const char *maker, const char *serial,
+                       bool ask, int64_t now, enum idv_decision *out);
+    idv_rc (*status_add)(void *self, const struct idv_status_event *e);
+};
+
+/* --- the service ---------------------------------------------------------- */
+
+struct idv_registrar;
+/* conf is copied, what it points to is borrowed. IDV_E_ARG names what is
+ * missing or wrong: no cmcRA in cert, key not its own, chain not leading from
+ * cert, a malformed URL or subject template. */
+idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
+                         const struct idv_env *env,
+                         struct idv_registrar **out) IDV_CHECKED;
+void idv_registrar_free(struct idv_registrar *r);
+
+/*
+ * Serves, under /.well-known, brski/requestvoucher, brski/voucher_status,
+ * brski/enrollstatus and EST. Stateless between calls but for the store, so
+ * any number of workers and threads may serve; one call is served by one.
+ * Every refusal is logged once: event "refused" with why=CODE, a code of its
+ * own each, and answered by status and a short text (protocol.md 10.4).
+ */
+struct idv_service idv_registrar_service(struct idv_registrar *r);
+
+#endif
