@@ -3,10 +3,29 @@
 #ifndef IDEVID_KEY_H
 #define IDEVID_KEY_H
 
+#include <openssl/core.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include <idevid/buf.h>
+
+/* How the built-in provider finds its devices; NULL leaves a setting to what
+ * the provider does by itself. Strings are copied. */
+struct idv_provider_conf {
+    const char *pkcs11_module; /* path of the Cryptoki library */
+    const char *tpm2_tcti;     /* "device:/dev/tpmrm0", "swtpm:port=..." */
+    const char *pin_file;      /* of the token; private to its owner */
+};
+
+/*
+ * Makes keys in devices usable in this process: loads "default", then hwkey,
+ * built in as hwkey_init (hwk_provider_init), or from the module hwkey.so when
+ * that is NULL. Once, before anything else uses libcrypto; conf may be NULL and
+ * only reaches a built-in one. IDV_E_DEVICE: no hwkey; IDV_E_STATE: done
+ * before.
+ */
+idv_rc idv_provider_setup(OSSL_provider_init_fn *hwkey_init,
+                          const struct idv_provider_conf *conf) IDV_CHECKED;
 
 /* Asked for a PIN when URI, file and environment have none: fills out (at
  * most max bytes, no NUL), sets *n; false refuses. what names the token. */

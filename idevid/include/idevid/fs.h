@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files: read whole, written whole or not at all. */
+#ifndef IDEVID_FS_H
+#define IDEVID_FS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <idevid/buf.h>
+
+/* Notes name the path and the system's reason. */
+
+/*
+ * Appends the whole regular file to out. IDV_E_LIMIT: over max bytes (0:
+ * IDV_MAX_FILE); IDV_E_IO: absent, unreadable, a directory, a device.
+ */
+idv_rc idv_fs_read(const char *path, size_t max,
+                   struct idv_buf *out) IDV_CHECKED;
+
+/* As idv_fs_read, for keys and PINs: out is made secret, and a file that group
+ * or others may read or write, or that belongs to a user who is neither this
+ * one nor root, is refused with IDV_E_REJECT. */
+idv_rc idv_fs_read_secret(const char *path, struct idv_buf *out) IDV_CHECKED;
+
+/*
+ * Replaces path by data: a new file in the same directory, synced, renamed,
+ * directory synced. On any failure (disk full, say) what was there before is
+ * untouched and no temporary file is left. mode is exact, whatever the umask.
+ */
+idv_rc idv_fs_write(const char *path, struct idv_bytes data,
+                    mode_t mode) IDV_CHECKED;
+
+/* As idv_fs_write, but refuses with IDV_E_STATE when path exists; of two that
+ * try at once, one succeeds. */
+idv_rc idv_fs_create(const char *path, struct idv_bytes data,
+                     mode_t mode) IDV_CHECKED;
+
+/* Appends in one write and syncs; makes the file with mode if it is not
+ * there. A partial write is cut off again. */
+idv_rc idv_fs_append(const char *path, struct idv_bytes data,
+                     mode_t mode) IDV_CHECKED;
+
+/* Makes the directory, missing parents as well, with this mode. One that is
+ * there already stays as it is; anything else of that name is IDV_E_IO. */
+idv_rc idv_fs_mkdir(const char *path, mode_t mode) IDV_CHECKED;
+
+bool idv_fs_exists(const char *path); /* anything of that name */
+/* Removes a file; absence is not a failure. */
+idv_rc idv_fs_remove(const char *path) IDV_CHECKED;
+
+#endif
