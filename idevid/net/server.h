@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a service over HTTPS: worker processes, deadlines, upstream requests. */
+#ifndef IDEVID_NET_SERVER_H
+#define IDEVID_NET_SERVER_H
+
+#include <idevid/env.h>
+#include <idevid/machine.h>
+
+/*
+ * What one worker process serves. Made in the worker after fork, because
+ * device contexts and database handles must not cross a fork. Key, chain and
+ * services stay valid until free is called.
+ */
+struct idv_server_worker {
+    EVP_PKEY *key;                /* of the TLS server; borrowed */
+    const STACK_OF(X509) * chain; /* leaf first; borrowed */
+    struct idv_service service;
+    struct idv_service admin; /* with idv_server_conf.admin_path only */
+    void (*free)(void *self); /* at the end of the worker; may be NULL */
+    void *self;
+};
+
+/* Where a server listens, for ready(): numeric host without brackets. */
+struct idv_server_bound {
+    char host[64];
+    uint16_t port;
+};
+
+struct idv_server_conf {
+    const char *name; /* "registrar": begins notes and names the log events */
+    const struct idv_env *env;
+
+    /* "127.0.0.1:8443", "[::1]:8443", "localhost:0"; NULL end. Port 0 takes
+     * any free one. A name listens on all its addresses. Link-local ones have
+     * their zone ("[fe80::1%eth0]:8443"). */
+    const char *const *listen;
+    /* listening sockets handed in (socket activation); then listen may be
+     * NULL. They are shared by the workers, not closed at the end. */
+    const int *inherited;
+    size_t inherited_n;
+    /* a unix socket (mode 0600 under the caller's umask) on which workers
+     * answer plain HTTP with their admin service; NULL none. A socket left by
+     * a dead process is replaced, one that answers is not (IDV_E_IO). */
+    const char *admin_path;
+
+    /* ask clients for a certificate: none is accepted, and of any that comes
+     * the handshake proves only that the client has its key. Chains are the
+     * service's to judge (idv_call.peer). */
+    bool ask_client_cert;
+
+    /* limits of one worker; 0 means what is in brackets */
+    unsigned max_connections; /* [256] more wait in the kernel's backlog */
+    unsigned max_per_address; /* [64] more are closed at once */
+    int request_s;   /* [10] handshake and request; request; reply taken */
+    int idle_s;      /* [15] between requests */
+    size_t max_body; /* [IDV_MAX_BODY] 413 beyond */
+    unsigned max_upstream; /* [64] beyond: the service is told LOST, LIMIT */
+    int drain_s;           /* [3] for answers in progress when stopping */
+
+    /*
+     * Worker processes; 0: one per core. A dead one is restarted with
+     * back-off. in_process: no worker processes, signals are left alone and
+     * the service runs in the caller's thread until stop_fd says so.
+     */
+    unsigned workers;
+    bool in_process;
+    int stop_fd; /* > 0: stop when it is readable or closed at its other end */
+
+    /* fills *worker in a new worker process; whatever it notes when it fails
+     * is the note of idv_server_run if that was the first start */
+    idv_rc (*make)(void *arg, struct idv_server_worker *worker);
+    /* SIGHUP, in the supervising process: read the configuration again. On
+     * IDV_OK each worker is replaced by a newly made one that takes over
+     * before the old one has drained; otherwise the failure is logged and
+     * everything goes on as it was. NULL: replace without asking. */
+    idv_rc (*reload)(void *arg);
+    /* once, when every worker has been made and listens */
+    void (*ready)(void *arg, const struct idv_server_bound *bound, size_t n);
+    /* for tests: each worker started, also restarted ones; may be NULL */
+    void (*started)(void *arg, unsigned slot, int pid);
+    void *arg;
+};
+
+/*
+ * Listens, serves, and returns IDV_OK after SIGTERM or SIGINT (or stop_fd),
+ * when all workers have drained. SIGTERM, SIGINT, SIGHUP and SIGCHLD belong
+ * to it meanwhile; they are as before afterwards.
+ *
+ * TLS 1.2 and 1.3, no tickets, no resumption, no renegotiation. HTTP/1.1 and
+ * 1.0; GET, HEAD and POST. Refused with 400 and a close before the service
+ * sees them: a Transfer-Encoding other than exactly "chunked", one together
+ * with Content-Length, two of either, a length that is not digits, no Host or
+ * two, a header name that is not a token, a path that is not absolute.
+ *
+ * IDV_E_IO: "registrar: cannot listen on 127.0.0.1:8443: Address already in
+ * use"; IDV_E_ARG: an address that cannot be understood; otherwise what make
+ * returned at the first start.
+ */
+idv_rc idv_server_run(const struct idv_server_conf *conf) IDV_CHECKED;
+
+/*
+ * One request over a unix socket to the admin service of a running server;
+ * reply is initialised by the caller. IDV_E_IO when nobody listens there,
+ * IDV_E_TIMEOUT after timeout_s (0: 30).
+ */
+idv_rc idv_admin_exchange(const char *socket_path, const struct idv_msg *req,
+                          int timeout_s, struct idv_msg *reply) IDV_CHECKED;
+
+#endif
