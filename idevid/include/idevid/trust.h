@@ -53,6 +53,9 @@ struct idv_anchor {
     const struct idv_anchor_ops *ops;
     void *self;
 };
+/* Where the record is unless configured otherwise. */
+#define IDV_ANCHOR_TPM2_URI "tpm2:handle=0x01800A01"
+#define IDV_ANCHOR_P11_URI "pkcs11:object=idevid-anchor;type=data"
 /* The record in the TPM's NV (index_uri like tpm2:handle=0x01800A01) or as a
  * data object of a token, by the kind of dev. dev is borrowed. */
 idv_rc idv_anchor_open(struct idv_device *dev, const char *object_uri,
