@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include <openssl/core.h>
-#include <openssl/param_build.h>
 
 enum hwk_key_type { HWK_KEY_EC = 1, HWK_KEY_RSA };
 
@@ -48,8 +47,8 @@ const struct hwk_curve *hwk_curve_by_bits(unsigned bits);
 const struct hwk_curve *hwk_curve_by_der(const uint8_t *der, size_t n);
 
 /* Fill out from coordinates (each at most field bytes, padded on the left),
- * from an uncompressed point, from modulus and exponent (leading zeros are
- * dropped; e_len 0 means 65537). 1, or 0 with HWK_R_KEY. */
+ * from an encoded point (also compressed), from modulus and exponent (leading
+ * zeros are dropped; e_len 0 means 65537). 1, or 0 with HWK_R_KEY. */
 int hwk_pub_ec_xy(struct hwk_pub *out, const struct hwk_curve *curve,
                   const uint8_t *x, size_t x_len, const uint8_t *y,
                   size_t y_len);
@@ -67,8 +66,13 @@ size_t hwk_pub_max_size(const struct hwk_pub *pub); /* DER signature */
 /* "EC P-256", "RSA 2048" */
 void hwk_pub_describe(const struct hwk_pub *pub, char *out, size_t max);
 
-/* Adds the values as OSSL_PKEY_PARAM_* (group and point, or n and e). */
-int hwk_pub_to_bld(const struct hwk_pub *pub, OSSL_PARAM_BLD *bld);
+/* The values as OSSL_PKEY_PARAM_* (group and point, or n and e), ended; what
+ * they point to is in pub and here, so keep both where they are. */
+struct hwk_pub_params {
+    OSSL_PARAM p[3];
+    uint8_t n[HWK_RSA_MAX], e[8]; /* native byte order */
+};
+void hwk_pub_to_params(struct hwk_pub *pub, struct hwk_pub_params *out);
 
 /* Reads the same values. 0 with HWK_R_KEY when they are not those of a key of
  * this type that we know. */

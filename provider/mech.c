@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key type x padding x digest: what fits together, and how it is written. */
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/asn1.h>
+#include <openssl/objects.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "provider/err.h"
+#include "provider/mech.h"
+
+#define PREFIX(last, size)                                                     \
+    0x30, 0x11 + (size), 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, \
+        0x03, 0x04, 0x02, (last), 0x05, 0x00, 0x04, (size)
+
+static const uint8_t pre_sha1[] = {0x30, 0x21, 0x30, 0x09, 0x06,
+                                   0x05, 0x2b, 0x0e, 0x03, 0x02,
+                                   0x1a, 0x05, 0x00, 0x04, 0x14};
+static const uint8_t pre_sha224[] = {PREFIX(4, 28)};
+static const uint8_t pre_sha256[] = {PREFIX(1, 32)};
+static const uint8_t pre_sha384[] = {PREFIX(2, 48)};
+static const uint8_t pre_sha512[] = {PREFIX(3, 64)};
+static const uint8_t pre_sha3_256[] = {PREFIX(8, 32)};
+static const uint8_t pre_sha3_384[] = {PREFIX(9, 48)};
+static const uint8_t pre_sha3_512[] = {PREFIX(10, 64)};
+
+static const struct {
+    const char *name, *aliases[3];
+    size_t size;
+    const uint8_t *prefix;
+    size_t prefix_len;
+    int nid, nid_ecdsa, nid_rsa;
+} digests[HWK_MD_COUNT] = {
+    [HWK_MD_SHA1] = {"SHA1",
+                     {"SHA-1", "SSL3-SHA1"},
+                     20,
+                     pre_sha1,
+                     sizeof(pre_sha1),
+                     NID_sha1,
+                     NID_ecdsa_with_SHA1,
+                     NID_sha1WithRSAEncryption},
+    [HWK_MD_SHA224] = {"SHA2-224",
+                       {"SHA224", "SHA-224"},
+                       28,
+                       pre_sha224,
+                       sizeof(pre_sha224),
+                       NID_sha224,
+                       NID_ecdsa_with_SHA224,
+                       NID_sha224WithRSAEncryption},
+    [HWK_MD_SHA256] = {"SHA2-256",
+                       {"SHA256", "SHA-256"},
+                       32,
+                       pre_sha256,
+                       sizeof(pre_sha256),
+                       NID_sha256,
+                       NID_ecdsa_with_SHA256,
+                       NID_sha256WithRSAEncryption},
+    [HWK_MD_SHA384] = {"SHA2-384",
+                       {"SHA384", "SHA-384"},
+                       48,
+                       pre_sha384,
+                       sizeof(pre_sha384),
+                       NID_sha384,
+                       NID_ecdsa_with_SHA384,
+                       NID_sha384WithRSAEncryption},
+    [HWK_MD_SHA512] = {"SHA2-512",
+                       {"SHA512", "SHA-512"},
+                       64,
+                       pre_sha512,
+                       sizeof(pre_sha512),
+                       NID_sha512,
+                       NID_ecdsa_with_SHA512,
+                       NID_sha512WithRSAEncryption},
+    [HWK_MD_SHA3_256] = {"SHA3-256",
+                         {NULL},
+                         32,
+                         pre_sha3_256,
+                         sizeof(pre_sha3_256),
+                         NID_sha3_256,
+                         NID_ecdsa_with_SHA3_256,
+                         NID_RSA_SHA3_256},
+    [HWK_MD_SHA3_384] = {"SHA3-384",
+                         {NULL},
+                         48,
+                         pre_sha3_384,
+                         sizeof(pre_sha3_384),
+                         NID_sha3_384,
+                         NID_ecdsa_with_SHA3_384,
+                         NID_RSA_SHA3_384},
+    [HWK_MD_SHA3_512] = {"SHA3-512",
+                         {NULL},
+                         64,
+                         pre_sha3_512,
+                         sizeof(pre_sha3_512),
+                         NID_sha3_512,
+                         NID_ecdsa_with_SHA3_512,
+                         NID_RSA_SHA3_512},
+    [HWK_MD_MD5_SHA1] =
+        {"MD5-SHA1", {NULL}, 36, NULL, 0, NID_undef, NID_undef, NID_undef},
+};
+
+enum hwk_md hwk_md_by_name(const char *name)
+{
+    int md, i;
+
+    for (md = 1; md < HWK_MD_COUNT; md++) {
+        if (strcasecmp(name, digests[md].name) == 0 ||
+            strcmp(name, OBJ_nid2sn(digests[md].nid)) == 0)
+            return (enum hwk_md)md;
+        for (i = 0; i < 3 && digests[md].aliases[i] != NULL; i++)
+            if (strcasecmp(name, digests[md].aliases[i]) == 0)
+                return (enum hwk_md)md;
+    }
+    return HWK_MD_NONE;
+}
+
+const char *hwk_md_name(enum hwk_md md)
+{
+    return digests[md].name;
+}
+
+size_t hwk_md_size(enum hwk_md md)
+{
+    return digests[md].size;
+}
+
+const uint8_t *hwk_md_prefix(enum hwk_md md, size_t *n)
+{
+    *n = digests[md].prefix_len;
+    return digests[md].prefix;
+}
+
+static int check_ec(const struct hwk_mech *mech, size_t n)
+{
+    if (mech->pad != HWK_PAD_NONE)
+        return hwk_raise(HWK_R_PADDING, "an EC key has no padding");
+    if (mech->md == HWK_MD_MD5_SHA1)
+        return hwk_raise(HWK_R_DIGEST, "MD5-SHA1 with an EC key");
+    if (n == 0)
+        return hwk_raise(HWK_R_DIGEST, "an empty digest");
+    return 1;
+}
+
+static int check_pss(const struct hwk_mech *mech, const struct hwk_pub *pub)
+{
+    size_t em = ((size_t)hwk_pub_bits(pub) + 6) / 8;
+    size_t h = hwk_md_size(mech->md);
+
+    if (mech->md == HWK_MD_NONE || mech->md == HWK_MD_MD5_SHA1)
+        return hwk_raise(HWK_R_DIGEST, "PSS needs a digest");
+    if (em < h + 2 || mech->salt > em - h - 2)
+        return hwk_raise(HWK_R_PADDING, "PSS salt of %zu bytes: too long",
+                         mech->salt);
+    return 1;
+}
+
+static int check_rsa(const struct hwk_mech *mech, const struct hwk_pub *pub,
+                     size_t n)
+{
+    size_t prefix;
+
+    switch (mech->pad) {
+    case HWK_PAD_PKCS1:
+        hwk_md_prefix(mech->md, &prefix);
+        if (!mech->message && n + prefix + 11 > pub->n_len)
+            return hwk_raise(HWK_R_PADDING,
+                             "the key is too small for %zu bytes", n);
+        return 1;
+    case HWK_PAD_PSS:
+        return check_pss(mech, pub);
+    case HWK_PAD_NONE:
+        if (n != pub->n_len)
+            return hwk_raise(HWK_R_PADDING, "%zu bytes without padding", n);
+        return 1;
+    default:
+        return hwk_raise(HWK_R_PADDING, "OAEP does not sign");
+    }
+}
+
+int hwk_mech_check(const struct hwk_mech *mech, const struct hwk_pub *pub,
+                   size_t n)
+{
+    if (mech->type != pub->type)
+        return hwk_raise(HWK_R_KEY, "a key of another type");
+    if (!mech->message && mech->md != HWK_MD_NONE && n != hwk_md_size(mech->md))
+        return hwk_raise(HWK_R_DIGEST, "%zu bytes are no %s digest", n,
+                         hwk_md_name(mech->md));
+    return mech->type == HWK_KEY_EC ? check_ec(mech, n)
+                                    : check_rsa(mech, pub, n);
+}
+
+size_t hwk_mech_pss_max(const struct hwk_pub *pub, enum hwk_md md)
+{
+    size_t em = ((size_t)hwk_pub_bits(pub) + 6) / 8;
+    size_t h = hwk_md_size(md);
+
+    return em < h + 2 ? 0 : em - h - 2;
+}
+
+int hwk_mech_pkcs1(const struct hwk_mech *mech, const uint8_t *in, size_t in_n,
+                   uint8_t *out, size_t *n)
+{
+    size_t prefix_len;
+    const uint8_t *prefix = hwk_md_prefix(mech->md, &prefix_len);
+
+    if (prefix_len > *n || in_n > *n - prefix_len)
+        return hwk_raise(HWK_R_PADDING, "no room for %zu bytes", in_n);
+    if (prefix_len > 0)
+        memcpy(out, prefix, prefix_len);
+    memcpy(out + prefix_len, in, in_n);
+    *n = prefix_len + in_n;
+    return 1;
+}
+
+/* --- AlgorithmIdentifier --- */
+
+static X509_ALGOR *md_algor(enum hwk_md md)
+{
+    X509_ALGOR *a = X509_ALGOR_new();
+
+    if (a != NULL &&
+        !X509_ALGOR_set0(a, OBJ_nid2obj(digests[md].nid), V_ASN1_UNDEF, NULL)) {
+        X509_ALGOR_free(a);
+        a = NULL;
+    }
+    return a;
+}
+
+static X509_ALGOR *mgf1_algor(enum hwk_md md)
+{
+    X509_ALGOR *inner = md_algor(md), *a = X509_ALGOR_new();
+    ASN1_STRING *der = NULL;
+
+    if (inner != NULL && a != NULL)
+        der = ASN1_item_pack(inner, ASN1_ITEM_rptr(X509_ALGOR), NULL);
+    X509_ALGOR_free(inner);
+    if (der != NULL &&
+        X509_ALGOR_set0(a, OBJ_nid2obj(NID_mgf1), V_ASN1_SEQUENCE, der))
+        return a;
+    ASN1_STRING_free(der);
+    X509_ALGOR_free(a);
+    return NULL;
+}
+
+static ASN1_STRING *pss_params(const struct hwk_mech *mech)
+{
+    RSA_PSS_PARAMS *pss = RSA_PSS_PARAMS_new();
+    ASN1_STRING *der = NULL;
+    bool ok = pss != NULL;
+
+    if (ok && mech->md != HWK_MD_SHA1)
+        ok = (pss->hashAlgorithm = md_algor(mech->md)) != NULL;
+    if (ok && mech->mgf1 != HWK_MD_SHA1)
+        ok = (pss->maskGenAlgorithm = mgf1_algor(mech->mgf1)) != NULL;
+    if (ok && mech->salt != 20)
+        ok = (pss->saltLength = ASN1_INTEGER_new()) != NULL &&
+             ASN1_INTEGER_set_uint64(pss->saltLength, mech->salt);
+    if (ok)
+        der = ASN1_item_pack(pss, ASN1_ITEM_rptr(RSA_PSS_PARAMS), NULL);
+    RSA_PSS_PARAMS_free(pss);
+    return der;
+}
+
+static int fill_algor(const struct hwk_mech *mech, X509_ALGOR *a)
+{
+    int nid = mech->type == HWK_KEY_EC ? digests[mech->md].nid_ecdsa
+                                       : digests[mech->md].nid_rsa;
+    ASN1_STRING *pss;
+
+    if (mech->pad != HWK_PAD_PSS)
+        return nid != NID_undef &&
+               X509_ALGOR_set0(
+                   a, OBJ_nid2obj(nid),
+                   mech->type == HWK_KEY_EC ? V_ASN1_UNDEF : V_ASN1_NULL, NULL);
+    pss = pss_params(mech);
+    if (pss != NULL &&
+        X509_ALGOR_set0(a, OBJ_nid2obj(NID_rsassaPss), V_ASN1_SEQUENCE, pss))
+        return 1;
+    ASN1_STRING_free(pss);
+    return 0;
+}
+
+int hwk_mech_algid(const struct hwk_mech *mech, uint8_t *out, size_t *n)
+{
+    X509_ALGOR *a = X509_ALGOR_new();
+    unsigned char *der = NULL;
+    int len = -1;
+
+    if (a != NULL && fill_algor(mech, a))
+        len = i2d_X509_ALGOR(a, &der);
+    X509_ALGOR_free(a);
+    if (len <= 0 || (size_t)len > *n) {
+        OPENSSL_free(der);
+        return hwk_raise(HWK_R_DIGEST, "no algorithm identifier for it");
+    }
+    memcpy(out, der, (size_t)len);
+    *n = (size_t)len;
+    OPENSSL_free(der);
+    return 1;
+}
