@@ -40,11 +40,15 @@ idv_rc idv_est_body_from_der(struct idv_bytes der,
 idv_rc idv_est_body_to_der(struct idv_bytes body,
                            struct idv_buf *out) IDV_CHECKED;
 
-/* Reply of cacerts: status, media, certs-only. anchors gets every self-signed
- * or pinned one; each other certificate must chain to those. pin (may be NULL)
- * must be among them or validate them. */
+/*
+ * Reply of cacerts: status, media, certs-only. anchors gets every self-signed
+ * or pinned CA; each other certificate must chain to those and goes to others
+ * (the intermediates, maybe empty). pin (NULL: a key is pinned) must fit them:
+ * idv_trust_anchors_follow.
+ */
 idv_rc idv_est_cacerts_read(const struct idv_msg *reply, const X509 *pin,
-                            STACK_OF(X509) * *anchors) IDV_CHECKED;
+                            STACK_OF(X509) * *anchors,
+                            STACK_OF(X509) * *others) IDV_CHECKED;
 /* 204, 404 and an empty sequence all mean: nothing asked for. */
 idv_rc idv_est_csrattrs_read(const struct idv_msg *reply,
                              struct idv_csrattrs *out) IDV_CHECKED;
@@ -53,10 +57,11 @@ idv_rc idv_est_enroll_write(EVP_PKEY *key, const X509_NAME *subject,
                             const struct idv_csrattrs *attrs,
                             struct idv_bytes binding, bool again,
                             struct idv_msg *req) IDV_CHECKED;
-/* The issued certificate: exactly one, for key, chaining to anchors, no CA.
- * check_time false without a clock. */
+/* The issued certificate: exactly one, for key, chaining to anchors (others
+ * may help, NULL ok), no CA. check_time false without a clock. */
 idv_rc idv_est_enroll_read(const struct idv_msg *reply, const EVP_PKEY *key,
-                           const STACK_OF(X509) * anchors, bool check_time,
+                           const STACK_OF(X509) * anchors,
+                           const STACK_OF(X509) * others, bool check_time,
                            int64_t now, X509 **cert) IDV_CHECKED;
 
 #endif

@@ -47,6 +47,7 @@ struct idv_anchor_ops {
     idv_rc (*read)(void *self, bool *found, struct idv_buf *record);
     idv_rc (*write)(void *self, struct idv_bytes record);
     idv_rc (*reset)(void *self); /* absence is not a failure */
+    void (*close)(void *self);   /* may be NULL */
     const char *assurance;       /* "none", "detect" or "enforce" */
 };
 struct idv_anchor {
@@ -56,15 +57,16 @@ struct idv_anchor {
 /* Where the record is unless configured otherwise. */
 #define IDV_ANCHOR_TPM2_URI "tpm2:handle=0x01800A01"
 #define IDV_ANCHOR_P11_URI "pkcs11:object=idevid-anchor;type=data"
-/* The record in the TPM's NV (index_uri like tpm2:handle=0x01800A01) or as a
- * data object of a token, by the kind of dev. dev is borrowed. */
+/* The record in the TPM's NV (default tpm2:handle=0x01800A01) or as a data
+ * object of a token (default pkcs11:object=idevid-anchor;type=data), by the
+ * kind of dev. object_uri NULL takes the default. dev is borrowed. */
 idv_rc idv_anchor_open(struct idv_device *dev, const char *object_uri,
                        struct idv_anchor *out) IDV_CHECKED;
 void idv_anchor_close(struct idv_anchor *a);
 
 struct idv_trust_conf {
     const char *dir; /* state directory, private (0700), made if absent */
-    struct idv_anchor anchor; /* taken by idv_trust_open */
+    struct idv_anchor anchor; /* taken by idv_trust_open when it succeeds */
     const struct idv_env *env;
 };
 
@@ -94,17 +96,43 @@ enum idv_trust_state idv_trust_state(const struct idv_trust *t);
 const char *idv_trust_assurance(const struct idv_trust *t);
 const struct idv_record *idv_trust_record(const struct idv_trust *t); /* NULL */
 const X509 *idv_trust_pin(const struct idv_trust *t); /* NULL: key or NONE */
+/* SPKI DER; empty unless the pinned key itself (not its hash) is known */
 struct idv_bytes idv_trust_pin_spki(const struct idv_trust *t);
 const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
 
-/* NONE → IMPRINTED. Files first, the record last: the device decides. */
-idv_rc idv_trust_imprint(struct idv_trust *t,
-                         const struct idv_pinned *pinned) IDV_CHECKED;
+/*
+ * NONE → IMPRINTED. Files first, the record last: the device decides. voucher
+ * is the sealed voucher as received; its SHA-256 must be the one in pinned.
+ * On failure the state is NONE as before; if the device cannot even say what
+ * it holds, the next call or idv_trust_open finds out.
+ */
+idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
+                         struct idv_bytes voucher) IDV_CHECKED;
 /* IMPRINTED or ENROLLED → ENROLLED, all or nothing (renewal too). */
 idv_rc idv_trust_enroll(struct idv_trust *t,
                         const struct idv_enrollment *e) IDV_CHECKED;
 /* → NONE: the record first, then the files. The LDevID key is the caller's to
  * erase (its URI is in the enrollment). */
 idv_rc idv_trust_reset(struct idv_trust *t) IDV_CHECKED;
+/* The same without loading: also for what idv_trust_open calls tampered. The
+ * anchor in conf stays the caller's. */
+idv_rc idv_trust_wipe(const struct idv_trust_conf *conf) IDV_CHECKED;
+
+/*
+ * May this server speak for the domain (RFC 7030 3.6.1)? Its chain, leaf
+ * first, leads to the pin or to an explicit trust anchor, and the leaf has
+ * id-kp-cmcRA or the pinned key itself. trust is a struct idv_trust, so that
+ * this fits idv_connect.verify. IDV_E_REJECT; IDV_E_STATE in NONE.
+ */
+idv_rc idv_trust_verify_server(void *trust,
+                               const STACK_OF(X509) * chain) IDV_CHECKED;
+
+/*
+ * Do these trust anchors belong to the domain of pin? The pin is one of them,
+ * or leads to one of them, or validates one; a self-signed end entity cannot
+ * and is taken as vouching for them. pin NULL (a key is pinned): true.
+ */
+idv_rc idv_trust_anchors_follow(const STACK_OF(X509) * anchors,
+                                const X509 *pin) IDV_CHECKED;
 
 #endif
