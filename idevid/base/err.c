@@ -72,6 +72,7 @@ const char *idv_rc_name(idv_rc rc)
         [IDV_E_REJECT] = "refused",
         [IDV_E_IO] = "io",
         [IDV_E_TIMEOUT] = "timeout",
+        [IDV_E_NET] = "network",
         [IDV_E_STATE] = "state",
         [IDV_E_DEVICE] = "device",
     };

@@ -18,7 +18,8 @@ enum idv_rc {
     IDV_E_LIMIT,   /* well-formed but over a documented bound */
     IDV_E_CRYPTO,  /* libcrypto failed; its error queue is in the note */
     IDV_E_REJECT,  /* understood and refused: verification or policy */
-    IDV_E_IO,      /* file, socket or database */
+    IDV_E_IO,      /* file or database */
+    IDV_E_NET,     /* a socket, TLS, or the other end: gone or broken */
     IDV_E_TIMEOUT, /* a deadline passed */
     IDV_E_STATE,   /* not now: the object is in the wrong state */
     IDV_E_DEVICE,  /* TPM or token: missing, locked, wrong PIN, failing */

@@ -53,7 +53,7 @@ void idv_pledge_free(struct idv_pledge *p);
  * the anchor; in ENROLLED it ends at once with IDV_OK and changes nothing
  * (R-P-2). It ends with IDV_OK (enrolled), or the class of what stood in the
  * way of the last attempt: IDV_E_REJECT (voucher or chain refused, or we were
- * refused), IDV_E_IO / IDV_E_TIMEOUT (network), IDV_E_DEVICE.
+ * refused), IDV_E_NET / IDV_E_TIMEOUT (network), IDV_E_DEVICE.
  */
 struct idv_machine idv_pledge_join(struct idv_pledge *p);
 
