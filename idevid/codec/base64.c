@@ -100,7 +100,8 @@ static bool take(struct reader *r, uint8_t c, bool lax)
     return true;
 }
 
-/* the last group: what is left over must be whole bytes and zero bits */
+/* the last group: what is left over must be whole bytes; bits beyond them are
+ * zero, unless lax (published samples have others) */
 static bool finish(struct reader *r, bool lax)
 {
     size_t left = r->chars % 4, pads = left ? 4 - left : 0;
@@ -108,12 +109,12 @@ static bool finish(struct reader *r, bool lax)
         return false;
     if (left == 2) {
         r->p[r->n++] = (uint8_t)(r->bits >> 4);
-        return (r->bits & 0x0f) == 0;
+        return lax || (r->bits & 0x0f) == 0;
     }
     if (left == 3) {
         r->p[r->n++] = (uint8_t)(r->bits >> 10);
         r->p[r->n++] = (uint8_t)(r->bits >> 2);
-        return (r->bits & 0x03) == 0;
+        return lax || (r->bits & 0x03) == 0;
     }
     return true;
 }

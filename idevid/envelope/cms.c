@@ -291,8 +291,8 @@ static idv_rc take_time(CMS_SignerInfo *si, int64_t *out)
 
 static idv_rc cms_open(struct idv_bytes sealed, struct idv_opened *out)
 {
-    CMS_SignerInfo *si;
-    CMS_ContentInfo *cms;
+    CMS_SignerInfo *si = NULL;
+    CMS_ContentInfo *cms = NULL;
     IDV_TRY(parse(sealed, &cms));
     out->native = cms;
     IDV_TRY(take_content(cms, &out->payload));

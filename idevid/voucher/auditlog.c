@@ -11,9 +11,6 @@
 
 #include "voucher/json_number.h"
 
-typedef struct idv_json idv_json;
-IDV_AUTO_PTR_DEFINE(idv_json, idv_json_free)
-
 static void auto_log(struct idv_audit_log *log)
 {
     idv_audit_log_free(log);

@@ -9,9 +9,6 @@
 
 #include "voucher/json_number.h"
 
-typedef struct idv_json idv_json;
-IDV_AUTO_PTR_DEFINE(idv_json, idv_json_free)
-
 static idv_rc put_context(struct idv_json *root, const char *detail)
 {
     if (!*detail)

@@ -9,9 +9,6 @@
 #include <idevid/json.h>
 #include <idevid/voucher.h>
 
-typedef struct idv_json idv_json;
-IDV_AUTO_PTR_DEFINE(idv_json, idv_json_free)
-
 #define V 1u /* in a voucher */
 #define R 2u /* in a voucher-request; elsewhere a leaf is an unknown one */
 

@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include <idevid/buf.h>
+#include <idevid/json.h>
 
 /*
  *  IDV_AUTO(buf) b = {0};             a struct idv_buf, idv_buf_free at the end
@@ -43,6 +44,7 @@ static inline void idv_auto_buf(struct idv_buf *b)
 
 typedef char idv_char; /* IDV_AUTO_PTR(idv_char) s: a malloc'ed string */
 typedef STACK_OF(X509) idv_certs;
+typedef struct idv_json idv_json;
 
 static inline void idv_certs_free(idv_certs *certs)
 {
@@ -51,6 +53,7 @@ static inline void idv_certs_free(idv_certs *certs)
 
 IDV_AUTO_PTR_DEFINE(idv_char, free)
 IDV_AUTO_PTR_DEFINE(idv_certs, idv_certs_free)
+IDV_AUTO_PTR_DEFINE(idv_json, idv_json_free)
 IDV_AUTO_PTR_DEFINE(BIO, BIO_free_all)
 IDV_AUTO_PTR_DEFINE(X509, X509_free)
 IDV_AUTO_PTR_DEFINE(X509_REQ, X509_REQ_free)

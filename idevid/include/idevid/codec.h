@@ -12,7 +12,8 @@ idv_rc idv_base64_from_bytes(struct idv_bytes raw, size_t columns,
 
 enum idv_base64_form {
     IDV_BASE64_STRICT, /* section 4 alphabet, padded, nothing else */
-    IDV_BASE64_LAX,    /* also blanks, CR, LF, the URL alphabet, no padding */
+    IDV_BASE64_LAX,    /* also blanks, CR, LF, the URL alphabet, no padding,
+                          unused bits that are not zero */
 };
 /* Appends the bytes. IDV_E_FORMAT on anything the form does not allow. */
 idv_rc idv_base64_to_bytes(struct idv_bytes text, enum idv_base64_form form,
