@@ -79,6 +79,13 @@ int64_t idv_now(const struct idv_env *env)
     return env->now(env->ctx);
 }
 
+int64_t idv_ticks_ms(void)
+{
+    struct timespec t = {0};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 bool idv_clock_trusted(const struct idv_env *env)
 {
     return env->clock_trusted(env->ctx);

@@ -37,6 +37,8 @@ idv_rc idv_env_clock_from_text(struct idv_env_system *sys,
                                const char *text) IDV_CHECKED;
 
 int64_t idv_now(const struct idv_env *env);
+/* Milliseconds since some moment, never stepped back: for deadlines only. */
+int64_t idv_ticks_ms(void);
 bool idv_clock_trusted(const struct idv_env *env);
 idv_rc idv_random(const struct idv_env *env, uint8_t *p, size_t n) IDV_CHECKED;
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the client half. */
+#ifndef IDEVID_NET_CLIENT_INT_H
+#define IDEVID_NET_CLIENT_INT_H
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+#include "net/http_client.h"
+#include "net/http_reply.h"
+
+struct idvi_client {
+    struct idv_connect to;
+    const struct idv_drive_conf *conf;
+    char where[300]; /* "registrar host:port" */
+    CURLM *multi;
+    CURL *easy;
+    char error[CURL_ERROR_SIZE];
+
+    struct idv_peer peer;
+    bool shaken;  /* handshake done: no further socket */
+    bool told;    /* connected() was called */
+    bool refused; /* a further socket was wanted and refused */
+
+    idvi_connected *connected;
+    void *connected_arg;
+    struct idv_buf body; /* of the first exchange */
+    size_t sent;
+
+    struct idvi_reply reply;
+    idv_rc failed;    /* what a callback ended the transfer with */
+    int64_t began;    /* ticks: of connecting, then of the exchange */
+    int64_t progress; /* ticks: of the last byte */
+};
+
+/* The SSL_CTX as curl makes it: identity, verification, binding, SNI. */
+CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client);
+/* Turns what curl says into a class and a note that names the other end. */
+idv_rc idvi_client_failed(struct idvi_client *c, CURLcode code);
+/* https URL of path at the other end, and its Host field. */
+idv_rc idvi_client_url(struct idvi_client *c, const char *path,
+                       struct idv_buf *out) IDV_CHECKED;
+idv_rc idvi_client_host(const struct idvi_client *c,
+                        struct idv_buf *out) IDV_CHECKED;
+idv_rc idvi_client_headers(const struct idvi_client *c,
+                           const struct idv_msg *req, bool chunked,
+                           struct curl_slist **out) IDV_CHECKED;
+
+#endif
