@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of struct idv_trust, for the files of this room. */
+#ifndef IDEVID_TRUST_PRIV_H
+#define IDEVID_TRUST_PRIV_H
+
+#include <idevid/trust.h>
+
+struct idv_trust {
+    char *dir;
+    struct idv_anchor anchor;
+    const struct idv_env *env;
+    enum idv_trust_state state;
+    struct idv_record record; /* from IMPRINTED on, as are these: */
+    uint8_t raw[IDV_RECORD_SIZE];
+    X509 *pin;
+    struct idv_buf spki;
+    struct idv_enrollment enrollment; /* ENROLLED */
+};
+
+/* --- files beside the record (files.c) --- */
+
+#define IDVI_FILE_PIN "anchor.der" /* certificate or SPKI, as pinned */
+#define IDVI_FILE_VOUCHER "voucher"
+#define IDVI_FILE_ENROLLMENT "enrollment.json"
+
+/* *found false and out untouched when there is no such file. */
+idv_rc idvi_file_read(const char *dir, const char *name, bool *found,
+                      struct idv_buf *out) IDV_CHECKED;
+idv_rc idvi_file_write(const char *dir, const char *name,
+                       struct idv_bytes data) IDV_CHECKED;
+/* All of them; goes on after a failure and returns the first. */
+idv_rc idvi_files_remove(const char *dir) IDV_CHECKED;
+
+/* --- what is pinned (pin.c) --- */
+
+/* Fills t->pin or t->spki from the files, checked against t->record. */
+idv_rc idvi_pin_load(struct idv_trust *t) IDV_CHECKED;
+/* The record for pinned, and the bytes of its file (empty: only a hash). */
+idv_rc idvi_pin_record(const struct idv_pinned *pinned,
+                       struct idv_bytes voucher, const struct idv_env *env,
+                       struct idv_record *record,
+                       struct idv_buf *file) IDV_CHECKED;
+void idvi_pin_forget(struct idv_trust *t);
+
+/* --- enrollment as one file (bundle.c) --- */
+
+idv_rc idvi_bundle_to_json(const struct idv_enrollment *e,
+                           const uint8_t record[static IDV_RECORD_SIZE],
+                           struct idv_buf *out) IDV_CHECKED;
+/* IDV_E_FORMAT, or IDV_E_REJECT when it is of another record. */
+idv_rc idvi_bundle_from_json(struct idv_bytes json,
+                             const uint8_t record[static IDV_RECORD_SIZE],
+                             struct idv_enrollment *out) IDV_CHECKED;
+/* The chain leads to the anchors, which belong to the pin. */
+idv_rc idvi_enrollment_check(const struct idv_enrollment *e,
+                             const X509 *pin) IDV_CHECKED;
+
+#endif
