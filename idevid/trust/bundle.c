@@ -13,9 +13,6 @@
 /* {"version":1,"record":hex,"registrar":"...","key":uri,
  *  "ldevid":[base64...],"anchors":[base64...]} */
 
-typedef struct idv_json idv_json_root;
-IDV_AUTO_PTR_DEFINE(idv_json_root, idv_json_free)
-
 void idv_enrollment_free(struct idv_enrollment *e)
 {
     idv_certs_free(e->ldevid);
@@ -57,7 +54,7 @@ idv_rc idvi_bundle_to_json(const struct idv_enrollment *e,
                            const uint8_t record[static IDV_RECORD_SIZE],
                            struct idv_buf *out)
 {
-    IDV_AUTO_PTR(idv_json_root) root = idv_json_new_object();
+    IDV_AUTO_PTR(idv_json) root = idv_json_new_object();
     IDV_AUTO(buf) id = {0};
     if (!root)
         return idv_fail(IDV_E_NOMEM, "enrollment");
@@ -74,7 +71,7 @@ idv_rc idvi_bundle_to_json(const struct idv_enrollment *e,
 static idv_rc get_text(const struct idv_json *from, const char *name, char *to,
                        size_t room)
 {
-    const char *text = idv_json_rootext(idv_json_get(from, name));
+    const char *text = idv_json_text(idv_json_get(from, name));
     if (!text)
         return idv_fail(IDV_E_FORMAT, "enrollment: no %s", name);
     return idv_text_copy(to, room, idv_str(text), "enrollment");
@@ -84,7 +81,7 @@ static idv_rc get_cert(const struct idv_json *v, STACK_OF(X509) * to)
 {
     IDV_AUTO(buf) der = {.max = IDV_MAX_CERT};
     IDV_AUTO_PTR(X509) cert = NULL;
-    const char *text = idv_json_rootext(v);
+    const char *text = idv_json_text(v);
     if (!text)
         return idv_fail(IDV_E_FORMAT, "enrollment: a certificate that is no "
                                       "text");
@@ -118,7 +115,7 @@ static idv_rc check_head(const struct idv_json *root,
 {
     IDV_AUTO(buf) id = {0};
     int64_t version;
-    const char *of = idv_json_rootext(idv_json_get(root, "record"));
+    const char *of = idv_json_text(idv_json_get(root, "record"));
     IDV_TRY(idv_json_int(idv_json_get(root, "version"), "enrollment: version",
                          &version));
     if (version != 1)
@@ -141,7 +138,7 @@ idv_rc idvi_bundle_from_json(struct idv_bytes json,
                              const uint8_t record[static IDV_RECORD_SIZE],
                              struct idv_enrollment *out)
 {
-    IDV_AUTO_PTR(idv_json_root) root = NULL;
+    IDV_AUTO_PTR(idv_json) root = NULL;
     struct idv_enrollment e = {0};
     IDV_TRY(idv_json_parse(json, IDV_MAX_FILE, &root));
     IDV_TRY(check_head(root, record));
