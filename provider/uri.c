@@ -388,7 +388,7 @@ static int parse(const char *text, struct hwk_uri *out)
     if (query != NULL && !split(schemes[i].query, QUERY, query + 1,
                                 strlen(query + 1), &seen, out))
         return 0;
-    if (out->scheme == HWK_SCHEME_TPM2 && out->tpm == 0)
+    if (out->scheme == HWK_SCHEME_TPM2 && out->tpm == 0 && n > 0)
         return bad("tpm2", 4, "none of handle=, object=, idevid, iak is given");
     return 1;
 }

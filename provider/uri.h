@@ -54,7 +54,7 @@ struct hwk_uri {
     unsigned library_major, library_minor;
 
     /* tpm2: */
-    enum hwk_tpm_name tpm;
+    enum hwk_tpm_name tpm; /* 0: "tpm2:" alone, the TPM and all in it */
     uint32_t handle;     /* HWK_TPM_HANDLE */
     struct hwk_str path; /* HWK_TPM_OBJECT, HWK_SCHEME_SOFT: the name */
     bool has_parent;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to a TPM: one ESYS context, one user of it at a time. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_lock.h"
+
+/* what a child of fork inherited: its parent's, kept reachable, never used */
+struct hwk_tpm_left {
+    struct hwk_tpm_left *next;
+    struct hwk_tpm_tcti *tcti;
+    ESYS_CONTEXT *esys;
+};
+
+enum hwk_tpm_sharing hwk_tpm_sharing(const char *tcti)
+{
+    if (strstr(tcti, "tabrmd") || strstr(tcti, "tpmrm"))
+        return HWK_TPM_MANAGED;
+    if (strstr(tcti, "device") || tcti[0] == '/')
+        return HWK_TPM_EXCLUSIVE;
+    return HWK_TPM_BARE;
+}
+
+static const char *default_tcti(void)
+{
+    return access("/dev/tpmrm0", F_OK) == 0 ? "device:/dev/tpmrm0"
+                                            : "device:/dev/tpm0";
+}
+
+struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
+{
+    struct hwk_tpm *tpm = OPENSSL_zalloc(sizeof(*tpm));
+    if (tpm)
+        tpm->name =
+            OPENSSL_strdup(cfg && cfg->tcti ? cfg->tcti : default_tcti());
+    if (!tpm || !tpm->name) {
+        OPENSSL_free(tpm);
+        hwk_raise(HWK_R_MEMORY, "TPM");
+        return NULL;
+    }
+    pthread_mutex_init(&tpm->lock, NULL);
+    tpm->cfg = cfg;
+    tpm->sharing = hwk_tpm_sharing(tpm->name);
+    tpm->turn = -1;
+    return tpm;
+}
+
+/* every ESYS_TR dies with the context: its generation is over */
+static void disconnect(struct hwk_tpm *tpm)
+{
+    Esys_Finalize(&tpm->esys);
+    hwk_tpm_tcti_free(tpm->tcti);
+    tpm->tcti = NULL;
+    tpm->broken = false;
+}
+
+void hwk_tpm_free(struct hwk_tpm *tpm)
+{
+    if (!tpm)
+        return;
+    disconnect(tpm);
+    while (tpm->left) {
+        struct hwk_tpm_left *next = tpm->left->next;
+        OPENSSL_free(tpm->left);
+        tpm->left = next;
+    }
+    pthread_mutex_destroy(&tpm->lock);
+    OPENSSL_free(tpm->name);
+    OPENSSL_free(tpm);
+}
+
+void hwk_tpm_forked(struct hwk_tpm *tpm)
+{
+    pthread_mutex_init(&tpm->lock, NULL);
+    if (tpm->turn >= 0)
+        close(tpm->turn);
+    tpm->turn = -1;
+    tpm->marked = false;
+}
+
+int hwk_tpm_renew(struct hwk_tpm *tpm)
+{
+    struct hwk_tpm_left *left = OPENSSL_malloc(sizeof(*left));
+    if (!left)
+        return hwk_raise(HWK_R_MEMORY, "TPM");
+    *left = (struct hwk_tpm_left){tpm->left, tpm->tcti, tpm->esys};
+    tpm->left = left;
+    tpm->tcti = NULL;
+    tpm->esys = NULL;
+    tpm->broken = false;
+    return 1;
+}
+
+static int connect_esys(struct hwk_tpm *tpm)
+{
+    if (!tpm->tcti && !(tpm->tcti = hwk_tpm_tcti_new(tpm->name)))
+        return hwk_raise(HWK_R_MEMORY, "TPM");
+    TSS2_RC rc = hwk_tpm_tcti_open(tpm->tcti);
+    if (rc != TSS2_RC_SUCCESS)
+        return hwk_tpm_check(tpm, rc, "no TPM reached", 0);
+    if (tpm->esys)
+        return 1;
+    rc = Esys_Initialize(&tpm->esys, hwk_tpm_tcti_context(tpm->tcti), NULL);
+    tpm->generation++;
+    return hwk_tpm_check(tpm, rc, "context", 0);
+}
+
+struct litter {
+    struct hwk_tpm *tpm;
+    TSS2_RC rc;
+};
+
+static int sweep_one(void *arg, TPM2_HANDLE handle)
+{
+    struct litter *l = arg;
+    l->rc = hwk_tpm_tcti_flush(l->tpm->tcti, handle);
+    if (hwk_tpm_rc_is(l->rc, TPM2_RC_HANDLE))
+        l->rc = TSS2_RC_SUCCESS;
+    return l->rc == TSS2_RC_SUCCESS;
+}
+
+/* flushes what a process that died left behind */
+static int sweep(struct hwk_tpm *tpm)
+{
+    struct litter l = {tpm, TSS2_RC_SUCCESS};
+    const TPM2_HANDLE ranges[] = {HWK_TPM_TRANSIENT, HWK_TPM_SESSIONS};
+    for (size_t i = 0; i < 2; i++)
+        if (!hwk_tpm_handles(tpm, ranges[i], sweep_one, &l) ||
+            !hwk_tpm_check(tpm, l.rc, "flushing what was left behind", 0))
+            return 0;
+    return hwk_tpm_lock_mark(tpm->turn, false);
+}
+
+static int take_turn(struct hwk_tpm *tpm)
+{
+    bool litter = false;
+    const char *path = tpm->cfg ? tpm->cfg->tpm_lock : NULL;
+    if (tpm->sharing != HWK_TPM_MANAGED &&
+        (tpm->turn = hwk_tpm_lock(path, tpm->name, &litter)) < 0)
+        return 0;
+    return connect_esys(tpm) && (!litter || sweep(tpm));
+}
+
+ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm)
+{
+    pthread_mutex_lock(&tpm->lock);
+    if (take_turn(tpm))
+        return tpm->esys;
+    hwk_tpm_end(tpm);
+    return NULL;
+}
+
+void hwk_tpm_end(struct hwk_tpm *tpm)
+{
+    if (tpm->marked && !tpm->broken)
+        hwk_tpm_lock_mark(tpm->turn, false);
+    tpm->marked = false;
+    if (tpm->broken)
+        disconnect(tpm);
+    else if (tpm->sharing == HWK_TPM_EXCLUSIVE && tpm->tcti)
+        hwk_tpm_tcti_park(tpm->tcti);
+    if (tpm->turn >= 0)
+        hwk_tpm_unlock(tpm->turn);
+    tpm->turn = -1;
+    pthread_mutex_unlock(&tpm->lock);
+}
+
+int hwk_tpm_mark(struct hwk_tpm *tpm)
+{
+    if (tpm->turn < 0 || tpm->marked)
+        return 1;
+    tpm->marked = hwk_tpm_lock_mark(tpm->turn, true);
+    return tpm->marked;
+}
+
+int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
+                      const struct hwk_secret *auth, ESYS_TR *session)
+{
+    TPM2B_AUTH value = {.size = 0};
+    if (auth && auth->n > sizeof(value.buffer))
+        return hwk_raise(HWK_R_PIN_INCORRECT,
+                         "a TPM's authorization value has %zu bytes at most",
+                         sizeof(value.buffer));
+    if (auth) {
+        value.size = (UINT16)auth->n;
+        memcpy(value.buffer, auth->p, auth->n);
+    }
+    *session = ESYS_TR_PASSWORD;
+    TSS2_RC rc = Esys_TR_SetAuth(tpm->esys, object, &value);
+    OPENSSL_cleanse(&value, sizeof(value));
+    return hwk_tpm_check(tpm, rc, "authorization", 0);
+}
+
+void hwk_tpm_flush(struct hwk_tpm *tpm, ESYS_TR *object)
+{
+    if (*object != ESYS_TR_NONE && !tpm->broken) {
+        TSS2_RC rc = Esys_FlushContext(tpm->esys, *object);
+        if (rc != TSS2_RC_SUCCESS)
+            tpm->broken = true;
+    }
+    *object = ESYS_TR_NONE;
+}

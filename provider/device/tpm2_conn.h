@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to a TPM: one ESYS context, one user of it at a time. */
+#ifndef HWK_TPM2_CONN_H
+#define HWK_TPM2_CONN_H
+
+#include <pthread.h>
+
+#include <tss2/tss2_esys.h>
+
+#include "provider/backend.h"
+#include "provider/device/tpm2_tcti.h"
+
+/* The ranges of handles (the library's own macros shift into the sign bit). */
+#define HWK_TPM_NV 0x01000000u
+#define HWK_TPM_SESSIONS 0x02000000u
+#define HWK_TPM_TRANSIENT 0x80000000u
+#define HWK_TPM_PERSISTENT 0x81000000u
+#define HWK_TPM_PLATFORM_PERSISTENT 0x81800000u
+
+/* Whose slots in the TPM it is that we use. */
+enum hwk_tpm_sharing {
+    HWK_TPM_MANAGED,   /* a resource manager's: ours alone */
+    HWK_TPM_BARE,      /* those of all who talk to it */
+    HWK_TPM_EXCLUSIVE, /* the same, and only one may have it open */
+};
+
+struct hwk_tpm_object;
+
+/* The state of the row in backend.h. */
+struct hwk_tpm {
+    pthread_mutex_t lock; /* over all below, held from begin to end */
+    const struct hwk_config *cfg;
+    char *name; /* of the TCTI */
+    enum hwk_tpm_sharing sharing;
+    struct hwk_tpm_tcti *tcti; /* NULL until first used */
+    ESYS_CONTEXT *esys;        /* NULL until first used, and when broken */
+    unsigned generation;       /* of esys: an ESYS_TR lives in one only */
+    bool broken;               /* the line is out of step: build esys anew */
+    int turn;                  /* the lock file while it is our turn, or -1 */
+    bool marked;
+    struct hwk_tpm_object *objects; /* persistent keys in use */
+    size_t nv_chunk, nv_max;        /* bytes; 0: not asked yet */
+    struct hwk_tpm_left *left;      /* of before forks, never touched again */
+};
+
+/* Reads cfg (lent), allocates; the TPM is not touched. NULL with a reason. */
+struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg);
+void hwk_tpm_free(struct hwk_tpm *tpm);
+
+/* What "device:/dev/tpmrm0" and others mean; pure. */
+enum hwk_tpm_sharing hwk_tpm_sharing(const char *tcti);
+
+/* After fork, in the child: see backend.h. */
+void hwk_tpm_forked(struct hwk_tpm *tpm);
+int hwk_tpm_renew(struct hwk_tpm *tpm);
+
+/*
+ * Between begin and end the TPM is ours: other threads wait, and without a
+ * resource manager other processes too. begin opens what is not open and
+ * clears the litter of a process that died. Gives the ESYS context, or NULL
+ * with a reason (HWK_R_NO_DEVICE when there is no TPM); then there is nothing
+ * to end. No callback of an application runs in between.
+ */
+ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm);
+void hwk_tpm_end(struct hwk_tpm *tpm);
+
+/* To be called before the first command that leaves something transient in
+ * the TPM. end takes it back when the line is sound: flush before. */
+int hwk_tpm_mark(struct hwk_tpm *tpm);
+
+/* 1 when rc is success; otherwise 0 with a reason and rc in words: what is
+ * the operation, of handle unless that is 0. A line out of step is noted. */
+int hwk_tpm_check(struct hwk_tpm *tpm, TSS2_RC rc, const char *what,
+                  TPM2_HANDLE handle);
+
+/* What rc is among the reasons of err.h; pure. */
+int hwk_tpm_reason(TSS2_RC rc);
+
+/* True when the TPM itself answered, and this (format-1 codes without their
+ * parameter, handle or session number); pure. */
+bool hwk_tpm_rc_is(TSS2_RC rc, TPM2_RC code);
+
+/* The one place that says how a command is authorised with an empty or plain
+ * auth value. ref is the object; auth NULL means empty. */
+int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
+                      const struct hwk_secret *auth, ESYS_TR *session);
+
+/* Flushes what a transient object left, if any (ESYS_TR_NONE is fine). */
+void hwk_tpm_flush(struct hwk_tpm *tpm, ESYS_TR *object);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RSA decryption, key agreement, random numbers. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "provider/device/tpm2_key.h"
+#include "provider/device/tpm2_policy.h"
+#include "provider/device/tpm2_public.h"
+
+bool hwk_tpm_can_raw(const struct hwk_tpm_key *key)
+{
+    const TPMT_PUBLIC *t = &key->object->pub.publicArea;
+    return t->type == TPM2_ALG_RSA &&
+           (t->objectAttributes & TPMA_OBJECT_DECRYPT) &&
+           !(t->objectAttributes & TPMA_OBJECT_RESTRICTED) &&
+           t->parameters.rsaDetail.scheme.scheme == TPM2_ALG_NULL;
+}
+
+static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                   const TPMT_RSA_DECRYPT *scheme, const TPM2B_DATA *label,
+                   const uint8_t *in, size_t n, TPM2B_PUBLIC_KEY_RSA **out)
+{
+    TPM2B_PUBLIC_KEY_RSA cipher = {.size = (UINT16)n};
+    ESYS_TR tr, session;
+    if (n > sizeof(cipher.buffer))
+        return hwk_raise(HWK_R_ARGUMENT, "ciphertext of %zu bytes", n);
+    memcpy(cipher.buffer, in, n);
+    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
+    if (!esys)
+        return 0;
+    TSS2_RC rc = Esys_RSA_Decrypt(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                                  &cipher, scheme, label, out);
+    return hwk_tpm_key_done(tpm, key, rc, "RSA_Decrypt");
+}
+
+static void wipe(TPM2B_PUBLIC_KEY_RSA *p)
+{
+    OPENSSL_cleanse(p, sizeof(*p));
+    Esys_Free(p);
+}
+
+int hwk_tpm_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                const uint8_t *block, uint8_t *out, size_t n)
+{
+    const TPMT_RSA_DECRYPT scheme = {.scheme = TPM2_ALG_NULL};
+    TPM2B_PUBLIC_KEY_RSA *plain = NULL;
+    if (!command(tpm, key, &scheme, NULL, block, n, &plain))
+        return 0;
+    int ok = hwk_tpm_align(plain->buffer, plain->size, out, n);
+    wipe(plain);
+    return ok ? 1 : hwk_raise(HWK_R_TPM, "RSA_Decrypt: too long an answer");
+}
+
+/* The TPM takes a label only with a NUL at its end, which it hashes too. */
+static int oaep_scheme(const struct hwk_mech *mech, TPMT_RSA_DECRYPT *scheme,
+                       TPM2B_DATA *label)
+{
+    if (mech->mgf1 != mech->md && mech->mgf1 != HWK_MD_NONE)
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "a TPM's OAEP has one digest, for MGF1 too");
+    if (mech->label_len > sizeof(label->buffer) ||
+        (mech->label_len > 0 && mech->label[mech->label_len - 1] != 0))
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "a TPM's OAEP label ends with a NUL");
+    label->size = (UINT16)mech->label_len;
+    if (mech->label_len > 0)
+        memcpy(label->buffer, mech->label, mech->label_len);
+    scheme->scheme = TPM2_ALG_OAEP;
+    scheme->details.oaep.hashAlg = hwk_tpm_alg(mech->md);
+    return scheme->details.oaep.hashAlg != TPM2_ALG_NULL
+               ? 1
+               : hwk_raise(HWK_R_DIGEST, "OAEP: a digest the TPM has not");
+}
+
+int hwk_tpm_decrypt(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                    const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                    uint8_t *out, size_t *out_n)
+{
+    TPMT_RSA_DECRYPT scheme = {.scheme = TPM2_ALG_NULL};
+    TPM2B_DATA label = {.size = 0};
+    TPM2B_PUBLIC_KEY_RSA *plain = NULL;
+    if (mech->pad == HWK_PAD_PKCS1)
+        scheme.scheme = TPM2_ALG_RSAES;
+    else if (mech->pad == HWK_PAD_OAEP && !oaep_scheme(mech, &scheme, &label))
+        return 0;
+    if (!command(tpm, key, &scheme, &label, in, n, &plain))
+        return 0;
+    int ok = plain->size <= *out_n;
+    if (ok) {
+        memcpy(out, plain->buffer, plain->size);
+        *out_n = plain->size;
+    }
+    wipe(plain);
+    return ok ? 1 : hwk_raise(HWK_R_ARGUMENT, "no room for the plaintext");
+}
+
+static int peer_point(size_t field, const uint8_t *peer, size_t n,
+                      TPM2B_ECC_POINT *out)
+{
+    if (n != 1 + 2 * field || peer[0] != 4)
+        return hwk_raise(HWK_R_ARGUMENT, "ECDH: no point of this curve");
+    out->size = 0;
+    out->point.x.size = out->point.y.size = (UINT16)field;
+    memcpy(out->point.x.buffer, peer + 1, field);
+    memcpy(out->point.y.buffer, peer + 1 + field, field);
+    return 1;
+}
+
+int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                   const uint8_t *peer, size_t n, uint8_t *out, size_t *out_n)
+{
+    const TPMT_PUBLIC *t = &key->object->pub.publicArea;
+    TPM2B_ECC_POINT in, *z = NULL;
+    ESYS_TR tr, session;
+    if (t->type != TPM2_ALG_ECC)
+        return hwk_raise(HWK_R_KEY, "ECDH with a key that is not EC");
+    size_t field = hwk_tpm_curve_facts(t->parameters.eccDetail.curveID)->field;
+    if (*out_n < field)
+        return hwk_raise(HWK_R_ARGUMENT, "no room for the secret");
+    if (!peer_point(field, peer, n, &in))
+        return 0;
+    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
+    if (!esys)
+        return 0;
+    TSS2_RC rc =
+        Esys_ECDH_ZGen(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE, &in, &z);
+    if (!hwk_tpm_key_done(tpm, key, rc, "ECDH_ZGen"))
+        return 0;
+    int ok = hwk_tpm_align(z->point.x.buffer, z->point.x.size, out, field);
+    OPENSSL_cleanse(z, sizeof(*z));
+    Esys_Free(z);
+    if (!ok)
+        return hwk_raise(HWK_R_TPM, "ECDH_ZGen: too long an answer");
+    *out_n = field;
+    return 1;
+}
+
+int hwk_tpm_random(struct hwk_tpm *tpm, uint8_t *out, size_t n)
+{
+    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
+    int ok = esys != NULL;
+    while (ok && n > 0) {
+        TPM2B_DIGEST *some = NULL;
+        TSS2_RC rc =
+            Esys_GetRandom(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                           (UINT16)(n < 32 ? n : 32), &some);
+        ok = hwk_tpm_check(tpm, rc, "GetRandom", 0);
+        if (ok && (some->size == 0 || some->size > n))
+            ok = hwk_raise(HWK_R_TPM, "GetRandom: %u bytes", some->size);
+        if (ok) {
+            memcpy(out, some->buffer, some->size);
+            out += some->size;
+            n -= some->size;
+        }
+        Esys_Free(some);
+    }
+    if (esys)
+        hwk_tpm_end(tpm);
+    return ok;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys and certificates of a TPM by URI. */
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include "provider/device/tpm2_find.h"
+#include "provider/device/tpm2_list.h"
+#include "provider/device/tpm2_make.h"
+#include "provider/device/tpm2_public.h"
+
+#define FILE_MAX 4096
+#define IDEVID_CERT 0x01C90200
+#define IAK_CERT 0x01C90100
+
+/* what find was asked */
+struct query {
+    struct hwk_tpm *tpm;
+    const struct hwk_uri *uri;
+    unsigned want;
+    const struct hwk_pin_ask *pin;
+    hwk_found_fn *each;
+    void *arg;
+};
+
+int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
+                     TPM2_HANDLE handle, struct hwk_secret **out)
+{
+    char what[32];
+    *out = NULL;
+    if (!pin || !(uri->ask_auth || uri->pin_value.p || uri->pin_source.p))
+        return 1;
+    snprintf(what, sizeof(what), "TPM key 0x%08x", handle);
+    return hwk_pin_get(pin, what, out);
+}
+
+int hwk_tpm_found_key(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                      struct hwk_found *out)
+{
+    const TPM2B_PUBLIC *pub = &key->object->pub;
+    struct hwk_object_info info;
+    memset(out, 0, sizeof(*out));
+    if (!hwk_tpm_public(pub, &out->pub)) {
+        hwk_tpm_key_free(tpm, key);
+        return 0;
+    }
+    hwk_tpm_describe_key(key->object->handle, pub, &info);
+    out->type = HWK_OBJ_PRIVATE;
+    memcpy(out->uri, info.uri, sizeof(out->uri));
+    memcpy(out->label, info.label, sizeof(out->label));
+    out->flags = hwk_tpm_flags(pub);
+    out->md = hwk_tpm_mandatory_md(pub);
+    out->ref = key;
+    return 1;
+}
+
+/* a file of tpm2-tools: the handle, then its Name and more */
+static int object_file(const struct hwk_uri *uri, TPM2_HANDLE *out)
+{
+    const char *path = (const char *)uri->path.p;
+    uint8_t *p = NULL;
+    size_t n = 0;
+    if (!hwk_file_read(path, FILE_MAX, &p, &n))
+        return 0;
+    TPM2_HANDLE h = n < 6 ? 0
+                          : (TPM2_HANDLE)p[0] << 24 | (TPM2_HANDLE)p[1] << 16 |
+                                (TPM2_HANDLE)p[2] << 8 | p[3];
+    OPENSSL_free(p);
+    if (h >> 24 != TPM2_HT_PERSISTENT && h >> 24 != TPM2_HT_NV_INDEX)
+        return hwk_raise(HWK_R_FORMAT,
+                         "%s: not the handle of a persistent object", path);
+    *out = h;
+    return 1;
+}
+
+int hwk_tpm_uri_handle(const struct hwk_uri *uri, TPM2_HANDLE *out)
+{
+    *out = 0;
+    switch (uri->tpm) {
+    case HWK_TPM_HANDLE:
+        *out = uri->handle;
+        return 1;
+    case HWK_TPM_OBJECT:
+        return object_file(uri, out);
+    case HWK_TPM_IDEVID:
+        *out = HWK_TPM_IDEVID_HANDLE;
+        return 1;
+    case HWK_TPM_IAK:
+        *out = HWK_TPM_IAK_HANDLE;
+        return 1;
+    default:
+        return 1;
+    }
+}
+
+/* gives found to each and lets go of what each did not keep */
+static int give(const struct query *q, struct hwk_found *found)
+{
+    int rc = q->each(q->arg, found);
+    if (found->ref)
+        hwk_tpm_key_free(q->tpm, found->ref);
+    return rc;
+}
+
+/* one persistent key: as a pair, or its public half only. As each gives, -1
+ * on failure. */
+static int find_key(const struct query *q, TPM2_HANDLE handle)
+{
+    struct hwk_secret *auth = NULL;
+    struct hwk_tpm_object *o = NULL;
+    struct hwk_tpm_key *key = NULL;
+    struct hwk_found found;
+    bool private = q->want & HWK_WANT_PRIVATE;
+    if (private && !hwk_tpm_ask_auth(q->uri, q->pin, handle, &auth))
+        return -1;
+    if (hwk_tpm_begin(q->tpm)) {
+        o = hwk_tpm_object_open(q->tpm, handle);
+        key = o ? hwk_tpm_key_new(q->tpm, o, auth) : NULL;
+        hwk_tpm_end(q->tpm);
+    }
+    if (!o)
+        hwk_secret_free(auth);
+    if (!key || !hwk_tpm_found_key(q->tpm, key, &found))
+        return -1;
+    if (!private) {
+        found.type = HWK_OBJ_PUBLIC;
+        found.flags = 0;
+        hwk_tpm_key_free(q->tpm, found.ref);
+        found.ref = NULL;
+    }
+    return give(q, &found);
+}
+
+/* a certificate, or nothing: an index with other bytes is no key */
+static int find_cert(const struct query *q, TPM2_HANDLE handle)
+{
+    struct hwk_tpm_nv nv;
+    struct hwk_found found;
+    struct hwk_object_info info;
+    int rc = 1;
+    if (!hwk_tpm_nv_read(q->tpm, handle, &nv))
+        return -1;
+    hwk_tpm_describe_nv(&nv, &info);
+    memset(&found, 0, sizeof(found));
+    found.type = HWK_OBJ_CERT;
+    memcpy(found.uri, info.uri, sizeof(found.uri));
+    memcpy(found.label, info.label, sizeof(found.label));
+    found.der = nv.data;
+    found.der_len = nv.n;
+    if (nv.type == HWK_OBJ_CERT)
+        rc = give(q, &found);
+    hwk_tpm_nv_clear(&nv);
+    return rc;
+}
+
+/* one object by its handle; what is not there was found to be nothing */
+static int find_at(const struct query *q, TPM2_HANDLE handle)
+{
+    int rc = 1;
+    ERR_set_mark();
+    if (handle >> 24 == TPM2_HT_PERSISTENT) {
+        if (q->want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC))
+            rc = find_key(q, handle);
+    } else if (q->want & HWK_WANT_CERT) {
+        rc = find_cert(q, handle);
+    }
+    if (rc < 0 && hwk_err_is(HWK_R_NOT_FOUND)) {
+        ERR_pop_to_mark();
+        return 1;
+    }
+    ERR_clear_last_mark();
+    return rc;
+}
+
+static int find_all(const struct query *q)
+{
+    TPM2_HANDLE *handles;
+    size_t n;
+    int rc = 1;
+    if (!hwk_tpm_all_handles(q->tpm, &handles, &n))
+        return 0;
+    for (size_t i = 0; rc > 0 && i < n; i++) {
+        ERR_set_mark();
+        rc = find_at(q, handles[i]);
+        bool skip = rc < 0 && hwk_err_is(HWK_R_KEY); /* no key pair of ours */
+        if (skip) {
+            ERR_pop_to_mark();
+            rc = 1;
+        } else {
+            ERR_clear_last_mark();
+        }
+    }
+    OPENSSL_free(handles);
+    return rc >= 0;
+}
+
+/* The certificate beside a key that is known by its purpose. */
+static TPM2_HANDLE certificate_of(const struct hwk_uri *uri)
+{
+    if (uri->tpm == HWK_TPM_IDEVID)
+        return IDEVID_CERT;
+    return uri->tpm == HWK_TPM_IAK ? IAK_CERT : 0;
+}
+
+int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
+                 const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
+{
+    const struct query q = {tpm, uri, want, pin, each, arg};
+    TPM2_HANDLE handle, cert = certificate_of(uri);
+    if (uri->tpm == 0)
+        return find_all(&q);
+    if (!hwk_tpm_uri_handle(uri, &handle))
+        return 0;
+    int rc = find_at(&q, handle);
+    if (rc > 0 && cert)
+        rc = find_at(&q, cert);
+    return rc >= 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A private key in a TPM as the provider holds it. */
+#include <openssl/crypto.h>
+
+#include "provider/device/tpm2_key.h"
+
+struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
+                                    struct hwk_tpm_object *object,
+                                    struct hwk_secret *auth)
+{
+    struct hwk_tpm_key *key = OPENSSL_zalloc(sizeof(*key));
+    if (!key) {
+        hwk_tpm_object_close(tpm, object);
+        hwk_secret_free(auth);
+        hwk_raise(HWK_R_MEMORY, "TPM key");
+        return NULL;
+    }
+    key->object = object;
+    key->auth = auth;
+    return key;
+}
+
+void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
+{
+    if (!key)
+        return;
+    pthread_mutex_lock(&tpm->lock);
+    hwk_tpm_object_close(tpm, key->object);
+    pthread_mutex_unlock(&tpm->lock);
+    hwk_secret_free(key->auth);
+    OPENSSL_free(key);
+}
+
+ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                              ESYS_TR *tr, ESYS_TR *session)
+{
+    if (atomic_load(&key->refused)) {
+        hwk_raise(HWK_R_PIN_INCORRECT, "TPM key 0x%08x refused its PIN before",
+                  key->object->handle);
+        return NULL;
+    }
+    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
+    if (!esys)
+        return NULL;
+    if (hwk_tpm_object_tr(tpm, key->object, tr) &&
+        hwk_tpm_authorize(tpm, *tr, key->auth, session))
+        return tpm->esys;
+    hwk_tpm_end(tpm);
+    return NULL;
+}
+
+int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
+                     const char *what)
+{
+    TPM2_HANDLE handle = key->object->handle;
+    int ok = 0;
+    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS) {
+        atomic_store(&key->refused, true);
+        if (!key->auth)
+            hwk_raise(HWK_R_PIN_MISSING,
+                      "TPM key 0x%08x has an authorization value: give it "
+                      "with ?pass, pin-source or pin-value in the URI",
+                      handle);
+        else
+            hwk_tpm_check(tpm, rc, what, handle);
+    } else {
+        ok = hwk_tpm_check(tpm, rc, what, handle);
+    }
+    hwk_tpm_end(tpm);
+    return ok;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A private key in a TPM as the provider holds it, and what it can do. */
+#ifndef HWK_TPM2_KEY_H
+#define HWK_TPM2_KEY_H
+
+#include <stdatomic.h>
+
+#include "provider/device/tpm2_object.h"
+
+/* The hwk_ref of this row. */
+struct hwk_tpm_key {
+    struct hwk_tpm_object *object;
+    struct hwk_secret *auth; /* NULL: empty */
+    atomic_bool refused;     /* auth is known to be wrong: not tried again */
+};
+
+/* Takes object and auth (NULL is fine), also when it fails. Call it between
+ * begin and end. NULL with a reason. */
+struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
+                                    struct hwk_tpm_object *object,
+                                    struct hwk_secret *auth);
+/* Not between begin and end. */
+void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key);
+
+/*
+ * begin, then the key's ESYS handle and the session that authorises its use.
+ * NULL with a reason. hwk_tpm_key_done ends it and judges rc: 1, or 0 with a
+ * reason; a refused auth value is remembered.
+ */
+ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                              ESYS_TR *tr, ESYS_TR *session);
+int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
+                     const char *what);
+
+/* As in backend.h; one command each, whatever the digest. */
+int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                 const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                 uint8_t *sig, size_t *sig_n);
+int hwk_tpm_decrypt(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                    const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                    uint8_t *out, size_t *out_n);
+int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                   const uint8_t *peer, size_t n, uint8_t *out, size_t *out_n);
+int hwk_tpm_random(struct hwk_tpm *tpm, uint8_t *out, size_t n);
+
+/* RSA's private operation on a block as long as the modulus, out the same
+ * length: for keys that hwk_tpm_can_raw. */
+bool hwk_tpm_can_raw(const struct hwk_tpm_key *key);
+int hwk_tpm_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                const uint8_t *block, uint8_t *out, size_t n);
+
+#endif

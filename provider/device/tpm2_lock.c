@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One holder at a time of a TPM that has no resource manager. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "provider/device/tpm2_lock.h"
+#include "provider/device/tpm2_policy.h"
+#include "provider/err.h"
+
+#define PATH_MAX_HERE 512
+
+/* a plain file of nobody else but us or root, never through a link */
+static int open_safely(const char *path, mode_t mode)
+{
+    struct stat st;
+    int fd =
+        open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+        return fd;
+    close(fd);
+    errno = EINVAL;
+    return -1;
+}
+
+/* "DIR/hwkey-tpm-0123456789abcdef[-UID].lock" */
+static int name_in(char out[PATH_MAX_HERE], const char *dir, const char *tcti,
+                   bool shared)
+{
+    TPM2B_DIGEST id;
+    char uid[24] = "";
+    if (!dir || dir[0] != '/' ||
+        !hwk_tpm_hash(TPM2_ALG_SHA256, (const uint8_t *)tcti, strlen(tcti),
+                      &id))
+        return 0;
+    if (shared)
+        snprintf(uid, sizeof(uid), "-%lu", (unsigned long)geteuid());
+    const uint8_t *b = id.buffer;
+    int n = snprintf(out, PATH_MAX_HERE,
+                     "%s/hwkey-tpm-%02x%02x%02x%02x%02x%02x%02x%02x%s.lock",
+                     dir, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], uid);
+    return n > 0 && n < PATH_MAX_HERE;
+}
+
+static int open_default(const char *tcti)
+{
+    char path[PATH_MAX_HERE];
+    int fd = -1;
+    if (name_in(path, "/run/idevid", tcti, false))
+        fd = open_safely(path, 0660);
+    if (fd < 0 && name_in(path, secure_getenv("XDG_RUNTIME_DIR"), tcti, false))
+        fd = open_safely(path, 0600);
+    if (fd < 0 && name_in(path, "/tmp", tcti, true))
+        fd = open_safely(path, 0600);
+    return fd;
+}
+
+static int wait_turn(int fd)
+{
+    while (flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return 0;
+    return 1;
+}
+
+int hwk_tpm_lock(const char *path, const char *tcti, bool *litter)
+{
+    struct stat st;
+    int fd = path ? open_safely(path, 0660) : open_default(tcti);
+    if (fd >= 0 && wait_turn(fd) && fstat(fd, &st) == 0) {
+        *litter = st.st_size > 0;
+        return fd;
+    }
+    hwk_raise(HWK_R_FILE, "lock file of TPM %s%s%s: %s", tcti, path ? ", " : "",
+              path ? path : "", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* unlocked by name, not by closing: a child may hold the same description */
+void hwk_tpm_unlock(int fd)
+{
+    flock(fd, LOCK_UN);
+    close(fd);
+}
+
+int hwk_tpm_lock_mark(int fd, bool on)
+{
+    ssize_t rc = on ? pwrite(fd, "T", 1, 0) - 1 : ftruncate(fd, 0);
+    return rc == 0 ? 1
+                   : hwk_raise(HWK_R_FILE, "lock file of the TPM: %s",
+                               strerror(errno));
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NV indices: read, write once, erase. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <tss2/tss2_mu.h>
+
+#include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_nv.h"
+#include "provider/device/tpm2_nvdata.h"
+
+#define RESPONSE_HEADER 10
+#define NONE3 ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
+
+/* an index between begin and end */
+struct index {
+    struct hwk_tpm *tpm;
+    ESYS_TR tr;
+    TPMS_NV_PUBLIC pub;
+};
+
+void hwk_tpm_nv_clear(struct hwk_tpm_nv *nv)
+{
+    OPENSSL_free(nv->data);
+    nv->data = NULL;
+    nv->n = 0;
+}
+
+static int not_found(const struct hwk_tpm *tpm, TPM2_HANDLE index,
+                     const char *why)
+{
+    return hwk_raise(HWK_R_NOT_FOUND, "TPM %s: NV index 0x%08x %s", tpm->name,
+                     index, why);
+}
+
+/* one NV_ReadPublic: its answer is ours too */
+static int open_index(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix)
+{
+    TPM2B_NV_PUBLIC pub;
+    size_t n, at = RESPONSE_HEADER;
+    memset(&pub, 0, sizeof(pub));
+    ix->tpm = tpm;
+    ix->tr = ESYS_TR_NONE;
+    if (!hwk_tpm_check(tpm,
+                       Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &ix->tr),
+                       "NV_ReadPublic", handle))
+        return 0;
+    const uint8_t *p = hwk_tpm_tcti_last(tpm->tcti, &n);
+    TSS2_RC rc = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(p, n, &at, &pub);
+    ix->pub = pub.nvPublic;
+    return hwk_tpm_check(tpm, rc, "NV public area", handle);
+}
+
+static void close_index(struct index *ix)
+{
+    if (ix->tr != ESYS_TR_NONE && ix->tpm->esys)
+        Esys_TR_Close(ix->tpm->esys, &ix->tr);
+    ix->tr = ESYS_TR_NONE;
+}
+
+/* who may read it with an empty auth value */
+static ESYS_TR reader(const struct index *ix)
+{
+    if (ix->pub.attributes & TPMA_NV_AUTHREAD)
+        return ix->tr;
+    if (ix->pub.attributes & TPMA_NV_PPREAD &&
+        !(ix->pub.attributes & TPMA_NV_OWNERREAD))
+        return ESYS_TR_RH_PLATFORM;
+    return ESYS_TR_RH_OWNER;
+}
+
+static int read_chunk(struct index *ix, uint8_t *out, size_t n, size_t offset)
+{
+    TPM2B_MAX_NV_BUFFER *got = NULL;
+    ESYS_TR session;
+    if (!hwk_tpm_authorize(ix->tpm, reader(ix), NULL, &session))
+        return 0;
+    TSS2_RC rc =
+        Esys_NV_Read(ix->tpm->esys, reader(ix), ix->tr, session, ESYS_TR_NONE,
+                     ESYS_TR_NONE, (UINT16)n, (UINT16)offset, &got);
+    if (!hwk_tpm_check(ix->tpm, rc, "NV_Read", ix->pub.nvIndex))
+        return 0;
+    int ok = got->size == n;
+    if (ok)
+        memcpy(out, got->buffer, n);
+    Esys_Free(got);
+    return ok ? 1 : hwk_raise(HWK_R_TPM, "NV_Read: less than asked for");
+}
+
+static int read_all(struct index *ix, uint8_t *out)
+{
+    size_t size = ix->pub.dataSize;
+    if (!hwk_tpm_nv_limits(ix->tpm))
+        return 0;
+    for (size_t at = 0, n; at < size; at += n) {
+        n = size - at;
+        if (n > ix->tpm->nv_chunk)
+            n = ix->tpm->nv_chunk;
+        if (!read_chunk(ix, out + at, n, at))
+            return 0;
+    }
+    return 1;
+}
+
+/* the bytes of an index that was written; 0 with a reason */
+static int fetch(struct index *ix, struct hwk_tpm_nv *out)
+{
+    if (!(ix->pub.attributes & TPMA_NV_WRITTEN))
+        return not_found(ix->tpm, ix->pub.nvIndex, "was never written");
+    out->n = ix->pub.dataSize;
+    out->data = OPENSSL_malloc(out->n + 1);
+    if (!out->data)
+        return hwk_raise(HWK_R_MEMORY, "NV index");
+    if (read_all(ix, out->data)) {
+        if (hwk_tpm_nv_whole(&ix->pub, out->data, out->n))
+            return 1;
+        not_found(ix->tpm, ix->pub.nvIndex, "was not written to its end");
+    }
+    hwk_tpm_nv_clear(out);
+    return 0;
+}
+
+static void classify(struct hwk_tpm_nv *nv)
+{
+    TPM2_NT nt = hwk_tpm_nv_type(nv->pub.attributes);
+    nv->type = nt == TPM2_NT_COUNTER ? HWK_OBJ_COUNTER : HWK_OBJ_DATA;
+    if (nt == TPM2_NT_ORDINARY && nv->data)
+        nv->type = hwk_tpm_nv_content(nv->data, &nv->n);
+}
+
+int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                    struct hwk_tpm_nv *out)
+{
+    struct index ix = {.tr = ESYS_TR_NONE};
+    memset(out, 0, sizeof(*out));
+    if (!hwk_tpm_begin(tpm))
+        return 0;
+    int there = hwk_tpm_occupied(tpm, index);
+    if (there == 0)
+        not_found(tpm, index, "does not exist");
+    int ok = there == 1 && open_index(tpm, index, &ix) && fetch(&ix, out);
+    out->pub = ix.pub;
+    close_index(&ix);
+    hwk_tpm_end(tpm);
+    if (ok)
+        classify(out);
+    return ok;
+}
+
+int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                    struct hwk_tpm_nv *out)
+{
+    struct index ix;
+    memset(out, 0, sizeof(*out));
+    int ok = open_index(tpm, index, &ix);
+    out->pub = ix.pub;
+    ERR_set_mark();
+    if (ok && !fetch(&ix, out))
+        out->data = NULL;
+    ERR_pop_to_mark();
+    close_index(&ix);
+    if (ok)
+        classify(out);
+    return ok && !tpm->broken;
+}
+
+static int undefine(struct index *ix)
+{
+    ESYS_TR session, by = ix->pub.attributes & TPMA_NV_PLATFORMCREATE
+                              ? ESYS_TR_RH_PLATFORM
+                              : ESYS_TR_RH_OWNER;
+    if (ix->pub.attributes & TPMA_NV_POLICY_DELETE)
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "NV index 0x%08x can be removed by its policy only",
+                         ix->pub.nvIndex);
+    if (!hwk_tpm_authorize(ix->tpm, by, NULL, &session))
+        return 0;
+    TSS2_RC rc = Esys_NV_UndefineSpace(ix->tpm->esys, by, ix->tr, session,
+                                       ESYS_TR_NONE, ESYS_TR_NONE);
+    if (rc == TSS2_RC_SUCCESS)
+        ix->tr = ESYS_TR_NONE;
+    return hwk_tpm_check(ix->tpm, rc, "NV_UndefineSpace", ix->pub.nvIndex);
+}
+
+static int define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
+                  struct index *ix)
+{
+    const TPM2B_AUTH empty = {.size = 0};
+    ESYS_TR session;
+    ix->tpm = tpm;
+    ix->pub = pub->nvPublic;
+    if (!hwk_tpm_authorize(tpm, ESYS_TR_RH_OWNER, NULL, &session))
+        return 0;
+    TSS2_RC rc =
+        Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, session, ESYS_TR_NONE,
+                            ESYS_TR_NONE, &empty, pub, &ix->tr);
+    return hwk_tpm_check(tpm, rc, "NV_DefineSpace", ix->pub.nvIndex);
+}
+
+static int write_chunk(struct index *ix, const uint8_t *data, size_t n,
+                       size_t offset)
+{
+    TPM2B_MAX_NV_BUFFER buffer = {.size = (UINT16)n};
+    ESYS_TR session;
+    memcpy(buffer.buffer, data + offset, n);
+    if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL, &session))
+        return 0;
+    TSS2_RC rc =
+        Esys_NV_Write(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr, session,
+                      ESYS_TR_NONE, ESYS_TR_NONE, &buffer, (UINT16)offset);
+    return hwk_tpm_check(ix->tpm, rc, "NV_Write", ix->pub.nvIndex);
+}
+
+static int compare(struct index *ix, const uint8_t *data, size_t n)
+{
+    uint8_t *back = OPENSSL_malloc(n);
+    if (!back)
+        return hwk_raise(HWK_R_MEMORY, "NV index");
+    int ok = read_all(ix, back);
+    if (ok && memcmp(back, data, n) != 0)
+        ok = hwk_raise(HWK_R_COMPARE, "NV index 0x%08x", ix->pub.nvIndex);
+    OPENSSL_free(back);
+    return ok;
+}
+
+/* the first bytes last: what other programs look at is there when all is */
+static int fill(struct index *ix, const uint8_t *data, size_t n)
+{
+    size_t chunk = ix->tpm->nv_chunk;
+    for (size_t i = (n + chunk - 1) / chunk; i-- > 0;) {
+        size_t at = i * chunk, part = n - at < chunk ? n - at : chunk;
+        if (!write_chunk(ix, data, part, at))
+            return 0;
+    }
+    return compare(ix, data, n);
+}
+
+static int lock_index(struct index *ix)
+{
+    ESYS_TR session;
+    if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL, &session))
+        return 0;
+    TSS2_RC rc = Esys_NV_WriteLock(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr,
+                                   session, ESYS_TR_NONE, ESYS_TR_NONE);
+    return hwk_tpm_check(ix->tpm, rc, "NV_WriteLock", ix->pub.nvIndex);
+}
+
+/* what is at the index now, seen by one who wants to write data there */
+enum standing { FAILED, FREE, REPLACEABLE, TAKEN, UNLOCKED, DONE };
+
+static enum standing judge(const TPMS_NV_PUBLIC *pub, bool same, unsigned flags)
+{
+    bool lock = flags & HWK_WRITE_LOCK, fresh = flags & HWK_WRITE_NEW;
+    bool locked = pub->attributes & TPMA_NV_WRITELOCKED;
+    same = same && hwk_tpm_nv_ours(pub);
+    if (same && lock && !locked && pub->attributes & TPMA_NV_WRITEDEFINE)
+        return UNLOCKED;
+    if (same && lock == locked && !fresh)
+        return DONE;
+    return fresh || locked ? TAKEN : REPLACEABLE;
+}
+
+static enum standing stand(struct index *ix, const uint8_t *data, size_t n,
+                           unsigned flags)
+{
+    struct hwk_tpm_nv now = {.data = NULL};
+    ERR_set_mark();
+    bool whole = fetch(ix, &now);
+    bool absent = !whole && hwk_err_is(HWK_R_NOT_FOUND);
+    bool same = whole && now.n == n && memcmp(now.data, data, n) == 0;
+    hwk_tpm_nv_clear(&now);
+    if (!whole && !absent && ix->tpm->broken) {
+        ERR_clear_last_mark();
+        return FAILED;
+    }
+    ERR_pop_to_mark();
+    return absent ? REPLACEABLE : judge(&ix->pub, same, flags);
+}
+
+static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
+                     const uint8_t *data, size_t n, unsigned flags,
+                     enum standing *standing)
+{
+    int there = hwk_tpm_occupied(tpm, handle);
+    *standing = there < 0 ? FAILED : FREE;
+    if (there != 1)
+        return there == 0;
+    if (!open_index(tpm, handle, ix))
+        return 0;
+    switch (*standing = stand(ix, data, n, flags)) {
+    case TAKEN:
+        return hwk_raise(
+            HWK_R_EXISTS, "TPM %s: NV index 0x%08x is %s", tpm->name, handle,
+            ix->pub.attributes & TPMA_NV_WRITELOCKED ? "locked: erase it first"
+                                                     : "in use");
+    case REPLACEABLE:
+        return undefine(ix);
+    default:
+        return *standing != FAILED;
+    }
+}
+
+static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
+                 const uint8_t *data, size_t n, unsigned flags)
+{
+    TPM2B_NV_PUBLIC pub;
+    enum standing standing;
+    bool lock = flags & HWK_WRITE_LOCK;
+    if (!hwk_tpm_nv_limits(tpm))
+        return 0;
+    if (n == 0 || (tpm->nv_max && n > tpm->nv_max) ||
+        !hwk_tpm_nv_template(handle, data, n, lock, tpm->nv_chunk, &pub))
+        return hwk_raise(HWK_R_ARGUMENT,
+                         "an NV index of this TPM holds 1 to %zu bytes, not "
+                         "%zu",
+                         tpm->nv_max, n);
+    if (!make_room(tpm, handle, ix, data, n, flags, &standing))
+        return 0;
+    if (standing == DONE)
+        return 1;
+    if (standing != UNLOCKED && !(define(tpm, &pub, ix) && fill(ix, data, n)))
+        return 0;
+    return !lock || lock_index(ix);
+}
+
+int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                     const uint8_t *data, size_t n, unsigned flags)
+{
+    struct index ix = {.tr = ESYS_TR_NONE};
+    if (!hwk_tpm_begin(tpm))
+        return 0;
+    int ok = store(tpm, index, &ix, data, n, flags);
+    close_index(&ix);
+    hwk_tpm_end(tpm);
+    return ok;
+}
+
+static int evict(struct hwk_tpm *tpm, TPM2_HANDLE handle)
+{
+    ESYS_TR tr = ESYS_TR_NONE, gone = ESYS_TR_NONE, session;
+    ESYS_TR by = handle >= HWK_TPM_PLATFORM_PERSISTENT ? ESYS_TR_RH_PLATFORM
+                                                       : ESYS_TR_RH_OWNER;
+    TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &tr);
+    if (!hwk_tpm_check(tpm, rc, "ReadPublic", handle) ||
+        !hwk_tpm_authorize(tpm, by, NULL, &session))
+        return 0;
+    rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
+                           ESYS_TR_NONE, handle, &gone);
+    return hwk_tpm_check(tpm, rc, "EvictControl", handle);
+}
+
+int hwk_tpm_erase(struct hwk_tpm *tpm, TPM2_HANDLE handle)
+{
+    struct index ix = {.tr = ESYS_TR_NONE};
+    if (!hwk_tpm_begin(tpm))
+        return 0;
+    int there = hwk_tpm_occupied(tpm, handle);
+    if (there == 0)
+        hwk_raise(HWK_R_NOT_FOUND, "TPM %s: nothing at 0x%08x", tpm->name,
+                  handle);
+    int ok =
+        there == 1 && (handle >> 24 == TPM2_HT_PERSISTENT
+                           ? evict(tpm, handle)
+                           : open_index(tpm, handle, &ix) && undefine(&ix));
+    close_index(&ix);
+    hwk_tpm_end(tpm);
+    return ok;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signatures: one TPM2_Sign each, the digest made outside. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "provider/device/tpm2_key.h"
+#include "provider/device/tpm2_policy.h"
+#include "provider/device/tpm2_pss.h"
+#include "provider/device/tpm2_public.h"
+
+/* an unrestricted key signs any digest: no ticket that the TPM hashed it */
+static const TPMT_TK_HASHCHECK no_ticket = {
+    .tag = TPM2_ST_HASHCHECK,
+    .hierarchy = TPM2_RH_NULL,
+};
+
+static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                   const TPM2B_DIGEST *digest, const TPMT_SIG_SCHEME *scheme,
+                   TPMT_SIGNATURE **sig)
+{
+    ESYS_TR tr, session;
+    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
+    if (!esys)
+        return 0;
+    TSS2_RC rc = Esys_Sign(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                           digest, scheme, &no_ticket, sig);
+    return hwk_tpm_key_done(tpm, key, rc, "Sign");
+}
+
+static int take_ecdsa(const TPMT_SIGNATURE *s, size_t field, uint8_t *out)
+{
+    const TPMS_SIGNATURE_ECDSA *e = &s->signature.ecdsa;
+    return s->sigAlg == TPM2_ALG_ECDSA &&
+           hwk_tpm_align(e->signatureR.buffer, e->signatureR.size, out,
+                         field) &&
+           hwk_tpm_align(e->signatureS.buffer, e->signatureS.size, out + field,
+                         field);
+}
+
+static int sign_ecdsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                      const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n)
+{
+    const TPM2B_PUBLIC *pub = &key->object->pub;
+    TPMI_ECC_CURVE curve = pub->publicArea.parameters.eccDetail.curveID;
+    size_t field = hwk_tpm_curve_facts(curve)->field;
+    TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_ECDSA};
+    TPMI_ALG_HASH alg = hwk_tpm_scheme_hash(pub);
+    TPM2B_DIGEST digest;
+    if (*sig_n < 2 * field)
+        return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
+    if (hwk_tpm_scheme(pub) != TPM2_ALG_NULL &&
+        hwk_tpm_scheme(pub) != TPM2_ALG_ECDSA)
+        return hwk_raise(HWK_R_KEY, "TPM key 0x%08x is tied to scheme 0x%04x",
+                         key->object->handle, hwk_tpm_scheme(pub));
+    if (!hwk_tpm_ecdsa_digest(curve, in, n, &alg, &digest))
+        return hwk_raise(HWK_R_DIGEST,
+                         "TPM key 0x%08x takes no digest of %zu bytes",
+                         key->object->handle, n);
+    scheme.details.ecdsa.hashAlg = alg;
+    TPMT_SIGNATURE *s = NULL;
+    if (!command(tpm, key, &digest, &scheme, &s))
+        return 0;
+    int ok = take_ecdsa(s, field, sig);
+    Esys_Free(s);
+    if (!ok)
+        return hwk_raise(HWK_R_TPM, "Sign: no ECDSA signature came back");
+    *sig_n = 2 * field;
+    return 1;
+}
+
+/* a padding that the TPM does not make, where the key allows bare RSA */
+static int sign_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                    const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                    uint8_t *sig, size_t size)
+{
+    uint8_t block[HWK_RSA_MAX], salt[HWK_RSA_MAX];
+    size_t len = sizeof(salt);
+    unsigned bits = key->object->pub.publicArea.parameters.rsaDetail.keyBits;
+    int ok = 0;
+    if (mech->pad == HWK_PAD_PKCS1)
+        ok = hwk_mech_pkcs1(mech, in, n, salt, &len) &&
+             hwk_tpm_pkcs1_block(salt, len, block, size);
+    else if (mech->pad == HWK_PAD_PSS)
+        ok = mech->salt <= sizeof(salt) &&
+             RAND_bytes(salt, (int)mech->salt) > 0 &&
+             hwk_tpm_pss_encode(hwk_tpm_alg(mech->md), in, salt, mech->salt,
+                                bits, block);
+    else
+        ok = hwk_tpm_align(in, n, block, size);
+    if (!ok)
+        return hwk_raise(HWK_R_PADDING, "RSA padding for %zu bytes failed", n);
+    return hwk_tpm_raw(tpm, key, block, sig, size);
+}
+
+/* why the TPM's own padding will not do; NULL if it will */
+static const char *objection(const struct hwk_tpm_key *key,
+                             const struct hwk_mech *mech)
+{
+    const TPM2B_PUBLIC *pub = &key->object->pub;
+    TPM2_ALG_ID fixed = hwk_tpm_scheme(pub);
+    TPM2_ALG_ID want =
+        mech->pad == HWK_PAD_PSS ? TPM2_ALG_RSAPSS : TPM2_ALG_RSASSA;
+    unsigned salt = key->object->pss_salt[mech->md];
+    if (mech->pad != HWK_PAD_PSS && mech->pad != HWK_PAD_PKCS1)
+        return "bare RSA";
+    if (hwk_tpm_alg(mech->md) == TPM2_ALG_NULL)
+        return "a digest it does not know";
+    if (fixed != TPM2_ALG_NULL && fixed != want)
+        return "another padding than the one it is tied to";
+    if (fixed != TPM2_ALG_NULL &&
+        hwk_tpm_scheme_hash(pub) != hwk_tpm_alg(mech->md))
+        return "another digest than the one it is tied to";
+    if (mech->pad != HWK_PAD_PSS)
+        return NULL;
+    if (mech->mgf1 != mech->md && mech->mgf1 != HWK_MD_NONE)
+        return "another digest in MGF1";
+    if (salt ? mech->salt != salt - 1 : mech->salt != hwk_md_size(mech->md))
+        return "a PSS salt of that length";
+    return NULL;
+}
+
+/* TPMs differ in the salts they make: older ones as long as fits */
+static int check_salt(struct hwk_tpm_key *key, const struct hwk_mech *mech,
+                      const uint8_t *digest, const uint8_t *sig, size_t n)
+{
+    struct hwk_pub pub;
+    struct hwk_tpm_object *o = key->object;
+    if (o->pss_salt[mech->md])
+        return 1;
+    if (!hwk_tpm_public(&o->pub, &pub))
+        return 0;
+    int salt = hwk_tpm_pss_salt(hwk_tpm_alg(mech->md), digest, &pub, sig, n);
+    if (salt < 0)
+        return hwk_raise(HWK_R_TPM, "Sign: no PSS signature came back");
+    o->pss_salt[mech->md] = (unsigned)salt + 1;
+    return (size_t)salt == mech->salt
+               ? 1
+               : hwk_raise(HWK_R_UNSUPPORTED,
+                           "this TPM makes PSS salts of %d bytes, not %zu",
+                           salt, mech->salt);
+}
+
+static int sign_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                    const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                    uint8_t *sig, size_t size)
+{
+    TPM2B_DIGEST digest = {.size = (UINT16)n};
+    TPMT_SIG_SCHEME scheme = {
+        .scheme = mech->pad == HWK_PAD_PSS ? TPM2_ALG_RSAPSS : TPM2_ALG_RSASSA};
+    scheme.details.any.hashAlg = hwk_tpm_alg(mech->md);
+    if (n > sizeof(digest.buffer))
+        return hwk_raise(HWK_R_ARGUMENT, "digest of %zu bytes", n);
+    memcpy(digest.buffer, in, n);
+    TPMT_SIGNATURE *s = NULL;
+    if (!command(tpm, key, &digest, &scheme, &s))
+        return 0;
+    const TPM2B_PUBLIC_KEY_RSA *r = &s->signature.rsassa.sig;
+    int ok = s->sigAlg == scheme.scheme &&
+             hwk_tpm_align(r->buffer, r->size, sig, size);
+    Esys_Free(s);
+    if (!ok)
+        return hwk_raise(HWK_R_TPM, "Sign: no RSA signature came back");
+    return mech->pad != HWK_PAD_PSS || check_salt(key, mech, in, sig, size);
+}
+
+static int any_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                   const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                   uint8_t *sig, size_t *sig_n)
+{
+    size_t size = key->object->pub.publicArea.unique.rsa.size;
+    const char *no = objection(key, mech);
+    if (*sig_n < size)
+        return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
+    if (no && !hwk_tpm_can_raw(key))
+        return hwk_raise(HWK_R_UNSUPPORTED, "TPM key 0x%08x cannot sign: %s",
+                         key->object->handle, no);
+    if (no ? !sign_raw(tpm, key, mech, in, n, sig, size)
+           : !sign_rsa(tpm, key, mech, in, n, sig, size))
+        return 0;
+    *sig_n = size;
+    return 1;
+}
+
+int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                 const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                 uint8_t *sig, size_t *sig_n)
+{
+    const TPM2B_PUBLIC *pub = &key->object->pub;
+    unsigned flags = hwk_tpm_flags(pub);
+    if (flags & HWK_FOUND_NO_SIGN)
+        return hwk_raise(HWK_R_KEY, "TPM key 0x%08x does not sign",
+                         key->object->handle);
+    if (mech->message || (flags & HWK_FOUND_MESSAGE))
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "TPM key 0x%08x is restricted: it signs only what "
+                         "the TPM has hashed itself",
+                         key->object->handle);
+    int ok = pub->publicArea.type == TPM2_ALG_ECC
+                 ? sign_ecdsa(tpm, key, in, n, sig, sig_n)
+                 : any_rsa(tpm, key, mech, in, n, sig, sig_n);
+    if (ok)
+        hwk_count(signatures);
+    return ok;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our TCTI around the real one: counts, resubmits, opens and closes. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <tss2/tss2_tctildr.h>
+
+#include "provider/backend.h"
+#include "provider/device/tpm2_tcti.h"
+
+#define MAGIC 0x68776b6579746370ull
+#define HEADER 10
+#define RESUBMIT_MS 10000
+
+struct hwk_tpm_tcti {
+    TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: ESYS sees only this */
+    TSS2_TCTI_CONTEXT *real;            /* NULL while closed */
+    char *name;
+    bool pending;   /* a command was sent and its response not yet taken */
+    TSS2_RC answer; /* from the fault hook, instead of the real one */
+    size_t command_size, response_size;
+    uint8_t command[TPM2_MAX_COMMAND_SIZE];
+    uint8_t response[TPM2_MAX_RESPONSE_SIZE];
+};
+
+static hwk_tpm_fault_fn *fault;
+static void *fault_arg;
+
+void hwk_tpm_set_fault(hwk_tpm_fault_fn *fn, void *arg)
+{
+    fault = fn;
+    fault_arg = arg;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
+           p[3];
+}
+
+static TPM2_CC command_code(const struct hwk_tpm_tcti *t)
+{
+    return get32(t->command + 6);
+}
+
+TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t)
+{
+    return t->real ? TSS2_RC_SUCCESS
+                   : Tss2_TctiLdr_Initialize(t->name, &t->real);
+}
+
+void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t)
+{
+    Tss2_TctiLdr_Finalize(&t->real);
+    t->real = NULL;
+    t->pending = false;
+}
+
+static TSS2_RC submit(struct hwk_tpm_tcti *t)
+{
+    TSS2_RC rc = hwk_tpm_tcti_open(t);
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    hwk_count(tpm_commands);
+    if (command_code(t) == TPM2_CC_StartAuthSession)
+        hwk_count(tpm_sessions);
+    rc = Tss2_Tcti_Transmit(t->real, t->command_size, t->command);
+    t->pending = rc == TSS2_RC_SUCCESS;
+    return rc;
+}
+
+static TSS2_RC transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *p)
+{
+    struct hwk_tpm_tcti *t = (struct hwk_tpm_tcti *)ctx;
+    if (size < HEADER || size > sizeof(t->command))
+        return TSS2_TCTI_RC_BAD_VALUE;
+    memcpy(t->command, p, size);
+    t->command_size = size;
+    t->response_size = 0;
+    t->answer = fault ? fault(fault_arg, false, command_code(t)) : 0;
+    if ((t->answer & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER)
+        return t->answer;
+    return t->answer ? TSS2_RC_SUCCESS : submit(t);
+}
+
+/* the TPM did not execute the command and asks to hear it again */
+static bool again(TSS2_RC rc)
+{
+    return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED ||
+           rc == TPM2_RC_TESTING;
+}
+
+/* takes a response, sending the command again as often as it takes */
+static TSS2_RC take(struct hwk_tpm_tcti *t, int32_t timeout)
+{
+    for (int pause = 1, waited = 0;; pause = pause < 100 ? pause * 2 : 100) {
+        size_t n = sizeof(t->response);
+        TSS2_RC rc = Tss2_Tcti_Receive(t->real, &n, t->response, timeout);
+        if (rc != TSS2_RC_SUCCESS)
+            return rc;
+        t->pending = false;
+        if (n < HEADER)
+            return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+        t->response_size = n;
+        if (!again(get32(t->response + 6)) || waited >= RESUBMIT_MS)
+            return TSS2_RC_SUCCESS;
+        poll(NULL, 0, pause);
+        waited += pause;
+        if ((rc = submit(t)) != TSS2_RC_SUCCESS)
+            return rc;
+    }
+}
+
+/* a response that carries nothing but rc */
+static void invent(struct hwk_tpm_tcti *t, TSS2_RC rc)
+{
+    const uint8_t r[HEADER] = {0x80,
+                               0x01,
+                               0,
+                               0,
+                               0,
+                               HEADER,
+                               (uint8_t)(rc >> 24),
+                               (uint8_t)(rc >> 16),
+                               (uint8_t)(rc >> 8),
+                               (uint8_t)rc};
+    memcpy(t->response, r, HEADER);
+    t->response_size = HEADER;
+}
+
+static TSS2_RC fetch(struct hwk_tpm_tcti *t, int32_t timeout)
+{
+    if (t->response_size)
+        return TSS2_RC_SUCCESS;
+    if (t->answer) {
+        invent(t, t->answer);
+        return TSS2_RC_SUCCESS;
+    }
+    TSS2_RC rc =
+        t->pending ? take(t, timeout) : (TSS2_RC)TSS2_TCTI_RC_BAD_SEQUENCE;
+    if (rc == TSS2_RC_SUCCESS)
+        OPENSSL_cleanse(t->command + HEADER, t->command_size - HEADER);
+    if (rc == TSS2_RC_SUCCESS && fault &&
+        (rc = fault(fault_arg, true, command_code(t))) != TSS2_RC_SUCCESS &&
+        (rc & TSS2_RC_LAYER_MASK) != TSS2_TCTI_RC_LAYER) {
+        invent(t, rc);
+        rc = TSS2_RC_SUCCESS;
+    }
+    return rc;
+}
+
+static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *p,
+                       int32_t timeout)
+{
+    struct hwk_tpm_tcti *t = (struct hwk_tpm_tcti *)ctx;
+    if (!size)
+        return TSS2_TCTI_RC_BAD_REFERENCE;
+    TSS2_RC rc = fetch(t, timeout);
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
+    size_t room = *size;
+    *size = t->response_size;
+    if (!p)
+        return TSS2_RC_SUCCESS;
+    if (room < t->response_size)
+        return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+    memcpy(p, t->response, t->response_size);
+    return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
+{
+    struct hwk_tpm_tcti *t = (struct hwk_tpm_tcti *)ctx;
+    return t->pending ? Tss2_Tcti_Cancel(t->real)
+                      : (TSS2_RC)TSS2_TCTI_RC_BAD_SEQUENCE;
+}
+
+static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *ctx, uint8_t locality)
+{
+    struct hwk_tpm_tcti *t = (struct hwk_tpm_tcti *)ctx;
+    TSS2_RC rc = hwk_tpm_tcti_open(t);
+    return rc ? rc : Tss2_Tcti_SetLocality(t->real, locality);
+}
+
+/* the owner frees it, whatever ESYS thinks of its TCTI */
+static void finalize(TSS2_TCTI_CONTEXT *ctx)
+{
+    (void)ctx;
+}
+
+struct hwk_tpm_tcti *hwk_tpm_tcti_new(const char *name)
+{
+    struct hwk_tpm_tcti *t = OPENSSL_zalloc(sizeof(*t));
+    if (!t || !(t->name = strdup(name))) {
+        OPENSSL_free(t);
+        return NULL;
+    }
+    t->common.v1 = (TSS2_TCTI_CONTEXT_COMMON_V1){
+        .magic = MAGIC,
+        .version = 2,
+        .transmit = transmit,
+        .receive = receive,
+        .finalize = finalize,
+        .cancel = cancel,
+        .setLocality = set_locality,
+    };
+    return t;
+}
+
+void hwk_tpm_tcti_free(struct hwk_tpm_tcti *t)
+{
+    if (!t)
+        return;
+    hwk_tpm_tcti_park(t);
+    free(t->name);
+    OPENSSL_clear_free(t, sizeof(*t));
+}
+
+TSS2_TCTI_CONTEXT *hwk_tpm_tcti_context(struct hwk_tpm_tcti *t)
+{
+    return (TSS2_TCTI_CONTEXT *)t;
+}
+
+TSS2_RC hwk_tpm_tcti_flush(struct hwk_tpm_tcti *t, TPM2_HANDLE handle)
+{
+    const uint8_t command[] = {0x80,
+                               0x01,
+                               0,
+                               0,
+                               0,
+                               14,
+                               0,
+                               0,
+                               0x01,
+                               0x65,
+                               (uint8_t)(handle >> 24),
+                               (uint8_t)(handle >> 16),
+                               (uint8_t)(handle >> 8),
+                               (uint8_t)handle};
+    size_t n = 0;
+    TSS2_RC rc = transmit((TSS2_TCTI_CONTEXT *)t, sizeof(command), command);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = receive((TSS2_TCTI_CONTEXT *)t, &n, NULL, TSS2_TCTI_TIMEOUT_BLOCK);
+    return rc ? rc : get32(t->response + 6);
+}
+
+const uint8_t *hwk_tpm_tcti_last(const struct hwk_tpm_tcti *t, size_t *n)
+{
+    *n = t->response_size;
+    return t->response;
+}

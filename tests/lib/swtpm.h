@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A software TPM of a test's own: its directory, its sockets, its process. */
+#ifndef TESTS_SWTPM_H
+#define TESTS_SWTPM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct swtpm {
+    char dir[96];   /* of its own, removed by swtpm_stop */
+    char tcti[160]; /* what tpm2-tss takes: "swtpm:path=..." */
+    char lock[160]; /* a path for the lock file, in dir */
+    pid_t pid;
+};
+
+/* True when the program swtpm is installed; tests that need it skip()
+ * otherwise. */
+bool swtpm_here(void);
+
+/* Starts one and waits until it answers its socket. 0, or -1 with a line on
+ * stderr. It ends with the calling thread's process, however that ends. */
+int swtpm_start(struct swtpm *t);
+
+/* Off and on again: what is persistent stays. */
+int swtpm_cycle(struct swtpm *t);
+
+/* Ends it, by pid, and removes its directory. */
+void swtpm_stop(struct swtpm *t);
+
+#endif
