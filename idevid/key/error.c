@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the provider puts on the error queue, as our classes and notes. */
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/provider.h>
+
+#include "provider/device.h"
+
+#include "key/key.h"
+
+/* reasons of hwkey below this are in device.h, the others are its own */
+#define PUBLIC_REASONS 32
+
+static bool from_hwkey(unsigned long e)
+{
+    const char *lib = ERR_lib_error_string(e);
+    return lib && strcmp(lib, IDVI_HWKEY) == 0;
+}
+
+static idv_rc class_of(int reason)
+{
+    switch (reason) {
+    case HWK_R_BAD_URI:
+        return IDV_E_ARG;
+    case HWK_R_EXISTS:
+        return IDV_E_STATE;
+    default:
+        return IDV_E_DEVICE;
+    }
+}
+
+static void append(char *note, size_t room, unsigned long e, const char *data)
+{
+    size_t n = strlen(note);
+    const char *reason = ERR_reason_error_string(e);
+    snprintf(note + n, room - n, ": %s%s%s%s", reason ? reason : "failed",
+             *data ? " (" : "", data, *data ? ")" : "");
+}
+
+/* empties the queue; what hwkey said has precedence over what followed */
+static int drain(char *said, char *other, size_t room)
+{
+    int flags, reason = 0;
+    const char *data;
+    unsigned long e;
+    said[0] = other[0] = 0;
+    while ((e = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
+        if (!data || !(flags & ERR_TXT_STRING))
+            data = "";
+        append(from_hwkey(e) ? said : other, room, e, data);
+        if (from_hwkey(e) && !reason)
+            reason = ERR_GET_REASON(e);
+    }
+    return reason;
+}
+
+/* the URI without the value of pin-value, cut at room */
+static void show(const char *uri, char *out, size_t room)
+{
+    const char *pin = strstr(uri, "pin-value=");
+    if (!pin) {
+        snprintf(out, room, "%s", uri);
+        return;
+    }
+    pin += strlen("pin-value=");
+    snprintf(out, room, "%.*s***%s", (int)(pin - uri), uri,
+             pin + strcspn(pin, "&;"));
+}
+
+idv_rc idvi_device_begin(const char *uri)
+{
+    char shown[160];
+    ERR_clear_error();
+    if (OSSL_PROVIDER_available(NULL, IDVI_HWKEY))
+        return IDV_OK;
+    show(uri, shown, sizeof(shown));
+    return idv_fail(IDV_E_DEVICE, "%s: the provider hwkey is not loaded",
+                    shown);
+}
+
+idv_rc idvi_device_failed(const char *uri, int *reason)
+{
+    char said[IDV_NOTE_MAX], other[IDV_NOTE_MAX], shown[160];
+    int r = drain(said, other, IDV_NOTE_MAX);
+    show(uri, shown, sizeof(shown));
+    if (reason)
+        *reason = r < PUBLIC_REASONS ? r : 0;
+    const char *why = said[0] ? said : other[0] ? other : ": nothing found";
+    return idv_fail(class_of(r), "%s%s", shown, why);
+}

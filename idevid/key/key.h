@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share. */
+#ifndef IDVI_KEY_H
+#define IDVI_KEY_H
+
+#include <openssl/ui.h>
+
+#include <idevid/auto.h>
+#include <idevid/key.h>
+
+#define IDVI_HWKEY "hwkey"
+#define IDVI_HWKEY_PROPS "provider=" IDVI_HWKEY
+
+/* Starts an operation on a device: the error queue is emptied, and IDV_E_DEVICE
+ * says so when there is no provider. */
+idv_rc idvi_device_begin(const char *uri) IDV_CHECKED;
+/*
+ * Ends one that failed: reads the error queue, gives the class that fits the
+ * provider's reason (IDV_E_DEVICE when it has none of its own) and notes
+ * "uri: what the provider said". The PIN in a URI is not shown. With *reason
+ * (NULL is fine) comes enum hwk_public_reason or 0.
+ */
+idv_rc idvi_device_failed(const char *uri, int *reason);
+
+/* Asks pin, as libcrypto's callbacks want it. NULL pin: nobody to ask. */
+UI_METHOD *idvi_pin_ui(void);
+
+#endif
