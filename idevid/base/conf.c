@@ -25,17 +25,6 @@ static int shown(struct idv_bytes t)
     return (int)(t.n < 80 ? t.n : 80);
 }
 
-/* puts "file:line: " before the note of what failed below */
-static idv_rc at_line(const struct reader *r, idv_rc rc)
-{
-    char why[IDV_NOTE_MAX];
-    if (rc == IDV_OK)
-        return IDV_OK;
-    snprintf(why, sizeof(why), "%s", idv_note());
-    idv_note_clear();
-    return idv_fail(rc, "%s:%zu: %s", r->file, r->line, why);
-}
-
 static bool known_section(const struct idv_conf_table *t, struct idv_bytes name)
 {
     for (size_t i = 0; i < t->n; i++) {
@@ -140,7 +129,9 @@ static idv_rc read_all(struct reader *r, struct idv_bytes text)
         text = idv_bytes(text.p + 3, text.n - 3);
     while (idv_text_next(&text, "\n", &line)) {
         r->line++;
-        IDV_TRY(at_line(r, read_line(r, line)));
+        idv_rc rc = read_line(r, line);
+        if (rc != IDV_OK)
+            return idv_fail_at(rc, "%s:%zu", r->file, r->line);
     }
     return fill_missing(r);
 }

@@ -50,6 +50,20 @@ idv_rc idv_fail(idv_rc rc, const char *fmt, ...)
     return rc;
 }
 
+idv_rc idv_fail_at(idv_rc rc, const char *fmt, ...)
+{
+    char where[IDV_NOTE_MAX / 2], below[IDV_NOTE_MAX];
+    memcpy(below, note, sizeof(below));
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(where, sizeof(where), fmt, ap);
+    va_end(ap);
+    if (snprintf(note, sizeof(note), "%s%s%s", where, below[0] ? ": " : "",
+                 below) < 0)
+        note[0] = 0;
+    return rc;
+}
+
 const char *idv_note(void)
 {
     return note;

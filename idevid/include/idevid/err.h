@@ -41,6 +41,10 @@ typedef enum idv_rc idv_rc;
  */
 idv_rc idv_fail(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
 
+/* Puts "where: " before the note that stands (or notes it alone) and returns
+ * rc: for who knows the place, say file and line, of what went wrong below. */
+idv_rc idv_fail_at(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
+
 /* The note of this thread; "" if there is none. Never NULL. */
 const char *idv_note(void);
 

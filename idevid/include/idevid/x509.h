@@ -122,13 +122,20 @@ struct idv_cert_spec {
     struct idv_bytes hw_serial; /* IDEVID: at most 64 bytes */
     const char *masa_url;       /* IDEVID: as given, IA5String */
     const STACK_OF(X509_EXTENSION) * extra; /* approved ones, copied as are */
-    int64_t not_before, not_after;          /* not_after 0: 99991231235959Z */
+    int64_t not_before, not_after;          /* 0: now of env; 99991231235959Z */
 };
+/* The digest to sign with: SHA-256, SHA-384 for P-384, SHA-512 for P-521, NULL
+ * for keys that bring their own (Ed25519). */
+const EVP_MD *idv_digest_for(const EVP_PKEY *key);
+
 /*
  * Signs a certificate for public_key. issuer NULL: self-signed with
  * issuer_key. Serial numbers are 159 random bits, positive. An issuer with a
- * shorter life caps not_after (except IDEVID, whose notAfter is as asked).
- * IDV_E_ARG names the field that is out of bounds.
+ * shorter life caps not_after (except IDEVID, whose notAfter is as asked). An
+ * extension in extra takes the place of the kind's own of that name; only the
+ * public half of public_key is put in. IDV_E_ARG names the field that is out
+ * of bounds, or an issuer that is no CA or not issuer_key's; IDV_E_DEVICE: the
+ * device would not sign.
  */
 idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
                       const EVP_PKEY *public_key, const X509 *issuer,
@@ -141,7 +148,8 @@ idv_rc idv_csr_make(EVP_PKEY *key, const X509_NAME *subject,
                     const STACK_OF(X509_EXTENSION) * extensions,
                     const char *challenge, struct idv_buf *out) IDV_CHECKED;
 /* Parses exactly one request and verifies its own signature (IDV_E_REJECT).
- * RSA below 2048 bits and curves below 256 bits are refused. */
+ * RSA below 2048 bits, curves below 256 bits or without a name, and other
+ * algorithms than RSA, EC, Ed25519, Ed448 are refused (IDV_E_REJECT). */
 idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out) IDV_CHECKED;
 /* challengePassword as bytes; *found false when there is none. */
 idv_rc idv_csr_challenge(const X509_REQ *req, bool *found,

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share. */
+#ifndef IDVI_X509_H
+#define IDVI_X509_H
+
+#include <openssl/x509v3.h>
+
+#include <idevid/auto.h>
+#include <idevid/x509.h>
+
+/* The public half alone, as a key of OpenSSL's own, never the device's. */
+idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out) IDV_CHECKED;
+/* SubjectPublicKeyInfo, DER. */
+idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out) IDV_CHECKED;
+/* IDV_E_DEVICE when the key lives in one, else IDV_E_CRYPTO. */
+idv_rc idvi_sign_failed(const EVP_PKEY *key, const char *what);
+/* SKI value, or SHA-1 of the subjectPublicKey bits (RFC 5280 4.2.1.2). */
+idv_rc idvi_key_id(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+
+/* SEQUENCE { hwType, hwSerialNum } of RFC 4108 */
+typedef struct idvi_hw_module {
+    ASN1_OBJECT *type;
+    ASN1_OCTET_STRING *serial;
+} IDVI_HW_MODULE;
+DECLARE_ASN1_FUNCTIONS(IDVI_HW_MODULE)
+
+/* PrintableString when the characters allow it, else UTF8String */
+int idvi_string_type(const char *text);
+idv_rc idvi_subject(const struct idv_cert_spec *spec,
+                    X509_NAME **out) IDV_CHECKED;
+/* All extensions of the kind, then spec->extra; cert has its key. */
+idv_rc idvi_extensions(const struct idv_cert_spec *spec, const X509 *issuer,
+                       X509 *cert) IDV_CHECKED;
+
+IDV_AUTO_PTR_DEFINE(GENERAL_NAMES, GENERAL_NAMES_free)
+IDV_AUTO_PTR_DEFINE(GENERAL_NAME, GENERAL_NAME_free)
+IDV_AUTO_PTR_DEFINE(AUTHORITY_KEYID, AUTHORITY_KEYID_free)
+IDV_AUTO_PTR_DEFINE(BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free)
+IDV_AUTO_PTR_DEFINE(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
+IDV_AUTO_PTR_DEFINE(ASN1_BIT_STRING, ASN1_BIT_STRING_free)
+IDV_AUTO_PTR_DEFINE(ASN1_IA5STRING, ASN1_IA5STRING_free)
+IDV_AUTO_PTR_DEFINE(ASN1_INTEGER, ASN1_INTEGER_free)
+IDV_AUTO_PTR_DEFINE(ASN1_TIME, ASN1_TIME_free)
+IDV_AUTO_PTR_DEFINE(PKCS7, PKCS7_free)
+IDV_AUTO_PTR_DEFINE(IDVI_HW_MODULE, IDVI_HW_MODULE_free)
+
+/* i2d of anything appended to a buffer; the function stands for its type. */
+#define IDVI_PUT_DER(i2d, object, out)                                         \
+    ({                                                                         \
+        int der_n_ = i2d((object), NULL);                                      \
+        uint8_t *der_p_ =                                                      \
+            der_n_ > 0 ? idv_buf_room((out), (size_t)der_n_) : NULL;           \
+        if (der_p_)                                                            \
+            (out)->n += (size_t)i2d((object), &der_p_);                        \
+        der_n_ <= 0 ? idv_fail(IDV_E_CRYPTO, #i2d)                             \
+        : der_p_    ? IDV_OK                                                   \
+                    : idv_fail(IDV_E_LIMIT, #i2d ": no room");                    \
+    })
+
+#endif
