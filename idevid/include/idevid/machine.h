@@ -85,6 +85,7 @@ struct idv_ask {
     struct idv_connect connect;
     struct idv_msg msg;      /* EXCHANGE; moved out by the driver */
     int seconds;             /* WAIT */
+    bool close;              /* WAIT: close the connection first */
     idv_rc rc;               /* DONE */
     char note[IDV_NOTE_MAX]; /* DONE: why, when rc is not IDV_OK */
 };

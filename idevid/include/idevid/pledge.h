@@ -21,8 +21,9 @@ struct idv_pledge_conf {
     struct idv_voucher_policy policy;    /* clock fields are filled from env */
     struct idv_trust *trust;             /* borrowed; where the result goes */
 
-    /* where to go; discovery adds candidates later through the same list */
-    const char *const *registrars; /* "host:port", NULL-ended */
+    /* where to go, in this order: "host:port", "[v6]:port", NULL-ended. A
+     * link-local address has its zone: "[fe80::1%eth0]:8443". Copied. */
+    const char *const *registrars;
 
     /* Makes the LDevID key inside the device and says where it lives. Called
      * at most once per enrollment; an existing unused key may be returned. */
@@ -38,7 +39,10 @@ struct idv_pledge_conf {
     void (*progress)(void *arg, const char *event, const char *detail);
     void *progress_arg;
 
-    int attempts; /* rounds over all registrars before giving up; 0: for ever */
+    /* rounds over all registrars before giving up; 0: for ever. Between two
+     * tries of one registrar the pause doubles from 5 s to an hour, each on
+     * its own; different ones are 3 s apart (RFC 8995 section 4.1). */
+    int attempts;
 };
 
 struct idv_pledge;
