@@ -253,16 +253,33 @@ static idv_rc judge_type(CMS_ContentInfo *cms, CMS_SignerInfo *si)
     return IDV_OK;
 }
 
-static idv_rc judge_digest(CMS_SignerInfo *si)
+static int algorithm_nid(const X509_ALGOR *alg)
 {
     const ASN1_OBJECT *oid = NULL;
-    X509_ALGOR *alg = NULL;
-    CMS_SignerInfo_get0_algs(si, NULL, NULL, &alg, NULL);
     X509_ALGOR_get0(&oid, NULL, NULL, alg);
-    int nid = OBJ_obj2nid(oid);
-    if (nid != NID_sha256 && nid != NID_sha384 && nid != NID_sha512)
+    return OBJ_obj2nid(oid);
+}
+
+static bool is_signature_with(int sig, int md)
+{
+    int own_md = NID_undef, key = NID_undef;
+    if (sig == NID_rsaEncryption || sig == NID_rsassaPss)
+        return true;
+    return OBJ_find_sigid_algs(sig, &own_md, &key) == 1 && own_md == md &&
+           (key == NID_rsaEncryption || key == NID_X9_62_id_ecPublicKey);
+}
+
+static idv_rc judge_algorithms(CMS_SignerInfo *si)
+{
+    X509_ALGOR *md_alg = NULL, *sig_alg = NULL;
+    CMS_SignerInfo_get0_algs(si, NULL, NULL, &md_alg, &sig_alg);
+    int md = algorithm_nid(md_alg), sig = algorithm_nid(sig_alg);
+    if (md != NID_sha256 && md != NID_sha384 && md != NID_sha512)
         return idv_fail(IDV_E_REJECT, "CMS: digest algorithm %s is refused",
-                        nid == NID_undef ? "unknown" : OBJ_nid2sn(nid));
+                        OBJ_nid2sn(md));
+    if (!is_signature_with(sig, md))
+        return idv_fail(IDV_E_REJECT, "CMS: signature algorithm %s is refused",
+                        OBJ_nid2sn(sig));
     return IDV_OK;
 }
 
@@ -298,7 +315,7 @@ static idv_rc cms_open(struct idv_bytes sealed, struct idv_opened *out)
     IDV_TRY(take_content(cms, &out->payload));
     IDV_TRY(the_signer(cms, &si));
     IDV_TRY(judge_type(cms, si));
-    IDV_TRY(judge_digest(si));
+    IDV_TRY(judge_algorithms(si));
     IDV_TRY(take_time(si, &out->signing_time));
     return take_certs(cms, &out->certs);
 }

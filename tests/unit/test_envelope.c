@@ -221,6 +221,12 @@ static void make_odd(const struct odd *odd, struct idv_buf *out)
     if (odd->indefinite) {
         assert_int_equal(
             i2d_CMS_bio_stream(mem, cms, in, (int)flags | CMS_STREAM), 1);
+    } else if (odd->signers == 0) {
+        assert_int_equal(CMS_set_detached(cms, 0), 1);
+        assert_int_equal(ASN1_OCTET_STRING_set(*CMS_get0_content(cms),
+                                               payload.p, (int)payload.n),
+                         1);
+        assert_int_equal(i2d_CMS_bio(mem, cms), 1);
     } else {
         assert_int_equal(CMS_final(cms, in, NULL, flags), 1);
         assert_int_equal(i2d_CMS_bio(mem, cms), 1);
