@@ -16,15 +16,11 @@
 
 /* --- sealing -------------------------------------------------------------- */
 
-/* P-256, RSA: SHA-256; P-384: SHA-384; P-521: SHA-512 */
-static const EVP_MD *digest_for(const EVP_PKEY *key)
+static bool can_sign(const EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);
-    if (EVP_PKEY_is_a(key, "RSA") && bits >= 2048)
-        return EVP_sha256();
-    if (!EVP_PKEY_is_a(key, "EC") || bits < 256)
-        return NULL;
-    return bits > 384 ? EVP_sha512() : bits > 256 ? EVP_sha384() : EVP_sha256();
+    return EVP_PKEY_is_a(key, "RSA") ? bits >= 2048
+                                     : EVP_PKEY_is_a(key, "EC") && bits >= 256;
 }
 
 static bool put_type(CMS_ContentInfo *cms, bool id_data)
@@ -146,8 +142,8 @@ static idv_rc put_der(CMS_ContentInfo *cms, struct idv_buf *out)
 static idv_rc cms_seal(struct idv_bytes payload, const struct idv_signer *s,
                        struct idv_buf *out)
 {
-    const EVP_MD *md = digest_for(s->key);
-    if (!md)
+    const EVP_MD *md = idv_digest_for(s->key);
+    if (!md || !can_sign(s->key))
         return idv_fail(IDV_E_ARG, "CMS: signer's key type is not supported");
     IDV_AUTO_PTR(CMS_ContentInfo)
     cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY);
