@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* S5 to S7: trust anchors, what a request must have, a certificate. */
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <idevid/auto.h>
+
+#include "pledge/pledge_priv.h"
+
+idv_rc idvi_cacerts(struct idv_pledge *p, struct idv_told *told,
+                    struct idv_ask *ask)
+{
+    IDV_TRY(idv_est_cacerts_read(&told->msg, idv_trust_pin(p->conf.trust),
+                                 &p->anchors, &p->others));
+    p->losses = 0;
+    return idvi_domain_next(p, ask);
+}
+
+idv_rc idvi_csrattrs(struct idv_pledge *p, struct idv_told *told,
+                     struct idv_ask *ask)
+{
+    IDV_TRY(idv_est_csrattrs_read(&told->msg, &p->attrs));
+    p->has_attrs = true;
+    p->losses = 0;
+    p->pending = 0;
+    return idvi_domain_next(p, ask);
+}
+
+/* --- request -------------------------------------------------------------- */
+
+static idv_rc need_key(struct idv_pledge *p)
+{
+    enum idv_key_type type = p->conf.key_type;
+    if (p->attrs.has_key_type)
+        type = p->attrs.key_type;
+    if (p->key && p->key_type == type)
+        return IDV_OK;
+    EVP_PKEY_free(p->key);
+    p->key = NULL;
+    p->key_uri[0] = 0;
+    IDV_TRY(p->conf.make_key(p->conf.key_arg, type, &p->key, p->key_uri));
+    p->key_type = type;
+    idvi_say(p, "key", p->key_uri);
+    return IDV_OK;
+}
+
+idv_rc idvi_enroll_body(struct idv_pledge *p, struct idv_msg *m)
+{
+    const X509_NAME *subject = X509_get_subject_name(idvi_idevid(p));
+    if (p->csr.n)
+        return idv_buf_put(&m->body, idv_view(&p->csr));
+    IDV_TRY(need_key(p));
+    IDV_TRY(idv_est_enroll_write(p->key, subject, &p->attrs,
+                                 idv_bytes(p->binding, p->binding_n), false,
+                                 m));
+    p->csr.max = IDV_MAX_BODY;
+    return idv_buf_put(&p->csr, idv_view(&m->body));
+}
+
+idv_rc idvi_enroll_again(struct idv_pledge *p, struct idv_told *told,
+                         struct idv_ask *ask)
+{
+    (void)told;
+    return idvi_domain_next(p, ask);
+}
+
+/* --- certificate ---------------------------------------------------------- */
+
+static X509 *issuer_in(X509 *cert, const STACK_OF(X509) * among)
+{
+    for (int i = 0; i < sk_X509_num(among); i++) {
+        X509 *ca = sk_X509_value(among, i);
+        EVP_PKEY *key = X509_get0_pubkey(ca);
+        if (key && X509_check_issued(ca, cert) == X509_V_OK &&
+            X509_verify(cert, key) == 1)
+            return ca;
+    }
+    ERR_clear_error();
+    return NULL;
+}
+
+/* What servers outside may need beside the certificate: the intermediates. */
+static idv_rc extend_chain(const struct idv_pledge *p, STACK_OF(X509) * chain)
+{
+    while (sk_X509_num(chain) < IDV_MAX_CHAIN) {
+        X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
+        X509 *ca = issuer_in(last, p->others);
+        if (!ca)
+            ca = issuer_in(last, p->anchors);
+        if (!ca || X509_self_signed(ca, 0) == 1)
+            return IDV_OK;
+        if (!sk_X509_push(chain, ca))
+            return idv_fail(IDV_E_NOMEM, "enroll");
+        X509_up_ref(ca);
+    }
+    return idv_fail(IDV_E_LIMIT, "enroll: the chain is too long");
+}
+
+static idv_rc store(struct idv_pledge *p, STACK_OF(X509) * chain)
+{
+    struct idv_enrollment e = {.ldevid = chain, .anchors = p->anchors};
+    IDV_AUTO(buf) url = {.max = sizeof(e.registrar) - 1};
+    memcpy(e.key_uri, p->key_uri, sizeof(e.key_uri));
+    IDV_TRY(idv_url_to_text(&p->at, &url));
+    snprintf(e.registrar, sizeof(e.registrar), "%s", (const char *)url.p);
+    return idv_trust_enroll(p->conf.trust, &e);
+}
+
+static idv_rc take_certificate(struct idv_pledge *p,
+                               const struct idv_msg *reply)
+{
+    IDV_AUTO_PTR(idv_certs) chain = sk_X509_new_null();
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_TRY(idv_est_enroll_read(reply, p->key, p->anchors, p->others,
+                                idv_clock_trusted(p->env), idv_now(p->env),
+                                &cert));
+    if (!chain || !sk_X509_push(chain, cert))
+        return idv_fail(IDV_E_NOMEM, "enroll");
+    idv_steal(&cert);
+    IDV_TRY(extend_chain(p, chain));
+    IDV_TRY(store(p, chain));
+    idvi_say(p, "enrolled", idv_cert_subject(sk_X509_value(chain, 0)));
+    return IDV_OK;
+}
+
+idv_rc idvi_enroll(struct idv_pledge *p, struct idv_told *told,
+                   struct idv_ask *ask)
+{
+    int seconds;
+    if (told->msg.status == 202) {
+        IDV_TRY(idvi_retry_after(p, &told->msg, &seconds));
+        idvi_say(p, "pending", "the registrar has not issued yet");
+        return idvi_wait(p, STAGE_ENROLL_WAIT, seconds, false, ask);
+    }
+    if (told->msg.status != 200)
+        return idvi_refused("enroll", &told->msg);
+    IDV_TRY(take_certificate(p, &told->msg));
+    return idvi_report_connect(p, ask);
+}

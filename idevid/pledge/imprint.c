@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* S4: the voucher judged, the anchor sealed, the registrar told. */
+#include <string.h>
+
+#include <idevid/auto.h>
+
+#include "pledge/pledge_priv.h"
+
+static idv_rc check_media(struct idv_pledge *p, const struct idv_msg *reply)
+{
+    if (idv_media_is(reply->media, p->conf.media))
+        return IDV_OK;
+    p->verdict = IDV_VERDICT_FORMAT;
+    return idv_fail(IDV_E_REJECT, "voucher: media type '%.60s', not %s",
+                    reply->media, p->conf.media);
+}
+
+static idv_rc judge(struct idv_pledge *p, const struct idv_msg *reply,
+                    struct idv_pinned *pinned)
+{
+    struct idv_voucher_policy policy = p->conf.policy;
+    const struct idv_voucher_claim claim = {
+        .idevid = idvi_idevid(p),
+        .nonce = p->nonce,
+        .tls_chain = p->chain,
+    };
+    policy.clock_trusted = idv_clock_trusted(p->env);
+    policy.now = idv_now(p->env);
+    return idv_voucher_check(p->conf.media, idv_view(&reply->body), &claim,
+                             &policy, pinned, &p->verdict);
+}
+
+/* A member of the domain that is no registration authority must not pass for
+ * one (RFC 7030 section 3.6.1); the pinned key itself is named by the MASA. */
+static idv_rc check_authority(struct idv_pledge *p,
+                              const struct idv_pinned *pinned)
+{
+    const X509 *leaf = sk_X509_value(p->chain, 0);
+    uint8_t key[32];
+    if (idv_cert_has_eku(leaf, IDV_OID_CMC_RA))
+        return IDV_OK;
+    IDV_TRY(idv_key_fingerprint(X509_get0_pubkey(leaf), key));
+    if (memcmp(key, pinned->spki_sha256, sizeof(key)) == 0)
+        return IDV_OK;
+    p->verdict = IDV_VERDICT_CHAIN;
+    return idv_fail(IDV_E_REJECT,
+                    "registrar: %s is no registration authority "
+                    "(id-kp-cmcRA)",
+                    idv_cert_subject(leaf));
+}
+
+static idv_rc accept(struct idv_pledge *p, const struct idv_msg *reply)
+{
+    struct idv_pinned pinned = {0};
+    IDV_TRY(check_media(p, reply));
+    IDV_TRY(judge(p, reply, &pinned));
+    idv_rc rc = check_authority(p, &pinned);
+    if (rc == IDV_OK) {
+        idvi_say(p, "voucher", idv_assertion_to_text(pinned.voucher.assertion));
+        rc = idv_trust_imprint(p->conf.trust, &pinned, idv_view(&reply->body));
+    }
+    idv_pinned_free(&pinned);
+    return rc;
+}
+
+/* From here on the candidate is where we were redirected to. */
+static void settle(struct idv_pledge *p)
+{
+    p->candidates[p->current].url = p->at;
+    p->losses = 0;
+    p->pending = 0;
+    p->owe_status = 2;
+    idv_buf_free(&p->pvr);
+    p->nonce[0] = 0;
+}
+
+idv_rc idvi_imprint(struct idv_pledge *p, struct idv_told *told,
+                    struct idv_ask *ask)
+{
+    p->verdict = IDV_VERDICT_OK;
+    idv_rc rc = accept(p, &told->msg);
+    if (rc == IDV_E_NOMEM)
+        return rc;
+    if (rc != IDV_OK)
+        return idvi_voucher_failed(p, rc, ask);
+    settle(p);
+    idvi_say(p, "imprinted", idv_trust_assurance(p->conf.trust));
+    return idvi_domain_next(p, ask);
+}
+
+idv_rc idvi_status_told(struct idv_pledge *p, struct idv_told *told,
+                        struct idv_ask *ask)
+{
+    (void)told;
+    p->owe_status = 0;
+    p->losses = 0;
+    return idvi_domain_next(p, ask);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the pledge: its stages, and what it remembers between them. */
+#ifndef IDEVID_PLEDGE_PRIV_H
+#define IDEVID_PLEDGE_PRIV_H
+
+#include <idevid/pledge.h>
+
+/* RFC 8995 section 2.1, with the places where an answer is awaited. */
+enum idvi_stage {
+    STAGE_IDLE,        /* S0 S1 */
+    STAGE_BACKOFF,     /* S1 until a registrar may be tried again */
+    STAGE_IDENTIFY,    /* S2 */
+    STAGE_REQUEST,     /* S3 */
+    STAGE_PENDING,     /* S3 after 202 */
+    STAGE_STATUS_BAD,  /* S4 voucher refused, told so */
+    STAGE_STATUS,      /* S4 imprinted, told so */
+    STAGE_CACERTS,     /* S5 */
+    STAGE_CSRATTRS,    /* S6 */
+    STAGE_ENROLL,      /* S7 */
+    STAGE_ENROLL_WAIT, /* S7 after 202 */
+    STAGE_ENROLL_BAD,  /* S7 failed, told so */
+    STAGE_RESUME,      /* a connection within the domain, S5 to S7 */
+    STAGE_REPORT,      /* S8 */
+    STAGE_REPORTED,    /* S8 */
+    STAGE_COUNT
+};
+
+struct idvi_candidate {
+    struct idv_url url; /* host may have a zone */
+    int tries;
+    int64_t due; /* on the pledge's clock */
+};
+
+struct idv_pledge {
+    struct idv_pledge_conf conf;
+    const struct idv_env *env;
+    enum idvi_stage stage;
+
+    struct idvi_candidate *candidates;
+    size_t n, current;
+    int64_t clock; /* seconds waited so far: needs no clock that is right */
+    int waiting;   /* seconds asked for */
+
+    /* this attempt, until imprinted */
+    struct idv_url at;      /* where we are, after redirects */
+    char path[256];         /* of requestvoucher there */
+    bool crossed;           /* followed to another origin */
+    int redirects;          /* followed within an origin */
+    STACK_OF(X509) * chain; /* of this connection, leaf first */
+    uint8_t binding[64];
+    size_t binding_n;
+    char nonce[IDV_MAX_NONCE_TEXT + 1];
+    struct idv_buf pvr; /* sealed; kept for 202 and for reconnecting */
+    int losses;         /* connections lost without progress between */
+    int64_t pending;    /* seconds in 202 */
+    enum idv_verdict verdict;
+
+    /* within the domain */
+    int owe_status; /* times voucher_status may still be sent */
+    STACK_OF(X509) * anchors, *others;
+    bool has_attrs;
+    struct idv_csrattrs attrs;
+    struct idv_buf csr; /* body of simpleenroll; kept for 202 */
+    EVP_PKEY *key;      /* outlives attempts */
+    enum idv_key_type key_type;
+    char key_uri[512];
+
+    idv_rc last; /* how the last attempt ended */
+    char note[IDV_NOTE_MAX];
+};
+
+/* A step: told holds what was expected, or LOST. Failure ends the attempt in
+ * the way of its stage. */
+typedef idv_rc idvi_step(struct idv_pledge *p, struct idv_told *told,
+                         struct idv_ask *ask);
+
+/* --- pledge.c --- */
+void idvi_say(struct idv_pledge *p, const char *event, const char *detail);
+const X509 *idvi_idevid(const struct idv_pledge *p);
+idv_rc idvi_done(struct idv_pledge *p, idv_rc rc, const char *note,
+                 struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_wait(struct idv_pledge *p, enum idvi_stage stage, int seconds,
+                 bool close, struct idv_ask *ask) IDV_CHECKED;
+/* Keeps rc and the note for the end of the attempt. */
+void idvi_remember(struct idv_pledge *p, idv_rc rc);
+
+/* --- candidate.c: S1, whom to try and when --- */
+idv_rc idvi_candidates_new(struct idv_pledge *p) IDV_CHECKED;
+idv_rc idvi_attempt_failed(struct idv_pledge *p, idv_rc rc,
+                           struct idv_ask *ask) IDV_CHECKED;
+idvi_step idvi_start, idvi_backed_off, idvi_attempt_lost, idvi_attempt_over;
+
+/* --- connect.c --- */
+enum idvi_as { AS_IDEVID, AS_LDEVID };
+/* CONNECT to p->at; verified against the domain unless provisional. */
+void idvi_connect(struct idv_pledge *p, enum idvi_as as, bool provisional,
+                  struct idv_ask *ask);
+/* Takes chain and binding of the new connection. */
+idv_rc idvi_take_peer(struct idv_pledge *p, struct idv_told *told) IDV_CHECKED;
+/* Each certificate of the chain that names the next as issuer is signed by
+ * it, and a self-signed one by itself. */
+idv_rc idvi_chain_consistent(const STACK_OF(X509) * chain) IDV_CHECKED;
+
+/* --- request.c: S2 S3 --- */
+idv_rc idvi_request_connect(struct idv_pledge *p,
+                            struct idv_ask *ask) IDV_CHECKED;
+void idvi_request_forget(struct idv_pledge *p);
+idvi_step idvi_identify, idvi_voucher_reply, idvi_request_again,
+    idvi_request_lost;
+/* seconds to wait after a 202; IDV_E_TIMEOUT beyond four days */
+idv_rc idvi_retry_after(struct idv_pledge *p, const struct idv_msg *reply,
+                        int *seconds) IDV_CHECKED;
+/* REJECT for 4xx, NET for 5xx, with what the server says */
+idv_rc idvi_refused(const char *what, const struct idv_msg *reply) IDV_CHECKED;
+
+/* --- redirect.c --- */
+idvi_step idvi_redirect;
+
+/* --- imprint.c: S4 --- */
+idvi_step idvi_imprint, idvi_status_told;
+
+/* --- resume.c: the way through the domain, also after a loss --- */
+/* The next message that is due, on this connection or on a new one. */
+idv_rc idvi_domain_next(struct idv_pledge *p, struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_domain_connect(struct idv_pledge *p,
+                           struct idv_ask *ask) IDV_CHECKED;
+void idvi_domain_forget(struct idv_pledge *p);
+idvi_step idvi_resumed, idvi_domain_lost;
+
+/* --- enroll.c: S5 S6 S7 --- */
+idvi_step idvi_cacerts, idvi_csrattrs, idvi_enroll, idvi_enroll_again;
+idv_rc idvi_enroll_body(struct idv_pledge *p, struct idv_msg *m) IDV_CHECKED;
+
+/* --- report.c: S8 and what is told when things fail --- */
+idv_rc idvi_telemetry(const char *path, bool status, const char *reason,
+                      struct idv_msg *m) IDV_CHECKED;
+idv_rc idvi_voucher_failed(struct idv_pledge *p, idv_rc rc,
+                           struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_enroll_failed(struct idv_pledge *p, idv_rc rc,
+                          struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_report_connect(struct idv_pledge *p,
+                           struct idv_ask *ask) IDV_CHECKED;
+idvi_step idvi_report, idvi_finished;
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Telling the registrar how it went; its answer changes nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include <idevid/auto.h>
+
+#include "pledge/pledge_priv.h"
+
+/* Reasons are the same whatever happened: who listens may be an attacker
+ * (RFC 8995 section 5.7). */
+#define VOUCHER_REASON "voucher not accepted"
+#define ENROLL_REASON "enrollment failed"
+
+idv_rc idvi_telemetry(const char *path, bool status, const char *reason,
+                      struct idv_msg *m)
+{
+    struct idv_telemetry t = {.version = 1, .status = status};
+    snprintf(t.reason, sizeof(t.reason), "%s", reason);
+    m->verb = IDV_POST;
+    snprintf(m->path, sizeof(m->path), "%s", path);
+    strcpy(m->media, "application/json");
+    return idv_telemetry_to_json(&t, &m->body);
+}
+
+static idv_rc tell(struct idv_pledge *p, enum idvi_stage stage, idv_rc rc,
+                   const char *path, const char *reason, struct idv_ask *ask)
+{
+    idvi_remember(p, rc);
+    p->stage = stage;
+    ask->kind = IDV_ASK_EXCHANGE;
+    return idvi_telemetry(path, false, reason, &ask->msg);
+}
+
+idv_rc idvi_voucher_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
+{
+    return tell(p, STAGE_STATUS_BAD, rc, IDV_PATH_VOUCHER_STATUS,
+                VOUCHER_REASON, ask);
+}
+
+idv_rc idvi_enroll_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
+{
+    return tell(p, STAGE_ENROLL_BAD, rc, IDV_PATH_ENROLLSTATUS, ENROLL_REASON,
+                ask);
+}
+
+idv_rc idvi_report_connect(struct idv_pledge *p, struct idv_ask *ask)
+{
+    struct idv_msg *first = &ask->connect.first;
+    p->stage = STAGE_REPORT;
+    idvi_connect(p, AS_LDEVID, false, ask);
+    first->verb = IDV_POST;
+    strcpy(first->path, IDV_PATH_ENROLLSTATUS);
+    strcpy(first->media, "application/json");
+    return IDV_OK;
+}
+
+idv_rc idvi_report(struct idv_pledge *p, struct idv_told *told,
+                   struct idv_ask *ask)
+{
+    IDV_TRY(idvi_take_peer(p, told));
+    IDV_TRY(idv_trust_verify_server(p->conf.trust, p->chain));
+    p->stage = STAGE_REPORTED;
+    ask->kind = IDV_ASK_EXCHANGE;
+    return idvi_telemetry(IDV_PATH_ENROLLSTATUS, true, "", &ask->msg);
+}
+
+idv_rc idvi_finished(struct idv_pledge *p, struct idv_told *told,
+                     struct idv_ask *ask)
+{
+    (void)told;
+    idv_note_clear();
+    idvi_request_forget(p);
+    idvi_domain_forget(p);
+    return idvi_done(p, IDV_OK, "", ask);
+}
