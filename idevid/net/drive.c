@@ -139,6 +139,8 @@ static idv_rc do_wait(struct drive *d)
 {
     const struct idv_drive_conf *f = d->conf;
     int64_t end = idv_ticks_ms() + (int64_t)d->ask.seconds * 1000;
+    if (d->ask.close)
+        idvi_client_free(idv_steal(&d->client));
     if (f->wait) {
         IDV_TRY(f->wait(f->wait_arg, d->ask.seconds));
         return tell(d, IDV_TOLD_ELAPSED);

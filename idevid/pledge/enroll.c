@@ -131,7 +131,7 @@ idv_rc idvi_enroll(struct idv_pledge *p, struct idv_told *told,
 {
     int seconds;
     if (told->msg.status == 202) {
-        IDV_TRY(idvi_retry_after(p, &told->msg, &seconds));
+        IDV_TRY(idvi_pending(p, &told->msg, &seconds));
         idvi_say(p, "pending", "the registrar has not issued yet");
         return idvi_wait(p, STAGE_ENROLL_WAIT, seconds, false, ask);
     }

@@ -108,8 +108,8 @@ void idvi_request_forget(struct idv_pledge *p);
 idvi_step idvi_identify, idvi_voucher_reply, idvi_request_again,
     idvi_request_lost;
 /* seconds to wait after a 202; IDV_E_TIMEOUT beyond four days */
-idv_rc idvi_retry_after(struct idv_pledge *p, const struct idv_msg *reply,
-                        int *seconds) IDV_CHECKED;
+idv_rc idvi_pending(struct idv_pledge *p, const struct idv_msg *reply,
+                    int *seconds) IDV_CHECKED;
 /* REJECT for 4xx, NET for 5xx, with what the server says */
 idv_rc idvi_refused(const char *what, const struct idv_msg *reply) IDV_CHECKED;
 

@@ -118,8 +118,8 @@ idv_rc idvi_refused(const char *what, const struct idv_msg *reply)
                     words[0] ? ": " : "", words);
 }
 
-idv_rc idvi_retry_after(struct idv_pledge *p, const struct idv_msg *reply,
-                        int *seconds)
+idv_rc idvi_pending(struct idv_pledge *p, const struct idv_msg *reply,
+                    int *seconds)
 {
     int s = reply->retry_after;
     if (s < 0 || s > IDV_MAX_RETRY_AFTER)
@@ -138,7 +138,7 @@ static idv_rc pending(struct idv_pledge *p, const struct idv_msg *reply,
                       struct idv_ask *ask)
 {
     int seconds;
-    IDV_TRY(idvi_retry_after(p, reply, &seconds));
+    IDV_TRY(idvi_pending(p, reply, &seconds));
     idvi_say(p, "pending", "the registrar has not decided yet");
     return idvi_wait(p, STAGE_PENDING, seconds, false, ask);
 }
