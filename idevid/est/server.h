@@ -102,10 +102,12 @@ struct idv_est_server_conf {
      * subject in the store (proxies, registration authorities). */
     bool renew_by_ra;
     /* Decides on simpleenroll: who may, and under which names. Called after
-     * the message was found well-formed; peer has a client certificate. */
+     * the message was found well-formed; peer has a client certificate. NULL
+     * admits nobody. */
     idv_rc (*admit)(void *arg, struct idv_peer *peer,
                     struct idv_est_verdict *out);
-    /* Told after a certificate was stored, before it is answered; NULL ok. */
+    /* Told of a certificate that is in the store, before it is answered, also
+     * when it is answered once more; NULL ok. */
     idv_rc (*issued)(void *arg, struct idv_peer *peer,
                      const struct idv_issued *issued);
     void *arg;

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store table of EST: certificates issued. */
+#include "idevid/db/rows.h"
+
+idv_rc idvi_issued_row(struct idvi_query *q, struct idv_issued *out)
+{
+    return idvi_query_get(
+        q, "hhhhtiinb", out->client_sha256, out->csr_sha256, out->cert_sha256,
+        out->subject_sha256, out->serial_number, sizeof(out->serial_number),
+        &out->issued, &out->not_after, &out->state, &out->cert);
+}
+
+static idv_rc first_row(struct idvi_query *q, bool *found,
+                        struct idv_issued *out)
+{
+    IDV_TRY(idvi_query_next(q, found));
+    return *found ? idvi_issued_row(q, out) : IDV_OK;
+}
+
+static idv_rc find_csr(void *self, const uint8_t client_sha256[32],
+                       const uint8_t csr_sha256[32], bool *found,
+                       struct idv_issued *out)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(self, &q,
+                       IDVI_ISSUED_SELECT
+                       " WHERE client_sha256 = $1 AND csr_sha256 = $2"
+                       " ORDER BY id DESC LIMIT 1",
+                       "hh", client_sha256, csr_sha256));
+    return first_row(&q, found, out);
+}
+
+static idv_rc find_cert(void *self, const uint8_t cert_sha256[32], bool *found,
+                        struct idv_issued *out)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(self, &q, IDVI_ISSUED_SELECT " WHERE cert_sha256 = $1",
+                       "h", cert_sha256));
+    return first_row(&q, found, out);
+}
+
+static idv_rc find_subject(void *self, const uint8_t subject_sha256[32],
+                           bool *found, struct idv_issued *out)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(self, &q,
+                       IDVI_ISSUED_SELECT " WHERE subject_sha256 = $1"
+                                          " ORDER BY id DESC LIMIT 1",
+                       "h", subject_sha256));
+    return first_row(&q, found, out);
+}
+
+static idv_rc add_row(struct idv_db *db, const struct idv_issued *i)
+{
+    return idvi_exec(db, NULL,
+                     "INSERT INTO issued (client_sha256, csr_sha256,"
+                     " cert_sha256, subject_sha256, serial_number, issued,"
+                     " not_after, state, cert)"
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                     "hhhhtiiib", i->client_sha256, i->csr_sha256,
+                     i->cert_sha256, i->subject_sha256, i->serial_number,
+                     i->issued, i->not_after, (int64_t)i->state,
+                     idv_view(&i->cert));
+}
+
+/* one in force for the same request stays the only one */
+static idv_rc add_if_none(struct idv_db *db, const struct idv_issued *issued,
+                          bool *fresh)
+{
+    struct idv_issued old = {0};
+    bool found = false;
+    idv_rc rc =
+        find_csr(db, issued->client_sha256, issued->csr_sha256, &found, &old);
+    *fresh = !found || old.state != IDV_ISSUED_VALID ||
+             old.not_after <= issued->issued;
+    idv_issued_free(&old);
+    IDV_TRY(rc);
+    return *fresh ? add_row(db, issued) : IDV_OK;
+}
+
+static idv_rc add(void *self, const struct idv_issued *issued, bool *fresh)
+{
+    struct idv_db *db = self;
+    IDV_TRY(idvi_begin(db));
+    return idvi_end(db, add_if_none(db, issued, fresh));
+}
+
+struct idv_est_store idv_db_est_store(struct idv_db *db)
+{
+    return (struct idv_est_store){
+        .self = db,
+        .find_csr = find_csr,
+        .find_cert = find_cert,
+        .find_subject = find_subject,
+        .add = add,
+    };
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices from lines of a factory's export, JSON or CSV. */
+#include <string.h>
+
+#include <idevid/auto.h>
+#include <idevid/text.h>
+
+#include "idevid/db/db.h"
+
+enum field { SERIAL, ISSUER, CERT, MAKER, OWNER, FIELDS };
+static const char *const names[FIELDS] = {"serial-number", "idevid-issuer",
+                                          "certificate", "maker", "owner"};
+
+/* --- a line into five texts, absent ones empty ---------------------------- */
+
+static idv_rc fields_from_json(struct idv_bytes line,
+                               struct idv_buf f[static FIELDS])
+{
+    IDV_AUTO_PTR(idv_json) root = NULL;
+    IDV_TRY(idv_json_parse(line, 0, &root));
+    if (idv_json_type(root) != IDV_JSON_OBJECT)
+        return idv_fail(IDV_E_FORMAT, "device: not a JSON object");
+    for (int i = 0; i < FIELDS; i++) {
+        const struct idv_json *v = idv_json_get(root, names[i]);
+        const char *text = idv_json_text(v);
+        if (v && !text)
+            return idv_fail(IDV_E_FORMAT, "device: %s is not a text", names[i]);
+        IDV_TRY(idv_buf_puts(&f[i], text));
+    }
+    return IDV_OK;
+}
+
+/* From the opening quote; *rest is left behind the closing one. */
+static idv_rc quoted(struct idv_bytes *rest, struct idv_buf *out)
+{
+    struct idv_bytes r = idv_bytes(rest->p + 1, rest->n - 1);
+    while (r.n) {
+        bool quote = *r.p == '"';
+        if (quote && (r.n == 1 || r.p[1] != '"')) {
+            *rest = idv_bytes(r.p + 1, r.n - 1);
+            return IDV_OK;
+        }
+        IDV_TRY(idv_buf_put(out, idv_bytes(r.p, 1)));
+        r.p += quote ? 2 : 1;
+        r.n -= quote ? 2 : 1;
+    }
+    return idv_fail(IDV_E_FORMAT, "device: a quote is not closed");
+}
+
+static idv_rc csv_field(struct idv_bytes *rest, struct idv_buf *out)
+{
+    if (rest->n && *rest->p == '"')
+        return quoted(rest, out);
+    const uint8_t *comma = rest->n ? memchr(rest->p, ',', rest->n) : NULL;
+    size_t n = comma ? (size_t)(comma - rest->p) : rest->n;
+    IDV_TRY(idv_buf_put(out, idv_text_trim(idv_bytes(rest->p, n))));
+    *rest = idv_bytes(rest->p + n, rest->n - n);
+    return IDV_OK;
+}
+
+static idv_rc fields_from_csv(struct idv_bytes line,
+                              struct idv_buf f[static FIELDS])
+{
+    for (int i = 0; i < FIELDS; i++) {
+        IDV_TRY(csv_field(&line, &f[i]));
+        if (line.n == 0)
+            return IDV_OK;
+        if (*line.p != ',')
+            return idv_fail(IDV_E_FORMAT, "device: text after a quote");
+        line = idv_bytes(line.p + 1, line.n - 1);
+    }
+    return idv_fail(IDV_E_FORMAT, "device: more than %d fields", FIELDS);
+}
+
+/* --- five texts into a device --------------------------------------------- */
+
+static idv_rc keyid_from(const struct idv_buf *text, struct idv_masa_device *d)
+{
+    IDV_AUTO(buf) raw = {.max = IDV_MAX_CERT};
+    IDV_AUTO(buf) keyid = {0};
+    IDV_TRY(idv_base64_to_bytes(idv_view(text), IDV_BASE64_LAX, &raw));
+    IDV_TRY(idv_idevid_issuer_keyid(idv_view(&raw), &keyid));
+    if (keyid.n == 0 || keyid.n > IDV_MAX_KEYID)
+        return idv_fail(IDV_E_FORMAT, "device: idevid-issuer of %zu bytes",
+                        keyid.n);
+    memcpy(d->keyid, keyid.p, keyid.n);
+    d->keyid_n = keyid.n;
+    return IDV_OK;
+}
+
+/* The certificate must be that of this serial number and issuer. */
+static idv_rc cert_from(const struct idv_buf *text, struct idv_masa_device *d)
+{
+    IDV_AUTO_PTR(X509) cert = NULL;
+    struct idv_devid id;
+    if (text->n == 0)
+        return IDV_OK;
+    IDV_TRY(idv_base64_to_bytes(idv_view(text), IDV_BASE64_LAX, &d->cert));
+    IDV_TRY(idv_cert_from_der(idv_view(&d->cert), &cert));
+    IDV_TRY(idv_devid_from_cert(cert, &id));
+    if (strcmp(id.serial_number, d->serial_number) != 0)
+        return idv_fail(IDV_E_FORMAT,
+                        "device '%s': the certificate is that of '%s'",
+                        d->serial_number, id.serial_number);
+    if (!idv_idevid_issuer_matches(cert, idv_bytes(d->keyid, d->keyid_n)))
+        return idv_fail(IDV_E_FORMAT,
+                        "device '%s': the certificate has another issuer",
+                        d->serial_number);
+    return IDV_OK;
+}
+
+static idv_rc device_from(const struct idv_buf f[static FIELDS],
+                          struct idv_masa_device *d)
+{
+    for (int i = SERIAL; i <= ISSUER; i++) {
+        if (f[i].n == 0)
+            return idv_fail(IDV_E_FORMAT, "device: no %s", names[i]);
+    }
+    IDV_TRY(idv_text_copy(d->serial_number, sizeof(d->serial_number),
+                          idv_view(&f[SERIAL]), "device: serial-number"));
+    IDV_TRY(idv_text_copy(d->maker, sizeof(d->maker), idv_view(&f[MAKER]),
+                          "device: maker"));
+    IDV_TRY(idv_text_copy(d->owner, sizeof(d->owner), idv_view(&f[OWNER]),
+                          "device: owner"));
+    if (!idv_text_printable(idv_view(&f[SERIAL])))
+        return idv_fail(IDV_E_FORMAT, "device: serial-number is not text");
+    IDV_TRY(keyid_from(&f[ISSUER], d));
+    return cert_from(&f[CERT], d);
+}
+
+static idv_rc import(struct idv_db *db, struct idv_bytes line,
+                     struct idv_buf f[static FIELDS], bool *fresh)
+{
+    struct idv_masa_device d = {0};
+    line = idv_text_trim(line);
+    if (line.n && *line.p == '{')
+        IDV_TRY(fields_from_json(line, f));
+    else
+        IDV_TRY(fields_from_csv(line, f));
+    idv_rc rc = device_from(f, &d);
+    if (rc == IDV_OK)
+        rc = idv_db_device_add(db, &d, fresh);
+    idv_masa_device_free(&d);
+    return rc;
+}
+
+idv_rc idv_db_device_import(struct idv_db *db, struct idv_bytes line,
+                            bool *fresh)
+{
+    struct idv_buf f[FIELDS] = {0};
+    idv_rc rc = import(db, line, f, fresh);
+    for (int i = 0; i < FIELDS; i++)
+        idv_buf_free(&f[i]);
+    return rc;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people do with the registrar's store: decide, look, revoke, prune. */
+#include "idevid/db/rows.h"
+
+idv_rc idv_db_decide(struct idv_db *db, const char *maker, const char *serial,
+                     enum idv_decision decision, int64_t now)
+{
+    if (decision == IDV_DECISION_NONE)
+        return idvi_exec(db, NULL,
+                         "DELETE FROM decision WHERE maker = $1"
+                         " AND serial_number = $2",
+                         "tt", maker, serial);
+    return idvi_exec(db, NULL,
+                     "INSERT INTO decision (maker, serial_number, decision,"
+                     " asked, decided) VALUES ($1, $2, $3, 0, $4)"
+                     " ON CONFLICT (maker, serial_number) DO UPDATE SET"
+                     " decision = excluded.decision,"
+                     " decided = excluded.decided",
+                     "ttii", maker, serial, (int64_t)decision, now);
+}
+
+idv_rc idv_db_decision_each(struct idv_db *db, enum idv_decision only,
+                            bool (*each)(void *arg,
+                                         const struct idv_db_decision *d),
+                            void *arg)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q,
+                       "SELECT maker, serial_number, decision, asked, decided"
+                       " FROM decision WHERE $1 = 0 OR decision = $1"
+                       " ORDER BY maker, serial_number",
+                       "i", (int64_t)only));
+    for (bool row = false;;) {
+        struct idv_db_decision d = {0};
+        IDV_TRY(idvi_query_next(&q, &row));
+        if (!row)
+            return IDV_OK;
+        IDV_TRY(idvi_query_get(&q, "ttnii", d.maker, sizeof(d.maker),
+                               d.serial_number, sizeof(d.serial_number),
+                               &d.decision, &d.asked, &d.decided));
+        if (!each(arg, &d))
+            return IDV_OK;
+    }
+}
+
+idv_rc idv_db_session_each(struct idv_db *db, const char *serial,
+                           bool (*each)(void *arg, const struct idv_session *s),
+                           void *arg)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q,
+                       IDVI_SESSION_SELECT
+                       " WHERE $1 = '' OR serial_number = $1 ORDER BY id DESC",
+                       "t", serial));
+    for (bool row = false, more = true; more;) {
+        struct idv_session s = {0};
+        IDV_TRY(idvi_query_next(&q, &row));
+        if (!row)
+            return IDV_OK;
+        idv_rc rc = idvi_session_row(&q, &s);
+        if (rc == IDV_OK)
+            more = each(arg, &s);
+        idv_session_free(&s);
+        IDV_TRY(rc);
+    }
+    return IDV_OK;
+}
+
+idv_rc idv_db_status_each(struct idv_db *db, const uint8_t pvr_sha256[32],
+                          bool (*each)(void *arg,
+                                       const struct idv_status_event *e),
+                          void *arg)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q,
+                       "SELECT pvr_sha256, date, kind, status, cert_matches,"
+                       " reason, detail FROM status_event"
+                       " WHERE pvr_sha256 = $1 ORDER BY id",
+                       "h", pvr_sha256));
+    for (bool row = false;;) {
+        char kind[32], reason[IDV_MAX_REASON], detail[IDV_MAX_REASON];
+        struct idv_status_event e = {
+            .kind = kind, .reason = reason, .detail = detail};
+        IDV_TRY(idvi_query_next(&q, &row));
+        if (!row)
+            return IDV_OK;
+        IDV_TRY(idvi_query_get(&q, "hitfftt", e.pvr_sha256, &e.date, kind,
+                               sizeof(kind), &e.status, &e.cert_matches, reason,
+                               sizeof(reason), detail, sizeof(detail)));
+        if (!each(arg, &e))
+            return IDV_OK;
+    }
+}
+
+idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
+                          bool (*each)(void *arg, const struct idv_issued *i),
+                          void *arg)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q,
+                       IDVI_ISSUED_SELECT
+                       " WHERE $1 = '' OR serial_number = $1 ORDER BY id",
+                       "t", serial));
+    for (bool row = false, more = true; more;) {
+        struct idv_issued i = {0};
+        IDV_TRY(idvi_query_next(&q, &row));
+        if (!row)
+            return IDV_OK;
+        idv_rc rc = idvi_issued_row(&q, &i);
+        if (rc == IDV_OK)
+            more = each(arg, &i);
+        idv_issued_free(&i);
+        IDV_TRY(rc);
+    }
+    return IDV_OK;
+}
+
+idv_rc idv_db_issued_revoke(struct idv_db *db, const uint8_t cert_sha256[32],
+                            bool *found)
+{
+    unsigned n = 0;
+    IDV_TRY(idvi_exec(db, &n,
+                      "UPDATE issued SET state = $1 WHERE cert_sha256 = $2",
+                      "ih", (int64_t)IDV_ISSUED_REVOKED, cert_sha256));
+    *found = n > 0;
+    return IDV_OK;
+}
+
+static idv_rc prune(struct idv_db *db, int64_t before, unsigned *n)
+{
+    unsigned more = 0;
+    IDV_TRY(idvi_exec(db, n,
+                      "DELETE FROM session WHERE changed < $1"
+                      " AND length(voucher) = 0",
+                      "i", before));
+    IDV_TRY(idvi_exec(db, &more, "DELETE FROM issue WHERE repeat_until < $1",
+                      "i", before));
+    *n += more;
+    return IDV_OK;
+}
+
+idv_rc idv_db_prune(struct idv_db *db, int64_t before, unsigned *n)
+{
+    *n = 0;
+    IDV_TRY(idvi_begin(db));
+    return idvi_end(db, prune(db, before, n));
+}

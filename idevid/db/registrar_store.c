@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store table of the registrar: its ledger. */
+#include "idevid/db/rows.h"
+
+idv_rc idvi_session_row(struct idvi_query *q, struct idv_session *out)
+{
+    return idvi_query_get(
+        q, "hhttttnntiiitbbb", out->pvr_sha256, out->idevid_sha256, out->maker,
+        sizeof(out->maker), out->serial_number, sizeof(out->serial_number),
+        out->nonce, sizeof(out->nonce), out->address, sizeof(out->address),
+        &out->state, &out->status, out->reason, sizeof(out->reason),
+        &out->created, &out->changed, &out->not_before, out->media,
+        sizeof(out->media), &out->rvr, &out->voucher, &out->audit_log);
+}
+
+static idv_rc one_session(struct idv_db *db, const char *sql,
+                          const uint8_t key[32], bool *found,
+                          struct idv_session *out)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q, sql, "h", key));
+    IDV_TRY(idvi_query_next(&q, found));
+    return *found ? idvi_session_row(&q, out) : IDV_OK;
+}
+
+static idv_rc session_get(void *self, const uint8_t pvr_sha256[32], bool *found,
+                          struct idv_session *out)
+{
+    return one_session(self, IDVI_SESSION_SELECT " WHERE pvr_sha256 = $1",
+                       pvr_sha256, found, out);
+}
+
+static idv_rc session_last(void *self, const uint8_t idevid_sha256[32],
+                           bool *found, struct idv_session *out)
+{
+    return one_session(self,
+                       IDVI_SESSION_SELECT
+                       " WHERE idevid_sha256 = $1 ORDER BY id DESC LIMIT 1",
+                       idevid_sha256, found, out);
+}
+
+static idv_rc session_count(void *self, const uint8_t idevid_sha256[32],
+                            int64_t since, unsigned *n)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    int64_t count = 0;
+    IDV_TRY(idvi_query(self, &q,
+                       "SELECT count(*) FROM session WHERE idevid_sha256 = $1"
+                       " AND created >= $2",
+                       "hi", idevid_sha256, since));
+    IDV_TRY(idvi_query_next(&q, &row));
+    IDV_TRY(idvi_query_get(&q, "i", &count));
+    *n = (unsigned)count;
+    return IDV_OK;
+}
+
+static idv_rc session_add(void *self, const struct idv_session *s, bool *fresh)
+{
+    unsigned added = 0;
+    IDV_TRY(idvi_exec(
+        self, &added,
+        "INSERT INTO session (pvr_sha256, idevid_sha256, maker, serial_number,"
+        " nonce, address, state, status, reason, created, changed, not_before,"
+        " media, rvr, voucher, audit_log) VALUES ($1, $2, $3, $4, $5, $6, $7,"
+        " $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        " ON CONFLICT (pvr_sha256) DO NOTHING",
+        "hhttttiitiiitbbb", s->pvr_sha256, s->idevid_sha256, s->maker,
+        s->serial_number, s->nonce, s->address, (int64_t)s->state,
+        (int64_t)s->status, s->reason, s->created, s->changed, s->not_before,
+        s->media, idv_view(&s->rvr), idv_view(&s->voucher),
+        idv_view(&s->audit_log)));
+    *fresh = added > 0;
+    return IDV_OK;
+}
+
+static idv_rc session_update(void *self, const struct idv_session *s,
+                             enum idv_session_state from, bool *done)
+{
+    unsigned changed = 0;
+    IDV_TRY(idvi_exec(
+        self, &changed,
+        "UPDATE session SET idevid_sha256 = $1, maker = $2, serial_number ="
+        " $3, nonce = $4, address = $5, state = $6, status = $7, reason = $8,"
+        " created = $9, changed = $10, not_before = $11, media = $12, rvr ="
+        " $13, voucher = $14, audit_log = $15"
+        " WHERE pvr_sha256 = $16 AND state = $17",
+        "httttiitiiitbbbhi", s->idevid_sha256, s->maker, s->serial_number,
+        s->nonce, s->address, (int64_t)s->state, (int64_t)s->status, s->reason,
+        s->created, s->changed, s->not_before, s->media, idv_view(&s->rvr),
+        idv_view(&s->voucher), idv_view(&s->audit_log), s->pvr_sha256,
+        (int64_t)from));
+    *done = changed > 0;
+    return IDV_OK;
+}
+
+static idv_rc session_claim(void *self, const uint8_t pvr_sha256[32],
+                            int64_t now, int64_t stale, bool *claimed)
+{
+    unsigned changed = 0;
+    IDV_TRY(idvi_exec(self, &changed,
+                      "UPDATE session SET state = $1, changed = $2"
+                      " WHERE pvr_sha256 = $3 AND (state = $4"
+                      " OR (state = $1 AND changed < $5))",
+                      "iihii", (int64_t)IDV_SESSION_MASA_WAIT, now, pvr_sha256,
+                      (int64_t)IDV_SESSION_PVR_OK, stale));
+    *claimed = changed > 0;
+    return IDV_OK;
+}
+
+static idv_rc ask(struct idv_db *db, const char *maker, const char *serial,
+                  int64_t now)
+{
+    return idvi_exec(db, NULL,
+                     "INSERT INTO decision (maker, serial_number, decision,"
+                     " asked, decided) VALUES ($1, $2, $3, $4, 0)"
+                     " ON CONFLICT (maker, serial_number) DO NOTHING",
+                     "ttii", maker, serial, (int64_t)IDV_DECISION_PENDING, now);
+}
+
+static idv_rc look(struct idv_db *db, const char *maker, const char *serial,
+                   enum idv_decision *out)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    *out = IDV_DECISION_NONE;
+    IDV_TRY(idvi_query(db, &q,
+                       "SELECT decision FROM decision WHERE maker = $1"
+                       " AND serial_number = $2",
+                       "tt", maker, serial));
+    IDV_TRY(idvi_query_next(&q, &row));
+    return row ? idvi_query_get(&q, "n", out) : IDV_OK;
+}
+
+static idv_rc decision(void *self, const char *maker, const char *serial,
+                       bool asking, int64_t now, enum idv_decision *out)
+{
+    IDV_TRY(look(self, maker, serial, out));
+    if (*out != IDV_DECISION_NONE || !asking)
+        return IDV_OK;
+    IDV_TRY(ask(self, maker, serial, now));
+    return look(self, maker, serial, out);
+}
+
+static idv_rc status_add(void *self, const struct idv_status_event *e)
+{
+    return idvi_exec(self, NULL,
+                     "INSERT INTO status_event (pvr_sha256, date, kind,"
+                     " status, cert_matches, reason, detail)"
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                     "hitiitt", e->pvr_sha256, e->date, e->kind,
+                     (int64_t)e->status, (int64_t)e->cert_matches, e->reason,
+                     e->detail);
+}
+
+struct idv_registrar_store idv_db_registrar_store(struct idv_db *db)
+{
+    return (struct idv_registrar_store){
+        .self = db,
+        .session_get = session_get,
+        .session_last = session_last,
+        .session_count = session_count,
+        .session_add = session_add,
+        .session_update = session_update,
+        .session_claim = session_claim,
+        .decision = decision,
+        .status_add = status_add,
+    };
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows that both a store table and its administration read. */
+#ifndef IDEVID_DB_ROWS_H
+#define IDEVID_DB_ROWS_H
+
+#include <idevid/auto.h>
+
+#include "idevid/db/db.h"
+#include "idevid/db/sql.h"
+
+#define IDVI_DEVICE_SELECT                                                     \
+    "SELECT d.id, d.keyid, d.serial_number, d.maker, d.owner, d.blocked,"      \
+    " d.reason, (SELECT count(*) FROM device e WHERE e.serial_number ="        \
+    " d.serial_number) > 1, d.cert FROM device d"
+idv_rc idvi_device_row(struct idvi_query *q,
+                       struct idv_masa_device *out) IDV_CHECKED;
+idv_rc idvi_device_find(void *self, struct idv_bytes keyid, const char *serial,
+                        bool *found, struct idv_masa_device *out) IDV_CHECKED;
+
+#define IDVI_SESSION_SELECT                                                    \
+    "SELECT pvr_sha256, idevid_sha256, maker, serial_number, nonce, address,"  \
+    " state, status, reason, created, changed, not_before, media, rvr,"        \
+    " voucher, audit_log FROM session"
+idv_rc idvi_session_row(struct idvi_query *q,
+                        struct idv_session *out) IDV_CHECKED;
+
+#define IDVI_ISSUED_SELECT                                                     \
+    "SELECT client_sha256, csr_sha256, cert_sha256, subject_sha256,"           \
+    " serial_number, issued, not_after, state, cert FROM issued"
+idv_rc idvi_issued_row(struct idvi_query *q,
+                       struct idv_issued *out) IDV_CHECKED;
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statements and rows, as the store tables need them; one file per database
+ * program implements it. Parameters are $1, $2 ... in order of first use. */
+#ifndef IDEVID_DB_SQL_H
+#define IDEVID_DB_SQL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <idevid/buf.h>
+
+struct idv_db;
+
+/* A running statement; ended by idvi_query_end, also when it failed. */
+struct idvi_query {
+    struct idv_db *db;
+    void *native;
+    bool cached;
+};
+
+/*
+ * Starts a statement. types tells the parameters that follow, one letter each:
+ *   i int64_t   t const char * (NULL is "")   b struct idv_bytes
+ *   h const uint8_t[32]
+ */
+idv_rc idvi_query(struct idv_db *db, struct idvi_query *q, const char *sql,
+                  const char *types, ...) IDV_CHECKED;
+idv_rc idvi_query_next(struct idvi_query *q, bool *row) IDV_CHECKED;
+/*
+ * Reads the row's columns in order:
+ *   i int64_t *   n int *, any enum *   f bool *   b struct idv_buf *
+ * (replaced) t char *, size_t   h uint8_t[32] IDV_E_FORMAT when a value does
+ * not fit.
+ */
+idv_rc idvi_query_get(struct idvi_query *q, const char *types, ...) IDV_CHECKED;
+void idvi_query_end(struct idvi_query *q);
+
+/* A statement without rows; *changed (may be NULL) counts rows. */
+idv_rc idvi_exec(struct idv_db *db, unsigned *changed, const char *sql,
+                 const char *types, ...) IDV_CHECKED;
+
+/* A transaction that writes. end commits when rc is IDV_OK, else rolls back;
+ * returns rc, or what went wrong at commit (then rolled back too). */
+idv_rc idvi_begin(struct idv_db *db) IDV_CHECKED;
+idv_rc idvi_end(struct idv_db *db, idv_rc rc) IDV_CHECKED;
+
+static inline void idvi_auto_query(struct idvi_query *q)
+{
+    idvi_query_end(q);
+}
+#define IDVI_QUERY(q)                                                          \
+    __attribute__((cleanup(idvi_auto_query))) struct idvi_query q = {0}
+
+#endif

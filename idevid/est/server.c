@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The EST server: its paths, cacerts and csrattrs. */
+#include <string.h>
+
+#include "idevid/est/server_call.h"
+
+void idv_est_grant_free(struct idv_est_grant *g)
+{
+    X509_NAME_free(g->subject);
+    sk_X509_EXTENSION_pop_free(g->extensions, X509_EXTENSION_free);
+    memset(g, 0, sizeof(*g));
+}
+
+void idv_issued_free(struct idv_issued *i)
+{
+    idv_buf_free(&i->cert);
+    memset(i, 0, sizeof(*i));
+}
+
+bool idv_est_path(const char *path)
+{
+    static const char prefix[] = "/.well-known/est/";
+    return strncmp(path, prefix, sizeof(prefix) - 1) == 0;
+}
+
+idv_rc idv_est_server_new(const struct idv_est_server_conf *conf,
+                          const struct idv_env *env,
+                          struct idv_est_server **out)
+{
+    if (!conf->ca.issue || !conf->ca.cacerts || !conf->store.add)
+        return idv_fail(IDV_E_ARG, "est: no CA or no store");
+    struct idv_est_server *s = calloc(1, sizeof(*s));
+    if (!s)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    s->conf = *conf;
+    s->env = env;
+    *out = s;
+    return IDV_OK;
+}
+
+void idv_est_server_free(struct idv_est_server *s)
+{
+    free(s);
+}
+
+static idv_rc reply_body(struct idvi_est_call *c, const char *media,
+                         const struct idv_buf *der)
+{
+    IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
+    IDV_TRY(idv_est_body_from_der(idv_view(der), &text));
+    return idv_msg_reply(&c->call->reply, 200, media, idv_view(&text));
+}
+
+static idv_rc check_get(struct idvi_est_call *c, const char *media)
+{
+    IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_GET));
+    if (!idv_accepts(c->call->req.accept, media))
+        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+    return IDV_OK;
+}
+
+static idv_rc cacerts(struct idvi_est_call *c)
+{
+    const struct idv_est_ca *ca = &c->server->conf.ca;
+    const STACK_OF(X509) *certs = NULL;
+    IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
+    IDV_TRY(check_get(c, IDV_MEDIA_PKCS7));
+    IDV_TRY(ca->cacerts(ca->self, &certs));
+    IDV_TRY(idv_certbag_to_der(certs, &der));
+    return reply_body(c, IDV_MEDIA_CERTS_ONLY, &der);
+}
+
+static idv_rc csrattrs(struct idvi_est_call *c)
+{
+    IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
+    IDV_TRY(check_get(c, IDV_MEDIA_CSRATTRS));
+    if (!c->server->conf.attrs)
+        return idv_msg_reply(&c->call->reply, 204, "", idv_str(""));
+    IDV_TRY(idv_csrattrs_to_der(c->server->conf.attrs, &der));
+    return reply_body(c, IDV_MEDIA_CSRATTRS, &der);
+}
+
+static idv_rc dispatch(struct idvi_est_call *c)
+{
+    static const struct {
+        const char *path;
+        idv_rc (*answer)(struct idvi_est_call *c);
+    } paths[] = {
+        {IDV_PATH_CACERTS, cacerts},
+        {IDV_PATH_CSRATTRS, csrattrs},
+        {IDV_PATH_SIMPLEENROLL, idvi_est_enroll},
+        {IDV_PATH_SIMPLEREENROLL, idvi_est_reenroll},
+    };
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        if (strcmp(c->call->req.path, paths[i].path) == 0)
+            return paths[i].answer(c);
+    }
+    return idvi_refuse(&c->no, 404, "path", "not found");
+}
+
+static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
+                    enum idv_next *next)
+{
+    struct idv_est_server *s = self;
+    struct idvi_est_call c = {
+        .server = s, .call = call, .now = idv_now(s->env)};
+    (void)told;
+    idv_note_clear();
+    idv_rc rc = dispatch(&c);
+    if (rc == IDV_E_REJECT && c.no.status)
+        rc = idvi_refusal_reply(&c.no, s->env, "est", c.grant.serial_number,
+                                call);
+    X509_REQ_free(c.csr);
+    idv_est_grant_free(&c.grant);
+    *next = IDV_NEXT_REPLY;
+    return rc;
+}
+
+struct idv_service idv_est_server_service(struct idv_est_server *s)
+{
+    return (struct idv_service){serve, s};
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One EST request on its way through the server's steps. */
+#ifndef IDEVID_EST_SERVER_CALL_H
+#define IDEVID_EST_SERVER_CALL_H
+
+#include <idevid/auto.h>
+
+#include "idevid/base/refuse.h"
+#include "idevid/est/server.h"
+
+struct idv_est_server {
+    struct idv_est_server_conf conf;
+    const struct idv_env *env;
+};
+
+struct idvi_est_call {
+    struct idv_est_server *server;
+    struct idv_call *call;
+    struct idvi_refusal no;
+    int64_t now;
+    X509 *client; /* borrowed from the peer */
+    uint8_t client_sha256[32], csr_sha256[32];
+    X509_REQ *csr;
+    struct idv_est_grant grant;
+};
+
+/* simpleenroll and simplereenroll, whole. */
+idv_rc idvi_est_enroll(struct idvi_est_call *c) IDV_CHECKED;
+idv_rc idvi_est_reenroll(struct idvi_est_call *c) IDV_CHECKED;
+
+/* The request: base64, PKCS#10, its signature, channel binding, and what
+ * csrattrs asked for. Fills csr and csr_sha256. */
+idv_rc idvi_est_read_csr(struct idvi_est_call *c) IDV_CHECKED;
+/* Issues for the grant, stores, answers; the same request again gets what it
+ * got. */
+idv_rc idvi_est_issue(struct idvi_est_call *c) IDV_CHECKED;
+/* R-R-44: the certificate being renewed, whose names become the grant. */
+idv_rc idvi_est_renewal(struct idvi_est_call *c) IDV_CHECKED;
+
+/* The subjectAltName of a list of extensions, or NULL. */
+X509_EXTENSION *idvi_est_san(const STACK_OF(X509_EXTENSION) * list);
+idv_rc idvi_est_add_extension(STACK_OF(X509_EXTENSION) * *list,
+                              X509_EXTENSION *ext) IDV_CHECKED;
+
+#endif

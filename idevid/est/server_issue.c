@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* simpleenroll and simplereenroll: from an approved request to its answer. */
+#include <string.h>
+
+#include <idevid/text.h>
+
+#include "idevid/est/server_call.h"
+
+/* --- answering ------------------------------------------------------------ */
+
+static idv_rc answer(struct idvi_est_call *c, const struct idv_issued *i)
+{
+    IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
+    IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_AUTO_PTR(idv_certs) bag = sk_X509_new_null();
+    IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &cert));
+    if (!bag || !X509_add_cert(bag, cert, X509_ADD_FLAG_UP_REF))
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(idv_certbag_to_der(bag, &der));
+    IDV_TRY(idv_est_body_from_der(idv_view(&der), &text));
+    return idv_msg_reply(&c->call->reply, 200, IDV_MEDIA_CERTS_ONLY,
+                         idv_view(&text));
+}
+
+static idv_rc tell_and_answer(struct idvi_est_call *c,
+                              const struct idv_issued *i)
+{
+    const struct idv_est_server_conf *conf = &c->server->conf;
+    if (conf->issued)
+        IDV_TRY(conf->issued(conf->arg, c->call->peer, i));
+    return answer(c, i);
+}
+
+static idv_rc find_again(struct idvi_est_call *c, bool *found)
+{
+    const struct idv_est_store *store = &c->server->conf.store;
+    struct idv_issued old = {0};
+    idv_rc rc = store->find_csr(store->self, c->client_sha256, c->csr_sha256,
+                                found, &old);
+    *found = rc == IDV_OK && *found && old.state == IDV_ISSUED_VALID &&
+             old.not_after > c->now;
+    if (*found)
+        rc = tell_and_answer(c, &old);
+    idv_issued_free(&old);
+    return rc;
+}
+
+/* --- issuing -------------------------------------------------------------- */
+
+static idv_rc name_sha256(const X509_NAME *name, uint8_t out[static 32])
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509_NAME(name, &der);
+    int ok =
+        n > 0 ? EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL) : 0;
+    OPENSSL_free(der);
+    return ok == 1 ? IDV_OK : idv_fail(IDV_E_CRYPTO, "subject: no SHA-256");
+}
+
+/* A CA must not surprise us: this key, no CA certificate. */
+static idv_rc check_issued(struct idvi_est_call *c, const X509 *cert)
+{
+    if (EVP_PKEY_eq(X509_get0_pubkey(cert), X509_REQ_get0_pubkey(c->csr)) !=
+            1 ||
+        idv_cert_is_ca(cert))
+        return idv_fail(IDV_E_STATE, "CA: issued something else than asked");
+    return IDV_OK;
+}
+
+static idv_rc describe(struct idvi_est_call *c, const X509 *cert,
+                       struct idv_issued *i)
+{
+    int64_t from = 0;
+    memcpy(i->client_sha256, c->client_sha256, 32);
+    memcpy(i->csr_sha256, c->csr_sha256, 32);
+    IDV_TRY(idv_cert_sha256(cert, i->cert_sha256));
+    IDV_TRY(name_sha256(X509_get_subject_name(cert), i->subject_sha256));
+    IDV_TRY(idv_text_copy(i->serial_number, sizeof(i->serial_number),
+                          idv_str(c->grant.serial_number), "issued"));
+    IDV_TRY(idv_cert_times(cert, &from, &i->not_after));
+    i->issued = c->now;
+    i->state = IDV_ISSUED_VALID;
+    return idv_cert_to_der(cert, &i->cert);
+}
+
+static idv_rc make(struct idvi_est_call *c, struct idv_issued *i)
+{
+    const struct idv_est_ca *ca = &c->server->conf.ca;
+    IDV_AUTO_PTR(X509) cert = NULL;
+    idv_rc rc =
+        ca->issue(ca->self, &c->grant, X509_REQ_get0_pubkey(c->csr), &cert);
+    if (rc == IDV_E_REJECT)
+        return idvi_refuse(&c->no, 403, "ca-refused", "refused by the CA");
+    IDV_TRY(rc);
+    IDV_TRY(check_issued(c, cert));
+    IDV_TRY(describe(c, cert, i));
+    return IDV_OK;
+}
+
+static idv_rc keep_and_answer(struct idvi_est_call *c,
+                              const struct idv_issued *i)
+{
+    const struct idv_est_server_conf *conf = &c->server->conf;
+    bool fresh = false, found = false;
+    IDV_TRY(conf->store.add(conf->store.self, i, &fresh));
+    if (!fresh) {
+        IDV_TRY(find_again(c, &found));
+        return found ? IDV_OK
+                     : idv_fail(IDV_E_STATE, "est: a certificate is lost");
+    }
+    idv_log(c->server->env, IDV_LOG_INFO, "certificate-issued", "device=%s",
+            idv_log_value(c->grant.serial_number));
+    return tell_and_answer(c, i);
+}
+
+idv_rc idvi_est_issue(struct idvi_est_call *c)
+{
+    struct idv_issued i = {0};
+    bool found = false;
+    IDV_TRY(find_again(c, &found));
+    if (found)
+        return IDV_OK;
+    idv_rc rc = make(c, &i);
+    if (rc == IDV_OK)
+        rc = keep_and_answer(c, &i);
+    idv_issued_free(&i);
+    return rc;
+}
+
+/* --- admission ------------------------------------------------------------ */
+
+/* A request that names somebody else is no mistake to be corrected. */
+static idv_rc check_serial(struct idvi_est_call *c)
+{
+    const X509_NAME *name = X509_REQ_get_subject_name(c->csr);
+    struct idv_bytes due = idv_str(c->grant.serial_number);
+    int at = -1;
+    if (due.n == 0)
+        return IDV_OK;
+    while ((at = X509_NAME_get_index_by_NID(name, NID_serialNumber, at)) >= 0) {
+        const ASN1_STRING *v =
+            X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+        if (!idv_bytes_eq(due, idv_bytes(ASN1_STRING_get0_data(v),
+                                         (size_t)ASN1_STRING_length(v))))
+            return idvi_refuse(&c->no, 403, "csr-serial",
+                               "serialNumber of another device");
+    }
+    return IDV_OK;
+}
+
+static idv_rc add_configured(struct idvi_est_call *c)
+{
+    const struct idv_csrattrs *a = c->server->conf.attrs;
+    const STACK_OF(X509_EXTENSION) *list = a ? a->extensions : NULL;
+    for (int i = 0; i < sk_X509_EXTENSION_num(list); i++) {
+        X509_EXTENSION *e = sk_X509_EXTENSION_value(list, i);
+        if (X509v3_get_ext_by_OBJ(c->grant.extensions,
+                                  X509_EXTENSION_get_object(e), -1) < 0)
+            IDV_TRY(idvi_est_add_extension(&c->grant.extensions, e));
+    }
+    return IDV_OK;
+}
+
+static idv_rc admit(struct idvi_est_call *c)
+{
+    const struct idv_est_server_conf *conf = &c->server->conf;
+    struct idv_est_verdict v = {.retry_after = -1};
+    if (!conf->admit)
+        return idvi_refuse(&c->no, 403, "no-admission", "nobody is admitted");
+    idv_rc rc = conf->admit(conf->arg, c->call->peer, &v);
+    c->grant = v.grant;
+    IDV_TRY(rc);
+    if (v.status) {
+        rc = idvi_refuse(&c->no, v.status, v.reason, v.reason);
+        c->no.retry_after = v.retry_after;
+        return rc;
+    }
+    return c->grant.subject
+               ? IDV_OK
+               : idv_fail(IDV_E_STATE, "est: admitted without a name");
+}
+
+idv_rc idvi_est_enroll(struct idvi_est_call *c)
+{
+    IDV_TRY(idvi_est_read_csr(c));
+    IDV_TRY(admit(c));
+    IDV_TRY(check_serial(c));
+    IDV_TRY(add_configured(c));
+    return idvi_est_issue(c);
+}
+
+idv_rc idvi_est_reenroll(struct idvi_est_call *c)
+{
+    IDV_TRY(idvi_est_read_csr(c));
+    IDV_TRY(idvi_est_renewal(c));
+    IDV_TRY(add_configured(c));
+    return idvi_est_issue(c);
+}

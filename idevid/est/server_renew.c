@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Renewal: which certificate is renewed, and may this client ask for it? */
+#include <string.h>
+
+#include "idevid/est/server_call.h"
+
+/* Does the chain lead to a certificate of our CA? *ok false otherwise. */
+static idv_rc chains_to_ca(struct idv_est_server *s, X509 *cert,
+                           const STACK_OF(X509) * chain, const char *eku,
+                           bool *ok)
+{
+    const STACK_OF(X509) *anchors = NULL;
+    IDV_TRY(s->conf.ca.cacerts(s->conf.ca.self, &anchors));
+    struct idv_chain_policy policy = {
+        .anchors = anchors,
+        .extra = chain,
+        .partial = true,
+        .check_time = idv_clock_trusted(s->env),
+        .now = idv_now(s->env),
+        .eku = eku,
+    };
+    idv_rc rc = idv_chain_verify(cert, &policy);
+    *ok = rc == IDV_OK;
+    if (rc == IDV_E_REJECT || rc == IDV_E_CRYPTO || rc == IDV_E_FORMAT) {
+        idv_note_clear();
+        rc = IDV_OK;
+    }
+    return rc;
+}
+
+idv_rc idv_est_server_ldevid(struct idv_est_server *s, X509 *cert,
+                             const STACK_OF(X509) * chain, bool *found,
+                             struct idv_issued *out)
+{
+    uint8_t hash[32];
+    IDV_TRY(chains_to_ca(s, cert, chain, NULL, found));
+    if (!*found)
+        return IDV_OK;
+    IDV_TRY(idv_cert_sha256(cert, hash));
+    IDV_TRY(s->conf.store.find_cert(s->conf.store.self, hash, found, out));
+    if (*found && out->state != IDV_ISSUED_VALID) {
+        idv_issued_free(out);
+        *found = false;
+    }
+    return IDV_OK;
+}
+
+/* the newest certificate of the subject that the request names */
+static idv_rc find_by_subject(struct idvi_est_call *c, bool *found,
+                              struct idv_issued *out)
+{
+    const struct idv_est_store *store = &c->server->conf.store;
+    unsigned char *der = NULL;
+    uint8_t hash[32];
+    int n = i2d_X509_NAME(X509_REQ_get_subject_name(c->csr), &der);
+    int ok =
+        n > 0 ? EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) : 0;
+    OPENSSL_free(der);
+    if (ok != 1)
+        return idv_fail(IDV_E_CRYPTO, "subject: no SHA-256");
+    return store->find_subject(store->self, hash, found, out);
+}
+
+/* *found false: this client may renew nothing */
+static idv_rc find_renewed(struct idvi_est_call *c, bool *found,
+                           struct idv_issued *out)
+{
+    struct idv_est_server *s = c->server;
+    const STACK_OF(X509) *chain = c->call->peer->chain;
+    IDV_TRY(idv_est_server_ldevid(s, c->client, chain, found, out));
+    if (*found || !s->conf.renew_by_ra)
+        return IDV_OK;
+    IDV_TRY(chains_to_ca(s, c->client, chain, IDV_OID_CMC_RA, found));
+    if (!*found)
+        return IDV_OK;
+    IDV_TRY(find_by_subject(c, found, out));
+    *found = *found && out->state == IDV_ISSUED_VALID;
+    return IDV_OK;
+}
+
+static bool same_san(const X509 *old, X509_REQ *csr)
+{
+    STACK_OF(X509_EXTENSION) *asked = X509_REQ_get_extensions(csr);
+    X509_EXTENSION *a = idvi_est_san(X509_get0_extensions(old));
+    X509_EXTENSION *b = idvi_est_san(asked);
+    bool same = !a && !b;
+    if (a && b)
+        same = ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(a),
+                                     X509_EXTENSION_get_data(b)) == 0;
+    sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
+    return same;
+}
+
+static idv_rc check_names(struct idvi_est_call *c, const X509 *old)
+{
+    if (X509_NAME_cmp(X509_get_subject_name(old),
+                      X509_REQ_get_subject_name(c->csr)) != 0)
+        return idvi_refuse(&c->no, 400, "renew-subject",
+                           "subject differs from the renewed certificate");
+    if (!same_san(old, c->csr))
+        return idvi_refuse(&c->no, 400, "renew-san",
+                           "names differ from the renewed certificate");
+    return IDV_OK;
+}
+
+static idv_rc grant_names(struct idvi_est_call *c, const X509 *old,
+                          const struct idv_issued *issued)
+{
+    X509_EXTENSION *san = idvi_est_san(X509_get0_extensions(old));
+    memcpy(c->grant.serial_number, issued->serial_number,
+           sizeof(c->grant.serial_number));
+    c->grant.subject = X509_NAME_dup(X509_get_subject_name(old));
+    if (!c->grant.subject)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    return san ? idvi_est_add_extension(&c->grant.extensions, san) : IDV_OK;
+}
+
+static idv_rc renew(struct idvi_est_call *c, struct idv_issued *issued)
+{
+    IDV_AUTO_PTR(X509) old = NULL;
+    bool found = false;
+    IDV_TRY(find_renewed(c, &found, issued));
+    if (!found)
+        return idvi_refuse(&c->no, 403, "renew-stranger",
+                           "not a certificate of this domain");
+    IDV_TRY(idv_cert_from_der(idv_view(&issued->cert), &old));
+    IDV_TRY(check_names(c, old));
+    return grant_names(c, old, issued);
+}
+
+idv_rc idvi_est_renewal(struct idvi_est_call *c)
+{
+    struct idv_issued issued = {0};
+    idv_rc rc = renew(c, &issued);
+    idv_issued_free(&issued);
+    return rc;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* requestauditlog: the history of a device, for those who own or owned it. */
+#include <string.h>
+
+#include "idevid/masa/masa_call.h"
+
+static idv_rc check_owner(struct idvi_masa_call *c)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    bool known = false;
+    IDV_TRY(
+        store->owner_known(store->self, c->device.id, c->domain_id, &known));
+    if (!known)
+        return idvi_refuse(&c->no, 404, "never-owner", "no log");
+    return IDV_OK;
+}
+
+static void drop_oldest(struct idv_audit_log *log, size_t n)
+{
+    memmove(log->events, log->events + n, (log->n - n) * sizeof(*log->events));
+    log->n -= n;
+    log->arbitrary += (uint32_t)n;
+}
+
+/* A long history loses its oldest quarter until it fits into a body. */
+static idv_rc write_log(struct idv_audit_log *log, struct idv_buf *out)
+{
+    idv_rc rc;
+    while ((rc = idv_audit_log_to_json(log, out)) == IDV_E_LIMIT &&
+           log->n > 1) {
+        idv_note_clear();
+        idv_buf_clear(out);
+        drop_oldest(log, (log->n + 3) / 4);
+    }
+    return rc;
+}
+
+idv_rc idvi_masa_auditlog(struct idvi_masa_call *c)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    IDV_AUTO(buf) json = {.max = IDV_MAX_BODY};
+    struct idv_audit_log log = {.version = 1};
+    if (!idv_accepts(c->call->req.accept, "application/json"))
+        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+    IDV_TRY(idvi_masa_open(c));
+    IDV_TRY(check_owner(c));
+    idv_rc rc = store->log_read(store->self, c->device.id, &log);
+    if (rc == IDV_OK)
+        rc = write_log(&log, &json);
+    idv_audit_log_free(&log);
+    IDV_TRY(rc);
+    return idv_msg_reply(&c->call->reply, 200, "application/json",
+                         idv_view(&json));
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pledge's own request inside a registrar's: what does it prove? */
+#include <string.h>
+
+#include "idevid/masa/masa_call.h"
+
+/* by the certificate that is registered for this very device */
+static idv_rc verify_registered(struct idvi_masa_call *c,
+                                const struct idv_opened *pvr)
+{
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_TRY(idv_cert_from_der(idv_view(&c->device.cert), &cert));
+    idv_rc rc = idv_envelope_verify_key(pvr, X509_get0_pubkey(cert));
+    return idvi_judge(&c->no, rc, 403, "prior-signature",
+                      "bad signature of the pledge");
+}
+
+/* by a certificate of the maker's that names this device (R-M-9, R-S-6) */
+static idv_rc verify_issued(struct idvi_masa_call *c,
+                            const struct idv_opened *pvr)
+{
+    struct idv_chain_policy policy = {.anchors = c->maker->idevid_anchors};
+    struct idv_devid id;
+    idv_rc rc = idv_envelope_verify(pvr, &policy);
+    if (rc == IDV_OK && !pvr->signer)
+        rc = idv_fail(IDV_E_REJECT, "pledge request: no signer inside");
+    if (rc == IDV_OK)
+        rc = idv_devid_from_cert(pvr->signer, &id);
+    IDV_TRY(idvi_judge(&c->no, rc, 403, "prior-signature",
+                       "bad signature of the pledge"));
+    if (strcmp(id.serial_number, c->device.serial_number) != 0 ||
+        !idv_idevid_issuer_matches(
+            pvr->signer, idv_bytes(c->device.keyid, c->device.keyid_n)))
+        return idvi_refuse(&c->no, 403, "prior-signer",
+                           "pledge request of another device");
+    return IDV_OK;
+}
+
+/* *proven false: nothing to verify it with, so it proves nothing */
+static idv_rc verify(struct idvi_masa_call *c, const struct idv_opened *pvr,
+                     bool *proven)
+{
+    *proven = true;
+    if (c->device.cert.n)
+        return verify_registered(c, pvr);
+    if (c->maker->idevid_anchors)
+        return verify_issued(c, pvr);
+    *proven = false;
+    return IDV_OK;
+}
+
+/* R-S-6, R-S-7: both requests speak of one device and one attempt. A nonceless
+ * request may go with a nonced one inside, not the other way round. */
+static idv_rc agree(struct idvi_masa_call *c, const struct idv_voucher *pvr)
+{
+    if (strcmp(pvr->serial_number, c->rvr.serial_number) != 0)
+        return idvi_refuse(&c->no, 403, "prior-serial",
+                           "serial numbers differ");
+    if (c->rvr.nonce[0] && strcmp(pvr->nonce, c->rvr.nonce) != 0)
+        return idvi_refuse(&c->no, 403, "prior-nonce", "nonces differ");
+    return IDV_OK;
+}
+
+/* Did the pledge see a certificate whose key is in the registrar's chain? */
+static bool is_near(const struct idvi_masa_call *c,
+                    const struct idv_voucher *pvr)
+{
+    IDV_AUTO_PTR(X509) seen = NULL;
+    bool near = false;
+    if (pvr->assertion != IDV_ASSERT_PROXIMITY ||
+        !pvr->proximity_registrar_cert.n ||
+        idv_cert_from_der(idv_view(&pvr->proximity_registrar_cert), &seen) !=
+            IDV_OK) {
+        idv_note_clear();
+        return false;
+    }
+    for (int i = 0; i < sk_X509_num(c->chain) && !near; i++)
+        near = idv_cert_same_key(sk_X509_value(c->chain, i), seen);
+    return near;
+}
+
+static idv_rc judge_prior(struct idvi_masa_call *c, struct idv_opened *pvr)
+{
+    IDV_AUTO(voucher) said;
+    bool proven = false;
+    struct idv_bytes bytes = idv_view(&c->rvr.prior_signed);
+    const char *media = idv_envelope_guess(bytes);
+    idv_voucher_init(&said, IDV_VOUCHER_REQUEST);
+    if (!media)
+        return idvi_refuse(&c->no, 403, "prior-container",
+                           "malformed pledge request");
+    idv_rc rc = idv_envelope_open(media, bytes, pvr);
+    IDV_TRY(idvi_judge(&c->no, rc, 403, "prior-container",
+                       "malformed pledge request"));
+    IDV_TRY(verify(c, pvr, &proven));
+    rc = idv_voucher_from(media, idv_view(&pvr->payload), IDV_VOUCHER_REQUEST,
+                          &said);
+    IDV_TRY(idvi_judge(&c->no, rc, 403, "prior-content",
+                       "malformed pledge request"));
+    IDV_TRY(agree(c, &said));
+    if (proven && is_near(c, &said))
+        c->assertion = IDV_ASSERT_PROXIMITY;
+    return IDV_OK;
+}
+
+idv_rc idvi_masa_evidence(struct idvi_masa_call *c)
+{
+    c->assertion = IDV_ASSERT_LOGGED;
+    if (c->rvr.prior_signed.n) {
+        IDV_AUTO(opened) pvr = {0};
+        IDV_TRY(judge_prior(c, &pvr));
+    }
+    if (!c->device.owner[0])
+        return IDV_OK;
+    if (strcmp(c->device.owner, c->domain_id) != 0)
+        return idvi_refuse(&c->no, 403, "other-owner",
+                           "device belongs to another domain");
+    c->assertion = IDV_ASSERT_VERIFIED;
+    return IDV_OK;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* requestvoucher: may this device have one, what is in it, sign, log, send. */
+#include <string.h>
+
+#include <idevid/text.h>
+
+#include "idevid/masa/masa_call.h"
+
+#define NONCELESS_S (20 * 60)
+
+static idv_rc check_device(struct idvi_masa_call *c)
+{
+    if (c->device.blocked)
+        return idvi_refuse(&c->no, 403, "device-blocked", "device is blocked");
+    return IDV_OK;
+}
+
+static idv_rc answer(struct idvi_masa_call *c, const struct idv_masa_issue *i)
+{
+    return idv_msg_reply(&c->call->reply, 200, i->media, idv_view(&i->voucher));
+}
+
+/* The same bytes again: the same voucher, no second event. */
+static idv_rc find_issued(struct idvi_masa_call *c, bool *found)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    struct idv_masa_issue old = {0};
+    idv_rc rc =
+        store->issue_find(store->self, c->rvr_sha256, c->now, found, &old);
+    if (rc == IDV_OK && *found)
+        rc = answer(c, &old);
+    idv_masa_issue_free(&old);
+    return rc;
+}
+
+/* R-M-7: without a nonce the voucher is good for ever again, so only for
+ * those we know. */
+static idv_rc check_nonceless(struct idvi_masa_call *c)
+{
+    if (!c->rvr.nonce[0] && !c->registrar.nonceless)
+        return idvi_refuse(&c->no, 403, "nonceless",
+                           "not entitled to a voucher without nonce");
+    return IDV_OK;
+}
+
+/* --- the voucher ---------------------------------------------------------- */
+
+/* DER of an AuthorityKeyIdentifier with this key identifier, in the form of
+ * the maker's choice (protocol.md 2.7). */
+static idv_rc put_issuer(struct idvi_masa_call *c, struct idv_buf *out)
+{
+    uint8_t n = (uint8_t)c->device.keyid_n;
+    const uint8_t octets[] = {4, n + 4};
+    const uint8_t sequence[] = {0x30, n + 2, 0x80, n};
+    if (!c->maker->issuer_sequence)
+        IDV_TRY(idv_buf_put(out, idv_bytes(octets, sizeof(octets))));
+    IDV_TRY(idv_buf_put(out, idv_bytes(sequence, sizeof(sequence))));
+    return idv_buf_put(out, idv_bytes(c->device.keyid, n));
+}
+
+/* R-M-16, R-M-17: soon, and never beyond what is pinned. */
+static idv_rc set_expiry(struct idvi_masa_call *c, struct idv_voucher *v)
+{
+    int64_t from = 0, to = 0;
+    int64_t life = c->maker->nonceless_s;
+    IDV_TRY(idv_cert_times(c->pin, &from, &to));
+    v->expires_on = c->now + (life ? life : NONCELESS_S);
+    if (v->expires_on > to)
+        v->expires_on = to;
+    if (v->expires_on <= c->now)
+        return idvi_refuse(&c->no, 403, "pin-expired",
+                           "domain certificate has expired");
+    return IDV_OK;
+}
+
+static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
+{
+    v->assertion = c->assertion;
+    v->created_on = c->now;
+    IDV_TRY(idv_text_copy(v->serial_number, sizeof(v->serial_number),
+                          idv_str(c->device.serial_number), "voucher"));
+    IDV_TRY(idv_text_copy(v->nonce, sizeof(v->nonce), idv_str(c->rvr.nonce),
+                          "voucher"));
+    IDV_TRY(idv_cert_to_der(c->pin, &v->pinned_domain_cert));
+    if (!v->nonce[0])
+        IDV_TRY(set_expiry(c, v));
+    return c->device.serial_shared ? put_issuer(c, &v->idevid_issuer) : IDV_OK;
+}
+
+static idv_rc seal(struct idvi_masa_call *c, const struct idv_voucher *v,
+                   struct idv_masa_issue *i)
+{
+    IDV_AUTO(buf) payload = {.max = IDV_MAX_BODY};
+    struct idv_signer signer = {
+        .key = c->maker->key,
+        .cert = c->maker->cert,
+        .chain = c->maker->chain,
+        .signing_time = c->now,
+        .id_data = c->maker->id_data,
+    };
+    IDV_TRY(idv_voucher_to(c->opened.media, v, &payload));
+    return idv_envelope_seal(c->opened.media, idv_view(&payload), &signer,
+                             &i->voucher);
+}
+
+static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
+                       struct idv_masa_issue *i)
+{
+    i->device_id = c->device.id;
+    memcpy(i->rvr_sha256, c->rvr_sha256, sizeof(i->rvr_sha256));
+    i->date = c->now;
+    i->repeat_until = c->now + c->masa->conf.repeat_s;
+    if (v->expires_on != IDV_TIME_ABSENT && v->expires_on < i->repeat_until)
+        i->repeat_until = v->expires_on;
+    i->assertion = v->assertion;
+    memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
+    IDV_TRY(idv_text_copy(i->nonce, sizeof(i->nonce), idv_str(v->nonce),
+                          "voucher"));
+    return idv_text_copy(i->media, sizeof(i->media), idv_str(c->opened.media),
+                         "voucher");
+}
+
+/* The event is on disk before anybody sees the voucher. */
+static idv_rc commit(struct idvi_masa_call *c, const struct idv_masa_issue *i)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    bool fresh = false, found = false;
+    IDV_TRY(store->issue_add(store->self, i, &fresh));
+    if (!fresh) {
+        IDV_TRY(find_issued(c, &found));
+        return found ? IDV_OK
+                     : idv_fail(IDV_E_STATE, "masa: a voucher for the "
+                                             "same bytes is lost");
+    }
+    idv_log(c->masa->env, IDV_LOG_INFO, "voucher-issued",
+            "device=%s domain=%s assertion=%s nonced=%d registrar=%s",
+            idv_log_value(c->device.serial_number), c->domain_id,
+            idv_assertion_to_text(i->assertion), i->nonce[0] != 0,
+            idv_log_value(idv_cert_subject(c->opened.signer)));
+    return answer(c, i);
+}
+
+static idv_rc issue(struct idvi_masa_call *c, struct idv_masa_issue *i)
+{
+    IDV_AUTO(voucher) v;
+    idv_voucher_init(&v, IDV_VOUCHER);
+    IDV_TRY(build(c, &v));
+    IDV_TRY(seal(c, &v, i));
+    IDV_TRY(describe(c, &v, i));
+    return commit(c, i);
+}
+
+idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
+{
+    struct idv_masa_issue i = {0};
+    bool found = false;
+    if (idv_envelope_known(c->call->req.media) &&
+        !idv_accepts(c->call->req.accept, c->call->req.media))
+        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+    IDV_TRY(idvi_masa_open(c));
+    IDV_TRY(check_device(c));
+    IDV_TRY(find_issued(c, &found));
+    if (found)
+        return IDV_OK;
+    IDV_TRY(check_nonceless(c));
+    IDV_TRY(idvi_masa_evidence(c));
+    idv_rc rc = issue(c, &i);
+    idv_masa_issue_free(&i);
+    return rc;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device's history: asked of the MASA, judged by policy (R-R-34 to 37). */
+#include <stdio.h>
+#include <string.h>
+
+#include <idevid/text.h>
+
+#include "idevid/registrar/registrar_call.h"
+
+static idv_rc told_log(struct idvi_reg_call *c, struct idv_told *told);
+
+static idv_rc record(struct idvi_reg_call *c, bool good, const char *reason)
+{
+    const struct idv_registrar_store *store = c->reg->conf.store;
+    struct idv_status_event e = {
+        .date = c->now,
+        .kind = "audit_log",
+        .status = good,
+        .reason = reason,
+        .detail = "",
+    };
+    memcpy(e.pvr_sha256, c->session.pvr_sha256, sizeof(e.pvr_sha256));
+    idv_log(c->reg->env, good ? IDV_LOG_INFO : IDV_LOG_ERROR, "audit-log",
+            "device=%s acceptable=%d reason=%s",
+            idv_log_value(c->session.serial_number), good,
+            idv_log_value(reason));
+    return store->status_add(store->self, &e);
+}
+
+static idv_rc conclude(struct idvi_reg_call *c, bool good, const char *reason)
+{
+    char text[sizeof(c->session.reason)];
+    snprintf(text, sizeof(text), "%s", reason);
+    idv_note_clear();
+    IDV_TRY(record(c, good, text));
+    memcpy(c->session.reason, text, sizeof(text));
+    IDV_TRY(idvi_reg_session_move(c, good ? IDV_SESSION_LOG_OK
+                                          : IDV_SESSION_LOG_BAD));
+    return c->audited(c, NULL);
+}
+
+/* Our own voucher should be in it; that it is not is the MASA's fault. */
+static void look_for_own(struct idvi_reg_call *c,
+                         const struct idv_audit_log *log)
+{
+    for (size_t i = 0; i < log->n; i++) {
+        for (char **k = c->reg->known; *k; k++) {
+            if (strcmp(log->events[i].domain_id, *k) == 0 &&
+                strcmp(log->events[i].nonce, c->session.nonce) == 0)
+                return;
+        }
+    }
+    idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-odd",
+            "device=%s what=own-voucher-missing",
+            idv_log_value(c->session.serial_number));
+}
+
+static idv_rc judge(struct idvi_reg_call *c, const struct idv_msg *reply)
+{
+    struct idv_audit_log log = {0};
+    idv_buf_clear(&c->session.audit_log);
+    IDV_TRY(idv_buf_put(&c->session.audit_log, idv_view(&reply->body)));
+    idv_rc rc = idv_audit_log_from_json(idv_view(&reply->body), &log);
+    if (rc == IDV_OK && log.version != 1)
+        idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-odd",
+                "device=%s what=version version=%lld",
+                idv_log_value(c->session.serial_number),
+                (long long)log.version);
+    if (rc == IDV_OK)
+        look_for_own(c, &log);
+    if (rc == IDV_OK)
+        rc = idv_audit_log_judge(&log, &c->reg->conf.audit_policy);
+    idv_audit_log_free(&log);
+    if (rc == IDV_E_NOMEM)
+        return rc;
+    return conclude(c, rc == IDV_OK, idv_note());
+}
+
+/* R-S-14: the log may be elsewhere, but only on the same server. */
+static idv_rc follow(struct idvi_reg_call *c, const struct idv_msg *reply)
+{
+    struct idv_upstream *up = &c->call->up;
+    struct idv_url url;
+    if (up->msg.verb == IDV_GET)
+        return c->audited(c, "audit-redirected-twice");
+    if (idv_url_from_text(idv_str(reply->location), &url) != IDV_OK ||
+        !idv_url_same_origin(&url, &up->url) || !url.path[0]) {
+        idv_note_clear();
+        return c->audited(c, "audit-location");
+    }
+    idv_msg_free(&up->msg);
+    idv_msg_init(&up->msg);
+    up->url = url;
+    idv_rc rc = idv_text_copy(up->msg.path, sizeof(up->msg.path),
+                              idv_str(url.path), "Location");
+    if (rc != IDV_OK) {
+        idv_note_clear();
+        return c->audited(c, "audit-location");
+    }
+    IDV_TRY(idv_text_copy(up->msg.accept, sizeof(up->msg.accept),
+                          idv_str("application/json"), "accept"));
+    c->resume = told_log;
+    return IDV_OK;
+}
+
+static idv_rc told_log(struct idvi_reg_call *c, struct idv_told *told)
+{
+    const struct idv_msg *m = &told->msg;
+    if (told->kind != IDV_TOLD_REPLY)
+        return c->audited(c, "audit-lost");
+    if (m->status == 200 && idv_media_is(m->media, "application/json"))
+        return judge(c, m);
+    if (m->status == 201)
+        return follow(c, m);
+    if (m->status == 404 && c->reg->conf.audit == IDV_AUDIT_IF_OFFERED)
+        return conclude(c, true, "the manufacturer keeps no log");
+    if (m->status == 403 || m->status == 404)
+        return conclude(c, false, "the manufacturer gives no log");
+    return c->audited(c, "audit-unavailable");
+}
+
+idv_rc idvi_reg_audit(struct idvi_reg_call *c)
+{
+    if (c->reg->conf.audit == IDV_AUDIT_OFF)
+        return conclude(c, true, "history is ignored");
+    IDV_TRY(idvi_reg_upstream(c, "requestauditlog", "application/json"));
+    /* set by upstream(): the request that was kept, so the MASA knows it */
+    c->resume = told_log;
+    return IDV_OK;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EST behind the gate: only pledges that passed, or members, get in (R-R-43).
+ */
+#include <string.h>
+
+#include "idevid/registrar/registrar_call.h"
+
+/* --- what the EST server asks back ---------------------------------------- */
+
+/* A member asking again keeps its names. */
+static idv_rc grant_member(struct idvi_reg_call *c, struct idv_est_grant *g)
+{
+    IDV_AUTO_PTR(X509) old = NULL;
+    memcpy(g->serial_number, c->issued.serial_number, sizeof(g->serial_number));
+    IDV_TRY(idv_cert_from_der(idv_view(&c->issued.cert), &old));
+    g->subject = X509_NAME_dup(X509_get_subject_name(old));
+    return g->subject ? IDV_OK : idv_fail(IDV_E_NOMEM, "out of memory");
+}
+
+static idv_rc admit(void *arg, struct idv_peer *peer,
+                    struct idv_est_verdict *out)
+{
+    struct idvi_reg_call *c = arg;
+    (void)peer;
+    if (!c->maker)
+        return grant_member(c, &out->grant);
+    memcpy(out->grant.serial_number, c->id.serial_number,
+           sizeof(out->grant.serial_number));
+    IDV_TRY(idvi_reg_subject(c->reg->conf.ldevid_subject, c->id.serial_number,
+                             &out->grant.subject));
+    if (c->session.state == IDV_SESSION_LOG_OK)
+        return idvi_reg_session_move(c, IDV_SESSION_ENROLLING);
+    return IDV_OK;
+}
+
+static idv_rc issued(void *arg, struct idv_peer *peer,
+                     const struct idv_issued *cert)
+{
+    struct idvi_reg_call *c = arg;
+    (void)peer;
+    (void)cert;
+    if (c->maker)
+        return idvi_reg_session_move(c, IDV_SESSION_ENROLLED);
+    return IDV_OK;
+}
+
+static idv_rc serve_est(struct idvi_reg_call *c)
+{
+    struct idv_est_server_conf conf = c->reg->conf.est;
+    struct idv_est_server *est = NULL;
+    enum idv_next next = IDV_NEXT_REPLY;
+    conf.admit = admit;
+    conf.issued = issued;
+    conf.arg = c;
+    IDV_TRY(idv_est_server_new(&conf, c->reg->env, &est));
+    struct idv_service s = idv_est_server_service(est);
+    idv_rc rc = s.serve(s.self, c->call, NULL, &next);
+    idv_est_server_free(est);
+    return rc;
+}
+
+/* --- the gate ------------------------------------------------------------- */
+
+/* What people decided since the voucher was given. */
+static idv_rc check_decision(struct idvi_reg_call *c)
+{
+    enum idv_decision d = IDV_DECISION_NONE;
+    IDV_TRY(idvi_reg_decision(c, false, &d));
+    if (d == IDV_DECISION_REFUSED)
+        return idvi_refuse(&c->no, 403, "device-refused",
+                           "device is not accepted here");
+    return IDV_OK;
+}
+
+static idv_rc pass(struct idvi_reg_call *c)
+{
+    switch (c->session.state) {
+    case IDV_SESSION_LOG_OK:
+    case IDV_SESSION_ENROLLING:
+    case IDV_SESSION_ENROLLED:
+    case IDV_SESSION_ESTATUS_OK:
+    case IDV_SESSION_ESTATUS_FAIL:
+        return serve_est(c);
+    case IDV_SESSION_LOG_BAD:
+        return idvi_refuse(&c->no, 403, "log-bad",
+                           "history of the device is not acceptable");
+    case IDV_SESSION_VSTATUS_FAIL:
+        return idvi_refuse(&c->no, 403, "voucher-rejected",
+                           "device rejected its voucher");
+    default:
+        return idvi_refuse(&c->no, 403, "no-voucher",
+                           "no voucher was given to this device");
+    }
+}
+
+static idv_rc audited(struct idvi_reg_call *c, const char *unknown)
+{
+    if (unknown)
+        return idvi_reg_defer(c, unknown, c->reg->conf.retry_after_s);
+    return pass(c);
+}
+
+static idv_rc gate(struct idvi_reg_call *c)
+{
+    bool member = false;
+    IDV_TRY(idvi_reg_ldevid(c, &member));
+    if (member)
+        return serve_est(c);
+    IDV_TRY(idvi_reg_identify(c));
+    IDV_TRY(check_decision(c));
+    IDV_TRY(idvi_reg_session_of_device(c, c->leaf_sha256, 403));
+    if (c->session.state != IDV_SESSION_VOUCHER_SENT &&
+        c->session.state != IDV_SESSION_VSTATUS_OK)
+        return pass(c);
+    c->audited = audited;
+    return idvi_reg_audit(c);
+}
+
+idv_rc idvi_reg_est(struct idvi_reg_call *c)
+{
+    bool enroll = strcmp(c->call->req.path, IDV_PATH_SIMPLEENROLL) == 0;
+    if (!enroll || c->call->req.verb != IDV_POST)
+        return serve_est(c);
+    return gate(c);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks: the TLS client certificate, judged. */
+#include "idevid/registrar/registrar_call.h"
+
+static idv_rc take_leaf(struct idvi_reg_call *c)
+{
+    const struct idv_peer *peer = c->call->peer;
+    if (!peer || sk_X509_num(peer->chain) <= 0)
+        return idvi_refuse(&c->no, 403, "no-client-cert",
+                           "client certificate required");
+    c->leaf = sk_X509_value(peer->chain, 0);
+    return idv_cert_sha256(c->leaf, c->leaf_sha256);
+}
+
+static bool made_by(const struct idvi_reg_call *c,
+                    const struct idv_registrar_maker *maker)
+{
+    struct idv_chain_policy policy = {
+        .anchors = maker->anchors,
+        .extra = c->call->peer->chain,
+        .partial = true,
+        .check_time = idv_clock_trusted(c->reg->env),
+        .now = c->now,
+        .ignore_leaf_expiry = maker->ignore_expiry,
+    };
+    return idv_chain_verify(c->leaf, &policy) == IDV_OK;
+}
+
+static idv_rc find_maker(struct idvi_reg_call *c)
+{
+    for (size_t i = 0; i < c->reg->conf.n_makers && !c->maker; i++) {
+        if (made_by(c, &c->reg->conf.makers[i]))
+            c->maker = &c->reg->conf.makers[i];
+    }
+    if (!c->maker)
+        return idvi_refuse(&c->no, 403, "idevid-chain",
+                           "manufacturer is not accepted here");
+    idv_note_clear();
+    return IDV_OK;
+}
+
+idv_rc idvi_reg_identify(struct idvi_reg_call *c)
+{
+    IDV_TRY(take_leaf(c));
+    IDV_TRY(find_maker(c));
+    return idvi_judge(&c->no, idv_devid_from_cert(c->leaf, &c->id), 403,
+                      "idevid", "device certificate is not an IDevID");
+}
+
+idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found)
+{
+    struct idv_est_server *est = NULL;
+    IDV_TRY(take_leaf(c));
+    IDV_TRY(idv_est_server_new(&c->reg->conf.est, c->reg->env, &est));
+    idv_rc rc = idv_est_server_ldevid(est, c->leaf, c->call->peer->chain, found,
+                                      &c->issued);
+    idv_est_server_free(est);
+    return rc;
+}

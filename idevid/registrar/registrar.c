@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registrar as a service: its configuration and its paths. */
+#include <string.h>
+
+#include <idevid/text.h>
+
+#include "idevid/registrar/registrar_call.h"
+
+#define RETRY_AFTER_S 30
+#define MASA_TIMEOUT_S 20
+#define DEVICE_HOURLY 60
+
+/* --- configuration -------------------------------------------------------- */
+
+static idv_rc check_chain(const struct idv_registrar_conf *conf)
+{
+    int n = sk_X509_num(conf->chain);
+    if (n <= 0 || !idv_cert_eq(sk_X509_value(conf->chain, 0), conf->cert))
+        return idv_fail(IDV_E_ARG, "registrar: the chain does not begin with "
+                                   "its certificate");
+    IDV_AUTO_PTR(idv_certs) anchors = sk_X509_new_null();
+    if (!anchors || !X509_add_cert(anchors, sk_X509_value(conf->chain, n - 1),
+                                   X509_ADD_FLAG_UP_REF))
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    struct idv_chain_policy policy = {
+        .anchors = anchors, .extra = conf->chain, .partial = true};
+    if (idv_chain_verify(conf->cert, &policy) == IDV_OK)
+        return IDV_OK;
+    return idv_fail(IDV_E_ARG, "registrar: the chain does not verify");
+}
+
+static idv_rc check_identity(const struct idv_registrar_conf *conf)
+{
+    if (!conf->key || !conf->cert || !conf->store)
+        return idv_fail(IDV_E_ARG, "registrar: no key, certificate or store");
+    if (EVP_PKEY_eq(X509_get0_pubkey(conf->cert), conf->key) != 1)
+        return idv_fail(IDV_E_ARG, "registrar: key and certificate differ");
+    if (!idv_cert_has_eku(conf->cert, IDV_OID_CMC_RA))
+        return idv_fail(IDV_E_ARG, "registrar: its certificate lacks the "
+                                   "extended key usage cmcRA");
+    return check_chain(conf);
+}
+
+static idv_rc check_url(const char *text)
+{
+    struct idv_url url;
+    return text ? idv_url_from_text(idv_str(text), &url) : IDV_OK;
+}
+
+static idv_rc check_makers(const struct idv_registrar_conf *conf)
+{
+    for (size_t i = 0; i < conf->n_makers; i++) {
+        const struct idv_registrar_maker *m = &conf->makers[i];
+        if (!m->name || !*m->name || strlen(m->name) > 63 ||
+            sk_X509_num(m->anchors) <= 0)
+            return idv_fail(IDV_E_ARG,
+                            "registrar: a maker without name or anchors");
+        IDV_TRY(check_url(m->masa_url));
+        IDV_TRY(check_url(m->masa_fallback));
+    }
+    return IDV_OK;
+}
+
+static idv_rc check_est(const struct idv_registrar_conf *conf)
+{
+    IDV_AUTO_PTR(X509_NAME) name = NULL;
+    if (!conf->est.ca.issue || !conf->est.store.add)
+        return idv_fail(IDV_E_ARG, "registrar: no CA to enroll with");
+    return idvi_reg_subject(conf->ldevid_subject, "0", &name);
+}
+
+/* Whatever of our chain a MASA pinned, it is us (R-R-37). */
+static idv_rc learn_domains(struct idv_registrar *r)
+{
+    const char *const *known = r->conf.audit_policy.known;
+    for (; known && *known; known++)
+        IDV_TRY(idv_list_add(&r->known, idv_str(*known)));
+    for (int i = 0; i < sk_X509_num(r->conf.chain); i++) {
+        IDV_AUTO(buf) id = {0};
+        IDV_AUTO(buf) text = {0};
+        IDV_TRY(idv_domain_id(sk_X509_value(r->conf.chain, i), &id));
+        IDV_TRY(idv_base64_from_bytes(idv_view(&id), 0, &text));
+        IDV_TRY(idv_list_add(&r->known, idv_view(&text)));
+    }
+    r->conf.audit_policy.known = (const char *const *)r->known;
+    return IDV_OK;
+}
+
+static void set_defaults(struct idv_registrar_conf *conf)
+{
+    if (!conf->retry_after_s)
+        conf->retry_after_s = RETRY_AFTER_S;
+    if (!conf->masa_timeout_s)
+        conf->masa_timeout_s = MASA_TIMEOUT_S;
+    if (!conf->device_hourly)
+        conf->device_hourly = DEVICE_HOURLY;
+}
+
+idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
+                         const struct idv_env *env, struct idv_registrar **out)
+{
+    IDV_TRY(check_identity(conf));
+    IDV_TRY(check_makers(conf));
+    IDV_TRY(check_est(conf));
+    struct idv_registrar *r = calloc(1, sizeof(*r));
+    if (!r)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    r->conf = *conf;
+    r->env = env;
+    set_defaults(&r->conf);
+    idv_rc rc = learn_domains(r);
+    if (rc != IDV_OK) {
+        idv_registrar_free(r);
+        return rc;
+    }
+    *out = r;
+    return IDV_OK;
+}
+
+void idv_registrar_free(struct idv_registrar *r)
+{
+    if (!r)
+        return;
+    idv_list_free(r->known);
+    free(r);
+}
+
+/* --- serving -------------------------------------------------------------- */
+
+static idv_rc dispatch(struct idvi_reg_call *c)
+{
+    static const struct {
+        const char *path;
+        idv_rc (*answer)(struct idvi_reg_call *c);
+    } paths[] = {
+        {IDVI_BRSKI "/requestvoucher", idvi_reg_requestvoucher},
+        {IDVI_BRSKI "/voucher_status", idvi_reg_voucher_status},
+        {IDVI_BRSKI "/enrollstatus", idvi_reg_enrollstatus},
+    };
+    if (idv_est_path(c->call->req.path))
+        return idvi_reg_est(c);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        if (strcmp(c->call->req.path, paths[i].path) != 0)
+            continue;
+        IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_POST));
+        return paths[i].answer(c);
+    }
+    return idvi_refuse(&c->no, 404, "path", "not found");
+}
+
+static void call_free(void *state)
+{
+    struct idvi_reg_call *c = state;
+    idv_issued_free(&c->issued);
+    idv_opened_free(&c->opened);
+    idv_voucher_free(&c->pvr);
+    idv_session_free(&c->session);
+    free(c);
+}
+
+static idv_rc call_state(struct idv_registrar *r, struct idv_call *call,
+                         struct idvi_reg_call **out)
+{
+    if (!call->state) {
+        struct idvi_reg_call *c = calloc(1, sizeof(*c));
+        if (!c)
+            return idv_fail(IDV_E_NOMEM, "out of memory");
+        idv_voucher_init(&c->pvr, IDV_VOUCHER_REQUEST);
+        call->state = c;
+        call->free_state = call_free;
+    }
+    *out = call->state;
+    (*out)->reg = r;
+    (*out)->call = call;
+    (*out)->now = idv_now(r->env);
+    return IDV_OK;
+}
+
+static idv_rc proceed(struct idvi_reg_call *c, struct idv_told *told)
+{
+    idv_rc (*resume)(struct idvi_reg_call *, struct idv_told *) = c->resume;
+    if (!told)
+        return dispatch(c);
+    if (!resume)
+        return idv_fail(IDV_E_STATE, "registrar: nothing was asked upstream");
+    c->resume = NULL;
+    return resume(c, told);
+}
+
+static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
+                    enum idv_next *next)
+{
+    struct idv_registrar *r = self;
+    struct idvi_reg_call *c = NULL;
+    idv_note_clear();
+    *next = IDV_NEXT_REPLY;
+    IDV_TRY(call_state(r, call, &c));
+    idv_rc rc = proceed(c, told);
+    if (rc == IDV_E_REJECT && c->no.status)
+        return idvi_refusal_reply(&c->no, r->env, "registrar",
+                                  c->id.serial_number, call);
+    if (rc == IDV_OK && c->resume)
+        *next = IDV_NEXT_UPSTREAM;
+    return rc;
+}
+
+struct idv_service idv_registrar_service(struct idv_registrar *r)
+{
+    return (struct idv_service){serve, r};
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request to the registrar on its way through the steps. */
+#ifndef IDEVID_REGISTRAR_CALL_H
+#define IDEVID_REGISTRAR_CALL_H
+
+#include <idevid/auto.h>
+
+#include "idevid/base/refuse.h"
+#include "idevid/registrar/registrar.h"
+
+#define IDVI_BRSKI "/.well-known/brski"
+
+struct idv_registrar {
+    struct idv_registrar_conf conf;
+    const struct idv_env *env;
+    char **known; /* domainIDs that the audit policy knows, ours among them */
+};
+
+struct idvi_reg_call {
+    struct idv_registrar *reg;
+    struct idv_call *call;
+    struct idvi_refusal no;
+    int64_t now;
+
+    /* who asks: one of an IDevID (maker set) and an LDevID (issued set) */
+    X509 *leaf; /* borrowed from the peer */
+    uint8_t leaf_sha256[32];
+    const struct idv_registrar_maker *maker;
+    struct idv_devid id;
+    struct idv_issued issued;
+
+    /* what the pledge sent */
+    uint8_t pvr_sha256[32];
+    struct idv_opened opened;
+    struct idv_voucher pvr;
+
+    struct idv_session session;
+    /* set when call->up is to be done; called with its outcome */
+    idv_rc (*resume)(struct idvi_reg_call *c, struct idv_told *told);
+    /* where an audit ends: *unknown why no judgement was possible, or NULL */
+    idv_rc (*audited)(struct idvi_reg_call *c, const char *unknown);
+};
+
+/* Each step: IDV_OK, or IDV_E_REJECT with no filled, or an internal failure.
+ */
+
+/* identify.c: the TLS client certificate is an IDevID of a known maker. */
+idv_rc idvi_reg_identify(struct idvi_reg_call *c) IDV_CHECKED;
+/* ... or an LDevID of this domain (*found), with the leaf set in any case. */
+idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found) IDV_CHECKED;
+
+/* request.c, policy.c, upstream.c, relay.c: requestvoucher. */
+idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_policy(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_decision(struct idvi_reg_call *c, bool ask,
+                         enum idv_decision *out) IDV_CHECKED;
+idv_rc idvi_reg_ask_masa(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_relay(struct idvi_reg_call *c,
+                      struct idv_told *told) IDV_CHECKED;
+/* Fills call->up for a request to the device's MASA. operation is the last
+ * part of the path. */
+idv_rc idvi_reg_upstream(struct idvi_reg_call *c, const char *operation,
+                         const char *accept) IDV_CHECKED;
+/* "Later": 202 with Retry-After. */
+idv_rc idvi_reg_defer(struct idvi_reg_call *c, const char *why,
+                      int64_t seconds) IDV_CHECKED;
+
+/* session.c: the ledger. */
+idv_rc idvi_reg_session_load(struct idvi_reg_call *c) IDV_CHECKED;
+/* Writes session if it still is in state from; *done false: somebody else was
+ * faster and session is what they wrote. */
+idv_rc idvi_reg_session_save(struct idvi_reg_call *c,
+                             enum idv_session_state from,
+                             bool *done) IDV_CHECKED;
+/* The same with a new state; loses quietly. */
+idv_rc idvi_reg_session_move(struct idvi_reg_call *c,
+                             enum idv_session_state to) IDV_CHECKED;
+/* The device's newest session with a voucher, or refused with status. */
+idv_rc idvi_reg_session_of_device(struct idvi_reg_call *c,
+                                  const uint8_t idevid_sha256[32],
+                                  int status) IDV_CHECKED;
+
+/* audit.c: asks the MASA for the log, judges it, then calls c->audited. */
+idv_rc idvi_reg_audit(struct idvi_reg_call *c) IDV_CHECKED;
+
+/* status.c */
+idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c) IDV_CHECKED;
+
+/* enroll.c */
+idv_rc idvi_reg_est(struct idvi_reg_call *c) IDV_CHECKED;
+
+/* subject.c: a name from the configured pattern, with the serialNumber. */
+idv_rc idvi_reg_subject(const char *pattern, const char *serial,
+                        X509_NAME **out) IDV_CHECKED;
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What pledges report: voucher_status and enrollstatus. */
+#include <string.h>
+
+#include "idevid/registrar/registrar_call.h"
+
+static idv_rc read_report(struct idvi_reg_call *c, struct idv_telemetry *t)
+{
+    const struct idv_msg *req = &c->call->req;
+    if (!idv_media_is(req->media, "application/json"))
+        return idvi_refuse(&c->no, 415, "media", "unsupported media type");
+    idv_rc rc = idv_telemetry_from_json(idv_view(&req->body), t);
+    return idvi_judge(&c->no, rc, 400, "status-report", "malformed report");
+}
+
+static idv_rc record(struct idvi_reg_call *c, const char *kind,
+                     const struct idv_telemetry *t, bool cert_matches)
+{
+    const struct idv_registrar_store *store = c->reg->conf.store;
+    struct idv_status_event e = {
+        .date = c->now,
+        .kind = kind,
+        .status = t->status,
+        .cert_matches = cert_matches,
+        .reason = t->reason,
+        .detail = t->detail,
+    };
+    memcpy(e.pvr_sha256, c->session.pvr_sha256, sizeof(e.pvr_sha256));
+    bool alarm = !t->status || t->version > 1;
+    idv_log(c->reg->env, alarm ? IDV_LOG_WARN : IDV_LOG_INFO, kind,
+            "device=%s status=%d version=%lld cert-matches=%d reason=%s",
+            idv_log_value(c->session.serial_number), t->status,
+            (long long)t->version, cert_matches, idv_log_value(t->reason));
+    return store->status_add(store->self, &e);
+}
+
+static idv_rc thanks(struct idvi_reg_call *c)
+{
+    return idv_msg_reply(&c->call->reply, 200, "", idv_str(""));
+}
+
+/* --- voucher_status ------------------------------------------------------- */
+
+/* The answer does not depend on the log; what is not known yet is found out
+ * before enrollment. */
+static idv_rc audited(struct idvi_reg_call *c, const char *unknown)
+{
+    if (unknown)
+        idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-missing",
+                "why=%s device=%s", unknown,
+                idv_log_value(c->session.serial_number));
+    return thanks(c);
+}
+
+static idv_rc take_voucher_status(struct idvi_reg_call *c, bool good)
+{
+    enum idv_session_state s = c->session.state;
+    if (!good) {
+        if (s != IDV_SESSION_LOG_BAD)
+            IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_VSTATUS_FAIL));
+        return thanks(c);
+    }
+    if (s == IDV_SESSION_VOUCHER_SENT)
+        IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_VSTATUS_OK));
+    if (c->session.state != IDV_SESSION_VSTATUS_OK)
+        return thanks(c);
+    c->audited = audited;
+    return idvi_reg_audit(c);
+}
+
+idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c)
+{
+    struct idv_telemetry t;
+    IDV_TRY(idvi_reg_identify(c));
+    IDV_TRY(read_report(c, &t));
+    IDV_TRY(idvi_reg_session_of_device(c, c->leaf_sha256, 404));
+    IDV_TRY(record(c, "voucher_status", &t, false));
+    return take_voucher_status(c, t.status);
+}
+
+/* --- enrollstatus --------------------------------------------------------- */
+
+/* By LDevID: the session of the IDevID that it was issued to. */
+static idv_rc find_session(struct idvi_reg_call *c, bool *by_ldevid)
+{
+    IDV_TRY(idvi_reg_ldevid(c, by_ldevid));
+    if (*by_ldevid)
+        return idvi_reg_session_of_device(c, c->issued.client_sha256, 404);
+    IDV_TRY(idvi_reg_identify(c));
+    return idvi_reg_session_of_device(c, c->leaf_sha256, 404);
+}
+
+static bool enrolled(enum idv_session_state s)
+{
+    return s == IDV_SESSION_ENROLLED || s == IDV_SESSION_ESTATUS_OK ||
+           s == IDV_SESSION_ESTATUS_FAIL;
+}
+
+/* R-R-47: success counts only over the certificate that was issued. */
+idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c)
+{
+    struct idv_telemetry t;
+    bool matches = false;
+    IDV_TRY(find_session(c, &matches));
+    IDV_TRY(read_report(c, &t));
+    IDV_TRY(record(c, "enrollstatus", &t, matches));
+    if (!enrolled(c->session.state))
+        return thanks(c);
+    if (!t.status)
+        IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_ESTATUS_FAIL));
+    else if (matches)
+        IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_ESTATUS_OK));
+    return thanks(c);
+}
