@@ -93,6 +93,9 @@ struct hwk_backend {
     /* Finds what uri names, of the kinds in want (HWK_WANT_*; the URI's own
      * type= narrows it further), and calls each for every one. No such thing:
      * 1 without a call; a device that is not there: 0 with HWK_R_NO_DEVICE.
+     * Want PUBLIC without PRIVATE: a key is handed as PUBLIC, without a ref,
+     * and no PIN is asked for. Want both: a key with a private half here is
+     * handed once, as PRIVATE.
      * pin is asked only when private keys are wanted (or nothing is visible
      * without login); what it gave is kept by the row for signing later.
      * A PIN found wrong is never tried again. found is lent for the call. */
@@ -184,6 +187,8 @@ struct hwk_device_slot *hwk_registry_use(struct hwk_registry *reg,
                                          enum hwk_scheme scheme);
 /* Ready again, after a fork perhaps; call it before each use of its table. */
 int hwk_slot_ready(struct hwk_device_slot *slot);
+const struct hwk_config *hwk_registry_config(const struct hwk_registry *reg);
+bool hwk_table_serves(const struct hwk_backend *table, enum hwk_scheme scheme);
 const struct hwk_backend *hwk_slot_table(const struct hwk_device_slot *slot);
 void *hwk_slot_state(const struct hwk_device_slot *slot);
 enum hwk_life hwk_slot_life(const struct hwk_device_slot *slot);

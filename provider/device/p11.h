@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens: what p11_*.c share. Modules, tokens, sessions and logins belong to
+ * the process, as Cryptoki has them, not to one provider context. */
+#ifndef HWK_P11_H
+#define HWK_P11_H
+
+#include <pthread.h>
+
+#include <libp11.h>
+#include <p11-kit/pkcs11.h>
+
+#include "provider/backend.h"
+
+#define P11_IDLE 16      /* sessions kept open for the next operation */
+#define P11_BAD_PINS 4   /* wrong PINs remembered */
+#define P11_OBJECTS 1024 /* on one token */
+#define P11_ID_MAX 64
+#define P11_VALUE_MAX 65536
+
+/* Every Cryptoki call of ours goes through here and is counted. (libp11's own,
+ * at load and at a scan for tokens, are not. libp11 does not log in: it would
+ * keep the PIN in plain memory.) */
+#define P11(module, fn, ...)                                                   \
+    (hwk_count(pkcs11_calls), (module)->f->fn(__VA_ARGS__))
+
+struct p11_session {
+    CK_SESSION_HANDLE h;
+    unsigned epoch; /* of the token when it was opened */
+};
+
+struct p11_token {
+    struct p11_token *next;
+    struct p11_module *module;
+    /* from the last scan, under module->lock */
+    PKCS11_SLOT *slot; /* libp11's; NULL when not there now */
+    CK_SLOT_ID slot_id;
+    bool login_required, protected_path;
+    /* who it is, for ever */
+    char label[33], manufacturer[33], model[17], serial[17];
+    char slot_description[65], slot_manufacturer[33];
+
+    pthread_mutex_t lock; /* of what follows; never held over a call */
+    pthread_cond_t freed;
+    unsigned epoch; /* grows when sessions and handles became worthless */
+    unsigned dead;  /* sessions up to this epoch do not exist any more */
+    struct p11_session idle[P11_IDLE];
+    size_t n_idle, n_busy;
+
+    pthread_mutex_t login_lock; /* held over C_Login, never over a prompt */
+    atomic_bool logged_in;
+    struct hwk_secret *pin; /* the one that worked */
+    struct hwk_secret *bad[P11_BAD_PINS];
+    size_t n_bad;
+};
+
+struct p11_module {
+    struct p11_module *next;
+    char *path;
+    pthread_mutex_t lock; /* of loading and scanning */
+    atomic_bool ready;    /* initialised and scanned since load, fork, loss */
+    bool rescan;
+    bool owner; /* our C_Initialize was the first */
+    void *dl;
+    CK_FUNCTION_LIST *f;
+    PKCS11_CTX *ctx;
+    PKCS11_SLOT *slots;
+    unsigned n_slots;
+    char manufacturer[33], description[33];
+    CK_VERSION version;
+    struct p11_token *tokens;
+};
+
+struct p11_state {
+    const struct hwk_config *cfg;
+};
+
+/* An object's attributes, as many as it has. */
+struct p11_object {
+    CK_OBJECT_HANDLE h;
+    CK_OBJECT_CLASS class;
+    CK_KEY_TYPE key_type;
+    uint8_t id[P11_ID_MAX];
+    size_t id_len;
+    char label[P11_ID_MAX];
+    size_t label_len;
+    struct hwk_pub pub;
+    bool has_pub, always_auth, sign, sensitive, never_extractable, modifiable;
+    const struct hwk_curve *curve;
+    size_t size; /* of the value of a certificate or data object */
+};
+
+/* A private key (hwk_ref). */
+struct p11_ref {
+    struct p11_token *token;
+    struct hwk_pub pub;
+    uint8_t id[P11_ID_MAX];
+    size_t id_len;
+    bool always_auth;
+    char label[P11_ID_MAX];
+    size_t label_len;
+    pthread_mutex_t lock; /* of handle and epoch */
+    CK_OBJECT_HANDLE handle;
+    unsigned epoch;
+};
+
+/* --- p11_rv.c --- */
+const char *p11_rv_name(CK_RV rv);
+/* Raises the reason that fits rv, "what: CKR_X (0x..)". Always 0. */
+int p11_raise(const char *what, CK_RV rv);
+/* Does rv say that sessions, handles, login or token are gone? */
+bool p11_lost(CK_RV rv);
+
+/* --- p11_module.c --- */
+/* Calls each for every module that the configuration and uri name, loaded and
+ * scanned. each gives 1 to go on, 0 to stop, -1 to fail. A module that does not
+ * load fails only when nothing else is left. */
+int p11_each_module(struct p11_state *st, const struct hwk_uri *uri,
+                    int (*each)(void *arg, struct p11_module *m), void *arg);
+/* Ready for use; scans again when something was lost or rescan is set. */
+int p11_module_ready(struct p11_module *m);
+/* Looks for tokens again. */
+int p11_module_rescan(struct p11_module *m);
+bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri);
+/* The tokens that uri names, at most max; their number, or -1 with a reason. */
+int p11_tokens(struct p11_state *st, const struct hwk_uri *uri,
+               struct p11_token *out[], int max);
+void p11_use(void);           /* one more provider context */
+void p11_unuse(bool exiting); /* one less; the last one finalizes */
+void p11_forked(void *state);
+
+/* --- p11_login.c --- */
+/* A session, logged in again when the token was; from the pool unless rw. */
+int p11_session_get(struct p11_token *t, bool rw, struct p11_session *out);
+/* Back to the pool; closed when broken or no longer of use. */
+void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
+                     bool broken);
+/* rv (p11_lost) was seen in a session of that epoch: everything of that epoch
+ * is worthless from now on. */
+void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv);
+/* Logs in with what ask gives unless that is done or not needed. */
+int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
+unsigned p11_epoch(struct p11_token *t);
+
+/* --- p11_object.c --- */
+/* Objects that fit class (or any), id and label of uri, or all; *out is for
+ * the caller to OPENSSL_free. rv is that of Cryptoki. */
+CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,
+                 const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
+                 struct p11_object **out, size_t *n);
+/* The same within a session of its own, with one retry after a loss. */
+int p11_search_once(struct p11_token *t, const CK_OBJECT_CLASS *class,
+                    const struct hwk_uri *uri, struct p11_object **out,
+                    size_t *n);
+CK_RV p11_read_object(struct p11_token *t, CK_SESSION_HANDLE s,
+                      CK_OBJECT_HANDLE h, struct p11_object *out);
+/* CKA_VALUE of a certificate or data object, OPENSSL_malloc'ed. */
+CK_RV p11_value(struct p11_token *t, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h,
+                uint8_t **out, size_t *n);
+/* Completes o->pub from a public key or certificate with its id. */
+CK_RV p11_complete(struct p11_token *t, CK_SESSION_HANDLE s,
+                   struct p11_object *o);
+/* The key of ref again, by class, id and public key. */
+CK_RV p11_refind(struct p11_ref *ref, CK_SESSION_HANDLE s,
+                 CK_OBJECT_HANDLE *out);
+/* Its URI, never with a PIN. */
+void p11_object_uri(const struct p11_token *t, const struct p11_object *o,
+                    char out[static HWK_OBJECT_URI_MAX]);
+/* --- p11_find.c --- */
+int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
+             const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg);
+void p11_release(void *state, hwk_ref *ref);
+struct p11_ref *p11_ref_new(struct p11_token *t, const struct p11_object *o,
+                            unsigned epoch);
+
+/* --- p11_ops.c --- */
+int p11_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
+             const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
+int p11_make(void *state, const struct hwk_uri *uri,
+             const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
+             struct hwk_found *out);
+
+/* --- p11_data.c --- */
+int p11_dev_open(void *state, const struct hwk_uri *uri,
+                 const struct hwk_pin_ask *pin, void **dev);
+void p11_dev_close(void *state, void *dev);
+int p11_dev_info(void *state, void *dev, struct hwk_device_info *out);
+int p11_dev_list(void *state, void *dev,
+                 int (*each)(void *arg, const struct hwk_object_info *),
+                 void *arg);
+int p11_dev_read(void *state, void *dev, const struct hwk_uri *uri,
+                 uint8_t *out, size_t *n, struct hwk_object_info *info);
+int p11_dev_write(void *state, void *dev, const struct hwk_uri *uri,
+                  const uint8_t *data, size_t n, unsigned flags);
+int p11_dev_erase(void *state, void *dev, const struct hwk_uri *uri);
+
+#endif

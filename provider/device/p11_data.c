@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates and data objects of a token, for device.h's table. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "provider/device/p11.h"
+
+struct p11_dev {
+    struct p11_state *st;
+    struct p11_token *t;
+    struct hwk_uri uri; /* the token's, without a PIN */
+    const struct hwk_pin_source *prompt;
+    struct hwk_secret *pin; /* what the URI gave */
+};
+
+/* --- the device --- */
+
+/* the URI's PIN is read now and kept for when a login is needed */
+static int keep_pin(struct p11_dev *d, const struct hwk_pin_ask *pin)
+{
+    struct hwk_pin_ask quiet = {NULL, pin->uri, NULL};
+
+    d->prompt = pin->prompt;
+    return !hwk_pin_at_hand(&quiet) || hwk_pin_get(&quiet, "token", &d->pin);
+}
+
+void p11_dev_close(void *state, void *dev)
+{
+    struct p11_dev *d = dev;
+
+    (void)state;
+    if (d == NULL)
+        return;
+    hwk_uri_clear(&d->uri);
+    hwk_secret_free(d->pin);
+    OPENSSL_free(d);
+}
+
+static int only_one(int n)
+{
+    if (n > 1)
+        return hwk_raise(HWK_R_BAD_URI,
+                         "several tokens fit: name one by token= or serial=");
+    return n == 1;
+}
+
+int p11_dev_open(void *state, const struct hwk_uri *uri,
+                 const struct hwk_pin_ask *pin, void **dev)
+{
+    struct p11_dev *d = OPENSSL_zalloc(sizeof(*d));
+    struct p11_token *t[2];
+
+    if (d == NULL)
+        return hwk_raise(HWK_R_MEMORY, "device");
+    d->st = state;
+    if (!only_one(p11_tokens(state, uri, t, 2)) ||
+        !hwk_uri_copy(uri, &d->uri) || !keep_pin(d, pin)) {
+        p11_dev_close(state, d);
+        return 0;
+    }
+    d->t = t[0];
+    *dev = d;
+    return 1;
+}
+
+static int dev_login(struct p11_dev *d, const struct hwk_uri *uri)
+{
+    struct hwk_uri with = {0};
+    struct hwk_pin_ask ask = {d->st->cfg, uri, d->prompt};
+    struct hwk_pin_ask none = {NULL, uri, NULL};
+
+    if (!hwk_pin_at_hand(&none) && d->pin != NULL) {
+        with.pin_value.p = (uint8_t *)d->pin->p;
+        with.pin_value.n = d->pin->n;
+        ask.uri = &with;
+    }
+    return p11_login(d->t, &ask);
+}
+
+static void copy(char out[static HWK_LABEL_MAX], const char *from)
+{
+    snprintf(out, HWK_LABEL_MAX, "%s", from);
+}
+
+int p11_dev_info(void *state, void *dev, struct hwk_device_info *out)
+{
+    struct p11_dev *d = dev;
+    CK_TOKEN_INFO info;
+    CK_RV rv;
+
+    (void)state;
+    if (!p11_module_ready(d->t->module))
+        return 0;
+    memset(out, 0, sizeof(*out));
+    rv = P11(d->t->module, C_GetTokenInfo, d->t->slot_id, &info);
+    if (rv != CKR_OK)
+        return p11_raise("C_GetTokenInfo", rv);
+    out->kind = HWK_DEVICE_PKCS11;
+    copy(out->maker, d->t->manufacturer);
+    copy(out->model, d->t->model);
+    copy(out->label, d->t->label);
+    copy(out->serial, d->t->serial);
+    snprintf(out->firmware, sizeof(out->firmware), "%u.%u",
+             info.firmwareVersion.major, info.firmwareVersion.minor);
+    out->in_lockout = (info.flags & CKF_USER_PIN_LOCKED) != 0;
+    return 1;
+}
+
+/* --- describing objects --- */
+
+static int kind_of(const struct p11_object *o, enum hwk_object_type *out)
+{
+    static const enum hwk_object_type kinds[] = {
+        HWK_OBJ_DATA, HWK_OBJ_CERT, HWK_OBJ_PUBLIC, HWK_OBJ_PRIVATE};
+
+    if (o->class > CKO_PRIVATE_KEY)
+        return 0;
+    *out = kinds[o->class];
+    return 1;
+}
+
+static bool describe(const struct p11_token *t, const struct p11_object *o,
+                     size_t size, struct hwk_object_info *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (!kind_of(o, &out->type))
+        return false;
+    p11_object_uri(t, o, out->uri);
+    memcpy(out->label, o->label,
+           o->label_len < sizeof(out->label) ? o->label_len
+                                             : sizeof(out->label) - 1);
+    if (o->has_pub)
+        hwk_pub_describe(&o->pub, out->algorithm, sizeof(out->algorithm));
+    out->size = size;
+    out->write_locked = !o->modifiable;
+    out->never_extractable = o->never_extractable;
+    return true;
+}
+
+static bool has_private(const struct p11_object *o, size_t n,
+                        const struct p11_object *pub)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (o[i].class == CKO_PRIVATE_KEY && o[i].id_len == pub->id_len &&
+            memcmp(o[i].id, pub->id, pub->id_len) == 0)
+            return true;
+    return false;
+}
+
+/* --- reading --- */
+
+/* value of o in a session of its own; *rv_out tells a loss */
+static int value_of(struct p11_dev *d, const struct p11_object *o,
+                    uint8_t **out, size_t *n)
+{
+    struct p11_session s;
+    CK_RV rv;
+
+    if (!p11_session_get(d->t, false, &s))
+        return 0;
+    rv = p11_value(d->t, s.h, o->h, out, n);
+    if (p11_lost(rv))
+        p11_token_lost(d->t, s.epoch, rv);
+    p11_session_put(d->t, &s, false, rv != CKR_OK);
+    return rv == CKR_OK || p11_raise("C_GetAttributeValue", rv);
+}
+
+static int size_of(struct p11_dev *d, const struct p11_object *o, size_t *n)
+{
+    uint8_t *value;
+
+    *n = 0;
+    if (o->class != CKO_CERTIFICATE && o->class != CKO_DATA)
+        return 1;
+    if (!value_of(d, o, &value, n))
+        return 0;
+    OPENSSL_clear_free(value, *n);
+    return 1;
+}
+
+int p11_dev_list(void *state, void *dev,
+                 int (*each)(void *arg, const struct hwk_object_info *),
+                 void *arg)
+{
+    struct p11_dev *d = dev;
+    struct hwk_pin_ask ask = {d->st->cfg, NULL, d->prompt};
+    struct hwk_object_info info;
+    struct p11_object *o;
+    size_t i, n, size;
+    int ok = 1;
+
+    (void)state;
+    if ((d->pin != NULL || hwk_pin_at_hand(&ask)) && !dev_login(d, NULL))
+        return 0;
+    if (!p11_search_once(d->t, NULL, NULL, &o, &n))
+        return 0;
+    for (i = 0; i < n && ok; i++) {
+        if (o[i].class == CKO_PUBLIC_KEY && has_private(o, n, &o[i]))
+            continue;
+        ok = size_of(d, &o[i], &size);
+        if (ok && describe(d->t, &o[i], size, &info) && !each(arg, &info))
+            break;
+    }
+    OPENSSL_free(o);
+    return ok;
+}
+
+static int class_of(const struct hwk_uri *uri, CK_OBJECT_CLASS *out)
+{
+    switch (uri->type) {
+    case HWK_CLASS_CERT:
+        *out = CKO_CERTIFICATE;
+        return 1;
+    case HWK_CLASS_DATA:
+        *out = CKO_DATA;
+        return 1;
+    case HWK_CLASS_PRIVATE:
+        *out = CKO_PRIVATE_KEY;
+        return 1;
+    case HWK_CLASS_PUBLIC:
+        *out = CKO_PUBLIC_KEY;
+        return 1;
+    default:
+        return hwk_raise(HWK_R_BAD_URI, "type: say what kind of object");
+    }
+}
+
+static int named(const struct hwk_uri *uri)
+{
+    if (uri->object.p == NULL && uri->id.p == NULL)
+        return hwk_raise(HWK_R_BAD_URI, "object: say which one");
+    if (uri->type == HWK_CLASS_DATA && uri->id.p != NULL)
+        return hwk_raise(HWK_R_BAD_URI, "id: a data object has none");
+    return 1;
+}
+
+/* The objects that uri names: without a login when they show themselves, with
+ * one otherwise. */
+static int locate(struct p11_dev *d, const struct hwk_uri *uri,
+                  CK_OBJECT_CLASS *class, struct p11_object **o, size_t *n)
+{
+    struct hwk_pin_ask ask = {d->st->cfg, uri, d->prompt};
+
+    if (!class_of(uri, class) || !named(uri) ||
+        !p11_search_once(d->t, class, uri, o, n))
+        return 0;
+    if (*n > 0 || atomic_load(&d->t->logged_in) ||
+        (d->pin == NULL && !hwk_pin_at_hand(&ask)))
+        return 1;
+    return dev_login(d, uri) && p11_search_once(d->t, class, uri, o, n);
+}
+
+static int missing(const struct hwk_uri *uri)
+{
+    return hwk_raise(HWK_R_NOT_FOUND, "no object '%s' on that token",
+                     uri->object.p != NULL ? (char *)uri->object.p : "(by id)");
+}
+
+static int hand_out(const uint8_t *value, size_t size, uint8_t *out, size_t *n)
+{
+    size_t room = *n;
+
+    *n = size;
+    if (out == NULL)
+        return 1;
+    if (size > room)
+        return hwk_raise(HWK_R_ARGUMENT, "the object has %zu bytes", size);
+    memcpy(out, value, size);
+    return 1;
+}
+
+int p11_dev_read(void *state, void *dev, const struct hwk_uri *uri,
+                 uint8_t *out, size_t *n, struct hwk_object_info *info)
+{
+    struct p11_dev *d = dev;
+    struct p11_object *o = NULL;
+    CK_OBJECT_CLASS class;
+    uint8_t *value = NULL;
+    size_t count = 0, size = 0;
+    int ok;
+
+    (void)state;
+    if (!locate(d, uri, &class, &o, &count))
+        return 0;
+    if (class != CKO_CERTIFICATE && class != CKO_DATA)
+        ok = hwk_raise(HWK_R_UNSUPPORTED, "keys are not read");
+    else
+        ok = count > 0 ? value_of(d, &o[0], &value, &size) : missing(uri);
+    if (ok && info != NULL)
+        describe(d->t, &o[0], size, info);
+    ok = ok && hand_out(value, size, out, n);
+    OPENSSL_free(value);
+    OPENSSL_free(o);
+    return ok;
+}
+
+/* --- writing --- */
+
+struct names { /* what a certificate object must have besides */
+    uint8_t *subject, *issuer, *serial;
+    int subject_n, issuer_n, serial_n;
+};
+
+static int read_names(const uint8_t *der, size_t n, struct names *out)
+{
+    const unsigned char *p = der;
+    X509 *x = d2i_X509(NULL, &p, (long)n);
+
+    if (x != NULL && p == der + n) {
+        out->subject_n = i2d_X509_NAME(X509_get_subject_name(x), &out->subject);
+        out->issuer_n = i2d_X509_NAME(X509_get_issuer_name(x), &out->issuer);
+        out->serial_n =
+            i2d_ASN1_INTEGER(X509_get_serialNumber(x), &out->serial);
+    }
+    X509_free(x);
+    return (out->subject_n > 0 && out->issuer_n > 0 && out->serial_n > 0) ||
+           hwk_raise(HWK_R_FORMAT, "not a certificate");
+}
+
+static void drop_names(struct names *names)
+{
+    OPENSSL_free(names->subject);
+    OPENSSL_free(names->issuer);
+    OPENSSL_free(names->serial);
+}
+
+static void *lent(const void *p)
+{
+    union {
+        const void *c;
+        void *p;
+    } u = {p};
+
+    return u.p;
+}
+
+static CK_ULONG object_template(const struct hwk_uri *uri,
+                                CK_OBJECT_CLASS *class,
+                                const struct names *names, const uint8_t *data,
+                                size_t n, unsigned flags,
+                                CK_ATTRIBUTE a[static 12])
+{
+    static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+    CK_ULONG k = 0;
+
+    a[k++] = (CK_ATTRIBUTE){CKA_CLASS, class, sizeof(*class)};
+    a[k++] = (CK_ATTRIBUTE){CKA_TOKEN, &yes, sizeof(yes)};
+    a[k++] = (CK_ATTRIBUTE){CKA_PRIVATE, &no, sizeof(no)};
+    a[k++] = (CK_ATTRIBUTE){
+        CKA_MODIFIABLE, (flags & HWK_WRITE_LOCK) != 0 ? &no : &yes, sizeof(no)};
+    a[k++] = (CK_ATTRIBUTE){CKA_VALUE, lent(data), n};
+    if (uri->object.p != NULL)
+        a[k++] = (CK_ATTRIBUTE){CKA_LABEL, uri->object.p, uri->object.n};
+    if (*class == CKO_DATA)
+        return k;
+    a[k++] = (CK_ATTRIBUTE){CKA_CERTIFICATE_TYPE, &x509, sizeof(x509)};
+    if (uri->id.p != NULL)
+        a[k++] = (CK_ATTRIBUTE){CKA_ID, uri->id.p, uri->id.n};
+    a[k++] =
+        (CK_ATTRIBUTE){CKA_SUBJECT, names->subject, (CK_ULONG)names->subject_n};
+    a[k++] =
+        (CK_ATTRIBUTE){CKA_ISSUER, names->issuer, (CK_ULONG)names->issuer_n};
+    a[k++] = (CK_ATTRIBUTE){CKA_SERIAL_NUMBER, names->serial,
+                            (CK_ULONG)names->serial_n};
+    return k;
+}
+
+/* makes the object and compares; takes it away again when it differs */
+static int create(struct p11_dev *d, CK_SESSION_HANDLE s, CK_ATTRIBUTE *a,
+                  CK_ULONG n_attr, const uint8_t *data, size_t n,
+                  CK_OBJECT_HANDLE *h)
+{
+    uint8_t *back = NULL;
+    size_t back_n = 0;
+    bool same;
+    CK_RV rv = P11(d->t->module, C_CreateObject, s, a, n_attr, h);
+
+    if (rv != CKR_OK)
+        return p11_raise("C_CreateObject", rv);
+    rv = p11_value(d->t, s, *h, &back, &back_n);
+    same = rv == CKR_OK && back_n == n && memcmp(back, data, n) == 0;
+    OPENSSL_free(back);
+    if (same)
+        return 1;
+    P11(d->t->module, C_DestroyObject, s, *h);
+    if (rv != CKR_OK)
+        return p11_raise("C_GetAttributeValue", rv);
+    return hwk_raise(HWK_R_COMPARE, "token '%s'", d->t->label);
+}
+
+/* the old ones go; when one stays, the new one goes instead */
+static int replace(struct p11_dev *d, CK_SESSION_HANDLE s,
+                   const struct p11_object *old, size_t n, CK_OBJECT_HANDLE new)
+{
+    CK_RV rv = CKR_OK;
+    size_t i;
+
+    for (i = 0; i < n && rv == CKR_OK; i++)
+        rv = P11(d->t->module, C_DestroyObject, s, old[i].h);
+    if (rv == CKR_OK)
+        return 1;
+    P11(d->t->module, C_DestroyObject, s, new);
+    return p11_raise("C_DestroyObject", rv);
+}
+
+static int may_write(const struct hwk_uri *uri, const struct p11_object *old,
+                     size_t n, unsigned flags)
+{
+    size_t i;
+
+    if (n > 0 && (flags & HWK_WRITE_NEW) != 0)
+        return hwk_raise(HWK_R_EXISTS, "object '%s'",
+                         uri->object.p != NULL ? (char *)uri->object.p : "");
+    for (i = 0; i < n; i++)
+        if (!old[i].modifiable)
+            return hwk_raise(
+                HWK_R_EXISTS, "object '%s' is locked until it is erased",
+                uri->object.p != NULL ? (char *)uri->object.p : "");
+    return 1;
+}
+
+static int write_in(struct p11_dev *d, const struct hwk_uri *uri,
+                    CK_OBJECT_CLASS class, const struct p11_object *old,
+                    size_t n_old, const uint8_t *data, size_t n, unsigned flags)
+{
+    struct names names = {0};
+    CK_ATTRIBUTE a[12];
+    CK_OBJECT_HANDLE h;
+    struct p11_session s;
+    int ok;
+
+    if (class == CKO_CERTIFICATE && !read_names(data, n, &names)) {
+        drop_names(&names);
+        return 0;
+    }
+    ok = p11_session_get(d->t, true, &s);
+    if (ok) {
+        ok = create(d, s.h, a,
+                    object_template(uri, &class, &names, data, n, flags, a),
+                    data, n, &h) &&
+             replace(d, s.h, old, n_old, h);
+        p11_session_put(d->t, &s, true, true);
+    }
+    drop_names(&names);
+    return ok;
+}
+
+int p11_dev_write(void *state, void *dev, const struct hwk_uri *uri,
+                  const uint8_t *data, size_t n, unsigned flags)
+{
+    struct p11_dev *d = dev;
+    struct p11_object *old = NULL;
+    CK_OBJECT_CLASS class;
+    size_t n_old;
+    int ok;
+
+    (void)state;
+    if (!class_of(uri, &class) || !named(uri))
+        return 0;
+    if (class != CKO_CERTIFICATE && class != CKO_DATA)
+        return hwk_raise(HWK_R_UNSUPPORTED, "only certificates and data");
+    if (n > P11_VALUE_MAX)
+        return hwk_raise(HWK_R_ARGUMENT, "more than %d bytes", P11_VALUE_MAX);
+    if (!dev_login(d, uri) || !p11_search_once(d->t, &class, uri, &old, &n_old))
+        return 0;
+    ok = may_write(uri, old, n_old, flags) &&
+         write_in(d, uri, class, old, n_old, data, n, flags);
+    OPENSSL_free(old);
+    return ok;
+}
+
+/* --- erasing --- */
+
+static int destroy(struct p11_dev *d, const struct p11_object *o, size_t n)
+{
+    struct p11_session s;
+    CK_RV rv = CKR_OK;
+    size_t i;
+
+    if (!p11_session_get(d->t, true, &s))
+        return 0;
+    for (i = 0; i < n && rv == CKR_OK; i++)
+        rv = P11(d->t->module, C_DestroyObject, s.h, o[i].h);
+    if (p11_lost(rv))
+        p11_token_lost(d->t, s.epoch, rv);
+    p11_session_put(d->t, &s, true, rv != CKR_OK);
+    return rv == CKR_OK || p11_raise("C_DestroyObject", rv);
+}
+
+/* the public object that belongs to a private key goes with it */
+static int destroy_public(struct p11_dev *d, const struct p11_object *key)
+{
+    struct hwk_uri by_id = {.id = {NULL, key->id_len}};
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    struct p11_object *o;
+    uint8_t id[P11_ID_MAX];
+    size_t n;
+    int ok;
+
+    if (key->id_len == 0)
+        return 1;
+    memcpy(id, key->id, key->id_len);
+    by_id.id.p = id;
+    if (!p11_search_once(d->t, &class, &by_id, &o, &n))
+        return 0;
+    ok = destroy(d, o, n);
+    OPENSSL_free(o);
+    return ok;
+}
+
+int p11_dev_erase(void *state, void *dev, const struct hwk_uri *uri)
+{
+    struct p11_dev *d = dev;
+    struct p11_object *o = NULL;
+    CK_OBJECT_CLASS class;
+    size_t n;
+    int ok;
+
+    (void)state;
+    if (!class_of(uri, &class) || !named(uri) || !dev_login(d, uri) ||
+        !p11_search_once(d->t, &class, uri, &o, &n))
+        return 0;
+    if (n == 0)
+        ok = missing(uri);
+    else if (n > 1)
+        ok = hwk_raise(HWK_R_BAD_URI, "%zu objects are named so", n);
+    else
+        ok = destroy(d, o, 1) &&
+             (class != CKO_PRIVATE_KEY || destroy_public(d, &o[0]));
+    OPENSSL_free(o);
+    return ok;
+}

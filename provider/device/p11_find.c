@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a URI to the keys and certificates that libcrypto gets. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include "provider/device/p11.h"
+
+#define TOKENS 64
+
+struct p11_ref *p11_ref_new(struct p11_token *t, const struct p11_object *o,
+                            unsigned epoch)
+{
+    struct p11_ref *ref = OPENSSL_zalloc(sizeof(*ref));
+
+    if (ref == NULL) {
+        hwk_raise(HWK_R_MEMORY, "key");
+        return NULL;
+    }
+    ref->token = t;
+    ref->pub = o->pub;
+    memcpy(ref->id, o->id, o->id_len);
+    ref->id_len = o->id_len;
+    memcpy(ref->label, o->label, o->label_len);
+    ref->label_len = o->label_len;
+    ref->always_auth = o->always_auth;
+    ref->handle = o->h;
+    ref->epoch = epoch;
+    pthread_mutex_init(&ref->lock, NULL);
+    return ref;
+}
+
+void p11_release(void *state, hwk_ref *ref)
+{
+    (void)state;
+    OPENSSL_free(ref);
+}
+
+/* --- what was found on one token --- */
+
+struct haul {
+    struct p11_token *t;
+    unsigned epoch;
+    struct p11_object *o;
+    size_t n;
+    uint8_t **der; /* of certificates, by index */
+    size_t *der_n;
+};
+
+static void drop(struct haul *h)
+{
+    size_t i;
+
+    for (i = 0; h->der != NULL && i < h->n; i++)
+        OPENSSL_free(h->der[i]);
+    OPENSSL_free(h->der);
+    OPENSSL_free(h->der_n);
+    OPENSSL_free(h->o);
+    memset(h, 0, sizeof(*h));
+}
+
+static CK_RV details(struct haul *h, CK_SESSION_HANDLE s, unsigned want)
+{
+    CK_RV rv = CKR_OK;
+    size_t i, j;
+
+    h->der = OPENSSL_zalloc((h->n + 1) * sizeof(*h->der));
+    h->der_n = OPENSSL_zalloc((h->n + 1) * sizeof(*h->der_n));
+    if (h->der == NULL || h->der_n == NULL)
+        return CKR_HOST_MEMORY;
+    for (i = 0; i < h->n && rv == CKR_OK; i++) {
+        struct p11_object *o = &h->o[i];
+
+        for (j = 0; j < h->n && o->class == CKO_PRIVATE_KEY && !o->has_pub; j++)
+            if (h->o[j].class == CKO_PUBLIC_KEY && h->o[j].has_pub &&
+                h->o[j].key_type == o->key_type && o->id_len > 0 &&
+                h->o[j].id_len == o->id_len &&
+                memcmp(h->o[j].id, o->id, o->id_len) == 0) {
+                o->pub = h->o[j].pub;
+                o->has_pub = true;
+            }
+        if (o->class == CKO_PRIVATE_KEY && !o->has_pub)
+            rv = p11_complete(h->t, s, o);
+        else if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0)
+            rv = p11_value(h->t, s, o->h, &h->der[i], &h->der_n[i]);
+    }
+    return rv;
+}
+
+static int collect(struct p11_token *t, const struct hwk_uri *uri,
+                   unsigned want, struct haul *h)
+{
+    struct p11_session s;
+    CK_RV rv = CKR_OK;
+    int tries;
+
+    memset(h, 0, sizeof(*h));
+    h->t = t;
+    for (tries = 0; tries < 2; tries++) {
+        if (!p11_session_get(t, false, &s))
+            return 0;
+        h->epoch = s.epoch;
+        rv = p11_search(t, s.h, NULL, uri, &h->o, &h->n);
+        if (rv == CKR_OK)
+            rv = details(h, s.h, want);
+        if (p11_lost(rv))
+            p11_token_lost(t, s.epoch, rv);
+        p11_session_put(t, &s, false, rv != CKR_OK);
+        if (rv == CKR_OK)
+            return 1;
+        drop(h);
+        h->t = t;
+        if (!p11_lost(rv))
+            break;
+    }
+    return p11_raise("C_FindObjects", rv);
+}
+
+/* --- handing over --- */
+
+static int give(struct haul *h, size_t i, enum hwk_object_type type,
+                hwk_found_fn *each, void *arg)
+{
+    const struct p11_object *o = &h->o[i];
+    struct hwk_found f;
+    int r;
+
+    memset(&f, 0, sizeof(f));
+    f.type = type;
+    p11_object_uri(h->t, o, f.uri);
+    memcpy(f.label, o->label,
+           o->label_len < sizeof(f.label) ? o->label_len : sizeof(f.label) - 1);
+    f.pub = o->pub;
+    f.der = h->der[i];
+    f.der_len = h->der_n[i];
+    if (!o->sign)
+        f.flags |= HWK_FOUND_NO_SIGN;
+    if (type == HWK_OBJ_PRIVATE &&
+        (f.ref = p11_ref_new(h->t, o, h->epoch)) == NULL)
+        return -1;
+    r = each(arg, &f);
+    if (f.ref != NULL)
+        p11_release(NULL, f.ref);
+    return r;
+}
+
+static bool given_as_private(const struct haul *h, size_t i)
+{
+    size_t j;
+
+    for (j = 0; j < h->n; j++)
+        if (h->o[j].class == CKO_PRIVATE_KEY && h->o[j].has_pub &&
+            hwk_pub_eq(&h->o[j].pub, &h->o[i].pub))
+            return true;
+    return false;
+}
+
+static enum hwk_object_type type_of(const struct haul *h, size_t i,
+                                    unsigned want)
+{
+    const struct p11_object *o = &h->o[i];
+
+    if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0)
+        return HWK_OBJ_CERT;
+    if (!o->has_pub)
+        return 0;
+    if (o->class == CKO_PRIVATE_KEY && (want & HWK_WANT_PRIVATE) != 0)
+        return HWK_OBJ_PRIVATE;
+    if ((want & HWK_WANT_PUBLIC) == 0)
+        return 0;
+    if (o->class == CKO_PUBLIC_KEY && !given_as_private(h, i))
+        return HWK_OBJ_PUBLIC;
+    return o->class == CKO_PRIVATE_KEY ? HWK_OBJ_PUBLIC : 0;
+}
+
+static int give_all(struct haul *h, unsigned want, hwk_found_fn *each,
+                    void *arg)
+{
+    int pass, r = 1;
+    size_t i;
+
+    for (pass = HWK_OBJ_PRIVATE; pass <= HWK_OBJ_CERT && r > 0; pass++)
+        for (i = 0; i < h->n && r > 0; i++)
+            if ((int)type_of(h, i, want) == pass)
+                r = give(h, i, (enum hwk_object_type)pass, each, arg);
+    return r;
+}
+
+/* --- which tokens, and logging in --- */
+
+static unsigned narrowed(const struct hwk_uri *uri, unsigned want)
+{
+    switch (uri->type) {
+    case HWK_CLASS_ANY:
+        return want;
+    case HWK_CLASS_CERT:
+        return want & HWK_WANT_CERT;
+    case HWK_CLASS_PUBLIC:
+        return want & HWK_WANT_PUBLIC;
+    case HWK_CLASS_PRIVATE: /* its public half is fair to ask for */
+        return want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC);
+    default:
+        return 0;
+    }
+}
+
+/* does the token show, without a login, something that fits? */
+static bool shows(struct p11_token *t, const struct hwk_uri *uri)
+{
+    struct p11_object *o = NULL;
+    size_t n = 0;
+
+    ERR_set_mark();
+    (void)!p11_search_once(t, NULL, uri, &o, &n);
+    ERR_pop_to_mark();
+    OPENSSL_free(o);
+    return n > 0;
+}
+
+/* A PIN must not be tried on every token in sight: with several that fit, only
+ * those that visibly hold what is looked for, and of these only one. */
+static int settle(struct p11_token *t[], int n, const struct hwk_uri *uri)
+{
+    int i, kept = 0;
+
+    for (i = 0; i < n; i++)
+        if (atomic_load(&t[i]->logged_in) || !t[i]->login_required ||
+            shows(t[i], uri))
+            t[kept++] = t[i];
+    if (kept > 1 && uri->id.p == NULL && uri->object.p == NULL)
+        return kept;
+    if (kept > 1)
+        hwk_raise(HWK_R_BAD_URI,
+                  "%d tokens fit ('%s', '%s'...): name one by "
+                  "token= or serial=",
+                  kept, t[0]->label, t[1]->label);
+    if (kept == 0)
+        hwk_raise(HWK_R_BAD_URI,
+                  "%d tokens fit and none shows the object: "
+                  "name one by token= or serial=",
+                  n);
+    return kept == 1 ? 1 : -1;
+}
+
+/* 1 logged in (or no need); 0 fails; -1 go on with what is visible */
+static int login_for(struct p11_token *t, unsigned want, int n_tokens,
+                     const struct hwk_pin_ask *pin)
+{
+    if ((want & HWK_WANT_PRIVATE) == 0)
+        return 1;
+    if (n_tokens > 1 && !atomic_load(&t->logged_in) && t->login_required)
+        return -1;
+    ERR_set_mark();
+    if (p11_login(t, pin)) {
+        ERR_clear_last_mark();
+        return 1;
+    }
+    if (want == HWK_WANT_PRIVATE || !hwk_err_is(HWK_R_PIN_MISSING)) {
+        ERR_clear_last_mark();
+        return 0;
+    }
+    ERR_pop_to_mark();
+    return -1;
+}
+
+int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
+             const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
+{
+    struct p11_token *tokens[TOKENS];
+    int i, r = 1, n = p11_tokens(state, uri, tokens, TOKENS);
+    struct haul h;
+
+    want = narrowed(uri, want);
+    if (n <= 0 || want == 0)
+        return n > 0;
+    if (n > 1 && (want & HWK_WANT_PRIVATE) != 0 &&
+        (n = settle(tokens, n, uri)) < 0)
+        return 0;
+    for (i = 0; i < n && r > 0; i++) {
+        int login = login_for(tokens[i], want, n, pin);
+        unsigned now = login < 0 ? want & ~HWK_WANT_PRIVATE : want;
+
+        if (login == 0 || !collect(tokens[i], uri, now, &h))
+            return 0;
+        r = give_all(&h, now, each, arg);
+        drop(&h);
+    }
+    return r >= 0;
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PKCS#11 modules: loading, scanning for tokens, forks, the end. */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include "provider/core.h"
+#include "provider/device/p11.h"
+
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct p11_module *all; /* only ever grows */
+static int users;
+
+/* --- loading --- */
+
+static char *init_args; /* of the first configuration that has some */
+
+static int initialize(struct p11_module *m)
+{
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
+                                 .pReserved = init_args};
+    CK_RV rv = P11(m, C_Initialize, &args);
+
+    if (rv == CKR_OK)
+        m->owner = true;
+    else if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
+        return p11_raise(m->path, rv);
+    hwk_exit_watch();
+    return 1;
+}
+
+static int load_functions(struct p11_module *m)
+{
+    CK_C_GetFunctionList get;
+    CK_RV rv;
+
+    if (m->f != NULL)
+        return 1;
+    m->dl = dlopen(m->path, RTLD_NOW | RTLD_LOCAL);
+    if (m->dl == NULL)
+        return hwk_raise(HWK_R_MODULE, "%s", dlerror());
+    *(void **)(void *)&get = dlsym(m->dl, "C_GetFunctionList");
+    if (get == NULL)
+        return hwk_raise(HWK_R_MODULE, "%s: no PKCS#11 module", m->path);
+    hwk_count(pkcs11_calls);
+    rv = get(&m->f);
+    if (rv != CKR_OK) {
+        m->f = NULL;
+        return p11_raise(m->path, rv);
+    }
+    return 1;
+}
+
+/* a fresh context every time: one that saw a foreign C_Finalize or a fork
+ * never recovers, and unloading it would finalize the module for everybody */
+static int load_libp11(struct p11_module *m)
+{
+    m->slots = NULL;
+    m->n_slots = 0;
+    m->ctx = PKCS11_CTX_new();
+    if (m->ctx == NULL)
+        return hwk_raise(HWK_R_MEMORY, "%s", m->path);
+    if (init_args != NULL)
+        PKCS11_CTX_init_args(m->ctx, init_args);
+    if (PKCS11_CTX_load(m->ctx, m->path) != 0)
+        return hwk_raise(HWK_R_MODULE, "%s: does not load", m->path);
+    snprintf(m->manufacturer, sizeof(m->manufacturer), "%s",
+             m->ctx->manufacturer != NULL ? m->ctx->manufacturer : "");
+    snprintf(m->description, sizeof(m->description), "%s",
+             m->ctx->description != NULL ? m->ctx->description : "");
+    return 1;
+}
+
+/* --- tokens --- */
+
+static void copy(char *out, size_t max, const char *from)
+{
+    size_t n;
+
+    snprintf(out, max, "%s", from != NULL ? from : "");
+    for (n = strlen(out); n > 0 && out[n - 1] == ' '; n--)
+        out[n - 1] = 0;
+}
+
+static void describe(struct p11_token *t, PKCS11_SLOT *slot)
+{
+    copy(t->label, sizeof(t->label), slot->token->label);
+    copy(t->manufacturer, sizeof(t->manufacturer), slot->token->manufacturer);
+    copy(t->model, sizeof(t->model), slot->token->model);
+    copy(t->serial, sizeof(t->serial), slot->token->serialnr);
+    copy(t->slot_description, sizeof(t->slot_description), slot->description);
+    copy(t->slot_manufacturer, sizeof(t->slot_manufacturer),
+         slot->manufacturer);
+}
+
+static bool same(const struct p11_token *a, const struct p11_token *b)
+{
+    return strcmp(a->label, b->label) == 0 &&
+           strcmp(a->serial, b->serial) == 0 &&
+           strcmp(a->manufacturer, b->manufacturer) == 0 &&
+           strcmp(a->model, b->model) == 0;
+}
+
+static struct p11_token *token_for(struct p11_module *m,
+                                   const struct p11_token *like)
+{
+    struct p11_token *t;
+
+    for (t = m->tokens; t != NULL; t = t->next)
+        if (t->slot == NULL && same(t, like))
+            return t;
+    t = OPENSSL_zalloc(sizeof(*t));
+    if (t == NULL)
+        return NULL;
+    *t = *like;
+    t->module = m;
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_mutex_init(&t->login_lock, NULL);
+    pthread_cond_init(&t->freed, NULL);
+    t->epoch = 1;
+    t->next = m->tokens;
+    m->tokens = t;
+    return t;
+}
+
+static int note_slot(struct p11_module *m, PKCS11_SLOT *slot)
+{
+    struct p11_token like, *t;
+
+    if (slot->token == NULL || !slot->token->initialized)
+        return 1;
+    memset(&like, 0, sizeof(like));
+    describe(&like, slot);
+    t = token_for(m, &like);
+    if (t == NULL)
+        return hwk_raise(HWK_R_MEMORY, "token");
+    describe(t, slot);
+    t->slot = slot;
+    t->slot_id = PKCS11_get_slotid_from_slot(slot);
+    t->login_required = slot->token->loginRequired != 0;
+    t->protected_path = slot->token->secureLogin != 0;
+    return 1;
+}
+
+static int scan(struct p11_module *m)
+{
+    struct p11_token *t;
+    unsigned i;
+
+    if (PKCS11_update_slots(m->ctx, &m->slots, &m->n_slots) != 0)
+        return hwk_raise(HWK_R_PKCS11, "%s: the slots cannot be listed",
+                         m->path);
+    for (t = m->tokens; t != NULL; t = t->next)
+        t->slot = NULL;
+    for (i = 0; i < m->n_slots; i++)
+        if (!note_slot(m, &m->slots[i]))
+            return 0;
+    m->rescan = false;
+    return 1;
+}
+
+static int prepare(struct p11_module *m)
+{
+    int ok = 0;
+
+    ERR_set_mark();
+    if (m->ctx != NULL)
+        ok = scan(m);
+    ERR_pop_to_mark();
+    return ok ||
+           (load_functions(m) && initialize(m) && load_libp11(m) && scan(m));
+}
+
+int p11_module_ready(struct p11_module *m)
+{
+    int ok = 1;
+
+    if (atomic_load(&m->ready))
+        return 1;
+    pthread_mutex_lock(&m->lock);
+    if (!atomic_load(&m->ready)) {
+        ok = prepare(m);
+        atomic_store(&m->ready, ok);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return ok;
+}
+
+int p11_module_rescan(struct p11_module *m)
+{
+    atomic_store(&m->ready, false);
+    return p11_module_ready(m);
+}
+
+/* --- which modules --- */
+
+static struct p11_module *module_for(const char *path, size_t n)
+{
+    struct p11_module *m;
+
+    pthread_mutex_lock(&all_lock);
+    for (m = all; m != NULL; m = m->next)
+        if (strlen(m->path) == n && memcmp(m->path, path, n) == 0)
+            break;
+    if (m == NULL && (m = OPENSSL_zalloc(sizeof(*m))) != NULL) {
+        m->path = OPENSSL_strndup(path, n);
+        pthread_mutex_init(&m->lock, NULL);
+        m->next = all;
+        all = m;
+    }
+    pthread_mutex_unlock(&all_lock);
+    if (m == NULL || m->path == NULL)
+        hwk_raise(HWK_R_MEMORY, "module");
+    return m != NULL && m->path != NULL ? m : NULL;
+}
+
+/* module-name= is the file's name without "lib" in front and what follows the
+ * first dot (RFC 7512 2.3), in any case of letters */
+static bool named(const char *path, size_t n, const struct hwk_str *name)
+{
+    const char *base = memrchr(path, '/', n), *dot;
+
+    base = base != NULL ? base + 1 : path;
+    n -= (size_t)(base - path);
+    dot = memchr(base, '.', n);
+    if (dot != NULL)
+        n = (size_t)(dot - base);
+    if (n == name->n && strncasecmp(base, (const char *)name->p, n) == 0)
+        return true;
+    return n == name->n + 3 && strncmp(base, "lib", 3) == 0 &&
+           strncasecmp(base + 3, (const char *)name->p, name->n) == 0;
+}
+
+static bool chosen(const char *path, size_t n, const struct hwk_uri *uri)
+{
+    if (uri->module_path.p != NULL &&
+        (n != uri->module_path.n || memcmp(path, uri->module_path.p, n) != 0))
+        return false;
+    return uri->module_name.p == NULL || named(path, n, &uri->module_name);
+}
+
+static int one_module(const char *path, size_t n,
+                      int (*each)(void *arg, struct p11_module *m), void *arg)
+{
+    struct p11_module *m = module_for(path, n);
+
+    return m != NULL && p11_module_ready(m) ? each(arg, m) : -1;
+}
+
+static int configured(const char *list, const struct hwk_uri *uri,
+                      int (*each)(void *arg, struct p11_module *m), void *arg,
+                      int *failed)
+{
+    int tried = 0;
+
+    while (list != NULL && *list != 0) {
+        size_t n = strcspn(list, ":");
+
+        if (n > 0 && chosen(list, n, uri)) {
+            int r = one_module(list, n, each, arg);
+
+            tried++;
+            if (r < 0)
+                ++*failed;
+            if (r == 0)
+                return tried;
+        }
+        list += n;
+        list += *list == ':';
+    }
+    return tried;
+}
+
+int p11_each_module(struct p11_state *st, const struct hwk_uri *uri,
+                    int (*each)(void *arg, struct p11_module *m), void *arg)
+{
+    const char *list = st->cfg->pkcs11_module;
+    int failed = 0, tried = configured(list, uri, each, arg, &failed);
+
+    if (tried == 0 && uri->module_path.p != NULL &&
+        st->cfg->allow_module_path) {
+        tried = 1;
+        failed = one_module((const char *)uri->module_path.p,
+                            uri->module_path.n, each, arg) < 0;
+    }
+    if (tried == 0)
+        return hwk_raise(HWK_R_CONFIG, list == NULL
+                                           ? "no PKCS#11 module: set "
+                                             "pkcs11-module in openssl.cnf or "
+                                             "HWKEY_PKCS11_MODULE"
+                                           : "the URI names a module that "
+                                             "pkcs11-module does not list");
+    return failed < tried;
+}
+
+/* --- which tokens --- */
+
+static bool text(const struct hwk_str *want, const char *have)
+{
+    return want->p == NULL ||
+           (strlen(have) == want->n && memcmp(have, want->p, want->n) == 0);
+}
+
+bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri)
+{
+    const struct p11_module *m = t->module;
+
+    return t->slot != NULL && text(&uri->token, t->label) &&
+           text(&uri->manufacturer, t->manufacturer) &&
+           text(&uri->model, t->model) && text(&uri->serial, t->serial) &&
+           text(&uri->slot_description, t->slot_description) &&
+           text(&uri->slot_manufacturer, t->slot_manufacturer) &&
+           text(&uri->library_manufacturer, m->manufacturer) &&
+           text(&uri->library_description, m->description) &&
+           (!uri->has_slot_id || uri->slot_id == t->slot_id);
+}
+
+struct collect {
+    const struct hwk_uri *uri;
+    struct p11_token **out;
+    int n, max;
+};
+
+static void collect_tokens(struct collect *c, struct p11_module *m)
+{
+    struct p11_token *t;
+
+    pthread_mutex_lock(&m->lock);
+    for (t = m->tokens; t != NULL && c->n < c->max; t = t->next)
+        if (p11_token_matches(t, c->uri))
+            c->out[c->n++] = t;
+    pthread_mutex_unlock(&m->lock);
+}
+
+static int collect_module(void *arg, struct p11_module *m)
+{
+    struct collect *c = arg;
+    int before = c->n;
+
+    collect_tokens(c, m);
+    if (c->n == before && m->rescan && p11_module_rescan(m))
+        collect_tokens(c, m);
+    m->rescan = true; /* the first look was fresh; later ones may be stale */
+    return 1;
+}
+
+static void named_token(const struct hwk_uri *uri)
+{
+    if (uri->token.p != NULL)
+        hwk_raise(HWK_R_NO_DEVICE, "token '%s' is not there", uri->token.p);
+    else if (uri->serial.p != NULL)
+        hwk_raise(HWK_R_NO_DEVICE, "a token with serial '%s' is not there",
+                  uri->serial.p);
+    else
+        hwk_raise(HWK_R_NO_DEVICE, "no token fits the URI");
+}
+
+int p11_tokens(struct p11_state *st, const struct hwk_uri *uri,
+               struct p11_token *out[], int max)
+{
+    struct collect c = {uri, out, 0, max};
+
+    ERR_set_mark();
+    if (!p11_each_module(st, uri, collect_module, &c)) {
+        ERR_clear_last_mark();
+        return -1;
+    }
+    if (c.n == 0) {
+        ERR_clear_last_mark();
+        named_token(uri);
+        return -1;
+    }
+    ERR_pop_to_mark();
+    return c.n;
+}
+
+/* --- forks and the end --- */
+
+void p11_forked(void *state)
+{
+    struct p11_module *m;
+    struct p11_token *t;
+
+    (void)state;
+    pthread_mutex_init(&all_lock, NULL);
+    for (m = all; m != NULL; m = m->next) {
+        pthread_mutex_init(&m->lock, NULL);
+        atomic_store(&m->ready, false);
+        m->ctx = NULL;
+        m->owner = false;
+        for (t = m->tokens; t != NULL; t = t->next) {
+            pthread_mutex_init(&t->lock, NULL);
+            pthread_mutex_init(&t->login_lock, NULL);
+            pthread_cond_init(&t->freed, NULL);
+            t->n_idle = t->n_busy = 0;
+            atomic_store(&t->logged_in, false);
+            t->dead = t->epoch++;
+        }
+    }
+}
+
+void p11_use(void)
+{
+    pthread_mutex_lock(&all_lock);
+    users++;
+    pthread_mutex_unlock(&all_lock);
+}
+
+static void end_token(struct p11_token *t, bool exiting)
+{
+    while (!exiting && t->n_idle > 0)
+        P11(t->module, C_CloseSession, t->idle[--t->n_idle].h);
+    t->n_idle = 0;
+    atomic_store(&t->logged_in, false);
+    t->epoch++;
+    hwk_secret_free(t->pin);
+    t->pin = NULL;
+}
+
+static void end_module(struct p11_module *m, bool exiting)
+{
+    struct p11_token *t;
+
+    for (t = m->tokens; t != NULL; t = t->next) {
+        end_token(t, exiting);
+        t->slot = exiting || !m->owner ? t->slot : NULL;
+    }
+    if (exiting || !m->owner || m->ctx == NULL)
+        return;
+    PKCS11_release_all_slots(m->ctx, m->slots, m->n_slots);
+    PKCS11_CTX_unload(m->ctx); /* C_Finalize */
+    PKCS11_CTX_free(m->ctx);
+    m->ctx = NULL;
+    m->slots = NULL;
+    m->n_slots = 0;
+    m->owner = false;
+    atomic_store(&m->ready, false);
+}
+
+void p11_unuse(bool exiting)
+{
+    struct p11_module *m;
+
+    pthread_mutex_lock(&all_lock);
+    if (--users == 0)
+        for (m = all; m != NULL; m = m->next)
+            end_module(m, exiting);
+    pthread_mutex_unlock(&all_lock);
+}
+
+/* --- the row --- */
+
+static int p11_open(const struct hwk_config *cfg, void **state)
+{
+    struct p11_state *st = OPENSSL_zalloc(sizeof(*st));
+
+    if (st == NULL)
+        return hwk_raise(HWK_R_MEMORY, "pkcs11");
+    st->cfg = cfg;
+    p11_use();
+    if (init_args == NULL && cfg->pkcs11_init_args != NULL)
+        init_args = OPENSSL_strdup(cfg->pkcs11_init_args);
+    *state = st;
+    return 1;
+}
+
+static void p11_close(void *state, bool exiting)
+{
+    p11_unuse(exiting);
+    OPENSSL_free(state);
+}
+
+static const enum hwk_scheme schemes[] = {HWK_SCHEME_PKCS11, 0};
+
+const struct hwk_backend hwk_backend_pkcs11 = {
+    .name = "pkcs11",
+    .schemes = schemes,
+    .open = p11_open,
+    .close = p11_close,
+    .forked = p11_forked,
+    .find = p11_find,
+    .make = p11_make,
+    .sign = p11_sign,
+    .release = p11_release,
+    .dev_open = p11_dev_open,
+    .dev_close = p11_dev_close,
+    .dev_info = p11_dev_info,
+    .dev_list = p11_dev_list,
+    .dev_read = p11_dev_read,
+    .dev_write = p11_dev_write,
+    .dev_erase = p11_dev_erase,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key as libcrypto holds it; it never changes once it is handed out. */
+#include <string.h>
+
+#include <openssl/core_names.h>
+
+#include "provider/core.h"
+#include "provider/key.h"
+
+struct hwk_key *hwk_key_empty(struct hwk_core *core, enum hwk_key_type type)
+{
+    struct hwk_key *key = OPENSSL_zalloc(sizeof(*key));
+
+    if (key == NULL) {
+        hwk_raise(HWK_R_MEMORY, "key");
+        return NULL;
+    }
+    atomic_init(&key->refs, 1);
+    key->core = core;
+    key->pub.type = type;
+    return key;
+}
+
+struct hwk_key *hwk_key_public(struct hwk_core *core, const struct hwk_pub *pub)
+{
+    struct hwk_key *key = hwk_key_empty(core, pub->type);
+
+    if (key != NULL) {
+        key->pub = *pub;
+        key->has_public = true;
+    }
+    return key;
+}
+
+struct hwk_key *hwk_key_new(struct hwk_core *core, struct hwk_device_slot *slot,
+                            struct hwk_found *found, bool with_private)
+{
+    struct hwk_key *key = hwk_key_public(core, &found->pub);
+
+    if (key == NULL)
+        return NULL;
+    key->uri = OPENSSL_strdup(found->uri);
+    key->flags = found->flags;
+    key->md = found->md;
+    if (key->uri == NULL) {
+        hwk_raise(HWK_R_MEMORY, "key");
+        hwk_key_free(key);
+        return NULL;
+    }
+    if (with_private && found->ref != NULL) {
+        key->slot = slot;
+        key->ref = found->ref;
+        key->has_private = true;
+        found->ref = NULL;
+    }
+    return key;
+}
+
+struct hwk_key *hwk_key_up(struct hwk_key *key)
+{
+    atomic_fetch_add(&key->refs, 1);
+    return key;
+}
+
+void hwk_key_free(struct hwk_key *key)
+{
+    if (key == NULL || atomic_fetch_sub(&key->refs, 1) != 1)
+        return;
+    if (key->ref != NULL)
+        hwk_slot_table(key->slot)->release(hwk_slot_state(key->slot), key->ref);
+    EVP_PKEY_free(atomic_load(&key->soft));
+    OPENSSL_free(key->uri);
+    OPENSSL_free(key);
+}
+
+int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
+                 const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n)
+{
+    const struct hwk_backend *t;
+
+    if (!key->has_private)
+        return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
+    if ((key->flags & HWK_FOUND_NO_SIGN) != 0)
+        return hwk_raise(HWK_R_KEY, "%s: not a signing key", key->uri);
+    if (!hwk_mech_check(mech, &key->pub, n) || !hwk_slot_ready(key->slot))
+        return 0;
+    t = hwk_slot_table(key->slot);
+    if (!t->sign(hwk_slot_state(key->slot), key->ref, mech, in, n, sig, sig_n))
+        return 0;
+    hwk_count(signatures);
+    return 1;
+}
+
+static EVP_PKEY *make_soft(struct hwk_key *key)
+{
+    OSSL_LIB_CTX *libctx = hwk_core_soft(key->core);
+    struct hwk_pub_params params;
+    EVP_PKEY_CTX *ctx;
+    EVP_PKEY *soft = NULL;
+
+    if (libctx == NULL || !key->has_public)
+        return NULL;
+    hwk_pub_to_params(&key->pub, &params);
+    ctx =
+        EVP_PKEY_CTX_new_from_name(libctx, hwk_pub_type_name(&key->pub), NULL);
+    if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) > 0 &&
+        EVP_PKEY_fromdata(ctx, &soft, EVP_PKEY_PUBLIC_KEY, params.p) <= 0)
+        soft = NULL;
+    EVP_PKEY_CTX_free(ctx);
+    return soft;
+}
+
+EVP_PKEY *hwk_key_soft(struct hwk_key *key)
+{
+    EVP_PKEY *soft = atomic_load(&key->soft);
+    void *none = NULL;
+
+    if (soft != NULL)
+        return soft;
+    soft = make_soft(key);
+    if (soft == NULL) {
+        hwk_raise(HWK_R_DELEGATE, "the public key is not accepted");
+        return NULL;
+    }
+    if (!atomic_compare_exchange_strong(&key->soft, &none, (void *)soft)) {
+        EVP_PKEY_free(soft);
+        soft = none;
+    }
+    return soft;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations offered to libcrypto, one file each. */
+#ifndef HWK_OP_H
+#define HWK_OP_H
+
+#include "provider/core.h"
+#include "provider/key.h"
+
+extern const OSSL_DISPATCH hwk_keymgmt_ec[];
+extern const OSSL_DISPATCH hwk_keymgmt_rsa[];
+extern const OSSL_DISPATCH hwk_signature_ec[];
+extern const OSSL_DISPATCH hwk_signature_rsa[];
+extern const OSSL_DISPATCH hwk_store[];
+extern const OSSL_DISPATCH hwk_decoder_pem[]; /* PEM of ours -> its DER */
+extern const OSSL_DISPATCH hwk_decoder_ec[];  /* that DER -> a key */
+extern const OSSL_DISPATCH hwk_decoder_rsa[];
+
+/* The structure name under which the two steps of the decoder meet. */
+#define HWK_STRUCTURE "hwkey"
+
+/* The wrapper of a URI: SEQUENCE { UTF8String version, UTF8String uri }. The
+ * uri is copied to out, NUL-terminated. 1, or 0 with HWK_R_FORMAT. */
+#define HWK_WRAPPER_VERSION "1.0"
+int hwk_wrapper_parse(const uint8_t *der, size_t n,
+                      char out[static HWK_URI_MAX + 1]);
+
+/* What both key managements share. */
+OSSL_FUNC_keymgmt_free_fn hwk_keymgmt_free;
+OSSL_FUNC_keymgmt_load_fn hwk_keymgmt_load;
+OSSL_FUNC_keymgmt_has_fn hwk_keymgmt_has;
+OSSL_FUNC_keymgmt_match_fn hwk_keymgmt_match;
+OSSL_FUNC_keymgmt_validate_fn hwk_keymgmt_validate;
+OSSL_FUNC_keymgmt_import_fn hwk_keymgmt_import;
+OSSL_FUNC_keymgmt_export_fn hwk_keymgmt_export;
+OSSL_FUNC_keymgmt_dup_fn hwk_keymgmt_dup;
+int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[]);
+/* what nobody here knows is asked of the public half in software */
+int hwk_keymgmt_soft_params(struct hwk_key *key, OSSL_PARAM params[]);
+
+/* Making keys: the context counts what set_params said until gen. */
+struct hwk_gen;
+struct hwk_gen *hwk_gen_new(struct hwk_core *core, enum hwk_key_type type,
+                            int selection);
+OSSL_FUNC_keymgmt_gen_set_template_fn hwk_gen_template;
+OSSL_FUNC_keymgmt_gen_set_params_fn hwk_gen_set_params;
+OSSL_FUNC_keymgmt_gen_fn hwk_gen_run;
+OSSL_FUNC_keymgmt_gen_cleanup_fn hwk_gen_free;
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key management, the part that EC and RSA share. */
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include "provider/op.h"
+
+void hwk_keymgmt_free(void *key)
+{
+    hwk_key_free(key);
+}
+
+/* the reference is a pointer that the loader lends: we take the key out */
+void *hwk_keymgmt_load(const void *reference, size_t size)
+{
+    union {
+        const void *c;
+        struct hwk_key **p;
+    } ref = {reference};
+    struct hwk_key *key;
+
+    if (size != sizeof(key))
+        return NULL;
+    key = *ref.p;
+    *ref.p = NULL;
+    return key;
+}
+
+int hwk_keymgmt_has(const void *keydata, int selection)
+{
+    const struct hwk_key *key = keydata;
+
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 && !key->has_private)
+        return 0;
+    if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 && !key->has_public)
+        return 0;
+    if ((selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0 &&
+        key->pub.type == HWK_KEY_EC && key->pub.curve == NULL)
+        return 0;
+    return 1;
+}
+
+int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
+{
+    const struct hwk_key *a = a_, *b = b_;
+
+    if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0)
+        return a->has_public && b->has_public && hwk_pub_eq(&a->pub, &b->pub);
+    if ((selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0)
+        return a->pub.type == b->pub.type && a->pub.curve == b->pub.curve;
+    return 1;
+}
+
+int hwk_keymgmt_validate(const void *keydata, int selection, int checktype)
+{
+    union {
+        const void *c;
+        struct hwk_key *p;
+    } key = {keydata};
+    EVP_PKEY_CTX *ctx;
+    EVP_PKEY *soft;
+    int ok = hwk_keymgmt_has(keydata, selection);
+
+    if (!ok || (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0)
+        return ok;
+    soft = hwk_key_soft(key.p);
+    if (soft == NULL)
+        return 0;
+    ctx = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(key.p->core), soft, NULL);
+    ok = ctx != NULL && (checktype == OSSL_KEYMGMT_VALIDATE_QUICK_CHECK
+                             ? EVP_PKEY_public_check_quick(ctx)
+                             : EVP_PKEY_public_check(ctx)) > 0;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
+int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
+{
+    struct hwk_key *key = keydata;
+
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
+        return hwk_raise(HWK_R_PRIVATE, "import: devices make their own keys");
+    if (!hwk_pub_from_params(&key->pub, key->pub.type, params))
+        return 0;
+    key->has_public = key->pub.point_len > 0 || key->pub.n_len > 0;
+    return key->has_public || (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0;
+}
+
+int hwk_keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb,
+                       void *arg)
+{
+    struct hwk_key *key = keydata;
+    struct hwk_pub_params params;
+
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
+        return hwk_raise(HWK_R_PRIVATE, "export: there is no way out");
+    if (!hwk_keymgmt_has(key, selection & OSSL_KEYMGMT_SELECT_ALL_PARAMETERS) ||
+        !hwk_keymgmt_has(key, selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY))
+        return 0;
+    hwk_pub_to_params(&key->pub, &params);
+    if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 || !key->has_public)
+        params.p[key->pub.type == HWK_KEY_EC ? 1 : 0] =
+            OSSL_PARAM_construct_end();
+    return cb(params.p, arg);
+}
+
+void *hwk_keymgmt_dup(const void *keydata, int selection)
+{
+    union {
+        const void *c;
+        struct hwk_key *p;
+    } key = {keydata};
+
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
+        return hwk_key_up(key.p);
+    if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0)
+        return hwk_key_public(key.p->core, &key.p->pub);
+    return hwk_key_empty(key.p->core, key.p->pub.type);
+}
+
+/* --- parameters --- */
+
+static int set_digest(const struct hwk_key *key, OSSL_PARAM params[])
+{
+    OSSL_PARAM *p;
+    const char *digest = key->md != HWK_MD_NONE   ? hwk_md_name(key->md)
+                         : key->pub.curve != NULL ? key->pub.curve->digest
+                                                  : "SHA256";
+
+    p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_DEFAULT_DIGEST);
+    if (p != NULL && !OSSL_PARAM_set_utf8_string(p, digest))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST);
+    return p == NULL || key->md == HWK_MD_NONE ||
+           OSSL_PARAM_set_utf8_string(p, digest);
+}
+
+int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[])
+{
+    OSSL_PARAM *p;
+
+    p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_BITS);
+    if (p != NULL && !OSSL_PARAM_set_int(p, hwk_pub_bits(&key->pub)))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_SECURITY_BITS);
+    if (p != NULL && !OSSL_PARAM_set_int(p, hwk_pub_security_bits(&key->pub)))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MAX_SIZE);
+    if (p != NULL && !OSSL_PARAM_set_int(p, (int)hwk_pub_max_size(&key->pub)))
+        return 0;
+    return set_digest(key, params);
+}
+
+int hwk_keymgmt_soft_params(struct hwk_key *key, OSSL_PARAM params[])
+{
+    EVP_PKEY *soft = NULL;
+    size_t i;
+
+    for (i = 0; params[i].key != NULL; i++) {
+        OSSL_PARAM one[] = {params[i], OSSL_PARAM_END};
+
+        if (OSSL_PARAM_modified(&params[i]) || !key->has_public ||
+            strcmp(params[i].key, OSSL_PKEY_PARAM_MANDATORY_DIGEST) == 0)
+            continue;
+        if (soft == NULL && (soft = hwk_key_soft(key)) == NULL)
+            return 0;
+        EVP_PKEY_get_params(soft, one);
+        params[i].return_size = one[0].return_size;
+    }
+    return 1;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key management "RSA". */
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include "provider/op.h"
+
+static void *rsa_new(void *core)
+{
+    return hwk_key_empty(core, HWK_KEY_RSA);
+}
+
+static const char *rsa_operation(int operation)
+{
+    (void)operation;
+    return "RSA";
+}
+
+static int rsa_get_params(void *keydata, OSSL_PARAM params[])
+{
+    return hwk_keymgmt_common_params(keydata, params) &&
+           hwk_keymgmt_soft_params(keydata, params);
+}
+
+static const OSSL_PARAM *rsa_gettable(void *core)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_MANDATORY_DIGEST, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_END};
+
+    (void)core;
+    return list;
+}
+
+static const OSSL_PARAM *rsa_types(int selection)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0), OSSL_PARAM_END};
+
+    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
+}
+
+static void *rsa_gen_init(void *core, int selection, const OSSL_PARAM params[])
+{
+    struct hwk_gen *gen = hwk_gen_new(core, HWK_KEY_RSA, selection);
+
+    if (gen != NULL && !hwk_gen_set_params(gen, params)) {
+        hwk_gen_free(gen);
+        gen = NULL;
+    }
+    return gen;
+}
+
+static const OSSL_PARAM *rsa_gen_settable(void *gen, void *core)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_URI, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_USAGE, NULL, 0), OSSL_PARAM_END};
+
+    (void)gen;
+    (void)core;
+    return list;
+}
+
+#define F(name, fn)                                                            \
+    {                                                                          \
+        OSSL_FUNC_KEYMGMT_##name, (void (*)(void))(fn)                         \
+    }
+const OSSL_DISPATCH hwk_keymgmt_rsa[] = {
+    F(NEW, rsa_new),
+    F(FREE, hwk_keymgmt_free),
+    F(LOAD, hwk_keymgmt_load),
+    F(HAS, hwk_keymgmt_has),
+    F(MATCH, hwk_keymgmt_match),
+    F(VALIDATE, hwk_keymgmt_validate),
+    F(IMPORT, hwk_keymgmt_import),
+    F(IMPORT_TYPES, rsa_types),
+    F(EXPORT, hwk_keymgmt_export),
+    F(EXPORT_TYPES, rsa_types),
+    F(DUP, hwk_keymgmt_dup),
+    F(GET_PARAMS, rsa_get_params),
+    F(GETTABLE_PARAMS, rsa_gettable),
+    F(QUERY_OPERATION_NAME, rsa_operation),
+    F(GEN_INIT, rsa_gen_init),
+    F(GEN_SET_TEMPLATE, hwk_gen_template),
+    F(GEN_SET_PARAMS, hwk_gen_set_params),
+    F(GEN_SETTABLE_PARAMS, rsa_gen_settable),
+    F(GEN, hwk_gen_run),
+    F(GEN_CLEANUP, hwk_gen_free),
+    {0, NULL},
+};
