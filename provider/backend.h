@@ -155,8 +155,7 @@ struct hwk_backend {
     int (*dev_erase)(void *state, void *dev, const struct hwk_uri *uri);
 };
 
-extern const struct hwk_backend hwk_backend_tpm2
-    __attribute__((weak));                          /* device/tpm2_*.c */
+extern const struct hwk_backend hwk_backend_tpm2;   /* device/tpm2_*.c */
 extern const struct hwk_backend hwk_backend_pkcs11; /* device/p11_*.c */
 
 /* Counters behind hwk_stats, for the whole process. */

@@ -80,6 +80,7 @@ void hwk_tpm_forked(struct hwk_tpm *tpm)
         close(tpm->turn);
     tpm->turn = -1;
     tpm->marked = false;
+    tpm->generation++; /* of what was inherited nothing is touched */
 }
 
 int hwk_tpm_renew(struct hwk_tpm *tpm)
@@ -107,6 +108,12 @@ static int connect_esys(struct hwk_tpm *tpm)
     rc = Esys_Initialize(&tpm->esys, hwk_tpm_tcti_context(tpm->tcti), NULL);
     tpm->generation++;
     return hwk_tpm_check(tpm, rc, "context", 0);
+}
+
+int hwk_tpm_restart(struct hwk_tpm *tpm)
+{
+    disconnect(tpm);
+    return connect_esys(tpm);
 }
 
 struct litter {

@@ -9,6 +9,7 @@
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_nvdata.h"
+#include "provider/device/tpm2_object.h"
 
 #define RESPONSE_HEADER 10
 #define NONE3 ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
@@ -341,12 +342,14 @@ static int evict(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     ESYS_TR tr = ESYS_TR_NONE, gone = ESYS_TR_NONE, session;
     ESYS_TR by = handle >= HWK_TPM_PLATFORM_PERSISTENT ? ESYS_TR_RH_PLATFORM
                                                        : ESYS_TR_RH_OWNER;
+    hwk_tpm_object_forget(tpm, handle);
     TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &tr);
     if (!hwk_tpm_check(tpm, rc, "ReadPublic", handle) ||
         !hwk_tpm_authorize(tpm, by, NULL, &session))
         return 0;
     rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
                            ESYS_TR_NONE, handle, &gone);
+    Esys_TR_Close(tpm->esys, &tr);
     return hwk_tpm_check(tpm, rc, "EvictControl", handle);
 }
 

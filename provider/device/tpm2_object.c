@@ -84,13 +84,17 @@ static struct hwk_tpm_object *known(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     return NULL;
 }
 
-/* whether the TPM still has at its handle what o was read from */
+/* Whether the TPM still has at its handle what o was read from. ESYS itself
+ * compares, and is of no further use once it has found a difference. */
 static int still_there(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
                        bool *same)
 {
     TPM2B_NAME *name = NULL;
     TSS2_RC rc = Esys_ReadPublic(tpm->esys, o->tr, ESYS_TR_NONE, ESYS_TR_NONE,
                                  ESYS_TR_NONE, NULL, &name, NULL);
+    *same = false;
+    if (rc == TSS2_ESYS_RC_GENERAL_FAILURE)
+        return hwk_tpm_restart(tpm);
     if (!hwk_tpm_check(tpm, rc, "ReadPublic", o->handle))
         return 0;
     *same = same_name(name, &o->name);
@@ -119,6 +123,13 @@ struct hwk_tpm_object *hwk_tpm_object_open(struct hwk_tpm *tpm,
     return add(tpm, handle, tr, &pub, &name);
 }
 
+void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle)
+{
+    for (struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
+        if (o->handle == handle)
+            drop_tr(tpm, o);
+}
+
 struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
                                             TPM2_HANDLE handle, ESYS_TR tr,
                                             const TPM2B_PUBLIC *pub)
@@ -134,23 +145,35 @@ struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
     return o;
 }
 
-int hwk_tpm_object_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
-                      ESYS_TR *tr)
+static int another(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
+{
+    return hwk_raise(HWK_R_NOT_FOUND, "TPM %s: another key is at 0x%08x now",
+                     tpm->name, o->handle);
+}
+
+static int read_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
-    if (!has_tr(tpm, o)) {
-        if (!hwk_tpm_read_public(tpm, o->handle, &o->tr, &pub, &name))
-            return 0;
-        o->generation = tpm->generation;
-        if (!same_name(&name, &o->name)) {
-            drop_tr(tpm, o);
-            return hwk_raise(HWK_R_NOT_FOUND,
-                             "TPM %s: another key is at 0x%08x now", tpm->name,
-                             o->handle);
-        }
-    }
-    *tr = o->tr;
+    if (!hwk_tpm_read_public(tpm, o->handle, &o->tr, &pub, &name))
+        return 0;
+    o->generation = tpm->generation;
+    if (same_name(&name, &o->name))
+        return 1;
+    drop_tr(tpm, o);
+    return another(tpm, o);
+}
+
+/* ESYS has one handle for all who ask it for the same: the owner is one */
+int hwk_tpm_object_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
+                      ESYS_TR *tr)
+{
+    struct hwk_tpm_object *owner = has_tr(tpm, o) ? o : known(tpm, o->handle);
+    if (owner && !same_name(&owner->name, &o->name))
+        return another(tpm, o);
+    if (!owner && !read_again(tpm, o))
+        return 0;
+    *tr = owner ? owner->tr : o->tr;
     return 1;
 }
 

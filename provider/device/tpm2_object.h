@@ -38,6 +38,10 @@ struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
 int hwk_tpm_object_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
                       ESYS_TR *tr);
 
+/* The handle is about to be evicted: who has it open reads it anew and sees
+ * whether another key came there. */
+void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle);
+
 void hwk_tpm_object_close(struct hwk_tpm *tpm, struct hwk_tpm_object *o);
 
 /* An ESYS handle of a persistent key with its public area; one command. */
