@@ -163,5 +163,5 @@ idv_rc idvi_enrollment_check(const struct idv_enrollment *e, const X509 *pin)
         .partial = true,
     };
     IDV_TRY(idv_chain_verify(sk_X509_value(e->ldevid, 0), &policy));
-    return idv_trust_anchors_follow(e->anchors, pin);
+    return idv_trust_anchors_follow(e->anchors, e->ldevid, pin);
 }

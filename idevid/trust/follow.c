@@ -34,14 +34,15 @@ static bool vouches(X509 *pin, const STACK_OF(X509) * anchors)
     return false;
 }
 
-idv_rc idv_trust_anchors_follow(const STACK_OF(X509) * anchors, const X509 *pin)
+idv_rc idv_trust_anchors_follow(const STACK_OF(X509) * anchors,
+                                const STACK_OF(X509) * others, const X509 *pin)
 {
     if (!pin)
         return IDV_OK;
     IDV_AUTO_PTR(X509) cert = X509_dup(pin);
     if (!cert)
         return idv_fail(IDV_E_NOMEM, "trust anchors");
-    if (vouches(cert, anchors) || leads_to(cert, anchors, NULL))
+    if (vouches(cert, anchors) || leads_to(cert, anchors, others))
         return IDV_OK;
     if (!idv_cert_is_ca(cert) && X509_self_signed(cert, 1) == 1)
         return IDV_OK;

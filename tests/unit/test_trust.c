@@ -524,15 +524,15 @@ static void trust_anchors_follow_the_pin(void **state)
     STACK_OF(X509) *domain = pki_stack(pki.domain_ca.cert, NULL);
     STACK_OF(X509) *rogue = pki_stack(pki.rogue_ca.cert, NULL);
     struct pki_id alone = pki_issue(&pki, "P-256", &self, NULL);
-    OK(idv_trust_anchors_follow(domain, pki.domain_ca.cert));
-    OK(idv_trust_anchors_follow(domain, pki.registrar.cert));
-    OK(idv_trust_anchors_follow(domain, NULL));
-    OK(idv_trust_anchors_follow(domain, alone.cert));
+    OK(idv_trust_anchors_follow(domain, NULL, pki.domain_ca.cert));
+    OK(idv_trust_anchors_follow(domain, NULL, pki.registrar.cert));
+    OK(idv_trust_anchors_follow(domain, NULL, NULL));
+    OK(idv_trust_anchors_follow(domain, NULL, alone.cert));
     FAILS(IDV_E_REJECT, "domain",
-          idv_trust_anchors_follow(rogue, pki.domain_ca.cert));
+          idv_trust_anchors_follow(rogue, NULL, pki.domain_ca.cert));
     FAILS(IDV_E_REJECT, "domain",
-          idv_trust_anchors_follow(rogue, pki.registrar.cert));
-    OK(idv_trust_anchors_follow(pki.idevid_chain, pki.maker_root.cert));
+          idv_trust_anchors_follow(rogue, NULL, pki.registrar.cert));
+    OK(idv_trust_anchors_follow(pki.idevid_chain, NULL, pki.maker_root.cert));
     idv_certs_free(domain);
     idv_certs_free(rogue);
     pki_id_free(&alone);

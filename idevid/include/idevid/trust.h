@@ -130,9 +130,11 @@ idv_rc idv_trust_verify_server(void *trust,
 /*
  * Do these trust anchors belong to the domain of pin? The pin is one of them,
  * or leads to one of them, or validates one; a self-signed end entity cannot
- * and is taken as vouching for them. pin NULL (a key is pinned): true.
+ * and is taken as vouching for them. pin NULL (a key is pinned): true. others
+ * may help to build the path (NULL ok).
  */
 idv_rc idv_trust_anchors_follow(const STACK_OF(X509) * anchors,
+                                const STACK_OF(X509) * others,
                                 const X509 *pin) IDV_CHECKED;
 
 #endif
