@@ -2,6 +2,7 @@
 /* A registrar's request: who signed it, what it says, which device it means. */
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
@@ -64,6 +65,7 @@ static idv_rc build_chain(struct idvi_masa_call *c)
         at = find_issuer(c->opened.certs, c->chain, at);
     }
     idv_note_clear();
+    ERR_clear_error(); /* of candidates that were none */
     if (!c->chain || sk_X509_num(c->chain) == 0)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     return IDV_OK;

@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The MASA: every refusal, what is in a voucher, the log before the answer. */
+#include "tests/unit/codec.h"
+
+#include "tests/lib/world.h"
+
+#define VOUCHER W_BRSKI "requestvoucher"
+#define LOG W_BRSKI "requestauditlog"
+
+struct fixture {
+    struct world w;
+    struct idv_voucher pvr; /* what the pledge said */
+    struct idv_voucher rvr; /* what the registrar will say; tests change it */
+    struct idv_buf prior, sealed;
+};
+
+static void fill_rvr(struct fixture *f)
+{
+    struct idv_voucher *v = &f->rvr;
+    idv_voucher_init(v, IDV_VOUCHER_REQUEST);
+    v->assertion = IDV_ASSERT_PROXIMITY;
+    v->created_on = f->w.pki.env.now;
+    strcpy(v->serial_number, PKI_SERIAL);
+    strcpy(v->nonce, f->pvr.nonce);
+    pki_must(idv_idevid_issuer(f->w.pki.idevid.cert, false, &v->idevid_issuer),
+             "issuer");
+    pki_must(idv_buf_put(&v->prior_signed, idv_view(&f->prior)), "prior");
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    world_make(&f->w);
+    pki_request(&f->w.pki, &f->pvr, &f->prior);
+    fill_rvr(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    idv_voucher_free(&f->pvr);
+    idv_voucher_free(&f->rvr);
+    idv_buf_free(&f->prior);
+    idv_buf_free(&f->sealed);
+    world_free(&f->w);
+    free(f);
+    return 0;
+}
+
+static void seal_by(struct fixture *f, const struct pki_id *id,
+                    const STACK_OF(X509) * chain)
+{
+    idv_buf_clear(&f->sealed);
+    pki_seal(&f->rvr, id, chain, false, &f->sealed);
+}
+
+static void seal(struct fixture *f)
+{
+    seal_by(f, &f->w.pki.registrar, f->w.pki.tls_chain);
+}
+
+static int send(struct fixture *f)
+{
+    return world_masa(&f->w, VOUCHER, idv_view(&f->sealed));
+}
+
+/* Refused with this status for this reason, and nothing was logged. */
+static void refused(struct fixture *f, int status, const char *why)
+{
+    assert_int_equal(send(f), status);
+    assert_true(world_why(&f->w, why));
+    assert_string_equal(f->w.reply.media, "text/plain");
+    assert_true(f->w.reply.body.n > 1 && f->w.reply.body.n < 80);
+    assert_int_equal(world_events(&f->w), 0);
+}
+
+static void read_voucher(struct fixture *f, struct idv_voucher *v)
+{
+    IDV_AUTO(opened) o = {0};
+    struct idv_chain_policy policy = {
+        .anchors = f->w.pki.anchors, .check_time = true, .now = PKI_NOW};
+    assert_string_equal(f->w.reply.media, IDV_MEDIA_VOUCHER_CMS);
+    assert_int_equal(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS,
+                                       idv_view(&f->w.reply.body), &o),
+                     IDV_OK);
+    assert_int_equal(idv_envelope_verify(&o, &policy), IDV_OK);
+    assert_int_equal(
+        idv_voucher_from(o.media, idv_view(&o.payload), IDV_VOUCHER, v),
+        IDV_OK);
+}
+
+static void pinned_is(const struct idv_voucher *v, const X509 *cert)
+{
+    IDV_AUTO(buf) der = {0};
+    pki_must(idv_cert_to_der(cert, &der), "der");
+    assert_true(idv_bytes_eq(idv_view(&der), idv_view(&v->pinned_domain_cert)));
+}
+
+/* --- what is issued ------------------------------------------------------- */
+
+static void issues(void **state) /* R-M-4 10 14 15 19 20 */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_string_equal(v.serial_number, PKI_SERIAL);
+    assert_string_equal(v.nonce, f->pvr.nonce);
+    assert_int_equal(v.assertion, IDV_ASSERT_PROXIMITY);
+    assert_true(v.created_on == PKI_NOW && v.expires_on == IDV_TIME_ABSENT);
+    assert_int_equal(v.idevid_issuer.n, 0);
+    pinned_is(&v, f->w.pki.domain_ca.cert);
+    assert_int_equal(world_events(&f->w), 1);
+}
+
+static void pins_registrar(void **state) /* R-M-14 */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    f->w.maker.pin = IDV_PIN_REGISTRAR;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    pinned_is(&v, f->w.pki.registrar.cert);
+}
+
+static void names_issuer(void **state) /* R-M-18, R-S-9 */
+{
+    struct fixture *f = *state;
+    struct idv_masa_device d = {.keyid = {9}, .keyid_n = 20};
+    IDV_AUTO(voucher) v;
+    IDV_AUTO(buf) want = {0};
+    bool fresh = false;
+    strcpy(d.serial_number, PKI_SERIAL);
+    pki_must(idv_db_device_add(f->w.masa_db, &d, &fresh), "device");
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    pki_must(idv_idevid_issuer(f->w.pki.idevid.cert, false, &want), "issuer");
+    assert_true(idv_bytes_eq(idv_view(&want), idv_view(&v.idevid_issuer)));
+}
+
+static void issuer_as_sequence(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_masa_device d = {.keyid = {9}, .keyid_n = 20};
+    IDV_AUTO(voucher) v;
+    bool fresh = false;
+    strcpy(d.serial_number, PKI_SERIAL);
+    pki_must(idv_db_device_add(f->w.masa_db, &d, &fresh), "device");
+    f->w.maker.issuer_sequence = true;
+    f->w.maker.id_data = true;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_int_equal(v.idevid_issuer.p[0], 0x30);
+    assert_true(idv_idevid_issuer_matches(f->w.pki.idevid.cert,
+                                          idv_view(&v.idevid_issuer)));
+}
+
+static void logged_only(void **state) /* R-M-10, R-M-12: RVR's word is none */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    idv_buf_clear(&f->rvr.prior_signed);
+    f->rvr.assertion = IDV_ASSERT_VERIFIED;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_int_equal(v.assertion, IDV_ASSERT_LOGGED);
+}
+
+static void no_proximity_for_rogue(void **state) /* R-S-1, R-S-3, R-M-10 */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    seal_by(f, &f->w.pki.rogue, f->w.pki.rogue_chain);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_int_equal(v.assertion, IDV_ASSERT_LOGGED);
+    pinned_is(&v, f->w.pki.rogue_ca.cert);
+}
+
+static void no_proof_no_proximity(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    f->w.maker.idevid_anchors = NULL;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_int_equal(v.assertion, IDV_ASSERT_LOGGED);
+}
+
+static void owner_verified(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    IDV_AUTO(buf) id = {0};
+    IDV_AUTO(buf) text = {0};
+    pki_must(idv_domain_id(f->w.pki.domain_ca.cert, &id), "id");
+    pki_must(idv_base64_from_bytes(idv_view(&id), 0, &text), "text");
+    pki_must(idv_db_device_owner(f->w.masa_db, idv_str(""), PKI_SERIAL,
+                                 (const char *)text.p),
+             "owner");
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_int_equal(v.assertion, IDV_ASSERT_VERIFIED);
+}
+
+static void registered_cert(void **state) /* R-M-9 by the inventory */
+{
+    struct fixture *f = *state;
+    struct idv_masa_device d = {0};
+    IDV_AUTO(voucher) v;
+    bool found = false, fresh = true;
+    pki_must(
+        idv_db_masa_store(f->w.masa_db)
+            .device_find(f->w.masa_db, idv_str(""), PKI_SERIAL, &found, &d),
+        "find");
+    pki_must(idv_cert_to_der(f->w.pki.idevid.cert, &d.cert), "der");
+    pki_must(idv_db_device_add(f->w.masa_db, &d, &fresh), "add");
+    idv_masa_device_free(&d);
+    assert_false(fresh);
+    f->w.maker.idevid_anchors = NULL;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_int_equal(v.assertion, IDV_ASSERT_PROXIMITY);
+}
+
+/* --- nonceless (R-M-7, 16, 17) -------------------------------------------- */
+
+static void know_domain(struct fixture *f, bool nonceless, bool blocked)
+{
+    struct idv_masa_registrar r = {"Example", nonceless, blocked};
+    pki_must(idv_db_registrar_set(f->w.masa_db, f->w.pki.domain_ca.cert, &r),
+             "registrar");
+}
+
+static void drop_nonce(struct fixture *f)
+{
+    f->rvr.nonce[0] = 0;
+    idv_buf_clear(&f->rvr.prior_signed);
+}
+
+static void nonceless_refused(void **state)
+{
+    struct fixture *f = *state;
+    drop_nonce(f);
+    seal(f);
+    refused(f, 403, "nonceless");
+    know_domain(f, false, false);
+    refused(f, 403, "nonceless");
+}
+
+static void nonceless_issued(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    drop_nonce(f);
+    know_domain(f, true, false);
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_string_equal(v.nonce, "");
+    assert_true(v.expires_on == PKI_NOW + 20 * 60);
+}
+
+static void nonceless_capped(void **state) /* R-M-17 */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    drop_nonce(f);
+    know_domain(f, true, false);
+    f->w.maker.nonceless_s = 100 * 365 * (int64_t)PKI_DAY;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    assert_true(v.expires_on == PKI_NOW + 365 * PKI_DAY);
+}
+
+/* --- refusals ------------------------------------------------------------- */
+
+static void wrong_types(void **state) /* R-M-3, R-M-22, R-M-27 */
+{
+    struct fixture *f = *state;
+    struct idv_service s = idv_masa_service(f->w.masa);
+    struct idv_bytes none = idv_str("");
+    assert_int_equal(
+        world_ask(&f->w, s, NULL, IDV_POST, VOUCHER, "application/json", none),
+        415);
+    assert_int_equal(world_ask(&f->w, s, NULL, IDV_GET, VOUCHER, "", none),
+                     405);
+    assert_int_equal(world_ask(&f->w, s, NULL, IDV_GET,
+                               "/.well-known/est/cacerts", "", none),
+                     404);
+    assert_true(world_why(&f->w, "path"));
+}
+
+static void wrong_accept(void **state) /* R-M-22 */
+{
+    struct fixture *f = *state;
+    struct idv_service s = idv_masa_service(f->w.masa);
+    struct idv_call call;
+    enum idv_next next;
+    seal(f);
+    idv_call_init(&call, NULL);
+    call.req.verb = IDV_POST;
+    strcpy(call.req.path, VOUCHER);
+    strcpy(call.req.media, IDV_MEDIA_VOUCHER_CMS);
+    strcpy(call.req.accept, "application/voucher+cose");
+    pki_must(idv_buf_put(&call.req.body, idv_view(&f->sealed)), "body");
+    assert_int_equal(s.serve(s.self, &call, NULL, &next), IDV_OK);
+    assert_int_equal(call.reply.status, 406);
+    idv_call_free(&call);
+}
+
+static void malformed(void **state)
+{
+    struct fixture *f = *state;
+    pki_must(idv_buf_puts(&f->sealed, "x"), "put");
+    refused(f, 400, "container");
+    seal(f);
+    f->sealed.n /= 2;
+    refused(f, 400, "container");
+    idv_buf_clear(&f->sealed);
+    refused(f, 400, "container");
+}
+
+static void not_a_request(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    pki_voucher(&f->w.pki, &f->pvr, f->w.pki.domain_ca.cert, &v);
+    pki_seal(&v, &f->w.pki.registrar, f->w.pki.tls_chain, false, &f->sealed);
+    refused(f, 400, "content");
+}
+
+static void no_cmc_ra(void **state) /* R-M-6, R-S-5 */
+{
+    struct fixture *f = *state;
+    struct idv_cert_spec spec = {.kind = IDV_CERT_LDEVID,
+                                 .common_name = "member"};
+    struct pki_id id =
+        pki_issue(&f->w.pki, "P-256", &spec, &f->w.pki.domain_ca);
+    seal_by(f, &id, f->w.pki.tls_chain);
+    refused(f, 403, "no-cmc-ra");
+    pki_id_free(&id);
+}
+
+static void expired_registrar(void **state) /* R-M-4 */
+{
+    struct fixture *f = *state;
+    seal(f);
+    f->w.pki.env.now += 400 * PKI_DAY;
+    f->w.masa_conf.max_age_s = 1000 * PKI_DAY;
+    world_configure(&f->w);
+    refused(f, 403, "chain");
+}
+
+static void tampered(void **state) /* R-M-4 */
+{
+    struct fixture *f = *state;
+    seal(f);
+    size_t at = 0, n = strlen(PKI_SERIAL);
+    while (at + n < f->sealed.n && memcmp(f->sealed.p + at, PKI_SERIAL, n))
+        at++;
+    f->sealed.p[at] ^= 1;
+    refused(f, 403, "signature");
+}
+
+static void blocked_registrar(void **state)
+{
+    struct fixture *f = *state;
+    know_domain(f, true, true);
+    seal(f);
+    refused(f, 403, "registrar-blocked");
+}
+
+static void stale(void **state)
+{
+    struct fixture *f = *state;
+    f->rvr.created_on = PKI_NOW - 5 * PKI_DAY;
+    seal(f);
+    refused(f, 403, "stale");
+    f->rvr.created_on = PKI_NOW + 3600;
+    seal(f);
+    refused(f, 403, "stale");
+    f->w.pki.env.trusted = false; /* no clock, no judgement */
+    assert_int_equal(send(f), 200);
+}
+
+static void unknown_device(void **state) /* R-M-24 */
+{
+    struct fixture *f = *state;
+    strcpy(f->rvr.serial_number, "NOBODY");
+    seal(f);
+    refused(f, 404, "device-unknown");
+}
+
+static void other_issuer(void **state) /* R-S-9 */
+{
+    struct fixture *f = *state;
+    idv_buf_clear(&f->rvr.idevid_issuer);
+    pki_must(idv_idevid_issuer(f->w.pki.rogue_idevid.cert, false,
+                               &f->rvr.idevid_issuer),
+             "issuer");
+    seal(f);
+    refused(f, 404, "device-unknown");
+}
+
+static void blocked_device(void **state) /* R-M-35 */
+{
+    struct fixture *f = *state;
+    seal(f);
+    pki_must(idv_db_device_block(f->w.masa_db, idv_str(""), PKI_SERIAL, true,
+                                 "stolen"),
+             "block");
+    refused(f, 403, "device-blocked");
+}
+
+static void sold_elsewhere(void **state) /* R-M-35 */
+{
+    struct fixture *f = *state;
+    seal(f);
+    pki_must(idv_db_device_owner(f->w.masa_db, idv_str(""), PKI_SERIAL,
+                                 "c29tZWJvZHkgZWxzZQ=="),
+             "owner");
+    refused(f, 403, "other-owner");
+}
+
+static void prior_of_other_maker(void **state) /* R-M-9 */
+{
+    struct fixture *f = *state;
+    idv_buf_clear(&f->rvr.prior_signed);
+    pki_seal(&f->pvr, &f->w.pki.rogue_idevid, f->w.pki.rogue_chain, false,
+             &f->rvr.prior_signed);
+    seal(f);
+    refused(f, 403, "prior-signature");
+}
+
+static void prior_of_other_device(void **state) /* R-S-6 */
+{
+    struct fixture *f = *state;
+    struct idv_cert_spec spec = {.kind = IDV_CERT_IDEVID,
+                                 .serial_number = "OTHER"};
+    struct pki_id other =
+        pki_issue(&f->w.pki, "P-256", &spec, &f->w.pki.maker_ca);
+    idv_buf_clear(&f->rvr.prior_signed);
+    pki_seal(&f->pvr, &other, f->w.pki.idevid_chain, false,
+             &f->rvr.prior_signed);
+    seal(f);
+    refused(f, 403, "prior-signer");
+    pki_id_free(&other);
+}
+
+static void prior_serial(void **state) /* R-S-6 */
+{
+    struct fixture *f = *state;
+    strcpy(f->pvr.serial_number, "OTHER");
+    idv_buf_clear(&f->rvr.prior_signed);
+    pki_seal(&f->pvr, &f->w.pki.idevid, f->w.pki.idevid_chain, false,
+             &f->rvr.prior_signed);
+    seal(f);
+    refused(f, 403, "prior-serial");
+}
+
+static void prior_nonce(void **state) /* R-M-11, R-S-7 */
+{
+    struct fixture *f = *state;
+    strcpy(f->rvr.nonce, "AAAAAAAAAAAAAAAAAAAAAA==");
+    seal(f);
+    refused(f, 403, "prior-nonce");
+}
+
+static void prior_garbage(void **state)
+{
+    struct fixture *f = *state;
+    idv_buf_clear(&f->rvr.prior_signed);
+    pki_must(idv_buf_puts(&f->rvr.prior_signed, "garbage"), "put");
+    seal(f);
+    refused(f, 403, "prior-container");
+}
+
+static void prior_not_a_request(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    pki_voucher(&f->w.pki, &f->pvr, f->w.pki.domain_ca.cert, &v);
+    idv_buf_clear(&f->rvr.prior_signed);
+    pki_seal(&v, &f->w.pki.idevid, f->w.pki.idevid_chain, false,
+             &f->rvr.prior_signed);
+    seal(f);
+    refused(f, 403, "prior-content");
+}
+
+/* --- the same again, and the log ------------------------------------------ */
+
+static void idempotent(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) first = {0};
+    seal(f);
+    assert_int_equal(send(f), 200);
+    idv_buf_move(&first, &f->w.reply.body);
+    f->w.pki.env.now += 3600;
+    assert_int_equal(send(f), 200);
+    assert_true(idv_bytes_eq(idv_view(&first), idv_view(&f->w.reply.body)));
+    assert_int_equal(world_events(&f->w), 1);
+    f->w.pki.env.now += PKI_DAY; /* its time is over: a new one, a new event */
+    assert_int_equal(send(f), 200);
+    assert_false(idv_bytes_eq(idv_view(&first), idv_view(&f->w.reply.body)));
+    assert_int_equal(world_events(&f->w), 2);
+}
+
+static void log_for_owner(void **state) /* R-M-20, 25, 26 */
+{
+    struct fixture *f = *state;
+    struct idv_audit_log log = {0};
+    seal(f);
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 404);
+    assert_true(world_why(&f->w, "never-owner"));
+    assert_int_equal(send(f), 200);
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 200);
+    assert_string_equal(f->w.reply.media, "application/json");
+    assert_int_equal(idv_audit_log_from_json(idv_view(&f->w.reply.body), &log),
+                     IDV_OK);
+    assert_int_equal(log.n, 1);
+    assert_string_equal(log.events[0].nonce, f->pvr.nonce);
+    assert_int_equal(log.events[0].assertion, IDV_ASSERT_PROXIMITY);
+    assert_true(log.events[0].date == PKI_NOW);
+    idv_audit_log_free(&log);
+}
+
+static void log_not_for_others(void **state)
+{
+    struct fixture *f = *state;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    seal_by(f, &f->w.pki.rogue, f->w.pki.rogue_chain);
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 404);
+    assert_true(world_why(&f->w, "never-owner"));
+}
+
+static void log_with_null_nonce(void **state) /* R-M-26 */
+{
+    struct fixture *f = *state;
+    drop_nonce(f);
+    know_domain(f, true, false);
+    seal(f);
+    assert_int_equal(send(f), 200);
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 200);
+    assert_non_null(strstr((char *)f->w.reply.body.p, "\"nonce\":null"));
+}
+
+static void long_log_fits(void **state) /* R-S-14 */
+{
+    struct fixture *f = *state;
+    struct idv_masa_store s = idv_db_masa_store(f->w.masa_db);
+    struct idv_masa_issue i = {.device_id = 1, .date = 1, .repeat_until = 2};
+    struct idv_audit_log log = {0};
+    bool fresh;
+    strcpy(i.domain_id, "YW5vdGhlciBkb21haW4=");
+    strcpy(i.nonce, "bm9uY2Vub25jZW5vbmNlbm9uY2U=");
+    i.assertion = IDV_ASSERT_LOGGED;
+    for (unsigned n = 0; n < 1100; n++) {
+        memcpy(i.rvr_sha256, &n, sizeof(n));
+        pki_must(s.issue_add(s.self, &i, &fresh), "add");
+    }
+    seal(f);
+    assert_int_equal(send(f), 200);
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 200);
+    assert_int_equal(idv_audit_log_from_json(idv_view(&f->w.reply.body), &log),
+                     IDV_OK);
+    assert_true(log.n > 100);
+    assert_int_equal(log.n + log.arbitrary, 1101);
+    assert_int_equal(log.events[log.n - 1].assertion, IDV_ASSERT_PROXIMITY);
+    idv_audit_log_free(&log);
+}
+
+/* The store fails at each call in turn, before or after doing its work: no
+ * voucher is answered that is not in the log. */
+static void store_fails(void **state)
+{
+    struct fixture *f = *state;
+    int n;
+    seal(f);
+    for (n = 1;; n++) {
+        f->w.calls = 0;
+        f->w.fail = n;
+        f->w.after = n % 2;
+        int before = world_events(&f->w);
+        int status = send(f);
+        if (f->w.calls < n)
+            break;
+        assert_int_equal(status, -IDV_E_IO);
+        assert_int_equal(f->w.reply.body.n, 0);
+        assert_true(world_events(&f->w) - before <= (f->w.after ? 1 : 0));
+    }
+    assert_true(n > 3);
+    f->w.fail = 0;
+    assert_int_equal(send(f), 200);
+    assert_int_equal(world_events(&f->w), 1);
+}
+
+static void bad_configuration(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_masa *m = NULL;
+    f->w.maker.key = f->w.pki.rogue.key;
+    assert_int_equal(idv_masa_new(&f->w.masa_conf, &f->w.pki.env.env, &m),
+                     IDV_E_ARG);
+    idv_note_clear();
+    f->w.masa_conf.n_makers = 0;
+    assert_int_equal(idv_masa_new(&f->w.masa_conf, &f->w.pki.env.env, &m),
+                     IDV_E_ARG);
+    idv_note_clear();
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(issues),
+        T(pins_registrar),
+        T(names_issuer),
+        T(issuer_as_sequence),
+        T(logged_only),
+        T(no_proximity_for_rogue),
+        T(no_proof_no_proximity),
+        T(owner_verified),
+        T(registered_cert),
+        T(nonceless_refused),
+        T(nonceless_issued),
+        T(nonceless_capped),
+        T(wrong_types),
+        T(wrong_accept),
+        T(malformed),
+        T(not_a_request),
+        T(no_cmc_ra),
+        T(expired_registrar),
+        T(tampered),
+        T(blocked_registrar),
+        T(stale),
+        T(unknown_device),
+        T(other_issuer),
+        T(blocked_device),
+        T(sold_elsewhere),
+        T(prior_of_other_maker),
+        T(prior_of_other_device),
+        T(prior_serial),
+        T(prior_nonce),
+        T(prior_garbage),
+        T(prior_not_a_request),
+        T(idempotent),
+        T(log_for_owner),
+        T(log_not_for_others),
+        T(log_with_null_nonce),
+        T(long_log_fits),
+        T(store_fails),
+        T(bad_configuration),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
