@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 
+#include "net/http.h"
 #include "net/http_client.h"
 #include "net/http_reply.h"
 
@@ -35,15 +36,5 @@ struct idvi_client {
 
 /* The SSL_CTX as curl makes it: identity, verification, binding, SNI. */
 CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client);
-/* Turns what curl says into a class and a note that names the other end. */
-idv_rc idvi_client_failed(struct idvi_client *c, CURLcode code);
-/* https URL of path at the other end, and its Host field. */
-idv_rc idvi_client_url(struct idvi_client *c, const char *path,
-                       struct idv_buf *out) IDV_CHECKED;
-idv_rc idvi_client_host(const struct idvi_client *c,
-                        struct idv_buf *out) IDV_CHECKED;
-idv_rc idvi_client_headers(const struct idvi_client *c,
-                           const struct idv_msg *req, bool chunked,
-                           struct curl_slist **out) IDV_CHECKED;
 
 #endif

@@ -76,21 +76,6 @@ static size_t body_part(char *p, size_t size, size_t n, void *client)
     return c->failed == IDV_OK ? size * n : 0;
 }
 
-/* curl's options are typed by macros: one call per kind of value */
-static idv_rc opt_long(CURL *e, CURLoption o, long v)
-{
-    if (curl_easy_setopt(e, o, v) != CURLE_OK)
-        return idv_fail(IDV_E_STATE, "curl: option %d", (int)o);
-    return IDV_OK;
-}
-
-static idv_rc opt_ptr(CURL *e, CURLoption o, const void *v)
-{
-    if (curl_easy_setopt(e, o, v) != CURLE_OK)
-        return idv_fail(IDV_E_STATE, "curl: option %d", (int)o);
-    return IDV_OK;
-}
-
 static void set_callbacks(struct idvi_client *c)
 {
     CURL *e = c->easy;
@@ -109,27 +94,13 @@ static void set_callbacks(struct idvi_client *c)
     curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
 }
 
-/* nothing from the environment, nothing followed, nothing remembered */
 static idv_rc set_options(struct idvi_client *c)
 {
-    CURL *e = c->easy;
-    int connect = ms(c->conf->connect_s, 10);
-    IDV_TRY(opt_ptr(e, CURLOPT_PROTOCOLS_STR, "https"));
-    IDV_TRY(opt_ptr(e, CURLOPT_PROXY, ""));
-    IDV_TRY(opt_long(e, CURLOPT_NETRC, CURL_NETRC_IGNORED));
-    IDV_TRY(opt_long(e, CURLOPT_FOLLOWLOCATION, 0));
-    IDV_TRY(opt_long(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1));
-    IDV_TRY(opt_long(e, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2));
-    IDV_TRY(opt_long(e, CURLOPT_SSL_VERIFYPEER, 0)); /* idvi_client_ssl does */
-    IDV_TRY(opt_long(e, CURLOPT_SSL_VERIFYHOST, 0));
-    IDV_TRY(opt_ptr(e, CURLOPT_CAINFO, NULL));
-    IDV_TRY(opt_ptr(e, CURLOPT_CAPATH, NULL));
-    IDV_TRY(opt_long(e, CURLOPT_SSL_SESSIONID_CACHE, 0));
-    IDV_TRY(opt_long(e, CURLOPT_MAXAGE_CONN, 86400L * 7));
-    IDV_TRY(opt_long(e, CURLOPT_PATH_AS_IS, 1));
-    IDV_TRY(opt_long(e, CURLOPT_KEEP_SENDING_ON_ERROR, 1));
-    IDV_TRY(opt_long(e, CURLOPT_CONNECTTIMEOUT_MS, connect + 1000));
-    return opt_long(e, CURLOPT_TCP_NODELAY, 1);
+    long connect = ms(c->conf->connect_s, 10);
+    set_callbacks(c);
+    curl_easy_setopt(c->easy, CURLOPT_MAXAGE_CONN, 86400L * 7);
+    curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, connect + 1000);
+    return idvi_http_options(c->easy);
 }
 
 idv_rc idvi_client_new(struct idv_connect *to,
@@ -160,7 +131,6 @@ idv_rc idvi_client_new(struct idv_connect *to,
         idvi_client_free(c);
         return rc;
     }
-    set_callbacks(c);
     *out = c;
     return IDV_OK;
 }
@@ -217,6 +187,16 @@ static int next_tick(const struct idvi_client *c)
     return left < TICK_MS ? (int)left + 1 : TICK_MS;
 }
 
+static idv_rc failed(struct idvi_client *c, CURLcode code)
+{
+    if (c->failed != IDV_OK)
+        return idvi_http_refused(c->where, c->failed);
+    if (c->refused)
+        return idv_fail(IDV_E_IO, "%s: connection closed by the other end",
+                        c->where);
+    return idvi_http_failed(c->where, c->easy, code, c->error);
+}
+
 static idv_rc transfer(struct idvi_client *c)
 {
     for (int running = 1;;) {
@@ -225,9 +205,8 @@ static idv_rc transfer(struct idvi_client *c)
         int queued;
         CURLMsg *done = curl_multi_info_read(c->multi, &queued);
         if (done && done->msg == CURLMSG_DONE)
-            return done->data.result == CURLE_OK
-                       ? IDV_OK
-                       : idvi_client_failed(c, done->data.result);
+            return done->data.result == CURLE_OK ? IDV_OK
+                                                 : failed(c, done->data.result);
         IDV_TRY(overdue(c));
         if (curl_multi_poll(c->multi, NULL, 0, next_tick(c), NULL) != CURLM_OK)
             return idv_fail(IDV_E_IO, "%s: curl failed", c->where);
@@ -241,8 +220,8 @@ static idv_rc perform(struct idvi_client *c, const struct idv_msg *req,
     IDV_AUTO(buf) url = {0};
     struct curl_slist *headers = NULL;
     CURL *e = c->easy;
-    IDV_TRY(idvi_client_url(c, req->path, &url));
-    IDV_TRY(idvi_client_headers(c, req, chunked, &headers));
+    IDV_TRY(idvi_http_url(c->to.host, c->to.port, req->path, &url));
+    IDV_TRY(idvi_http_headers(c->to.host, c->to.port, req, chunked, &headers));
     idvi_reply_free(&c->reply);
     idvi_reply_init(&c->reply, c->conf->env);
     c->error[0] = 0;
@@ -250,15 +229,7 @@ static idv_rc perform(struct idvi_client *c, const struct idv_msg *req,
     c->began = c->progress = idv_ticks_ms();
     curl_easy_setopt(e, CURLOPT_URL, url.p);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
-    if (req->verb == IDV_GET) {
-        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
-    } else {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE,
-                         chunked ? -1L : (long)body->n);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDS,
-                         chunked ? NULL : (body->p ? (char *)body->p : ""));
-    }
+    idvi_http_method(e, req, chunked ? NULL : body);
     curl_multi_add_handle(c->multi, e);
     idv_rc rc = transfer(c);
     curl_multi_remove_handle(c->multi, e);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The texts of a request: URL, Host and header fields. */
+/* A request for curl: options, URL, Host and header fields. */
 #include <string.h>
 
 #include <idevid/auto.h>
 
-#include "net/client_int.h"
+#include "net/http.h"
 
 static bool is_v6(const char *host)
 {
@@ -45,10 +45,9 @@ static idv_rc check_path(const char *path)
     return IDV_OK;
 }
 
-idv_rc idvi_client_url(struct idvi_client *c, const char *path,
-                       struct idv_buf *out)
+idv_rc idvi_http_url(const char *host, uint16_t port, const char *path,
+                     struct idv_buf *out)
 {
-    const char *host = c->to.host;
     size_t n = strcspn(host, "%");
     IDV_TRY(check_host(host));
     IDV_TRY(check_path(path));
@@ -56,20 +55,18 @@ idv_rc idvi_client_url(struct idvi_client *c, const char *path,
     IDV_TRY(idv_buf_put(out, idv_bytes(host, n)));
     if (host[n])
         IDV_TRY(idv_buf_putf(out, "%%25%s", host + n + 1));
-    return idv_buf_putf(out, "%s:%u%s", is_v6(host) ? "]" : "", c->to.port,
-                        path);
+    return idv_buf_putf(out, "%s:%u%s", is_v6(host) ? "]" : "", port, path);
 }
 
 /* without the zone, which means nothing at the other end */
-idv_rc idvi_client_host(const struct idvi_client *c, struct idv_buf *out)
+static idv_rc host_field(const char *host, uint16_t port, struct idv_buf *out)
 {
-    const char *host = c->to.host;
     bool v6 = is_v6(host);
     IDV_TRY(idv_buf_puts(out, v6 ? "Host: [" : "Host: "));
     IDV_TRY(idv_buf_put(out, idv_bytes(host, strcspn(host, "%"))));
     if (v6)
         IDV_TRY(idv_buf_puts(out, "]"));
-    return c->to.port == 443 ? IDV_OK : idv_buf_putf(out, ":%u", c->to.port);
+    return port == 443 ? IDV_OK : idv_buf_putf(out, ":%u", port);
 }
 
 static idv_rc append(struct curl_slist **list, const char *line)
@@ -92,12 +89,12 @@ static idv_rc append_field(struct curl_slist **list, const char *name,
     return append(list, (const char *)line.p);
 }
 
-static idv_rc fill(const struct idvi_client *c, const struct idv_msg *req,
+static idv_rc fill(const char *host, uint16_t port, const struct idv_msg *req,
                    bool chunked, struct curl_slist **list)
 {
-    IDV_AUTO(buf) host = {0};
-    IDV_TRY(idvi_client_host(c, &host));
-    IDV_TRY(append(list, (const char *)host.p));
+    IDV_AUTO(buf) field = {0};
+    IDV_TRY(host_field(host, port, &field));
+    IDV_TRY(append(list, (const char *)field.p));
     IDV_TRY(append_field(list, "Accept", req->accept));
     IDV_TRY(append_field(list, "Expect", ""));
     if (req->verb != IDV_POST)
@@ -106,14 +103,60 @@ static idv_rc fill(const struct idvi_client *c, const struct idv_msg *req,
     return chunked ? append(list, "Transfer-Encoding: chunked") : IDV_OK;
 }
 
-idv_rc idvi_client_headers(const struct idvi_client *c,
-                           const struct idv_msg *req, bool chunked,
-                           struct curl_slist **out)
+idv_rc idvi_http_headers(const char *host, uint16_t port,
+                         const struct idv_msg *req, bool chunked,
+                         struct curl_slist **out)
 {
-    idv_rc rc = fill(c, req, chunked, out);
+    idv_rc rc = fill(host, port, req, chunked, out);
     if (rc != IDV_OK) {
         curl_slist_free_all(*out);
         *out = NULL;
     }
     return rc;
+}
+
+void idvi_http_method(CURL *e, const struct idv_msg *req,
+                      const struct idv_buf *body)
+{
+    if (req->verb == IDV_GET) {
+        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+        return;
+    }
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, body ? (long)body->n : -1L);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS,
+                     !body ? NULL : (body->p ? (char *)body->p : ""));
+}
+
+/* curl's options are typed by macros: one call per kind of value */
+static idv_rc opt_long(CURL *e, CURLoption o, long v)
+{
+    if (curl_easy_setopt(e, o, v) != CURLE_OK)
+        return idv_fail(IDV_E_STATE, "curl: option %d", (int)o);
+    return IDV_OK;
+}
+
+static idv_rc opt_ptr(CURL *e, CURLoption o, const void *v)
+{
+    if (curl_easy_setopt(e, o, v) != CURLE_OK)
+        return idv_fail(IDV_E_STATE, "curl: option %d", (int)o);
+    return IDV_OK;
+}
+
+idv_rc idvi_http_options(CURL *e)
+{
+    IDV_TRY(opt_ptr(e, CURLOPT_PROTOCOLS_STR, "https"));
+    IDV_TRY(opt_ptr(e, CURLOPT_PROXY, ""));
+    IDV_TRY(opt_long(e, CURLOPT_NETRC, CURL_NETRC_IGNORED));
+    IDV_TRY(opt_long(e, CURLOPT_FOLLOWLOCATION, 0));
+    IDV_TRY(opt_long(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1));
+    IDV_TRY(opt_long(e, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2));
+    IDV_TRY(opt_ptr(e, CURLOPT_CAINFO, NULL));
+    IDV_TRY(opt_ptr(e, CURLOPT_CAPATH, NULL));
+    IDV_TRY(opt_long(e, CURLOPT_SSL_VERIFYHOST, 0));
+    IDV_TRY(opt_long(e, CURLOPT_SSL_VERIFYPEER, 0));
+    IDV_TRY(opt_long(e, CURLOPT_SSL_SESSIONID_CACHE, 0));
+    IDV_TRY(opt_long(e, CURLOPT_PATH_AS_IS, 1));
+    IDV_TRY(opt_long(e, CURLOPT_KEEP_SENDING_ON_ERROR, 1));
+    return opt_long(e, CURLOPT_TCP_NODELAY, 1);
 }

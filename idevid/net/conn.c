@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A TLS connection of the server: its deadlines, counts and peer. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+
+#include "net/server_int.h"
+#include "net/tls.h"
+
+static int conn_index = -1;
+static CRYPTO_ONCE index_once = CRYPTO_ONCE_STATIC_INIT;
+
+void idvi_conn_unref(struct idvi_conn *c)
+{
+    if (--c->refs)
+        return;
+    idv_peer_free(&c->peer);
+    free(c);
+}
+
+/* the SSL is freed: the connection is closed */
+static void closed(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
+                   long argl, void *argp)
+{
+    struct idvi_conn *c = ptr;
+    (void)parent;
+    (void)ad;
+    (void)idx;
+    (void)argl;
+    (void)argp;
+    if (!c)
+        return;
+    struct idvi_worker *w = c->worker;
+    c->ssl = NULL;
+    c->bev = NULL;
+    event_free(c->timer);
+    c->timer = NULL;
+    if (c->phase != IDVI_SPARE) {
+        LIST_REMOVE(c, link);
+        w->live--;
+        idvi_worker_gate(w);
+    }
+    idvi_conn_unref(c);
+}
+
+static void make_index(void)
+{
+    conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, closed);
+}
+
+static void arm(struct idvi_conn *c, int seconds)
+{
+    struct timeval in = {.tv_sec = seconds};
+    event_add(c->timer, &in);
+}
+
+/* never frees: evhttp does when it sees the end of the socket */
+static void cut(struct idvi_conn *c)
+{
+    int fd = SSL_get_fd(c->ssl);
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
+static unsigned same_address(const struct idvi_conn *c)
+{
+    unsigned n = 0;
+    const struct idvi_conn *o;
+    LIST_FOREACH(o, &c->worker->conns, link)
+    {
+        n += strcmp(o->peer.address, c->peer.address) == 0;
+    }
+    return n;
+}
+
+static void learn_address(struct idvi_conn *c)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof(a);
+    int fd = SSL_get_fd(c->ssl);
+    if (fd < 0 || getpeername(fd, (struct sockaddr *)&a, &n) != 0 ||
+        getnameinfo((struct sockaddr *)&a, n, c->peer.address,
+                    sizeof(c->peer.address), NULL, 0, NI_NUMERICHOST) != 0)
+        strcpy(c->peer.address, "?");
+}
+
+/* first at once, when evhttp has given the socket: address; then deadline */
+static void on_timer(evutil_socket_t fd, short what, void *conn)
+{
+    struct idvi_conn *c = conn;
+    struct idvi_worker *w = c->worker;
+    (void)fd;
+    (void)what;
+    if (c->checked) {
+        idv_log(w->conf->env, IDV_LOG_DEBUG, "deadline", "peer=%s phase=%d",
+                c->peer.address, c->phase);
+        cut(c);
+        return;
+    }
+    c->checked = true;
+    learn_address(c);
+    if (same_address(c) > w->conf->max_per_address) {
+        idv_log(w->conf->env, IDV_LOG_WARN, "address-limit", "peer=%s",
+                c->peer.address);
+        cut(c);
+        return;
+    }
+    if (c->phase == IDVI_READING)
+        arm(c, w->conf->request_s);
+}
+
+/* the first byte of a further request ends idleness */
+static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info,
+                     void *conn)
+{
+    struct idvi_conn *c = conn;
+    (void)in;
+    if (info->n_added && c->phase == IDVI_IDLE) {
+        c->phase = IDVI_READING;
+        arm(c, c->worker->conf->request_s);
+    }
+}
+
+static struct idvi_conn *new_conn(struct idvi_worker *w, SSL *ssl)
+{
+    static unsigned long connections;
+    struct idvi_conn *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->worker = w;
+    c->refs = 1;
+    c->peer.connection = __atomic_add_fetch(&connections, 1, __ATOMIC_RELAXED);
+    c->timer = evtimer_new(w->base, on_timer, c);
+    if (!c->timer || SSL_set_ex_data(ssl, conn_index, c) != 1) {
+        if (c->timer)
+            event_free(c->timer);
+        free(c);
+        return NULL;
+    }
+    c->ssl = ssl;
+    return c;
+}
+
+struct bufferevent *idvi_conn_spare(struct idvi_worker *w)
+{
+    CRYPTO_THREAD_run_once(&index_once, make_index);
+    SSL *ssl = SSL_new(w->tls);
+    struct idvi_conn *c = ssl && conn_index >= 0 ? new_conn(w, ssl) : NULL;
+    if (!c) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    struct bufferevent *bev = bufferevent_openssl_socket_new(
+        w->base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    if (!bev) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    c->bev = bev;
+    if (!evbuffer_add_cb(bufferevent_get_input(bev), on_input, c)) {
+        bufferevent_free(bev);
+        return NULL;
+    }
+    return bev;
+}
+
+struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct bufferevent *bev = w->spare;
+    struct timeval now = {0};
+    (void)base;
+    struct idvi_conn *c =
+        SSL_get_ex_data(bufferevent_openssl_get_ssl(bev), conn_index);
+    c->phase = IDVI_READING;
+    LIST_INSERT_HEAD(&w->conns, c, link);
+    w->live++;
+    event_add(c->timer, &now);
+    w->spare = idvi_conn_spare(w);
+    idvi_worker_gate(w);
+    return bev;
+}
+
+struct idvi_conn *idvi_conn_of(struct evhttp_connection *c)
+{
+    struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
+    SSL *ssl = bev ? bufferevent_openssl_get_ssl(bev) : NULL;
+    return ssl ? SSL_get_ex_data(ssl, conn_index) : NULL;
+}
+
+void idvi_conn_serving(struct idvi_conn *c)
+{
+    c->phase = IDVI_SERVING;
+    event_del(c->timer);
+}
+
+void idvi_conn_replying(struct idvi_conn *c)
+{
+    if (c->ssl)
+        arm(c, c->worker->conf->request_s);
+}
+
+void idvi_conn_replied(struct idvi_conn *c, bool last)
+{
+    if (!c->ssl)
+        return;
+    if (last) {
+        SSL_shutdown(c->ssl); /* evhttp closes without saying so */
+        return;
+    }
+    bool more = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
+    c->phase = more ? IDVI_READING : IDVI_IDLE;
+    arm(c, more ? c->worker->conf->request_s : c->worker->conf->idle_s);
+}
+
+idv_rc idvi_conn_peer(struct idvi_conn *c)
+{
+    IDV_AUTO_PTR(idv_certs) chain = NULL;
+    if (c->known)
+        return IDV_OK;
+    IDV_AUTO_PTR(X509) leaf = SSL_get1_peer_certificate(c->ssl);
+    if (leaf) {
+        chain = sk_X509_new_null();
+        if (!chain)
+            return idv_fail(IDV_E_NOMEM, "out of memory");
+        IDV_TRY(idvi_chain_add(chain, leaf));
+        IDV_TRY(idvi_chain_add_all(chain, SSL_get_peer_cert_chain(c->ssl)));
+    }
+    if (!c->checked)
+        learn_address(c);
+    idvi_tls_binding(c->ssl, &c->peer);
+    c->peer.chain = idv_steal(&chain);
+    c->known = true;
+    return IDV_OK;
+}
+
+void idvi_conn_shut(struct idvi_conn *c)
+{
+    if (SSL_is_init_finished(c->ssl))
+        SSL_shutdown(c->ssl);
+    cut(c);
+}

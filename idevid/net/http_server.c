@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a request to the service and back, perhaps by way of an upstream. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+
+#include "net/server_int.h"
+
+/* One request while it is served. Its connection may go away meanwhile. */
+struct idvi_exchange {
+    LIST_ENTRY(idvi_exchange) link;
+    struct idvi_worker *worker;
+    struct evhttp_request *req;
+    struct idvi_conn *conn; /* NULL: admin */
+    const struct idv_service *service;
+    struct idv_peer admin_peer;
+    struct idv_call call;
+    int64_t began;
+    bool head;
+};
+
+static void exchange_free(struct idvi_exchange *x)
+{
+    LIST_REMOVE(x, link);
+    idv_call_free(&x->call);
+    idv_peer_free(&x->admin_peer);
+    if (x->conn)
+        idvi_conn_unref(x->conn);
+    free(x);
+}
+
+static bool says_close(struct evkeyvalq *headers)
+{
+    const char *v = evhttp_find_header(headers, "Connection");
+    return v && evutil_ascii_strcasecmp(v, "close") == 0;
+}
+
+static bool is_last(struct evhttp_request *req)
+{
+    if (says_close(evhttp_request_get_input_headers(req)) ||
+        says_close(evhttp_request_get_output_headers(req)))
+        return true;
+    const char *v =
+        evhttp_find_header(evhttp_request_get_input_headers(req), "Connection");
+    return (req->major < 1 || (req->major == 1 && req->minor == 0)) &&
+           !(v && evutil_ascii_strcasecmp(v, "keep-alive") == 0);
+}
+
+static void on_complete(struct evhttp_request *req, void *arg)
+{
+    struct idvi_conn *c = idvi_conn_of(evhttp_request_get_connection(req));
+    (void)arg;
+    if (c)
+        idvi_conn_replied(c, is_last(req));
+}
+
+static void put_header(struct evhttp_request *req, const char *name,
+                       const char *value)
+{
+    if (*value)
+        evhttp_add_header(evhttp_request_get_output_headers(req), name, value);
+}
+
+/* sends the reply with what evhttp leaves out; req is evhttp's afterwards */
+static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
+                       const struct idv_msg *m, bool head, bool last)
+{
+    char number[24];
+    bool bodiless = m->status == 204 || m->status == 304;
+    put_header(req, "Content-Type", m->media);
+    put_header(req, "Location", m->location);
+    if (m->retry_after >= 0) {
+        snprintf(number, sizeof(number), "%d", m->retry_after);
+        put_header(req, "Retry-After", number);
+    }
+    if (last || w->draining)
+        put_header(req, "Connection", "close");
+    if (!bodiless) {
+        snprintf(number, sizeof(number), "%zu", m->body.n);
+        put_header(req, "Content-Length", number);
+    }
+    struct evbuffer *out = evhttp_request_get_output_buffer(req);
+    if (!head && !bodiless && m->body.n)
+        evbuffer_add(out, m->body.p, m->body.n);
+    evhttp_send_reply(req, m->status, NULL, NULL);
+}
+
+static void reply(struct idvi_exchange *x)
+{
+    struct idv_msg *m = &x->call.reply;
+    struct evhttp_request *req = x->req;
+    if (x->conn)
+        idvi_conn_replying(x->conn);
+    idv_log(x->worker->conf->env, IDV_LOG_DEBUG, "served",
+            "peer=%s path=%s status=%d ms=%lld", x->call.peer->address,
+            idv_log_value(x->call.req.path), m->status,
+            (long long)(idv_ticks_ms() - x->began));
+    x->req = NULL;
+    send_reply(x->worker, req, m, x->head, x->call.close);
+    exchange_free(x);
+}
+
+/* a reply that the service did not make */
+static void refuse(struct idvi_exchange *x, int status, const char *why)
+{
+    struct idv_msg *m = &x->call.reply;
+    idv_msg_free(m);
+    if (idv_msg_refuse(m, status, why) != IDV_OK)
+        idv_note_clear();
+    m->status = status;
+    x->call.close = true;
+    reply(x);
+}
+
+static void on_upstream(void *exchange, struct idv_told *told);
+
+static void serve(struct idvi_exchange *x, struct idv_told *told)
+{
+    struct idvi_worker *w = x->worker;
+    enum idv_next next = IDV_NEXT_REPLY;
+    idv_note_clear();
+    idv_rc rc = x->service->serve(x->service->self, &x->call, told, &next);
+    if (rc == IDV_OK && next == IDV_NEXT_UPSTREAM)
+        rc = idvi_upstream_start(w->upstreams, &x->call.up, on_upstream, x);
+    else if (rc == IDV_OK && x->call.reply.status < 200)
+        rc = idv_fail(IDV_E_STATE, "service: no status in its reply");
+    if (rc != IDV_OK) {
+        idv_log_failure(w->conf->env, "serve-failed", rc);
+        refuse(x, 500, "internal error");
+        return;
+    }
+    if (next == IDV_NEXT_REPLY)
+        reply(x);
+}
+
+static void on_upstream(void *exchange, struct idv_told *told)
+{
+    struct idvi_exchange *x = exchange;
+    serve(x, told);
+    idv_told_free(told);
+}
+
+/* framing that has two readings is answered without the service */
+static void begin(struct idvi_exchange *x)
+{
+    int status = 500;
+    const char *bad = idvi_http_misframed(x->req);
+    if (bad) {
+        refuse(x, 400, bad);
+        return;
+    }
+    if (idvi_http_to_msg(x->req, &x->call.req, x->worker->conf->max_body,
+                         &status) != IDV_OK) {
+        char why[IDV_NOTE_MAX];
+        snprintf(why, sizeof(why), "%s", idv_note());
+        idv_note_clear();
+        refuse(x, status, why);
+        return;
+    }
+    serve(x, NULL);
+}
+
+static struct idvi_exchange *exchange_new(struct idvi_worker *w,
+                                          struct evhttp_request *req)
+{
+    struct idvi_exchange *x = calloc(1, sizeof(*x));
+    if (!x)
+        return NULL;
+    x->worker = w;
+    x->req = req;
+    x->began = idv_ticks_ms();
+    x->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
+    LIST_INSERT_HEAD(&w->exchanges, x, link);
+    evhttp_request_set_on_complete_cb(req, on_complete, NULL);
+    return x;
+}
+
+void idvi_http_serve(struct evhttp_request *req, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct idvi_conn *c = idvi_conn_of(evhttp_request_get_connection(req));
+    idv_rc rc = c ? idvi_conn_peer(c) : IDV_E_STATE;
+    struct idvi_exchange *x = rc == IDV_OK ? exchange_new(w, req) : NULL;
+    if (!x) {
+        idv_log_failure(w->conf->env, "request-failed", rc);
+        put_header(req, "Connection", "close");
+        evhttp_send_reply(req, rc == IDV_E_LIMIT ? 400 : 503, NULL, NULL);
+        return;
+    }
+    idvi_conn_serving(c);
+    x->conn = c;
+    c->refs++;
+    x->service = &w->made.service;
+    idv_call_init(&x->call, &c->peer);
+    begin(x);
+}
+
+static void name_local_peer(struct evhttp_request *req, struct idv_peer *peer)
+{
+    struct evhttp_connection *c = evhttp_request_get_connection(req);
+    struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
+    struct ucred who = {0};
+    socklen_t n = sizeof(who);
+    if (bev && getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED, &who,
+                          &n) == 0)
+        snprintf(peer->address, sizeof(peer->address), "unix:uid=%u",
+                 (unsigned)who.uid);
+    else
+        strcpy(peer->address, "unix");
+}
+
+void idvi_http_serve_admin(struct evhttp_request *req, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct idvi_exchange *x = w->made.admin.serve ? exchange_new(w, req) : NULL;
+    if (!x) {
+        evhttp_send_reply(req, 503, NULL, NULL);
+        return;
+    }
+    x->service = &w->made.admin;
+    name_local_peer(req, &x->admin_peer);
+    idv_call_init(&x->call, &x->admin_peer);
+    begin(x);
+}
+
+void idvi_http_abandon(struct idvi_worker *w)
+{
+    struct idvi_exchange *x;
+    while ((x = LIST_FIRST(&w->exchanges))) {
+        /* with a connection it is freed by evhttp, otherwise it is ours */
+        if (!evhttp_request_get_connection(x->req))
+            evhttp_request_free(x->req);
+        exchange_free(x);
+    }
+}

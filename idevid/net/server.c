@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server as its programs see it: limits, sockets, one process or more. */
+#include <unistd.h>
+
+#include "net/server_int.h"
+
+static void fill_in(struct idv_server_conf *c)
+{
+    if (!c->name)
+        c->name = "server";
+    if (!c->max_connections)
+        c->max_connections = 256;
+    if (!c->max_per_address)
+        c->max_per_address = 64;
+    if (c->request_s <= 0)
+        c->request_s = 10;
+    if (c->idle_s <= 0)
+        c->idle_s = 15;
+    if (!c->max_body || c->max_body > IDV_MAX_BODY)
+        c->max_body = IDV_MAX_BODY;
+    if (!c->max_upstream)
+        c->max_upstream = 64;
+    if (c->drain_s <= 0)
+        c->drain_s = 3;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (c->in_process)
+        c->workers = 1;
+    else if (!c->workers)
+        c->workers = cores > 0 ? (unsigned)cores : 1;
+}
+
+struct announce {
+    const struct idv_server_conf *conf;
+    const struct idvi_sockets *sockets;
+};
+
+static void announce(void *arg)
+{
+    const struct announce *a = arg;
+    if (a->conf->started)
+        a->conf->started(a->conf->arg, 0, getpid());
+    if (a->conf->ready)
+        a->conf->ready(a->conf->arg, a->sockets->bound, a->sockets->n);
+}
+
+idv_rc idv_server_run(const struct idv_server_conf *given)
+{
+    struct idv_server_conf conf = *given;
+    struct idvi_sockets sockets;
+    struct announce a = {&conf, &sockets};
+    fill_in(&conf);
+    if (conf.workers > 256)
+        return idv_fail(IDV_E_ARG, "%s: more than 256 workers", conf.name);
+    IDV_TRY(idvi_sockets_open(&conf, conf.workers, &sockets));
+    idv_rc rc = conf.in_process
+                    ? idvi_worker_run(&conf, &sockets, 0, announce, &a)
+                    : idvi_supervise(&conf, &sockets);
+    idvi_sockets_close(&conf, &sockets);
+    return rc;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the server half. */
+#ifndef IDEVID_NET_SERVER_INT_H
+#define IDEVID_NET_SERVER_INT_H
+
+#include <sys/queue.h>
+
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <openssl/ssl.h>
+
+#include "net/server.h"
+
+/* --- listen.c: sockets, made before any worker ---------------------------- */
+
+struct idvi_sockets {
+    int *fd;                        /* [slots][n] */
+    size_t n;                       /* per slot */
+    size_t slots;                   /* workers */
+    int admin;                      /* -1: none */
+    struct idv_server_bound *bound; /* [n] */
+};
+idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
+                         struct idvi_sockets *out) IDV_CHECKED;
+/* Closes those made here; removes the admin socket. */
+void idvi_sockets_close(const struct idv_server_conf *conf,
+                        struct idvi_sockets *s);
+
+/* --- worker.c: one event loop --------------------------------------------- */
+
+struct idvi_upstreams;
+struct idvi_exchange;
+struct idvi_conn;
+
+struct idvi_worker {
+    const struct idv_server_conf *conf; /* limits filled in */
+    struct idv_server_worker made;
+    struct event_base *base;
+    SSL_CTX *tls;
+    struct evhttp *http, *admin;
+    struct evconnlistener **listener;
+    size_t listeners;
+    struct bufferevent *spare; /* the next connection: never without */
+    LIST_HEAD(, idvi_conn) conns;
+    LIST_HEAD(, idvi_exchange) exchanges;
+    unsigned live;
+    bool draining, paused;
+    struct event *ev_stop, *ev_term, *ev_drain, *ev_resume;
+    struct idvi_upstreams *upstreams;
+};
+
+/* Serves on the sockets of slot until told to stop. started(arg) is called
+ * once everything is made. */
+idv_rc idvi_worker_run(const struct idv_server_conf *conf,
+                       const struct idvi_sockets *sockets, size_t slot,
+                       void (*started)(void *arg), void *arg) IDV_CHECKED;
+/* Accept or let wait in the backlog, by the number of connections. */
+void idvi_worker_gate(struct idvi_worker *w);
+
+/* --- supervise.c: worker processes ---------------------------------------- */
+
+idv_rc idvi_supervise(const struct idv_server_conf *conf,
+                      const struct idvi_sockets *sockets) IDV_CHECKED;
+
+/* --- conn.c: one TLS connection ------------------------------------------- */
+
+enum idvi_phase { IDVI_SPARE, IDVI_READING, IDVI_SERVING, IDVI_IDLE };
+
+struct idvi_conn {
+    LIST_ENTRY(idvi_conn) link;
+    struct idvi_worker *worker;
+    SSL *ssl; /* NULL once closed */
+    struct bufferevent *bev;
+    struct event *timer;
+    enum idvi_phase phase;
+    bool checked, known; /* address counted; peer filled */
+    struct idv_peer peer;
+    unsigned refs; /* the SSL and each exchange */
+};
+/* A connection that waits for its socket; NULL: out of memory. */
+struct bufferevent *idvi_conn_spare(struct idvi_worker *w);
+struct idvi_conn *idvi_conn_of(struct evhttp_connection *c);
+void idvi_conn_serving(struct idvi_conn *c);  /* request read: no deadline */
+void idvi_conn_replying(struct idvi_conn *c); /* reply must be taken */
+/* reply taken: close_notify if last, else wait for the next request */
+void idvi_conn_replied(struct idvi_conn *c, bool last);
+idv_rc idvi_conn_peer(struct idvi_conn *c) IDV_CHECKED; /* fills peer */
+void idvi_conn_shut(struct idvi_conn *c); /* politely, from outside */
+void idvi_conn_unref(struct idvi_conn *c);
+/* evhttp's; never NULL */
+struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);
+
+/* --- http_server.c, http_frame.c: requests -------------------------------- */
+
+void idvi_http_serve(struct evhttp_request *req, void *worker);
+void idvi_http_serve_admin(struct evhttp_request *req, void *worker);
+void idvi_http_abandon(struct idvi_worker *w); /* all exchanges */
+/* NULL, or why a request's framing is not ours to serve (see server.h). */
+const char *idvi_http_misframed(struct evhttp_request *req);
+/* Fills msg; *status and the note say what to answer otherwise. */
+idv_rc idvi_http_to_msg(struct evhttp_request *req, struct idv_msg *msg,
+                        size_t max_body, int *status) IDV_CHECKED;
+
+/* --- upstream.c: requests of the service ---------------------------------- */
+
+typedef void idvi_upstream_done(void *arg, struct idv_told *told);
+
+idv_rc idvi_upstreams_new(struct event_base *base,
+                          const struct idv_server_conf *conf,
+                          struct idvi_upstreams **out) IDV_CHECKED;
+/* Unfinished ones end without a word. */
+void idvi_upstreams_free(struct idvi_upstreams *u);
+/* done is called later with REPLY or LOST, never before this returns. */
+idv_rc idvi_upstream_start(struct idvi_upstreams *u, struct idv_upstream *what,
+                           idvi_upstream_done *done, void *arg) IDV_CHECKED;
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One event loop: accepts, serves, drains. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/server_int.h"
+#include "net/tls.h"
+
+#define MAX_HEADERS (16 * 1024)
+#define FOREVER_S (7 * 24 * 3600) /* our own deadlines are absolute */
+
+void idvi_worker_gate(struct idvi_worker *w)
+{
+    if (!w->spare && !w->draining)
+        w->spare = idvi_conn_spare(w);
+    bool open = w->spare && !w->paused && !w->draining &&
+                w->live < w->conf->max_connections;
+    for (size_t i = 0; i < w->listeners; i++) {
+        if (open)
+            evconnlistener_enable(w->listener[i]);
+        else
+            evconnlistener_disable(w->listener[i]);
+    }
+}
+
+/* any certificate will do: the handshake proves the key, services judge */
+static int accept_any(X509_STORE_CTX *store, void *arg)
+{
+    (void)arg;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+static idv_rc make_tls(struct idvi_worker *w)
+{
+    SSL_CTX *ctx = w->tls = SSL_CTX_new(TLS_server_method());
+    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_num_tickets(ctx, 0) != 1)
+        return idv_fail(IDV_E_CRYPTO, "TLS");
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+                                 SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_max_cert_list(ctx, 64 * 1024);
+    SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
+    if (w->conf->ask_client_cert)
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    return idvi_tls_identity(ctx, w->made.key, w->made.chain);
+}
+
+static struct evhttp *make_http(struct idvi_worker *w,
+                                void (*serve)(struct evhttp_request *, void *))
+{
+    struct evhttp *http = evhttp_new(w->base);
+    if (!http)
+        return NULL;
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
+                                         EVHTTP_REQ_HEAD);
+    evhttp_set_max_headers_size(http, MAX_HEADERS);
+    evhttp_set_max_body_size(http, (ev_ssize_t)w->conf->max_body);
+    evhttp_set_timeout(http, FOREVER_S);
+    evhttp_set_default_content_type(http, NULL);
+    evhttp_set_gencb(http, serve, w);
+    return http;
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *worker)
+{
+    struct idvi_worker *w = worker;
+    (void)fd;
+    (void)what;
+    w->paused = false;
+    idvi_worker_gate(w);
+}
+
+/* no descriptor, no memory: not again in the same breath */
+static void accept_failed(struct evconnlistener *l, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct timeval soon = {.tv_usec = 200000};
+    (void)l;
+    idv_log(w->conf->env, IDV_LOG_WARN, "accept-failed", "reason=%s",
+            idv_log_value(strerror(errno)));
+    w->paused = true;
+    idvi_worker_gate(w);
+    event_add(w->ev_resume, &soon);
+}
+
+static idv_rc make_listeners(struct idvi_worker *w,
+                             const struct idvi_sockets *s, size_t slot)
+{
+    w->listener = calloc(s->n, sizeof(struct evconnlistener *));
+    if (!w->listener)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < s->n; i++) {
+        struct evconnlistener *l =
+            evconnlistener_new(w->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0,
+                               s->fd[slot * s->n + i]);
+        if (!l)
+            return idv_fail(IDV_E_NOMEM, "out of memory");
+        if (!evhttp_bind_listener(w->http, l)) {
+            evconnlistener_free(l);
+            return idv_fail(IDV_E_NOMEM, "out of memory");
+        }
+        evconnlistener_set_error_cb(l, accept_failed);
+        w->listener[w->listeners++] = l;
+    }
+    return IDV_OK;
+}
+
+static idv_rc make_admin(struct idvi_worker *w, const struct idvi_sockets *s)
+{
+    if (s->admin < 0)
+        return IDV_OK;
+    w->admin = make_http(w, idvi_http_serve_admin);
+    struct evconnlistener *l =
+        w->admin ? evconnlistener_new(w->base, NULL, NULL,
+                                      LEV_OPT_CLOSE_ON_EXEC, 0, s->admin)
+                 : NULL;
+    if (!l)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    evhttp_set_timeout(w->admin, 60);
+    if (evhttp_bind_listener(w->admin, l))
+        return IDV_OK;
+    evconnlistener_free(l);
+    return idv_fail(IDV_E_NOMEM, "out of memory");
+}
+
+static void on_drained(evutil_socket_t fd, short what, void *worker)
+{
+    struct idvi_worker *w = worker;
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(w->base);
+}
+
+/* idle connections end now, the others with the answer they wait for */
+static void drain(evutil_socket_t fd, short what, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct idvi_conn *c, *next;
+    struct timeval limit = {.tv_sec = w->conf->drain_s};
+    (void)fd;
+    (void)what;
+    if (w->draining)
+        return;
+    w->draining = true;
+    event_del(w->ev_stop);
+    idvi_worker_gate(w);
+    for (c = LIST_FIRST(&w->conns); c; c = next) {
+        next = LIST_NEXT(c, link);
+        if (c->phase == IDVI_IDLE)
+            idvi_conn_shut(c);
+    }
+    event_add(w->ev_drain, &limit);
+}
+
+static idv_rc make_events(struct idvi_worker *w)
+{
+    w->ev_drain = evtimer_new(w->base, on_drained, w);
+    w->ev_resume = evtimer_new(w->base, on_resume, w);
+    w->ev_term = evsignal_new(w->base, SIGTERM, drain, w);
+    w->ev_stop = event_new(w->base, w->conf->stop_fd, EV_READ, drain, w);
+    if (!w->ev_drain || !w->ev_resume || !w->ev_term || !w->ev_stop)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    if (w->conf->in_process
+            ? w->conf->stop_fd > 0 && event_add(w->ev_stop, NULL) != 0
+            : event_add(w->ev_term, NULL) != 0)
+        return idv_fail(IDV_E_IO, "event loop: cannot watch for the end");
+    return IDV_OK;
+}
+
+static idv_rc make_all(struct idvi_worker *w, const struct idvi_sockets *s,
+                       size_t slot)
+{
+    IDV_TRY(w->conf->make(w->conf->arg, &w->made));
+    IDV_TRY(make_tls(w));
+    w->base = event_base_new();
+    if (!w->base)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(make_events(w));
+    IDV_TRY(idvi_upstreams_new(w->base, w->conf, &w->upstreams));
+    w->spare = idvi_conn_spare(w);
+    w->http = make_http(w, idvi_http_serve);
+    if (!w->spare || !w->http)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    evhttp_set_bevcb(w->http, idvi_conn_accept, w);
+    IDV_TRY(make_admin(w, s));
+    return make_listeners(w, s, slot);
+}
+
+static void free_event(struct event *e)
+{
+    if (e)
+        event_free(e);
+}
+
+static void free_all(struct idvi_worker *w)
+{
+    w->draining = true;
+    idvi_http_abandon(w);
+    idvi_upstreams_free(w->upstreams);
+    w->listeners = 0; /* freed by evhttp; their sockets stay */
+    if (w->http)
+        evhttp_free(w->http);
+    if (w->admin)
+        evhttp_free(w->admin);
+    if (w->spare)
+        bufferevent_free(w->spare);
+    free_event(w->ev_drain);
+    free_event(w->ev_resume);
+    free_event(w->ev_term);
+    free_event(w->ev_stop);
+    if (w->base)
+        event_base_free(w->base);
+    SSL_CTX_free(w->tls);
+    free(w->listener);
+    if (w->made.free)
+        w->made.free(w->made.self);
+}
+
+idv_rc idvi_worker_run(const struct idv_server_conf *conf,
+                       const struct idvi_sockets *sockets, size_t slot,
+                       void (*started)(void *arg), void *arg)
+{
+    struct idvi_worker w = {.conf = conf};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    sigaction(SIGPIPE, &ignore, &before);
+    LIST_INIT(&w.conns);
+    LIST_INIT(&w.exchanges);
+    idv_rc rc = make_all(&w, sockets, slot);
+    if (rc == IDV_OK) {
+        started(arg);
+        while (!(w.draining && w.live == 0)) {
+            if (event_base_loop(w.base, EVLOOP_ONCE) != 0 ||
+                event_base_got_break(w.base))
+                break;
+        }
+    }
+    free_all(&w);
+    sigaction(SIGPIPE, &before, NULL);
+    return rc;
+}
