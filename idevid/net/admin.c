@@ -36,7 +36,7 @@ static idv_rc perform(CURL *e, const char *socket_path, struct talk *t)
     CURLcode code = curl_easy_perform(e);
     if (t->failed != IDV_OK)
         return idvi_http_refused(where, t->failed);
-    if (code != CURLE_OK)
+    if (code != CURLE_OK || !idvi_reply_whole(&t->reply, false))
         return idvi_http_failed(where, e, code, t->error);
     return IDV_OK;
 }

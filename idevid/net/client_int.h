@@ -19,7 +19,9 @@ struct idvi_client {
     char error[CURL_ERROR_SIZE];
 
     struct idv_peer peer;
+    SSL *ssl;     /* curl's, from the handshake to before_request */
     bool shaken;  /* handshake done: no further socket */
+    bool goodbye; /* close_notify came */
     bool told;    /* connected() was called */
     bool refused; /* a further socket was wanted and refused */
 
@@ -36,5 +38,7 @@ struct idvi_client {
 
 /* The SSL_CTX as curl makes it: identity, verification, binding, SNI. */
 CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client);
+/* once the handshake is done; fills peer.binding */
+void idvi_client_binding(struct idvi_client *c);
 
 #endif

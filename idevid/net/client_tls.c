@@ -39,17 +39,24 @@ static SSL *writable(const SSL *ssl)
     return same.out;
 }
 
-/* before the ClientHello: SNI out; after the handshake: binding */
+/* before the ClientHello: SNI out; after the handshake: no further one */
 static void shaking(const SSL *ssl, int where, int ret)
 {
     struct idvi_client *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    (void)ret;
+    if (where == SSL_CB_READ_ALERT && (ret & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        c->goodbye = true;
     if ((where & SSL_CB_HANDSHAKE_START) && !c->shaken && !c->to.sni)
         SSL_set_tlsext_host_name(writable(ssl), NULL);
     if ((where & SSL_CB_HANDSHAKE_DONE) && !c->shaken) {
-        idvi_tls_binding(writable(ssl), &c->peer);
+        c->ssl = writable(ssl);
         c->shaken = true;
     }
+}
+
+void idvi_client_binding(struct idvi_client *c)
+{
+    if (c->ssl)
+        idvi_tls_binding(c->ssl, &c->peer);
 }
 
 CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client)

@@ -39,6 +39,7 @@ static int before_request(void *client, char *ip, char *local, int port,
     if (c->told)
         return CURL_PREREQFUNC_OK;
     c->told = true;
+    idvi_client_binding(c);
     const char *zone = strchr(c->to.host, '%');
     snprintf(c->peer.address, sizeof(c->peer.address), "%s%s", ip,
              zone && !strchr(ip, '%') ? zone : "");
@@ -187,8 +188,10 @@ static int next_tick(const struct idvi_client *c)
     return left < TICK_MS ? (int)left + 1 : TICK_MS;
 }
 
-static idv_rc failed(struct idvi_client *c, CURLcode code)
+static idv_rc ended(struct idvi_client *c, CURLcode code)
 {
+    if (code == CURLE_OK && idvi_reply_whole(&c->reply, c->goodbye))
+        return IDV_OK;
     if (c->failed != IDV_OK)
         return idvi_http_refused(c->where, c->failed);
     if (c->refused)
@@ -205,8 +208,7 @@ static idv_rc transfer(struct idvi_client *c)
         int queued;
         CURLMsg *done = curl_multi_info_read(c->multi, &queued);
         if (done && done->msg == CURLMSG_DONE)
-            return done->data.result == CURLE_OK ? IDV_OK
-                                                 : failed(c, done->data.result);
+            return ended(c, done->data.result);
         IDV_TRY(overdue(c));
         if (curl_multi_poll(c->multi, NULL, 0, next_tick(c), NULL) != CURLM_OK)
             return idv_fail(IDV_E_IO, "%s: curl failed", c->where);

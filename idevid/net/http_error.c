@@ -53,6 +53,7 @@ idv_rc idvi_http_failed(const char *where, CURL *easy, CURLcode code,
         return say(where, IDV_E_REJECT, "certificate refused", detail);
     case CURLE_GOT_NOTHING:
         return say(where, IDV_E_IO, "closed without an answer", "");
+    case CURLE_OK: /* in the middle of the header */
     case CURLE_PARTIAL_FILE:
         return say(where, IDV_E_IO, "answer cut short", detail);
     case CURLE_RECV_ERROR:
@@ -61,8 +62,8 @@ idv_rc idvi_http_failed(const char *where, CURL *easy, CURLcode code,
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return say(where, IDV_E_FORMAT, "answer is not HTTP", detail);
-    case CURLE_OUT_OF_MEMORY:
-        return idv_fail(IDV_E_NOMEM, "out of memory");
+    case CURLE_OUT_OF_MEMORY: /* curl's word for a header line over 100 KB */
+        return say(where, IDV_E_LIMIT, "answer too long, or no memory", "");
     default:
         return say(where, IDV_E_IO, curl_easy_strerror(code), detail);
     }

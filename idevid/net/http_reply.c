@@ -101,6 +101,9 @@ static idv_rc field(struct idvi_reply *r, struct idv_bytes name,
     if (idv_text_eq_nocase(name, "Location"))
         return put_once(m->location, sizeof(m->location), &r->location,
                         "Location", value);
+    if (idv_text_eq_nocase(name, "Content-Length") ||
+        idv_text_eq_nocase(name, "Transfer-Encoding"))
+        r->framed = true;
     if (idv_text_eq_nocase(name, "Retry-After"))
         m->retry_after = idvi_retry_after(r->env, value);
     return IDV_OK;
@@ -121,12 +124,20 @@ idv_rc idvi_reply_header(struct idvi_reply *r, struct idv_bytes line)
         r->msg.status = status;
         return IDV_OK;
     }
+    if (idv_text_trim(line).n == 0)
+        r->ended = r->msg.status >= 200;
     const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
     if (!colon)
         return IDV_OK;
     size_t n = (size_t)(colon - line.p);
     return field(r, idv_bytes(line.p, n),
                  idv_text_trim(idv_bytes(colon + 1, line.n - n - 1)));
+}
+
+bool idvi_reply_whole(const struct idvi_reply *r, bool goodbye)
+{
+    bool bodiless = r->msg.status == 204 || r->msg.status == 304;
+    return r->ended && (r->framed || goodbye || bodiless);
 }
 
 idv_rc idvi_reply_body(struct idvi_reply *r, struct idv_bytes add)

@@ -16,6 +16,8 @@ struct idvi_reply {
     const struct idv_env *env;
     size_t header_n;
     bool location, media; /* seen */
+    bool ended;           /* the header */
+    bool framed;          /* by a length or chunks */
 };
 
 void idvi_reply_init(struct idvi_reply *r, const struct idv_env *env);
@@ -27,6 +29,9 @@ void idvi_reply_free(struct idvi_reply *r);
  */
 idv_rc idvi_reply_header(struct idvi_reply *r,
                          struct idv_bytes line) IDV_CHECKED;
+/* Is it all there, now that curl says so? To curl any end of the connection
+ * ends a header, or a body without a length; goodbye: it ended properly. */
+bool idvi_reply_whole(const struct idvi_reply *r, bool goodbye);
 idv_rc idvi_reply_body(struct idvi_reply *r, struct idv_bytes add) IDV_CHECKED;
 /* Seconds from delta-seconds or an HTTP-date; -1 if it is neither. A date is
  * judged by a trusted clock, otherwise it means IDVI_RETRY_DATE. */

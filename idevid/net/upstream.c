@@ -327,7 +327,7 @@ static void job_end(struct job *j, CURLcode code)
     idv_msg_init(&told.msg);
     if (j->failed != IDV_OK)
         lost(&told, idvi_http_refused(j->where, j->failed));
-    else if (code != CURLE_OK)
+    else if (code != CURLE_OK || !idvi_reply_whole(&j->reply, true))
         lost(&told, idvi_http_failed(j->where, j->easy, code, j->error));
     else
         idv_msg_move(&told.msg, &j->reply.msg);
