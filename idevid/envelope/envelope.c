@@ -88,10 +88,8 @@ idv_rc idv_envelope_open(const char *media, struct idv_bytes sealed,
                         sealed.n, IDV_MAX_BODY);
     IDV_AUTO(opened) o = {.media = row->media};
     idv_rc rc = row->open(sealed, &o);
-    if (rc != IDV_OK) {
-        ERR_clear_error(); /* the story is in the note */
-        return rc;
-    }
+    ERR_clear_error(); /* the story is in the note */
+    IDV_TRY(rc);
     o.signer = find_signer(row, &o, o.certs);
     *out = o;
     memset(&o, 0, sizeof(o));
@@ -112,11 +110,9 @@ idv_rc idv_envelope_verify_key(const struct idv_opened *o, const EVP_PKEY *key)
 {
     const struct idvi_envelope_row *row;
     IDV_TRY(need_row(o->media, &row));
-    if (!key)
-        return idv_fail(IDV_E_REJECT, "envelope: no key to verify with");
-    idv_rc rc = row->signed_by(o, key);
-    if (rc != IDV_OK)
-        ERR_clear_error();
+    idv_rc rc = key ? row->signed_by(o, key)
+                    : idv_fail(IDV_E_REJECT, "envelope: no key to verify with");
+    ERR_clear_error();
     return rc;
 }
 
@@ -167,6 +163,7 @@ idv_rc idv_envelope_verify_chain(const struct idv_opened *o,
     p.extra = all;
     idv_rc rc = idv_chain_verify(signer, &p);
     sk_X509_free(all);
+    ERR_clear_error();
     return rc;
 }
 

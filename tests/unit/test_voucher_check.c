@@ -192,6 +192,21 @@ static void signer(void **state)
     idv_certs_free(rogue);
 }
 
+/* an anchor need not be a root, but it must be the right one */
+static void signer_is_the_anchor(void **state)
+{
+    SCENE(s);
+    STACK_OF(X509) *itself = pki_stack(pki.masa.cert, NULL);
+    STACK_OF(X509) *sibling = pki_stack(pki.maker_ca.cert, pki.idevid.cert);
+    (void)state;
+    s.policy.maker_anchors = itself;
+    VERDICT(IDV_VERDICT_OK, &s);
+    s.policy.maker_anchors = sibling;
+    VERDICT(IDV_VERDICT_SIGNER, &s);
+    idv_certs_free(itself);
+    idv_certs_free(sibling);
+}
+
 /* the domain's own CA is no maker, even though the voucher pins it */
 static void signer_is_the_domain(void **state)
 {
@@ -767,6 +782,7 @@ int main(void)
         CASE(format),
         CASE(signature),
         CASE(signer),
+        CASE(signer_is_the_anchor),
         CASE(signer_is_the_domain),
         CASE(signer_expired),
         CASE(content),
