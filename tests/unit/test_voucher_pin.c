@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pledge's judgement: pins, the TLS chain, revocation. */
+#include "tests/unit/scene.h"
+
+/* --- 9: pins, R-P-44, R-P-80, PT-12, PT-31 -------------------------------- */
+
+static void spki(const X509 *cert, struct idv_buf *key, struct idv_buf *hash)
+{
+    uint8_t *der = NULL, digest[32];
+    size_t len = 0;
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    assert_true(n > 0);
+    assert_int_equal(
+        EVP_Q_digest(NULL, "SHA256", NULL, der, (size_t)n, digest, &len), 1);
+    if (key)
+        OK(idv_buf_put(key, idv_bytes(der, (size_t)n)));
+    if (hash)
+        OK(idv_buf_put(hash, idv_bytes(digest, len)));
+    OPENSSL_free(der);
+}
+
+static void nothing_pinned(void **state)
+{
+    SCENE(s);
+    SCENE(t);
+    (void)state;
+    idv_buf_clear(&s.voucher.pinned_domain_cert);
+    VERDICT(IDV_VERDICT_NO_PIN, &s);
+    /* the request named a certificate: a key does not answer it */
+    idv_buf_clear(&t.voucher.pinned_domain_cert);
+    spki(pki.registrar.cert, &t.voucher.pinned_domain_pubk,
+         &t.voucher.pinned_domain_pubk_sha256);
+    VERDICT(IDV_VERDICT_NO_PIN, &t);
+    idv_buf_clear(&t.sealed);
+    make_nonceless(&t);
+    VERDICT(IDV_VERDICT_OK, &t);
+}
+
+static void unreadable_pin(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        SCENE(s);
+        if (i == 0)
+            s.voucher.pinned_domain_cert.n--;
+        if (i == 1)
+            OK(idv_buf_puts(&s.voucher.pinned_domain_cert, "x"));
+        if (i >= 2)
+            make_nonceless(&s);
+        if (i == 2)
+            OK(idv_buf_puts(&s.voucher.pinned_domain_pubk, "no key"));
+        if (i == 3)
+            OK(idv_buf_puts(&s.voucher.pinned_domain_pubk_sha256, "short"));
+        VERDICT(IDV_VERDICT_PIN, &s);
+    }
+}
+
+static void nonced_uses_cert(void **state)
+{
+    SCENE(s);
+    (void)state;
+    spki(pki.rogue.cert, &s.voucher.pinned_domain_pubk,
+         &s.voucher.pinned_domain_pubk_sha256);
+    VERDICT(IDV_VERDICT_OK, &s);
+}
+
+/* nonceless: hash, then key, then certificate */
+static void nonceless_priority(void **state)
+{
+    SCENE(s);
+    struct idv_pinned out;
+    (void)state;
+    make_nonceless(&s);
+    spki(pki.registrar.cert, NULL, &s.voucher.pinned_domain_pubk_sha256);
+    spki(pki.rogue.cert, &s.voucher.pinned_domain_pubk, NULL);
+    assert_int_equal(judge_into(&s, &out), IDV_VERDICT_OK);
+    assert_true(out.kind == IDV_PIN_PUBK_SHA256 && !out.cert && !out.spki.n);
+    assert_memory_equal(out.spki_sha256, s.voucher.pinned_domain_pubk_sha256.p,
+                        32);
+    idv_pinned_free(&out);
+
+    idv_buf_clear(&s.sealed);
+    idv_buf_clear(&s.voucher.pinned_domain_pubk_sha256);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+
+    idv_buf_clear(&s.sealed);
+    idv_buf_clear(&s.voucher.pinned_domain_pubk);
+    spki(pki.registrar.cert, &s.voucher.pinned_domain_pubk, NULL);
+    assert_int_equal(judge_into(&s, &out), IDV_VERDICT_OK);
+    assert_true(out.kind == IDV_PIN_PUBK && !out.cert);
+    assert_true(idv_bytes_eq(idv_view(&out.spki),
+                             idv_view(&s.voucher.pinned_domain_pubk)));
+    idv_pinned_free(&out);
+}
+
+/* --- 10: the TLS chain, R-P-47, R-P-48, R-S-1, PT-4..6 -------------------- */
+
+static void pin_with(struct scene *s, const X509 *pin)
+{
+    idv_buf_clear(&s->sealed);
+    idv_buf_clear(&s->voucher.pinned_domain_cert);
+    OK(idv_cert_to_der(pin, &s->voucher.pinned_domain_cert));
+}
+
+static void chain_rogue(void **state)
+{
+    SCENE(s);
+    (void)state;
+    s.claim.tls_chain = pki.rogue_chain;
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    s.claim.tls_chain = NULL;
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    s.claim.tls_chain = pki.tls_chain;
+    VERDICT(IDV_VERDICT_OK, &s);
+    pin_with(&s, pki.rogue_ca.cert);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    pin_with(&s, pki.rogue.cert);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+}
+
+/* the pinned certificate shown beside a rogue leaf proves nothing */
+static void chain_decorated(void **state)
+{
+    SCENE(s);
+    STACK_OF(X509) *chain = pki_stack(pki.rogue.cert, pki.domain_ca.cert);
+    (void)state;
+    s.claim.tls_chain = chain;
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    pin_with(&s, pki.registrar.cert);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    idv_certs_free(chain);
+}
+
+/* names alone do not chain: another CA of the same name */
+static void chain_same_name(void **state)
+{
+    SCENE(s);
+    struct idv_cert_spec ca = {.kind = IDV_CERT_ROOT,
+                               .common_name = "Domain CA",
+                               .organization = "Test"};
+    struct idv_cert_spec ee = {.kind = IDV_CERT_REGISTRAR,
+                               .common_name = "registrar.example.com"};
+    struct pki_id twin = pki_issue(&pki, "P-256", &ca, NULL);
+    struct pki_id fake = pki_issue(&pki, "P-256", &ee, &twin);
+    STACK_OF(X509) *chain = pki_stack(fake.cert, twin.cert);
+    (void)state;
+    s.claim.tls_chain = chain;
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    idv_certs_free(chain);
+    pki_id_free(&twin);
+    pki_id_free(&fake);
+}
+
+static void chain_shapes(void **state)
+{
+    SCENE(s);
+    STACK_OF(X509) *leaf_only = pki_stack(pki.registrar.cert, NULL);
+    (void)state;
+    s.claim.tls_chain = leaf_only;
+    VERDICT(IDV_VERDICT_OK, &s); /* the CA, not sent */
+    pin_with(&s, pki.registrar.cert);
+    VERDICT(IDV_VERDICT_OK, &s); /* the leaf itself */
+    idv_certs_free(leaf_only);
+}
+
+/* (b) an intermediate CA pins, its root neither pinned nor sent */
+static void chain_intermediate(void **state)
+{
+    SCENE(s);
+    struct idv_cert_spec ca = {.kind = IDV_CERT_CA, .common_name = "Sub CA"};
+    struct idv_cert_spec ee = {.kind = IDV_CERT_REGISTRAR,
+                               .common_name = "registrar"};
+    struct pki_id sub = pki_issue(&pki, "P-256", &ca, &pki.domain_ca);
+    struct pki_id reg = pki_issue(&pki, "P-256", &ee, &sub);
+    STACK_OF(X509) *chain = pki_stack(reg.cert, sub.cert);
+    STACK_OF(X509) *cut = pki_stack(reg.cert, NULL);
+    (void)state;
+    s.claim.tls_chain = chain;
+    VERDICT(IDV_VERDICT_OK, &s); /* the root pins, the path is sent */
+    pin_with(&s, sub.cert);
+    VERDICT(IDV_VERDICT_OK, &s);
+    s.claim.tls_chain = cut;
+    VERDICT(IDV_VERDICT_OK, &s);
+    pin_with(&s, pki.domain_ca.cert);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    /* a CA pinned by its key */
+    pin_with(&s, sub.cert);
+    make_nonceless(&s);
+    spki(sub.cert, NULL, &s.voucher.pinned_domain_pubk_sha256);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    s.claim.tls_chain = chain;
+    VERDICT(IDV_VERDICT_OK, &s);
+    idv_certs_free(chain);
+    idv_certs_free(cut);
+    pki_id_free(&sub);
+    pki_id_free(&reg);
+}
+
+/* (c) a self-signed end entity; (a) the same key in another certificate */
+static void chain_self_signed(void **state)
+{
+    SCENE(s);
+    struct idv_cert_spec ee = {.kind = IDV_CERT_REGISTRAR,
+                               .common_name = "alone",
+                               .not_before = PKI_NOW - 1,
+                               .not_after = PKI_NOW + 1};
+    struct pki_id alone = pki_issue(&pki, "P-256", &ee, NULL);
+    STACK_OF(X509) *chain = pki_stack(alone.cert, NULL);
+    X509 *other = NULL;
+    (void)state;
+    s.claim.tls_chain = chain;
+    pin_with(&s, alone.cert);
+    VERDICT(IDV_VERDICT_OK, &s);
+    ee.common_name = "renamed";
+    OK(idv_cert_issue(&ee, alone.key, NULL, alone.key, &pki.env.env, &other));
+    pin_with(&s, other);
+    VERDICT(IDV_VERDICT_OK, &s);
+    X509_free(other);
+    idv_certs_free(chain);
+    pki_id_free(&alone);
+}
+
+/* a pinned end entity is no CA, whatever its key has signed */
+static void chain_through_end_entity(void **state)
+{
+    SCENE(s);
+    struct idv_cert_spec ee = {.kind = IDV_CERT_REGISTRAR,
+                               .common_name = "beneath"};
+    struct pki_id beneath = pki_issue(&pki, "P-256", &ee, &pki.domain_ca);
+    int aki =
+        X509_get_ext_by_NID(beneath.cert, NID_authority_key_identifier, -1);
+    STACK_OF(X509) *chain = pki_stack(beneath.cert, pki.registrar.cert);
+    (void)state;
+    X509_EXTENSION_free(X509_delete_ext(beneath.cert, aki));
+    X509_set_issuer_name(beneath.cert,
+                         X509_get_subject_name(pki.registrar.cert));
+    assert_true(X509_sign(beneath.cert, pki.registrar.key, EVP_sha256()) > 0);
+    assert_int_equal(X509_verify(beneath.cert, pki.registrar.key), 1);
+    s.claim.tls_chain = chain;
+    pin_with(&s, pki.registrar.cert);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    make_nonceless(&s);
+    idv_buf_clear(&s.sealed);
+    spki(pki.registrar.cert, NULL, &s.voucher.pinned_domain_pubk_sha256);
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    idv_certs_free(chain);
+    pki_id_free(&beneath);
+}
+
+static void pin_needs_a_pin(void **state)
+{
+    (void)state;
+    FAILS(IDV_E_REJECT, "pin",
+          idv_pin_verify(pki.tls_chain, NULL, NULL, false, 0));
+    FAILS(IDV_E_REJECT, "chain",
+          idv_pin_verify(NULL, pki.domain_ca.cert, NULL, false, 0));
+}
+
+/* --- 11: revocation, R-P-46, PT-33 ---------------------------------------- */
+
+static void revocation(void **state)
+{
+    (void)state;
+    for (int flag = -1; flag <= 1; flag++) {
+        SCENE(s);
+        s.voucher.revocation_checks = flag;
+        VERDICT(flag == 1 ? IDV_VERDICT_REVOKED : IDV_VERDICT_OK, &s);
+        s.claim.revocation_good = true;
+        VERDICT(IDV_VERDICT_OK, &s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(nothing_pinned),
+        CASE(unreadable_pin),
+        CASE(nonced_uses_cert),
+        CASE(nonceless_priority),
+        CASE(chain_rogue),
+        CASE(chain_decorated),
+        CASE(chain_same_name),
+        CASE(chain_shapes),
+        CASE(chain_intermediate),
+        CASE(chain_self_signed),
+        CASE(chain_through_end_entity),
+        CASE(pin_needs_a_pin),
+        CASE(revocation),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
