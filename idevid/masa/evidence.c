@@ -19,7 +19,8 @@ static idv_rc verify_registered(struct idvi_masa_call *c,
 static idv_rc verify_issued(struct idvi_masa_call *c,
                             const struct idv_opened *pvr)
 {
-    struct idv_chain_policy policy = {.anchors = c->maker->idevid_anchors};
+    struct idv_chain_policy policy = {.anchors = c->maker->idevid_anchors,
+                                      .partial = true};
     struct idv_devid id;
     idv_rc rc = idv_envelope_verify(pvr, &policy);
     if (rc == IDV_OK && !pvr->signer)

@@ -20,8 +20,9 @@ struct idv_masa_maker {
     EVP_PKEY *key;    /* signs vouchers */
     X509 *cert;
     const STACK_OF(X509) * chain; /* beside cert in a voucher; NULL none */
-    /* Issuers of its IDevIDs: judge a pledge's request when the device's own
-     * certificate is not registered. NULL: only registered ones. */
+    /* Issuers of its IDevIDs, intermediate ones or roots: judge a pledge's
+     * request when the device's own certificate is not registered. NULL: only
+     * registered ones. */
     const STACK_OF(X509) * idevid_anchors;
     bool id_data;         /* eContentType id-data, as older pledges want */
     bool issuer_sequence; /* idevid-issuer as the bare SEQUENCE */

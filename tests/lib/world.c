@@ -292,6 +292,12 @@ void world_free(struct world *w)
     pki_free(&w->pki);
 }
 
+void world_can(struct world *w, int status, const char *media, const char *body)
+{
+    w->link = WORLD_LINK_CANNED;
+    pki_must(idv_msg_reply(&w->canned, status, media, idv_str(body)), "canned");
+}
+
 /* --- conversation --------------------------------------------------------- */
 
 static void copy_msg(struct idv_msg *to, const struct idv_msg *from)
@@ -320,11 +326,13 @@ static void ask_masa(struct world *w, struct idv_told *told)
     idv_call_free(&call);
 }
 
-static void do_upstream(struct world *w, const struct idv_upstream *up,
-                        struct idv_told *told)
+void world_upstream(struct world *w, const struct idv_upstream *up,
+                    struct idv_told *told)
 {
     w->upstreams++;
     copy_msg(&w->upstream, &up->msg);
+    snprintf(w->upstream_host, sizeof(w->upstream_host), "%s", up->url.host);
+    w->upstream_auth = up->key && up->chain;
     idv_told_free(told);
     told->kind = IDV_TOLD_REPLY;
     if (w->link == WORLD_LINK_LOST) {
@@ -346,7 +354,7 @@ static idv_rc converse(struct world *w, struct idv_service s,
     memset(&told, 0, sizeof(told));
     idv_rc rc = s.serve(s.self, call, NULL, &next);
     while (rc == IDV_OK && next == IDV_NEXT_UPSTREAM) {
-        do_upstream(w, &call->up, &told);
+        world_upstream(w, &call->up, &told);
         rc = s.serve(s.self, call, &told, &next);
     }
     idv_told_free(&told);

@@ -35,8 +35,10 @@ struct world {
     struct idv_msg canned;   /* CANNED: status, media, body, ... */
     int upstreams;           /* requests that reached the link */
     struct idv_msg upstream; /* the last one, as the MASA saw it */
-    struct idv_msg reply;    /* to the last request */
-    bool closed;             /* it ended the connection */
+    char upstream_host[256];
+    bool upstream_auth;   /* with the registrar's certificate */
+    struct idv_msg reply; /* to the last request */
+    bool closed;          /* it ended the connection */
 
     /* Fault injection: of all store calls, counted from 1 in calls, the
      * fail-th fails, before it did anything or (after) when it was done. */
@@ -49,6 +51,10 @@ void world_free(struct world *w);
 /* New services after a change to a conf. */
 void world_configure(struct world *w);
 
+/* Puts a canned reply on the link. */
+void world_can(struct world *w, int status, const char *media,
+               const char *body);
+
 /* One request; the status of the reply, or minus the idv_rc of a failure. */
 int world_ask(struct world *w, struct idv_service s, struct idv_peer *peer,
               enum idv_verb verb, const char *path, const char *media,
@@ -57,6 +63,10 @@ int world_registrar(struct world *w, const char *path, const char *media,
                     struct idv_bytes body); /* POST by the pledge */
 int world_masa(struct world *w, const char *path,
                struct idv_bytes body); /* POST of a request container */
+
+/* Does the link's work once. */
+void world_upstream(struct world *w, const struct idv_upstream *up,
+                    struct idv_told *told);
 
 /* Was this why=... in the log of the last request? */
 bool world_why(const struct world *w, const char *why);
