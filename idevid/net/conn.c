@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
+#include <openssl/err.h>
 
 #include "net/server_int.h"
 #include "net/tls.h"
@@ -64,6 +65,14 @@ static void cut(struct idvi_conn *c)
         shutdown(fd, SHUT_RDWR);
 }
 
+void idvi_conn_shut(struct idvi_conn *c)
+{
+    if (SSL_is_init_finished(c->ssl))
+        SSL_shutdown(c->ssl);
+    ERR_clear_error();
+    cut(c);
+}
+
 static unsigned same_address(const struct idvi_conn *c)
 {
     unsigned n = 0;
@@ -96,7 +105,10 @@ static void on_timer(evutil_socket_t fd, short what, void *conn)
     if (c->checked) {
         idv_log(w->conf->env, IDV_LOG_DEBUG, "deadline", "peer=%s phase=%d",
                 c->peer.address, c->phase);
-        cut(c);
+        if (c->phase == IDVI_IDLE)
+            idvi_conn_shut(c);
+        else
+            cut(c);
         return;
     }
     c->checked = true;
@@ -208,6 +220,7 @@ void idvi_conn_replied(struct idvi_conn *c, bool last)
         return;
     if (last) {
         SSL_shutdown(c->ssl); /* evhttp closes without saying so */
+        ERR_clear_error();
         return;
     }
     bool more = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
@@ -234,11 +247,4 @@ idv_rc idvi_conn_peer(struct idvi_conn *c)
     c->peer.chain = idv_steal(&chain);
     c->known = true;
     return IDV_OK;
-}
-
-void idvi_conn_shut(struct idvi_conn *c)
-{
-    if (SSL_is_init_finished(c->ssl))
-        SSL_shutdown(c->ssl);
-    cut(c);
 }

@@ -62,6 +62,8 @@ static void look_at(struct framing *f, const char *key, const char *value)
             f->bad = "Transfer-Encoding other than chunked";
     } else if (idv_text_eq_nocase(idv_str(key), "Host")) {
         f->hosts++;
+        if (strpbrk(value, " \t"))
+            f->bad = "a blank in Host"; /* or a folded header */
     }
 }
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include <idevid/auto.h>
 
 #include "tests/lib/nettest.h"
@@ -156,6 +158,7 @@ static size_t read_message(SSL *ssl, struct idv_buf *in, bool head)
     for (size_t n;;) {
         if ((n = message_end(in, head)))
             return n;
+        ERR_clear_error();
         int got = SSL_read(ssl, part, sizeof(part));
         if (got <= 0)
             return 0;
@@ -364,6 +367,7 @@ bool nt_handshake(struct nt_client *c, const struct pki_id *id)
     c->ctx = context(TLS_client_method(), id, NULL);
     c->ssl = SSL_new(c->ctx);
     SSL_set_fd(c->ssl, c->fd);
+    ERR_clear_error();
     return SSL_connect(c->ssl) == 1;
 }
 
@@ -395,6 +399,7 @@ bool nt_ended(struct nt_client *c)
 {
     char part[4096];
     int n;
+    ERR_clear_error();
     while ((n = SSL_read(c->ssl, part, sizeof(part))) > 0)
         ;
     return SSL_get_error(c->ssl, n) == SSL_ERROR_ZERO_RETURN;
