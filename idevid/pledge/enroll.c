@@ -101,7 +101,11 @@ static idv_rc extend_chain(const struct idv_pledge *p, STACK_OF(X509) * chain)
 
 static idv_rc store(struct idv_pledge *p, STACK_OF(X509) * chain)
 {
-    struct idv_enrollment e = {.ldevid = chain, .anchors = p->anchors};
+    struct idv_enrollment e = {
+        .ldevid = chain,
+        .anchors = p->anchors,
+        .others = p->others,
+    };
     IDV_AUTO(buf) url = {.max = sizeof(e.registrar) - 1};
     memcpy(e.key_uri, p->key_uri, sizeof(e.key_uri));
     IDV_TRY(idv_url_to_text(&p->at, &url));

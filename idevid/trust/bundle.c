@@ -11,14 +11,17 @@
 #include "trust/trust_priv.h"
 
 /* {"version":1,"record":hex,"registrar":"...","key":uri,
- *  "ldevid":[base64...],"anchors":[base64...]} */
+ *  "ldevid":[base64...],"anchors":[base64...],"others":[base64...]} */
 
 void idv_enrollment_free(struct idv_enrollment *e)
 {
     idv_certs_free(e->ldevid);
     idv_certs_free(e->anchors);
+    idv_certs_free(e->others);
     memset(e, 0, sizeof(*e));
 }
+
+#define MAX_CERTS 64
 
 static idv_rc record_id(const uint8_t record[static IDV_RECORD_SIZE],
                         struct idv_buf *hex)
@@ -65,6 +68,7 @@ idv_rc idvi_bundle_to_json(const struct idv_enrollment *e,
     IDV_TRY(put_text(root, "key", e->key_uri));
     IDV_TRY(put_certs(root, "ldevid", e->ldevid));
     IDV_TRY(put_certs(root, "anchors", e->anchors));
+    IDV_TRY(put_certs(root, "others", e->others));
     return idv_json_dump(root, true, out);
 }
 
@@ -101,8 +105,8 @@ static idv_rc get_certs(const struct idv_json *from, const char *name,
     IDV_AUTO_PTR(idv_certs) certs = sk_X509_new_null();
     if (!certs)
         return idv_fail(IDV_E_NOMEM, "enrollment");
-    if (n == 0 || n > 64)
-        return idv_fail(IDV_E_FORMAT, "enrollment: %zu certificates in %s", n,
+    if (n > MAX_CERTS)
+        return idv_fail(IDV_E_LIMIT, "enrollment: %zu certificates in %s", n,
                         name);
     for (size_t i = 0; i < n; i++)
         IDV_TRY(get_cert(idv_json_at(list, i, NULL), certs));
@@ -131,7 +135,8 @@ static idv_rc read_all(const struct idv_json *root, struct idv_enrollment *e)
     IDV_TRY(get_text(root, "registrar", e->registrar, sizeof(e->registrar)));
     IDV_TRY(get_text(root, "key", e->key_uri, sizeof(e->key_uri)));
     IDV_TRY(get_certs(root, "ldevid", &e->ldevid));
-    return get_certs(root, "anchors", &e->anchors);
+    IDV_TRY(get_certs(root, "anchors", &e->anchors));
+    return get_certs(root, "others", &e->others);
 }
 
 idv_rc idvi_bundle_from_json(struct idv_bytes json,
@@ -163,5 +168,5 @@ idv_rc idvi_enrollment_check(const struct idv_enrollment *e, const X509 *pin)
         .partial = true,
     };
     IDV_TRY(idv_chain_verify(sk_X509_value(e->ldevid, 0), &policy));
-    return idv_trust_anchors_follow(e->anchors, e->ldevid, pin);
+    return idv_trust_anchors_follow(e->anchors, e->others, pin);
 }

@@ -212,7 +212,8 @@ static idv_rc copy_enrollment(const struct idv_enrollment *from,
     *to = *from;
     to->ldevid = idv_certs_dup(from->ldevid);
     to->anchors = idv_certs_dup(from->anchors);
-    if (to->ldevid && to->anchors)
+    to->others = idv_certs_dup(from->others);
+    if (to->ldevid && to->anchors && (to->others || !from->others))
         return IDV_OK;
     idv_enrollment_free(to);
     return idv_fail(IDV_E_NOMEM, "enrollment");

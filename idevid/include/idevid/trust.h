@@ -74,6 +74,7 @@ struct idv_trust_conf {
 struct idv_enrollment {
     STACK_OF(X509) * ldevid;     /* leaf first */
     STACK_OF(X509) * anchors;    /* explicit trust anchors from cacerts */
+    STACK_OF(X509) * others;     /* intermediates from cacerts; NULL: none */
     char key_uri[512];           /* where the LDevID key lives */
     char registrar[IDV_MAX_URL]; /* authority that enrolled us */
 };
