@@ -110,12 +110,6 @@ static int connect_esys(struct hwk_tpm *tpm)
     return hwk_tpm_check(tpm, rc, "context", 0);
 }
 
-int hwk_tpm_restart(struct hwk_tpm *tpm)
-{
-    disconnect(tpm);
-    return connect_esys(tpm);
-}
-
 struct litter {
     struct hwk_tpm *tpm;
     TSS2_RC rc;

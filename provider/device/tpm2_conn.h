@@ -64,10 +64,6 @@ int hwk_tpm_renew(struct hwk_tpm *tpm);
 ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm);
 void hwk_tpm_end(struct hwk_tpm *tpm);
 
-/* Builds ESYS anew between begin and end: 1, or 0 with a reason. Nothing
- * transient may be in the TPM, and every ESYS_TR is gone. */
-int hwk_tpm_restart(struct hwk_tpm *tpm);
-
 /* To be called before the first command that leaves something transient in
  * the TPM. end takes it back when the line is sound: flush before. */
 int hwk_tpm_mark(struct hwk_tpm *tpm);

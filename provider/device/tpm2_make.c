@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_make.h"
@@ -63,17 +64,19 @@ static int primary_parent(struct work *w, ESYS_TR hierarchy)
     return create_primary(w, hierarchy, &empty, &srk, &w->parent, NULL);
 }
 
-/* the usual storage root key; of any other kind of key there, none */
+/* the usual storage root key; another kind of key there is none */
 static int usual_parent(struct work *w)
 {
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
-    int there = hwk_tpm_occupied(w->tpm, HWK_TPM_SRK);
-    if (there < 0)
+    ERR_set_mark();
+    int there =
+        hwk_tpm_read_public(w->tpm, HWK_TPM_SRK, &w->parent, &pub, &name);
+    if (!there && !hwk_err_is(HWK_R_NOT_FOUND)) {
+        ERR_clear_last_mark();
         return 0;
-    if (there &&
-        !hwk_tpm_read_public(w->tpm, HWK_TPM_SRK, &w->parent, &pub, &name))
-        return 0;
+    }
+    ERR_pop_to_mark();
     if (there && hwk_tpm_is_parent(&pub))
         return 1;
     if (there)

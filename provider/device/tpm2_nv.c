@@ -35,7 +35,7 @@ static int not_found(const struct hwk_tpm *tpm, TPM2_HANDLE index,
                      index, why);
 }
 
-/* one NV_ReadPublic: its answer is ours too */
+/* one NV_ReadPublic, whose answer ESYS gets too */
 static int open_index(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix)
 {
     TPM2B_NV_PUBLIC pub;
@@ -43,14 +43,17 @@ static int open_index(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix)
     memset(&pub, 0, sizeof(pub));
     ix->tpm = tpm;
     ix->tr = ESYS_TR_NONE;
-    if (!hwk_tpm_check(tpm,
-                       Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &ix->tr),
-                       "NV_ReadPublic", handle))
+    TSS2_RC rc = hwk_tpm_tcti_ask(tpm->tcti, TPM2_CC_NV_ReadPublic, handle);
+    if (hwk_tpm_rc_is(rc, TPM2_RC_HANDLE))
+        return not_found(tpm, handle, "does not exist");
+    if (!hwk_tpm_check(tpm, rc, "NV_ReadPublic", handle))
         return 0;
     const uint8_t *p = hwk_tpm_tcti_last(tpm->tcti, &n);
-    TSS2_RC rc = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(p, n, &at, &pub);
+    rc = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(p, n, &at, &pub);
     ix->pub = pub.nvPublic;
-    return hwk_tpm_check(tpm, rc, "NV public area", handle);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &ix->tr);
+    return hwk_tpm_check(tpm, rc, "NV_ReadPublic", handle);
 }
 
 static void close_index(struct index *ix)
@@ -137,10 +140,7 @@ int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
     memset(out, 0, sizeof(*out));
     if (!hwk_tpm_begin(tpm))
         return 0;
-    int there = hwk_tpm_occupied(tpm, index);
-    if (there == 0)
-        not_found(tpm, index, "does not exist");
-    int ok = there == 1 && open_index(tpm, index, &ix) && fetch(&ix, out);
+    int ok = open_index(tpm, index, &ix) && fetch(&ix, out);
     out->pub = ix.pub;
     close_index(&ix);
     hwk_tpm_end(tpm);
@@ -283,12 +283,16 @@ static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
                      const uint8_t *data, size_t n, unsigned flags,
                      enum standing *standing)
 {
-    int there = hwk_tpm_occupied(tpm, handle);
-    *standing = there < 0 ? FAILED : FREE;
-    if (there != 1)
-        return there == 0;
-    if (!open_index(tpm, handle, ix))
-        return 0;
+    ERR_set_mark();
+    *standing = open_index(tpm, handle, ix)   ? TAKEN
+                : hwk_err_is(HWK_R_NOT_FOUND) ? FREE
+                                              : FAILED;
+    if (*standing == FREE)
+        ERR_pop_to_mark();
+    else
+        ERR_clear_last_mark();
+    if (*standing != TAKEN)
+        return *standing == FREE;
     switch (*standing = stand(ix, data, n, flags)) {
     case TAKEN:
         return hwk_raise(
@@ -342,13 +346,14 @@ static int evict(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     ESYS_TR tr = ESYS_TR_NONE, gone = ESYS_TR_NONE, session;
     ESYS_TR by = handle >= HWK_TPM_PLATFORM_PERSISTENT ? ESYS_TR_RH_PLATFORM
                                                        : ESYS_TR_RH_OWNER;
+    TPM2B_PUBLIC pub;
+    TPM2B_NAME name;
     hwk_tpm_object_forget(tpm, handle);
-    TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &tr);
-    if (!hwk_tpm_check(tpm, rc, "ReadPublic", handle) ||
+    if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name) ||
         !hwk_tpm_authorize(tpm, by, NULL, &session))
         return 0;
-    rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
-                           ESYS_TR_NONE, handle, &gone);
+    TSS2_RC rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
+                                   ESYS_TR_NONE, handle, &gone);
     Esys_TR_Close(tpm->esys, &tr);
     return hwk_tpm_check(tpm, rc, "EvictControl", handle);
 }
@@ -358,14 +363,9 @@ int hwk_tpm_erase(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     struct index ix = {.tr = ESYS_TR_NONE};
     if (!hwk_tpm_begin(tpm))
         return 0;
-    int there = hwk_tpm_occupied(tpm, handle);
-    if (there == 0)
-        hwk_raise(HWK_R_NOT_FOUND, "TPM %s: nothing at 0x%08x", tpm->name,
-                  handle);
-    int ok =
-        there == 1 && (handle >> 24 == TPM2_HT_PERSISTENT
-                           ? evict(tpm, handle)
-                           : open_index(tpm, handle, &ix) && undefine(&ix));
+    int ok = handle >> 24 == TPM2_HT_PERSISTENT
+                 ? evict(tpm, handle)
+                 : open_index(tpm, handle, &ix) && undefine(&ix);
     close_index(&ix);
     hwk_tpm_end(tpm);
     return ok;

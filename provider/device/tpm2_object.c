@@ -9,31 +9,35 @@
 
 #define RESPONSE_HEADER 10
 
-/* ESYS reads the public area to make a handle, and keeps it to itself */
-static int last_public(struct hwk_tpm *tpm, TPM2B_PUBLIC *pub, TPM2B_NAME *name)
+/* asks, without ESYS; the answer waits for ESYS to ask the same */
+static int ask_public(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                      TPM2B_PUBLIC *pub, TPM2B_NAME *name)
 {
     size_t n, at = RESPONSE_HEADER;
+    TSS2_RC rc = hwk_tpm_tcti_ask(tpm->tcti, TPM2_CC_ReadPublic, handle);
+    if (!hwk_tpm_check(tpm, rc, "ReadPublic", handle))
+        return 0;
     const uint8_t *p = hwk_tpm_tcti_last(tpm->tcti, &n);
     memset(pub, 0, sizeof(*pub));
     name->size = 0;
-    return hwk_tpm_check(tpm, Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, n, &at, pub),
-                         "public area", 0) &&
-           hwk_tpm_check(tpm, Tss2_MU_TPM2B_NAME_Unmarshal(p, n, &at, name),
-                         "name", 0);
+    rc = Tss2_MU_TPM2B_PUBLIC_Unmarshal(p, n, &at, pub);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Tss2_MU_TPM2B_NAME_Unmarshal(p, n, &at, name);
+    return hwk_tpm_check(tpm, rc, "public area", handle);
+}
+
+static int take_tr(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr)
+{
+    *tr = ESYS_TR_NONE;
+    TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE,
+                                       ESYS_TR_NONE, ESYS_TR_NONE, tr);
+    return hwk_tpm_check(tpm, rc, "ReadPublic", handle);
 }
 
 int hwk_tpm_read_public(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr,
                         TPM2B_PUBLIC *pub, TPM2B_NAME *name)
 {
-    *tr = ESYS_TR_NONE;
-    TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE,
-                                       ESYS_TR_NONE, ESYS_TR_NONE, tr);
-    if (!hwk_tpm_check(tpm, rc, "ReadPublic", handle))
-        return 0;
-    if (last_public(tpm, pub, name))
-        return 1;
-    Esys_TR_Close(tpm->esys, tr);
-    return 0;
+    return ask_public(tpm, handle, pub, name) && take_tr(tpm, handle, tr);
 }
 
 static bool same_name(const TPM2B_NAME *a, const TPM2B_NAME *b)
@@ -84,43 +88,22 @@ static struct hwk_tpm_object *known(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     return NULL;
 }
 
-/* Whether the TPM still has at its handle what o was read from. ESYS itself
- * compares, and is of no further use once it has found a difference. */
-static int still_there(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
-                       bool *same)
-{
-    TPM2B_NAME *name = NULL;
-    TSS2_RC rc = Esys_ReadPublic(tpm->esys, o->tr, ESYS_TR_NONE, ESYS_TR_NONE,
-                                 ESYS_TR_NONE, NULL, &name, NULL);
-    *same = false;
-    if (rc == TSS2_ESYS_RC_GENERAL_FAILURE)
-        return hwk_tpm_restart(tpm);
-    if (!hwk_tpm_check(tpm, rc, "ReadPublic", o->handle))
-        return 0;
-    *same = same_name(name, &o->name);
-    Esys_Free(name);
-    return 1;
-}
-
 struct hwk_tpm_object *hwk_tpm_object_open(struct hwk_tpm *tpm,
                                            TPM2_HANDLE handle)
 {
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
     ESYS_TR tr;
-    bool same = false;
-    struct hwk_tpm_object *o = known(tpm, handle);
-    if (o && !still_there(tpm, o, &same))
+    if (!ask_public(tpm, handle, &pub, &name))
         return NULL;
-    if (same) {
+    struct hwk_tpm_object *o = known(tpm, handle);
+    if (o && same_name(&name, &o->name)) {
         o->refs++;
         return o;
     }
     if (o)
         drop_tr(tpm, o);
-    if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name))
-        return NULL;
-    return add(tpm, handle, tr, &pub, &name);
+    return take_tr(tpm, handle, &tr) ? add(tpm, handle, tr, &pub, &name) : NULL;
 }
 
 void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle)

@@ -33,8 +33,17 @@ TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t);
  * free for the next process. */
 void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t);
 
-/* The last response, header included, valid until the next command. */
+/* The answer to what was asked, header included, until it is used. */
 const uint8_t *hwk_tpm_tcti_last(const struct hwk_tpm_tcti *t, size_t *n);
+
+/*
+ * Sends a command that is no more than its code and a handle (ReadPublic,
+ * NV_ReadPublic). ESYS prints what a TPM refuses on stderr, and a handle that
+ * is not there is no error to us: ask first, and when ESYS then sends the very
+ * same as its next command, it is given the answer that is there already.
+ */
+TSS2_RC hwk_tpm_tcti_ask(struct hwk_tpm_tcti *t, TPM2_CC command,
+                         TPM2_HANDLE handle);
 
 /* TPM2_FlushContext of a bare handle, which ESYS cannot name. */
 TSS2_RC hwk_tpm_tcti_flush(struct hwk_tpm_tcti *t, TPM2_HANDLE handle);
