@@ -204,7 +204,8 @@ idv_rc idv_fs_create(const char *path, struct idv_bytes data, mode_t mode)
 
 idv_rc idv_fs_append(const char *path, struct idv_bytes data, mode_t mode)
 {
-    AUTO_FD fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
+    AUTO_FD fd = open(
+        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, mode);
     if (fd < 0)
         return io_fail(path, "cannot open");
     struct stat st;

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files: whole or not at all, and nothing left behind. */
+#include "codec.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static char dir[64], path[128];
+
+static int setup(void **state)
+{
+    (void)state;
+    test_dir(dir);
+    snprintf(path, sizeof(path), "%s/file", dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_dir_drop(dir);
+    return 0;
+}
+
+static size_t entries(void)
+{
+    size_t n = 0;
+    DIR *d = opendir(dir);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n - 2;
+}
+
+static void expect(const char *text)
+{
+    IDV_AUTO(buf) b = {0};
+    OK(idv_fs_read(path, 0, &b));
+    assert_true(idv_bytes_eq(idv_view(&b), idv_str(text)));
+}
+
+static mode_t mode_of(const char *name)
+{
+    struct stat st;
+    assert_int_equal(stat(name, &st), 0);
+    return st.st_mode & 07777;
+}
+
+static void write_read(void **state)
+{
+    (void)state;
+    mode_t old = umask(077);
+    OK(idv_fs_write(path, idv_str("one"), 0644));
+    umask(old);
+    assert_int_equal(mode_of(path), 0644);
+    expect("one");
+    OK(idv_fs_write(path, idv_str("two"), 0600));
+    assert_int_equal(mode_of(path), 0600);
+    expect("two");
+    OK(idv_fs_write(path, idv_bytes(NULL, 0), 0600));
+    expect("");
+    assert_int_equal(entries(), 1);
+}
+
+static void bounds(void **state)
+{
+    IDV_AUTO(buf) b = {0};
+    char big[5000];
+    (void)state;
+    memset(big, 'x', sizeof(big));
+    OK(idv_fs_write(path, idv_bytes(big, sizeof(big)), 0600));
+    OK(idv_fs_read(path, sizeof(big), &b));
+    assert_int_equal(b.n, sizeof(big));
+    FAILS(IDV_E_LIMIT, "more than 4999 bytes",
+          idv_fs_read(path, sizeof(big) - 1, &b));
+    assert_int_equal(b.n, sizeof(big));
+    assert_int_equal(truncate(path, 1024 * 1024), 0);
+    idv_buf_clear(&b);
+    OK(idv_fs_read(path, 0, &b));
+    assert_int_equal(truncate(path, 1024 * 1024 + 1), 0);
+    FAILS(IDV_E_LIMIT, "file: more than", idv_fs_read(path, 0, &b));
+}
+
+static void read_refuses(void **state)
+{
+    IDV_AUTO(buf) b = {0};
+    (void)state;
+    FAILS(IDV_E_IO, "No such file", idv_fs_read(path, 0, &b));
+    FAILS(IDV_E_IO, "is a directory", idv_fs_read(dir, 0, &b));
+    FAILS(IDV_E_IO, "not a regular file", idv_fs_read("/dev/zero", 0, &b));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    FAILS(IDV_E_IO, "not a regular file", idv_fs_read(path, 0, &b));
+    FAILS(IDV_E_IO, "", idv_fs_append(path, idv_str("x"), 0600));
+}
+
+static void secrets(void **state)
+{
+    static const mode_t loose[] = {0640, 0604, 0660, 0644, 0601};
+    IDV_AUTO(buf) b = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(loose) / sizeof(*loose); i++) {
+        OK(idv_fs_write(path, idv_str("pin"), loose[i]));
+        FAILS(IDV_E_REJECT, "chmod 600", idv_fs_read_secret(path, &b));
+    }
+    OK(idv_fs_write(path, idv_str("pin"), 0400));
+    OK(idv_fs_read_secret(path, &b));
+    assert_true(b.secret);
+    assert_string_equal((char *)b.p, "pin");
+}
+
+/* a file size limit stands in for a full disk */
+static void full_disk(void **state)
+{
+    struct rlimit old, small = {.rlim_cur = 10};
+    char big[4096] = {0};
+    (void)state;
+    OK(idv_fs_write(path, idv_str("old"), 0600));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    idv_note_clear();
+    idv_rc put = idv_fs_write(path, idv_bytes(big, sizeof(big)), 0600);
+    idv_rc add = idv_fs_append(path, idv_bytes(big, sizeof(big)), 0600);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(put, IDV_E_IO);
+    assert_int_equal(add, IDV_E_IO);
+    assert_non_null(strstr(idv_note(), "cannot write"));
+    expect("old");
+    assert_int_equal(entries(), 1);
+}
+
+static void write_refuses(void **state)
+{
+    char under[160];
+    (void)state;
+    OK(idv_fs_write(path, idv_str("x"), 0600));
+    snprintf(under, sizeof(under), "%s/under", path);
+    FAILS(IDV_E_IO, "Not a directory", idv_fs_write(under, idv_str("y"), 0600));
+    FAILS(IDV_E_IO, "cannot replace", idv_fs_write(dir, idv_str("y"), 0600));
+    FAILS(IDV_E_ARG, "name of a file", idv_fs_write("", idv_str("y"), 0600));
+    FAILS(IDV_E_ARG, "name of a file", idv_fs_write("/", idv_str("y"), 0600));
+    expect("x");
+    assert_int_equal(entries(), 1);
+}
+
+static void create_once(void **state)
+{
+    (void)state;
+    OK(idv_fs_create(path, idv_str("one"), 0600));
+    FAILS(IDV_E_STATE, "exists", idv_fs_create(path, idv_str("two"), 0600));
+    expect("one");
+    assert_int_equal(entries(), 1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/nonexistent/target", path), 0);
+    FAILS(IDV_E_STATE, "exists", idv_fs_create(path, idv_str("two"), 0600));
+}
+
+static void appends(void **state)
+{
+    (void)state;
+    OK(idv_fs_append(path, idv_str("a\n"), 0640));
+    OK(idv_fs_append(path, idv_str("b\n"), 0640));
+    expect("a\nb\n");
+}
+
+static void directories(void **state)
+{
+    char deep[160];
+    (void)state;
+    snprintf(deep, sizeof(deep), "%s/a/b/", dir);
+    OK(idv_fs_mkdir(deep, 0700));
+    OK(idv_fs_mkdir(deep, 0755));
+    assert_int_equal(mode_of(deep), 0700);
+    OK(idv_fs_write(path, idv_str("x"), 0600));
+    FAILS(IDV_E_IO, "not a directory", idv_fs_mkdir(path, 0700));
+    FAILS(IDV_E_ARG, "", idv_fs_mkdir("", 0700));
+}
+
+static void removes(void **state)
+{
+    (void)state;
+    OK(idv_fs_remove(path));
+    OK(idv_fs_write(path, idv_str("x"), 0600));
+    assert_true(idv_fs_exists(path));
+    OK(idv_fs_remove(path));
+    assert_false(idv_fs_exists(path));
+    FAILS(IDV_E_IO, "cannot remove", idv_fs_remove(dir));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(write_read),  T(bounds),        T(read_refuses), T(secrets),
+        T(full_disk),   T(write_refuses), T(create_once),  T(appends),
+        T(directories), T(removes),
+    };
+    return cmocka_run_group_tests_name("fs", tests, NULL, NULL);
+}
