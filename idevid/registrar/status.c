@@ -4,6 +4,8 @@
 
 #include "idevid/registrar/registrar_call.h"
 
+#define RENEWALS_MAX 256 /* followed back to the device's IDevID */
+
 static idv_rc read_report(struct idvi_reg_call *c, struct idv_telemetry *t)
 {
     const struct idv_msg *req = &c->call->req;
@@ -80,12 +82,31 @@ idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c)
 
 /* --- enrollstatus --------------------------------------------------------- */
 
-/* By LDevID: the session of the IDevID that it was issued to. */
+/* Whom the first of a line of renewed certificates was issued to. */
+static idv_rc first_client(struct idvi_reg_call *c, uint8_t out[static 32])
+{
+    const struct idv_est_store *store = &c->reg->conf.est.store;
+    bool found = true;
+    memcpy(out, c->issued.client_sha256, 32);
+    for (int i = 0; i < RENEWALS_MAX && found; i++) {
+        struct idv_issued older = {0};
+        IDV_TRY(store->find_cert(store->self, out, &found, &older));
+        if (found)
+            memcpy(out, older.client_sha256, 32);
+        idv_issued_free(&older);
+    }
+    return IDV_OK;
+}
+
+/* By LDevID: the session of the IDevID that it goes back to. */
 static idv_rc find_session(struct idvi_reg_call *c, bool *by_ldevid)
 {
+    uint8_t idevid[32];
     IDV_TRY(idvi_reg_ldevid(c, by_ldevid));
-    if (*by_ldevid)
-        return idvi_reg_session_of_device(c, c->issued.client_sha256, 404);
+    if (*by_ldevid) {
+        IDV_TRY(first_client(c, idevid));
+        return idvi_reg_session_of_device(c, idevid, 404);
+    }
     IDV_TRY(idvi_reg_identify(c));
     return idvi_reg_session_of_device(c, c->leaf_sha256, 404);
 }

@@ -2,6 +2,7 @@
 /* Names for LDevIDs from the configured pattern. */
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/objects.h>
 
 #include <idevid/text.h>
@@ -36,6 +37,12 @@ static idv_rc fill(const char *value, const char *serial, struct idv_buf *out)
     return idv_buf_puts(out, value);
 }
 
+static idv_rc cannot_set(const char *type)
+{
+    ERR_clear_error();
+    return idv_fail(IDV_E_ARG, "subject: '%s' cannot be set", type);
+}
+
 static idv_rc add_part(X509_NAME *name, struct idv_bytes part,
                        const char *serial)
 {
@@ -52,8 +59,7 @@ static idv_rc add_part(X509_NAME *name, struct idv_bytes part,
     if (type.n == 0 || value.n == 0 ||
         X509_NAME_add_entry_by_txt(name, (const char *)type.p, MBSTRING_UTF8,
                                    value.p, (int)value.n, -1, 0) != 1)
-        return idv_fail(IDV_E_CRYPTO, "subject: '%s' cannot be set",
-                        type.n ? (const char *)type.p : "");
+        return cannot_set(type.n ? (const char *)type.p : "");
     return IDV_OK;
 }
 
@@ -66,7 +72,7 @@ static idv_rc add_serial(X509_NAME *name, const char *serial)
         X509_NAME_add_entry_by_NID(name, NID_serialNumber, V_ASN1_UTF8STRING,
                                    text, -1, -1, 0) == 1)
         return IDV_OK;
-    return idv_fail(IDV_E_CRYPTO, "subject: serialNumber cannot be set");
+    return cannot_set("serialNumber");
 }
 
 idv_rc idvi_reg_subject(const char *pattern, const char *serial,

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After the voucher: reports, the audit log, the gate of EST, certificates. */
+#include "tests/unit/codec.h"
+
+#include <openssl/x509v3.h>
+
+#include <idevid/est.h>
+
+#include "tests/lib/world.h"
+
+#define JSON "application/json"
+#define GOOD "{\"version\":1,\"status\":true}"
+#define BAD "{\"version\":1,\"status\":false,\"reason\":\"no\"}"
+
+struct fixture {
+    struct world w;
+    EVP_PKEY *key; /* of the LDevID */
+    X509_NAME *name;
+    struct idv_buf csr;
+    X509 *ldevid; /* the last one issued */
+};
+
+static void get_voucher(struct fixture *f)
+{
+    IDV_AUTO(voucher) pvr;
+    IDV_AUTO(buf) sealed = {0};
+    pki_request(&f->w.pki, &pvr, &sealed);
+    assert_int_equal(world_registrar(&f->w, W_BRSKI "requestvoucher",
+                                     IDV_MEDIA_VOUCHER_CMS, idv_view(&sealed)),
+                     200);
+    f->w.upstreams = 0;
+}
+
+static int setup_bare(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    world_make(&f->w);
+    f->key = EVP_EC_gen("P-256");
+    world_csr(f->key, NULL, NULL, &f->csr);
+    *state = f;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    setup_bare(state);
+    get_voucher(*state);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY_free(f->key);
+    X509_NAME_free(f->name);
+    X509_free(f->ldevid);
+    idv_buf_free(&f->csr);
+    world_free(&f->w);
+    free(f);
+    return 0;
+}
+
+static int report(struct fixture *f, const char *kind, const char *body)
+{
+    char path[64];
+    snprintf(path, sizeof(path), W_BRSKI "%s", kind);
+    return world_registrar(&f->w, path, JSON, idv_str(body));
+}
+
+static int enroll_as(struct fixture *f, struct idv_peer *peer, const char *path)
+{
+    return world_ask(&f->w, idv_registrar_service(f->w.reg), peer, IDV_POST,
+                     path, IDV_MEDIA_PKCS10, idv_view(&f->csr));
+}
+
+static int enroll(struct fixture *f)
+{
+    return enroll_as(f, &f->w.pledge, IDV_PATH_SIMPLEENROLL);
+}
+
+static int reenroll(struct fixture *f)
+{
+    return enroll_as(f, &f->w.member, IDV_PATH_SIMPLEREENROLL);
+}
+
+static void because(struct fixture *f, int got, int status, const char *why)
+{
+    if (got != status || !world_why(&f->w, why))
+        print_error("%s\n", f->w.log);
+    assert_int_equal(got, status);
+    assert_true(world_why(&f->w, why));
+    assert_string_equal(f->w.reply.media, "text/plain");
+}
+
+/* Reads the reply as the pledge would. */
+static void take_cert(struct fixture *f)
+{
+    X509_free(f->ldevid);
+    f->ldevid = NULL;
+    OK(idv_est_enroll_read(&f->w.reply, f->key, f->w.ca.chain, NULL, true,
+                           PKI_NOW, &f->ldevid));
+}
+
+static void become_member(struct fixture *f)
+{
+    assert_int_equal(enroll(f), 200);
+    take_cert(f);
+    world_peer(&f->w.member, f->ldevid, NULL, 7);
+    X509_NAME_free(f->name);
+    f->name = X509_NAME_dup(X509_get_subject_name(f->ldevid));
+}
+
+static int issued_count(struct fixture *f);
+
+/* --- reports -------------------------------------------------------------- */
+
+static void status_without_voucher(void **state)
+{
+    struct fixture *f = *state;
+    because(f, report(f, "voucher_status", GOOD), 404, "no-voucher");
+    because(f, report(f, "enrollstatus", GOOD), 404, "no-voucher");
+}
+
+static void status_of_stranger(void **state)
+{
+    struct fixture *f = *state;
+    world_peer(&f->w.pledge, f->w.pki.rogue_idevid.cert, NULL, 2);
+    because(f, report(f, "voucher_status", GOOD), 403, "idevid-chain");
+    because(f, report(f, "enrollstatus", GOOD), 403, "idevid-chain");
+    idv_peer_free(&f->w.pledge);
+    because(f, report(f, "voucher_status", GOOD), 403, "no-client-cert");
+    because(f, report(f, "enrollstatus", GOOD), 403, "no-client-cert");
+}
+
+static void status_malformed(void **state)
+{
+    struct fixture *f = *state;
+    because(f, report(f, "voucher_status", "{}"), 400, "status-report");
+    because(f,
+            world_registrar(&f->w, W_BRSKI "voucher_status", "text/plain",
+                            idv_str(GOOD)),
+            415, "media");
+    assert_int_equal(world_state(&f->w), IDV_SESSION_VOUCHER_SENT);
+}
+
+static bool count_status(void *arg, const struct idv_status_event *e)
+{
+    ++*(int *)arg;
+    return e->kind[0] != 0;
+}
+
+static int events_of_session(struct fixture *f)
+{
+    struct idv_session s = {0};
+    struct idv_registrar_store r = idv_db_registrar_store(f->w.reg_db);
+    uint8_t hash[32];
+    bool found = false;
+    int n = 0;
+    OK(idv_cert_sha256(f->w.pki.idevid.cert, hash));
+    OK(r.session_last(r.self, hash, &found, &s));
+    OK(idv_db_status_each(f->w.reg_db, s.pvr_sha256, count_status, &n));
+    idv_session_free(&s);
+    return n;
+}
+
+static void status_good(void **state) /* R-R-33, R-R-34 */
+{
+    struct fixture *f = *state;
+    assert_int_equal(report(f, "voucher_status", GOOD), 200);
+    assert_int_equal(f->w.reply.body.n, 0);
+    assert_int_equal(world_state(&f->w), IDV_SESSION_LOG_OK);
+    assert_int_equal(f->w.upstreams, 1);
+    assert_string_equal(f->w.upstream.path, W_BRSKI "requestauditlog");
+    assert_null(strstr(f->w.log, "audit-log-odd"));
+    assert_int_equal(events_of_session(f), 2);
+    assert_int_equal(report(f, "voucher_status", GOOD), 200);
+    assert_int_equal(f->w.upstreams, 1); /* judged once */
+}
+
+static void status_bad(void **state) /* R-R-43 */
+{
+    struct fixture *f = *state;
+    assert_int_equal(report(f, "voucher_status", BAD), 200);
+    assert_int_equal(world_state(&f->w), IDV_SESSION_VSTATUS_FAIL);
+    assert_int_equal(f->w.upstreams, 0);
+    because(f, enroll(f), 403, "voucher-rejected");
+}
+
+static void status_bad_later(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(report(f, "voucher_status", GOOD), 200);
+    assert_int_equal(report(f, "voucher_status", BAD), 200);
+    because(f, enroll(f), 403, "voucher-rejected");
+}
+
+/* --- the audit log -------------------------------------------------------- */
+
+#define EVENT(domain, nonce)                                                   \
+    "{\"date\":\"2026-01-01T00:00:00Z\",\"domainID\":\"" domain "\","          \
+    "\"nonce\":" nonce ",\"assertion\":\"logged\"}"
+#define LOG_OF(events) "{\"version\":\"1\",\"events\":[" events "]}"
+
+static int after_log(struct fixture *f, int status, const char *log)
+{
+    world_can(&f->w, status, JSON, log);
+    assert_int_equal(report(f, "voucher_status", GOOD), 200);
+    return world_state(&f->w);
+}
+
+static void foreign_domain(void **state) /* R-R-36, RT-9 */
+{
+    struct fixture *f = *state;
+    assert_int_equal(after_log(f, 200, LOG_OF(EVENT("Zm9yZWlnbg==", "\"x\""))),
+                     IDV_SESSION_LOG_BAD);
+    because(f, enroll(f), 403, "log-bad");
+    assert_int_equal(issued_count(f), 0);
+}
+
+static void foreign_allowed(void **state)
+{
+    struct fixture *f = *state;
+    f->w.reg_conf.audit_policy.allow_foreign_nonced = true;
+    world_configure(&f->w);
+    assert_int_equal(
+        after_log(f, 200, LOG_OF(EVENT("Zm9yZWlnbg==", "\"noncenonce\""))),
+        IDV_SESSION_LOG_OK);
+    assert_non_null(strstr(f->w.log, "own-voucher-missing"));
+}
+
+static void foreign_nonceless(void **state) /* R-S-4 */
+{
+    struct fixture *f = *state;
+    f->w.reg_conf.audit_policy.allow_foreign_nonced = true;
+    world_configure(&f->w);
+    assert_int_equal(after_log(f, 200, LOG_OF(EVENT("Zm9yZWlnbg==", "null"))),
+                     IDV_SESSION_LOG_BAD);
+}
+
+static void log_garbage(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(after_log(f, 200, "{\"version\":1}"), IDV_SESSION_LOG_BAD);
+}
+
+static void log_withheld(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(after_log(f, 404, ""), IDV_SESSION_LOG_BAD);
+    because(f, enroll(f), 403, "log-bad");
+}
+
+static void log_not_offered(void **state)
+{
+    struct fixture *f = *state;
+    f->w.reg_conf.audit = IDV_AUDIT_IF_OFFERED;
+    world_configure(&f->w);
+    assert_int_equal(after_log(f, 404, ""), IDV_SESSION_LOG_OK);
+}
+
+static void log_ignored(void **state)
+{
+    struct fixture *f = *state;
+    f->w.reg_conf.audit = IDV_AUDIT_OFF;
+    world_configure(&f->w);
+    assert_int_equal(enroll(f), 200);
+    assert_int_equal(f->w.upstreams, 0);
+}
+
+/* No answer is no judgement: enrollment waits and asks again. */
+static void log_unavailable(void **state)
+{
+    struct fixture *f = *state;
+    f->w.link = WORLD_LINK_LOST;
+    assert_int_equal(report(f, "voucher_status", GOOD), 200);
+    assert_int_equal(world_state(&f->w), IDV_SESSION_VSTATUS_OK);
+    because(f, enroll(f), 202, "audit-lost");
+    assert_true(f->w.reply.retry_after > 0);
+    world_can(&f->w, 500, "text/plain", "oops");
+    because(f, enroll(f), 202, "audit-unavailable");
+    f->w.link = WORLD_LINK_MASA;
+    assert_int_equal(enroll(f), 200);
+}
+
+static void log_elsewhere(void **state) /* R-R-35, R-S-14 */
+{
+    struct fixture *f = *state;
+    world_can(&f->w, 201, "", "");
+    strcpy(f->w.canned.location, "https://evil.example.com:9443/log/1");
+    because(f, enroll(f), 202, "audit-location");
+    assert_int_equal(f->w.upstreams, 1);
+    strcpy(f->w.canned.location, "https://masa.example.com:9443/log/1");
+    because(f, enroll(f), 202, "audit-redirected-twice");
+    assert_int_equal(f->w.upstreams, 3);
+    assert_int_equal(f->w.upstream.verb, IDV_GET);
+    assert_string_equal(f->w.upstream.path, "/log/1");
+    assert_int_equal(f->w.upstream.body.n, 0);
+}
+
+/* --- the gate ------------------------------------------------------------- */
+
+static void no_voucher(void **state) /* R-R-43, RT-10 */
+{
+    struct fixture *f = *state;
+    because(f, enroll(f), 403, "no-voucher");
+    assert_int_equal(issued_count(f), 0);
+}
+
+static void no_voucher_but_pending(void **state) /* R-R-43 */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) pvr;
+    IDV_AUTO(buf) sealed = {0};
+    f->w.reg_maker.admit = IDV_ADMIT_ASK;
+    pki_request(&f->w.pki, &pvr, &sealed);
+    assert_int_equal(world_registrar(&f->w, W_BRSKI "requestvoucher",
+                                     IDV_MEDIA_VOUCHER_CMS, idv_view(&sealed)),
+                     202);
+    because(f, enroll(f), 403, "no-voucher");
+}
+
+static void strangers(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_peer none = {0};
+    because(f, enroll_as(f, &none, IDV_PATH_SIMPLEENROLL), 403,
+            "no-client-cert");
+    because(f, enroll_as(f, &none, IDV_PATH_SIMPLEREENROLL), 403,
+            "no-client-cert");
+    world_peer(&f->w.member, f->w.pki.rogue_idevid.cert, NULL, 4);
+    because(f, enroll_as(f, &f->w.member, IDV_PATH_SIMPLEENROLL), 403,
+            "idevid-chain");
+    because(f, reenroll(f), 403, "renew-stranger");
+}
+
+static void decided_against(void **state)
+{
+    struct fixture *f = *state;
+    OK(idv_db_decide(f->w.reg_db, "maker", PKI_SERIAL, IDV_DECISION_REFUSED,
+                     PKI_NOW));
+    because(f, enroll(f), 403, "device-refused");
+}
+
+static void enrolls(void **state) /* R-R-39, 41, 43 */
+{
+    struct fixture *f = *state;
+    char serial[80];
+    assert_int_equal(enroll(f), 200); /* also without voucher_status */
+    assert_string_equal(f->w.reply.media, IDV_MEDIA_CERTS_ONLY);
+    assert_int_equal(f->w.upstreams, 1);
+    assert_int_equal(world_state(&f->w), IDV_SESSION_ENROLLED);
+    take_cert(f);
+    X509_NAME_get_text_by_NID(X509_get_subject_name(f->ldevid),
+                              NID_serialNumber, serial, sizeof(serial));
+    assert_string_equal(serial, PKI_SERIAL);
+    X509_NAME_get_text_by_NID(X509_get_subject_name(f->ldevid), NID_commonName,
+                              serial, sizeof(serial));
+    assert_string_equal(serial, PKI_SERIAL);
+}
+
+static void same_request(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) first = {0};
+    assert_int_equal(enroll(f), 200);
+    idv_buf_move(&first, &f->w.reply.body);
+    assert_int_equal(enroll(f), 200);
+    assert_true(idv_bytes_eq(idv_view(&first), idv_view(&f->w.reply.body)));
+    assert_int_equal(issued_count(f), 1);
+    world_csr(f->key, NULL, NULL, &f->csr); /* a new one, a new certificate */
+    assert_int_equal(enroll(f), 200);
+    assert_int_equal(issued_count(f), 2);
+}
+
+/* CA:TRUE and foreign names in a request get nowhere. */
+static void greedy_request(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) der = {0};
+    STACK_OF(X509_EXTENSION) *exts = sk_X509_EXTENSION_new_null();
+    X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints,
+                                             "critical,CA:TRUE");
+    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                                              "DNS:registrar.example.com");
+    sk_X509_EXTENSION_push(exts, ca);
+    sk_X509_EXTENSION_push(exts, san);
+    OK(idv_csr_make(f->key, NULL, exts, NULL, &der));
+    sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+    idv_buf_clear(&f->csr);
+    OK(idv_est_body_from_der(idv_view(&der), &f->csr));
+    assert_int_equal(enroll(f), 200);
+    take_cert(f);
+    assert_false(idv_cert_is_ca(f->ldevid));
+    assert_int_equal(X509_get_ext_by_NID(f->ldevid, NID_subject_alt_name, -1),
+                     -1);
+}
+
+static void other_serial(void **state)
+{
+    struct fixture *f = *state;
+    f->name = X509_NAME_new();
+    X509_NAME_add_entry_by_txt(f->name, "serialNumber", MBSTRING_ASC,
+                               (const unsigned char *)"OTHER", -1, -1, 0);
+    world_csr(f->key, f->name, NULL, &f->csr);
+    because(f, enroll(f), 403, "csr-serial");
+    assert_int_equal(issued_count(f), 0);
+}
+
+static void subject_pattern(void **state)
+{
+    struct fixture *f = *state;
+    char text[256];
+    f->w.reg_conf.ldevid_subject =
+        "O=Example\\, Inc., OU=devices, CN=dev-{serial}.example.com";
+    world_configure(&f->w);
+    assert_int_equal(enroll(f), 200);
+    take_cert(f);
+    X509_NAME_get_text_by_NID(X509_get_subject_name(f->ldevid),
+                              NID_organizationName, text, sizeof(text));
+    assert_string_equal(text, "Example, Inc.");
+    X509_NAME_get_text_by_NID(X509_get_subject_name(f->ldevid), NID_commonName,
+                              text, sizeof(text));
+    assert_string_equal(text, "dev-" PKI_SERIAL ".example.com");
+}
+
+static void bad_pattern(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_registrar *r = NULL;
+    f->w.reg_conf.ldevid_subject = "nonsense";
+    FAILS(IDV_E_ARG, "TYPE=value",
+          idv_registrar_new(&f->w.reg_conf, &f->w.pki.env.env, &r));
+    f->w.reg_conf.ldevid_subject = "C=toolong";
+    FAILS(IDV_E_ARG, "cannot be set",
+          idv_registrar_new(&f->w.reg_conf, &f->w.pki.env.env, &r));
+}
+
+/* --- members -------------------------------------------------------------- */
+
+static int member_reports(struct fixture *f, const char *body)
+{
+    return world_ask(&f->w, idv_registrar_service(f->w.reg), &f->w.member,
+                     IDV_POST, W_BRSKI "enrollstatus", JSON, idv_str(body));
+}
+
+static void reports_enrolled(void **state) /* R-R-47, RT-19 */
+{
+    struct fixture *f = *state;
+    become_member(f);
+    assert_int_equal(report(f, "enrollstatus", GOOD), 200); /* by IDevID */
+    assert_non_null(strstr(f->w.log, "cert-matches=0"));
+    assert_int_equal(world_state(&f->w), IDV_SESSION_ENROLLED);
+    assert_int_equal(member_reports(f, GOOD), 200);
+    assert_non_null(strstr(f->w.log, "cert-matches=1"));
+    assert_int_equal(world_state(&f->w), IDV_SESSION_ESTATUS_OK);
+}
+
+static void reports_failure(void **state)
+{
+    struct fixture *f = *state;
+    become_member(f);
+    assert_int_equal(report(f, "enrollstatus", BAD), 200);
+    assert_int_equal(world_state(&f->w), IDV_SESSION_ESTATUS_FAIL);
+    world_csr(f->key, NULL, NULL, &f->csr);
+    assert_int_equal(enroll(f), 200); /* may try again */
+}
+
+static void renews(void **state) /* R-R-44 */
+{
+    struct fixture *f = *state;
+    become_member(f);
+    world_csr(f->key, f->name, NULL, &f->csr);
+    assert_int_equal(reenroll(f), 200);
+    X509 *old = f->ldevid;
+    f->ldevid = NULL;
+    take_cert(f);
+    assert_int_equal(X509_NAME_cmp(X509_get_subject_name(old),
+                                   X509_get_subject_name(f->ldevid)),
+                     0);
+    assert_false(idv_cert_eq(old, f->ldevid));
+    X509_free(old);
+    /* and reports by the new one, whose chain of custody is two long */
+    world_peer(&f->w.member, f->ldevid, NULL, 8);
+    assert_int_equal(member_reports(f, GOOD), 200);
+}
+
+static void renews_not_otherwise(void **state) /* R-R-44 */
+{
+    struct fixture *f = *state;
+    become_member(f);
+    world_csr(f->key, NULL, NULL, &f->csr);
+    because(f, reenroll(f), 400, "renew-subject");
+    because(f, enroll_as(f, &f->w.pledge, IDV_PATH_SIMPLEREENROLL), 403,
+            "renew-stranger");
+}
+
+static void renews_names(void **state) /* R-R-44: SAN */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) der = {0};
+    become_member(f);
+    STACK_OF(X509_EXTENSION) *exts = sk_X509_EXTENSION_new_null();
+    sk_X509_EXTENSION_push(exts,
+                           X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                                               "DNS:more.example.com"));
+    OK(idv_csr_make(f->key, f->name, exts, NULL, &der));
+    sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+    idv_buf_clear(&f->csr);
+    OK(idv_est_body_from_der(idv_view(&der), &f->csr));
+    because(f, reenroll(f), 400, "renew-san");
+}
+
+static bool take_hash(void *arg, const struct idv_issued *i)
+{
+    memcpy(arg, i->cert_sha256, 32);
+    return true;
+}
+
+static void revoked(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t hash[32];
+    bool found = false;
+    become_member(f);
+    OK(idv_db_issued_each(f->w.reg_db, PKI_SERIAL, take_hash, hash));
+    OK(idv_db_issued_revoke(f->w.reg_db, hash, &found));
+    assert_true(found);
+    world_csr(f->key, f->name, NULL, &f->csr);
+    because(f, reenroll(f), 403, "renew-stranger");
+    because(f, member_reports(f, GOOD), 403, "idevid-chain");
+}
+
+static void member_enrolls(void **state) /* R-R-43: holding an LDevID */
+{
+    struct fixture *f = *state;
+    become_member(f);
+    world_csr(f->key, f->name, NULL, &f->csr);
+    assert_int_equal(enroll_as(f, &f->w.member, IDV_PATH_SIMPLEENROLL), 200);
+    take_cert(f);
+    assert_int_equal(X509_NAME_cmp(f->name, X509_get_subject_name(f->ldevid)),
+                     0);
+}
+
+static void expired_member(void **state)
+{
+    struct fixture *f = *state;
+    become_member(f);
+    f->w.pki.env.now += 300 * PKI_DAY;
+    world_csr(f->key, f->name, NULL, &f->csr);
+    assert_int_equal(reenroll(f), 200);
+    f->w.pki.env.now += 300 * PKI_DAY;
+    because(f, reenroll(f), 403, "renew-stranger");
+}
+
+/* --- a store that fails --------------------------------------------------- */
+
+static bool count_issued(void *arg, const struct idv_issued *i)
+{
+    (void)i;
+    ++*(int *)arg;
+    return true;
+}
+
+static int issued_count(struct fixture *f)
+{
+    int n = 0;
+    OK(idv_db_issued_each(f->w.reg_db, NULL, count_issued, &n));
+    return n;
+}
+
+/* Whatever call fails: no certificate is given that is not on record, and the
+ * same request gets one, and only one, in the end. */
+static void store_fails(void **state)
+{
+    struct fixture *f = *state;
+    int n, reached = 0;
+    for (n = 1; !reached; n++) {
+        int before = issued_count(f);
+        world_csr(f->key, NULL, NULL, &f->csr);
+        f->w.calls = 0;
+        f->w.fail = (n + 1) / 2;
+        f->w.after = n % 2;
+        int status = enroll(f);
+        reached = f->w.calls < f->w.fail;
+        assert_true(reached ? status == 200
+                            : status == -IDV_E_IO || status == 202);
+        f->w.fail = 0;
+        assert_int_equal(enroll(f), 200);
+        assert_int_equal(issued_count(f), before + 1);
+        assert_int_equal(world_state(&f->w), IDV_SESSION_ENROLLED);
+        get_voucher(f); /* from the beginning */
+    }
+    assert_true(n > 15);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T0(f) cmocka_unit_test_setup_teardown(f, setup_bare, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T0(status_without_voucher),
+        T(status_of_stranger),
+        T(status_malformed),
+        T(status_good),
+        T(status_bad),
+        T(status_bad_later),
+        T(foreign_domain),
+        T(foreign_allowed),
+        T(foreign_nonceless),
+        T(log_garbage),
+        T(log_withheld),
+        T(log_not_offered),
+        T(log_ignored),
+        T(log_unavailable),
+        T(log_elsewhere),
+        T0(no_voucher),
+        T0(no_voucher_but_pending),
+        T(strangers),
+        T(decided_against),
+        T(enrolls),
+        T(same_request),
+        T(greedy_request),
+        T(other_serial),
+        T(subject_pattern),
+        T(bad_pattern),
+        T(reports_enrolled),
+        T(reports_failure),
+        T(renews),
+        T(renews_not_otherwise),
+        T(renews_names),
+        T(revoked),
+        T(member_enrolls),
+        T(expired_member),
+        T(store_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
