@@ -51,7 +51,7 @@ static idv_rc set_names(X509 *cert, const struct idv_cert_spec *spec,
     const X509_NAME *by = issuer ? X509_get_subject_name(issuer) : subject;
     if (X509_set_subject_name(cert, subject) != 1 ||
         X509_set_issuer_name(cert, by) != 1)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
+        return idv_fail(IDV_E_CRYPTO, "certificate: names not taken");
     return IDV_OK;
 }
 
