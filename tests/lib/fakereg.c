@@ -39,6 +39,8 @@ static bool lost(struct fakereg *r)
 static idv_rc lose(struct fakereg *r)
 {
     note_event(r, "L");
+    if (r->next_chain)
+        r->chain = r->next_chain;
     return idv_fail(IDV_E_NET, "the connection broke");
 }
 

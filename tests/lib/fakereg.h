@@ -34,7 +34,8 @@ struct fakereg {
                  const struct idv_msg *req, struct idv_msg *reply);
     int lose;        /* the exchange or connection (from 1) that is lost */
     bool lose_after; /* it was served, the answer is lost */
-    int pending;     /* so many 202 at first */
+    const STACK_OF(X509) * next_chain; /* shown after a loss; NULL: as before */
+    int pending;                       /* so many 202 at first */
     int retry_after;
 
     /* what it saw */
