@@ -11,6 +11,7 @@
 #include <idevid/limits.h>
 
 #include "envelope/envelope_row.h"
+#include "x509/x509.h"
 
 #define OID_ANIMA_JSON_VOUCHER "1.2.840.113549.1.9.16.1.40"
 
@@ -109,13 +110,12 @@ static bool put_signature(CMS_SignerInfo *si, EVP_PKEY *key, const EVP_MD *md)
     int n = 0;
     uint8_t *der = attributes_der(si, &n);
     IDV_AUTO_PTR(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
-    size_t len = 0;
-    uint8_t *sig = NULL;
-    bool ok = der && ctx &&
+    int size = EVP_PKEY_get_size(key);
+    size_t len = size > 0 ? (size_t)size : 0;
+    uint8_t *sig = OPENSSL_malloc(len + 1);
+    bool ok = der && ctx && sig && len &&
               EVP_DigestSignInit_ex(ctx, NULL, EVP_MD_get0_name(md), NULL, NULL,
                                     key, NULL) == 1 &&
-              EVP_DigestSign(ctx, NULL, &len, der, (size_t)n) == 1 &&
-              (sig = OPENSSL_malloc(len)) != NULL &&
               EVP_DigestSign(ctx, sig, &len, der, (size_t)n) == 1 &&
               ASN1_OCTET_STRING_set(CMS_SignerInfo_get0_signature(si), sig,
                                     (int)len) == 1;
@@ -155,9 +155,11 @@ static idv_rc cms_seal(struct idv_bytes payload, const struct idv_signer *s,
             NULL &&
         put_certs(cms, s) && put_content(cms, payload) &&
         put_attributes(cms, si, payload, md, s->signing_time) &&
-        put_algorithm(si, s->key, md) && put_signature(si, s->key, md);
+        put_algorithm(si, s->key, md);
     if (!ok)
-        return idv_fail(IDV_E_CRYPTO, "CMS: cannot be signed");
+        return idv_fail(IDV_E_CRYPTO, "CMS: cannot be made");
+    if (!put_signature(si, s->key, md))
+        return idvi_sign_failed(s->key, "CMS");
     return put_der(cms, out);
 }
 
