@@ -29,6 +29,8 @@ typedef void hwk_ref;
           one digest there is */
 #define HWK_FOUND_NO_SIGN 2u
 #define HWK_FOUND_DECRYPT 4u /* decrypt or derive will do */
+#define HWK_FOUND_PSS_DIGEST                                                   \
+    8u /* its PSS salts are as long as the digest: what "auto" comes to */
 
 struct hwk_found {
     enum hwk_object_type type;    /* PRIVATE, PUBLIC or CERT */

@@ -14,7 +14,11 @@
 
 static size_t resolve_salt(const struct hwk_sig *sig)
 {
-    if (sig->salt == HWK_SALT_DIGEST)
+    bool digest =
+        sig->salt == HWK_SALT_DIGEST ||
+        (sig->salt == HWK_SALT_AUTO && sig->key->flags & HWK_FOUND_PSS_DIGEST);
+
+    if (digest)
         return hwk_md_size(sig->md);
     if (sig->salt < 0) /* signing: auto is the longest */
         return hwk_mech_pss_max(&sig->key->pub, sig->md);

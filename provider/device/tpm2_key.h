@@ -32,7 +32,14 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
                      const char *what);
 
-/* As in backend.h; one command each, whatever the digest. */
+/* alg's digest of p[n], made by the TPM, with its ticket that says so; between
+ * begin and end. One command up to 1024 bytes, else two and one per 1024. */
+TSS2_RC hwk_tpm_ticket(struct hwk_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *p,
+                       size_t n, TPM2B_DIGEST *digest,
+                       TPMT_TK_HASHCHECK *ticket);
+
+/* As in backend.h; one command each, whatever the digest, but for restricted
+ * keys, which sign what hwk_tpm_ticket hashed. */
 int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                  const struct hwk_mech *mech, const uint8_t *in, size_t n,
                  uint8_t *sig, size_t *sig_n);

@@ -129,6 +129,8 @@ unsigned hwk_tpm_flags(const TPM2B_PUBLIC *pub)
         flags |= HWK_FOUND_MESSAGE;
     if ((a & TPMA_OBJECT_DECRYPT) && !(a & TPMA_OBJECT_RESTRICTED))
         flags |= HWK_FOUND_DECRYPT;
+    else if (pub->publicArea.type == TPM2_ALG_RSA)
+        flags |= HWK_FOUND_PSS_DIGEST;
     return flags;
 }
 

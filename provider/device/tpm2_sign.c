@@ -10,6 +10,15 @@
 #include "provider/device/tpm2_pss.h"
 #include "provider/device/tpm2_public.h"
 
+/* What is to be signed: a digest, or a message that the TPM hashes. */
+struct input {
+    const uint8_t *message; /* NULL: digest is given */
+    size_t message_n;
+    TPM2B_DIGEST digest;
+};
+
+static const uint8_t nothing[1]; /* a message of no bytes is one too */
+
 /* an unrestricted key signs any digest: no ticket that the TPM hashed it */
 static const TPMT_TK_HASHCHECK no_ticket = {
     .tag = TPM2_ST_HASHCHECK,
@@ -17,15 +26,21 @@ static const TPMT_TK_HASHCHECK no_ticket = {
 };
 
 static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                   const TPM2B_DIGEST *digest, const TPMT_SIG_SCHEME *scheme,
+                   struct input *in, const TPMT_SIG_SCHEME *scheme,
                    TPMT_SIGNATURE **sig)
 {
     ESYS_TR tr, session;
+    TPMT_TK_HASHCHECK ticket = no_ticket;
     ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
     if (!esys)
         return 0;
-    TSS2_RC rc = Esys_Sign(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                           digest, scheme, &no_ticket, sig);
+    TSS2_RC rc = TSS2_RC_SUCCESS;
+    if (in->message)
+        rc = hwk_tpm_ticket(tpm, scheme->details.any.hashAlg, in->message,
+                            in->message_n, &in->digest, &ticket);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_Sign(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                       &in->digest, scheme, &ticket, sig);
     return hwk_tpm_key_done(tpm, key, rc, "Sign");
 }
 
@@ -39,28 +54,44 @@ static int take_ecdsa(const TPMT_SIGNATURE *s, size_t field, uint8_t *out)
                          field);
 }
 
-static int sign_ecdsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                      const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n)
+/* the digest as this key takes it, and the hash to name with it */
+static int prepare_ecdsa(const struct hwk_tpm_key *key,
+                         const struct hwk_mech *mech, const uint8_t *in,
+                         size_t n, struct input *out, TPMI_ALG_HASH *alg)
 {
     const TPM2B_PUBLIC *pub = &key->object->pub;
+    TPM2_ALG_ID scheme = hwk_tpm_scheme(pub);
     TPMI_ECC_CURVE curve = pub->publicArea.parameters.eccDetail.curveID;
-    size_t field = hwk_tpm_curve_facts(curve)->field;
+    *alg = hwk_tpm_scheme_hash(pub);
+    if (scheme != TPM2_ALG_NULL && scheme != TPM2_ALG_ECDSA)
+        return hwk_raise(HWK_R_KEY, "TPM key 0x%08x is tied to scheme 0x%04x",
+                         key->object->handle, scheme);
+    if (mech->message) {
+        *out = (struct input){.message = n ? in : nothing, .message_n = n};
+        return 1;
+    }
+    out->message = NULL;
+    return hwk_tpm_ecdsa_digest(curve, in, n, alg, &out->digest)
+               ? 1
+               : hwk_raise(HWK_R_DIGEST,
+                           "TPM key 0x%08x takes no digest of %zu bytes",
+                           key->object->handle, n);
+}
+
+static int sign_ecdsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                      const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                      uint8_t *sig, size_t *sig_n)
+{
+    const TPMT_PUBLIC *t = &key->object->pub.publicArea;
+    size_t field = hwk_tpm_curve_facts(t->parameters.eccDetail.curveID)->field;
     TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_ECDSA};
-    TPMI_ALG_HASH alg = hwk_tpm_scheme_hash(pub);
-    TPM2B_DIGEST digest;
+    TPMT_SIGNATURE *s = NULL;
+    struct input input;
     if (*sig_n < 2 * field)
         return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
-    if (hwk_tpm_scheme(pub) != TPM2_ALG_NULL &&
-        hwk_tpm_scheme(pub) != TPM2_ALG_ECDSA)
-        return hwk_raise(HWK_R_KEY, "TPM key 0x%08x is tied to scheme 0x%04x",
-                         key->object->handle, hwk_tpm_scheme(pub));
-    if (!hwk_tpm_ecdsa_digest(curve, in, n, &alg, &digest))
-        return hwk_raise(HWK_R_DIGEST,
-                         "TPM key 0x%08x takes no digest of %zu bytes",
-                         key->object->handle, n);
-    scheme.details.ecdsa.hashAlg = alg;
-    TPMT_SIGNATURE *s = NULL;
-    if (!command(tpm, key, &digest, &scheme, &s))
+    if (!prepare_ecdsa(key, mech, in, n, &input,
+                       &scheme.details.ecdsa.hashAlg) ||
+        !command(tpm, key, &input, &scheme, &s))
         return 0;
     int ok = take_ecdsa(s, field, sig);
     Esys_Free(s);
@@ -146,15 +177,20 @@ static int sign_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                     const struct hwk_mech *mech, const uint8_t *in, size_t n,
                     uint8_t *sig, size_t size)
 {
-    TPM2B_DIGEST digest = {.size = (UINT16)n};
+    struct input input = {.message_n = n};
+    if (mech->message)
+        input.message = n > 0 ? in : nothing;
     TPMT_SIG_SCHEME scheme = {
         .scheme = mech->pad == HWK_PAD_PSS ? TPM2_ALG_RSAPSS : TPM2_ALG_RSASSA};
     scheme.details.any.hashAlg = hwk_tpm_alg(mech->md);
-    if (n > sizeof(digest.buffer))
+    if (!mech->message && n > sizeof(input.digest.buffer))
         return hwk_raise(HWK_R_ARGUMENT, "digest of %zu bytes", n);
-    memcpy(digest.buffer, in, n);
+    if (!mech->message) {
+        input.digest.size = (UINT16)n;
+        memcpy(input.digest.buffer, in, n);
+    }
     TPMT_SIGNATURE *s = NULL;
-    if (!command(tpm, key, &digest, &scheme, &s))
+    if (!command(tpm, key, &input, &scheme, &s))
         return 0;
     const TPM2B_PUBLIC_KEY_RSA *r = &s->signature.rsassa.sig;
     int ok = s->sigAlg == scheme.scheme &&
@@ -162,7 +198,8 @@ static int sign_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     Esys_Free(s);
     if (!ok)
         return hwk_raise(HWK_R_TPM, "Sign: no RSA signature came back");
-    return mech->pad != HWK_PAD_PSS || check_salt(key, mech, in, sig, size);
+    return mech->pad != HWK_PAD_PSS ||
+           check_salt(key, mech, input.digest.buffer, sig, size);
 }
 
 static int any_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
@@ -192,13 +229,13 @@ int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     if (flags & HWK_FOUND_NO_SIGN)
         return hwk_raise(HWK_R_KEY, "TPM key 0x%08x does not sign",
                          key->object->handle);
-    if (mech->message || (flags & HWK_FOUND_MESSAGE))
-        return hwk_raise(HWK_R_UNSUPPORTED,
-                         "TPM key 0x%08x is restricted: it signs only what "
-                         "the TPM has hashed itself",
-                         key->object->handle);
+    if (mech->message != !!(flags & HWK_FOUND_MESSAGE))
+        return hwk_raise(
+            HWK_R_UNSUPPORTED, "TPM key 0x%08x is %srestricted: it signs %s",
+            key->object->handle, mech->message ? "not " : "",
+            mech->message ? "digests" : "only what the TPM has hashed");
     int ok = pub->publicArea.type == TPM2_ALG_ECC
-                 ? sign_ecdsa(tpm, key, in, n, sig, sig_n)
+                 ? sign_ecdsa(tpm, key, mech, in, n, sig, sig_n)
                  : any_rsa(tpm, key, mech, in, n, sig, sig_n);
     if (ok)
         hwk_count(signatures);

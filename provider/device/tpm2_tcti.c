@@ -55,6 +55,11 @@ TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t)
                    : Tss2_TctiLdr_Initialize(t->name, &t->real);
 }
 
+bool hwk_tpm_tcti_is_open(const struct hwk_tpm_tcti *t)
+{
+    return t->real;
+}
+
 void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t)
 {
     Tss2_TctiLdr_Finalize(&t->real);

@@ -29,6 +29,8 @@ TSS2_TCTI_CONTEXT *hwk_tpm_tcti_context(struct hwk_tpm_tcti *t);
 /* Opens the real one now, so that a missing TPM shows before a command. */
 TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t);
 
+bool hwk_tpm_tcti_is_open(const struct hwk_tpm_tcti *t);
+
 /* Closes the real one: a device file that takes one client at a time is
  * free for the next process. */
 void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t);

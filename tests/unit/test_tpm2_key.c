@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys in a software TPM: made, found, used, counted, shared. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,7 +11,9 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include "provider/device/tpm2_lock.h"
 #include "provider/device/tpm2_public.h"
+#include "provider/device/tpm2_template.h"
 #include "tpm.h"
 
 #define EC_KEY_AT 0x81020010
@@ -250,6 +254,127 @@ static void idevid(void **arg)
     hwk_tpm_key_free(tpm, f.ref);
 }
 
+/* an endorsement primary that signs only what the TPM hashed itself */
+static void make_restricted(const struct hwk_tpm_kind *kind, TPM2_HANDLE at)
+{
+    const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
+    const TPM2B_DATA outside = {.size = 0};
+    const TPML_PCR_SELECTION none = {.count = 0};
+    TPM2B_PUBLIC t;
+    ESYS_TR tr, kept;
+    assert_true(hwk_tpm_template_idevid(kind, &t));
+    t.publicArea.objectAttributes |= TPMA_OBJECT_RESTRICTED;
+    if (kind->type == TPM2_ALG_RSA) {
+        t.publicArea.parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSAPSS;
+        t.publicArea.parameters.rsaDetail.scheme.details.rsapss.hashAlg =
+            TPM2_ALG_SHA256;
+    }
+    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
+    assert_int_equal(Esys_CreatePrimary(esys, ESYS_TR_RH_ENDORSEMENT,
+                                        ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                        ESYS_TR_NONE, &sensitive, &t, &outside,
+                                        &none, &tr, NULL, NULL, NULL, NULL),
+                     0);
+    assert_int_equal(Esys_EvictControl(esys, ESYS_TR_RH_OWNER, tr,
+                                       ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                       ESYS_TR_NONE, at, &kept),
+                     0);
+    assert_int_equal(Esys_FlushContext(esys, tr), 0);
+    assert_int_equal(Esys_TR_Close(esys, &kept), 0);
+    hwk_tpm_end(tpm);
+}
+
+static void restricted_kind(const struct hwk_tpm_kind *kind, enum hwk_pad pad)
+{
+    static const size_t lengths[] = {0, 1, 1024, 1025, 5000};
+    static uint8_t message[5000] = {42};
+    struct hwk_mech mech = {.pad = pad,
+                            .md = HWK_MD_SHA256,
+                            .mgf1 = HWK_MD_SHA256,
+                            .salt = 32,
+                            .message = true};
+    struct hwk_found f;
+    make_restricted(kind, 0x81020001);
+    assert_true(tpm_find_in(tpm, "tpm2:iak", HWK_WANT_PRIVATE, &f));
+    assert_int_equal(f.flags & HWK_FOUND_MESSAGE, HWK_FOUND_MESSAGE);
+    assert_int_equal(f.md, HWK_MD_SHA256);
+    mech.type = f.pub.type;
+    for (size_t i = 0; i < 5; i++) {
+        uint8_t sig[HWK_SIG_MAX], digest[32];
+        size_t n = sizeof(sig);
+        assert_true(
+            hwk_tpm_sign(tpm, f.ref, &mech, message, lengths[i], sig, &n));
+        EVP_Digest(message, lengths[i], digest, NULL, EVP_sha256(), NULL);
+        assert_true(tpm_verify(&f.pub, &mech, digest, 32, sig, n));
+    }
+    uint8_t sig[HWK_SIG_MAX];
+    size_t n = sizeof(sig);
+    unsigned long long before = tpm_commands();
+    assert_true(hwk_tpm_sign(tpm, f.ref, &mech, message, 1024, sig, &n));
+    assert_int_equal(tpm_commands() - before, 2);
+    mech.message = false;
+    assert_false(hwk_tpm_sign(tpm, f.ref, &mech, message, 32, sig, &n));
+    assert_int_equal(tpm_reason(), HWK_R_UNSUPPORTED);
+    hwk_tpm_key_free(tpm, f.ref);
+    assert_int_equal(tpm_left_behind(), 0);
+    assert_true(hwk_tpm_erase(tpm, 0x81020001));
+}
+
+static void restricted(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    restricted_kind(&(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0},
+                    HWK_PAD_NONE);
+    restricted_kind(&(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 2048}, HWK_PAD_PSS);
+}
+
+/* a device file that one client may have open is closed between operations */
+static void parked(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    tpm->sharing = HWK_TPM_EXCLUSIVE;
+    struct hwk_tpm_key *key = ec_key();
+    sign_and_verify(key, (struct hwk_mech){.md = HWK_MD_SHA256});
+    assert_false(hwk_tpm_tcti_is_open(tpm->tcti));
+    sign_and_verify(key, (struct hwk_mech){.md = HWK_MD_SHA256});
+    hwk_tpm_key_free(tpm, key);
+    tpm->sharing = HWK_TPM_BARE;
+}
+
+/* --- the lock file --- */
+
+static void lock_files(void **arg)
+{
+    char path[128], link[140];
+    bool litter = true;
+    (void)arg;
+    need_tpm();
+    snprintf(path, sizeof(path), "%s/l", tpm_process.dir);
+    snprintf(link, sizeof(link), "%s/link", tpm_process.dir);
+    int fd = hwk_tpm_lock(path, "x", &litter);
+    assert_true(fd >= 0);
+    assert_false(litter);
+    int other = open(path, O_RDWR);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+    assert_true(hwk_tpm_lock_mark(fd, true));
+    hwk_tpm_unlock(fd);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+    close(other);
+    fd = hwk_tpm_lock(path, "x", &litter);
+    assert_true(litter);
+    assert_true(hwk_tpm_lock_mark(fd, false));
+    hwk_tpm_unlock(fd);
+    hwk_tpm_unlock(hwk_tpm_lock(path, "x", &litter));
+    assert_false(litter);
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(hwk_tpm_lock(link, "x", &litter), -1);
+    assert_int_equal(tpm_reason(), HWK_R_FILE);
+    assert_int_equal(hwk_tpm_lock("/nonexistent/l", "x", &litter), -1);
+    assert_int_equal(tpm_reason(), HWK_R_FILE);
+}
+
 static void decryption(void **arg)
 {
     const struct hwk_spec spec = tpm_rsa(2048, HWK_USAGE_DECRYPT);
@@ -479,6 +604,9 @@ int main(void)
         cmocka_unit_test(replaced),
         cmocka_unit_test(replaced_by_another),
         cmocka_unit_test(idevid),
+        cmocka_unit_test(restricted),
+        cmocka_unit_test(parked),
+        cmocka_unit_test(lock_files),
         cmocka_unit_test(decryption),
         cmocka_unit_test(agreement),
         cmocka_unit_test(threads),
