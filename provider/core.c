@@ -120,6 +120,29 @@ static int load_default(struct hwk_core *core)
     return 1;
 }
 
+/*
+ * When the whole context is freed, the default provider may have been
+ * deactivated before us; libcrypto then takes our reference back no more. It
+ * stays reachable, so that it is not taken for a leak of somebody's.
+ */
+static void unload_default(OSSL_PROVIDER *under)
+{
+    static struct stuck {
+        OSSL_PROVIDER *provider;
+        struct stuck *next;
+    } * stuck;
+    struct stuck *s;
+
+    if (under == NULL || OSSL_PROVIDER_unload(under))
+        return;
+    s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return;
+    s->provider = under;
+    s->next = stuck;
+    stuck = s;
+}
+
 struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
                               const OSSL_DISPATCH *in)
 {
@@ -150,9 +173,10 @@ void hwk_core_free(struct hwk_core *core)
     hwk_registry_free(core->registry, hwk_exiting());
     for (i = 0; i < HWK_MD_COUNT; i++)
         EVP_MD_free(atomic_load(&core->md[i]));
+    if (core->soft_default != NULL)
+        OSSL_PROVIDER_unload(core->soft_default);
     OSSL_LIB_CTX_free(atomic_load(&core->soft));
-    if (core->under != NULL)
-        OSSL_PROVIDER_unload(core->under);
+    unload_default(core->under);
     hwk_config_clear(&core->cfg);
     pthread_mutex_destroy(&core->lock);
     OPENSSL_free(core);
@@ -160,32 +184,32 @@ void hwk_core_free(struct hwk_core *core)
 
 /* --- the private context --- */
 
-static OSSL_LIB_CTX *make_soft(void)
+static OSSL_LIB_CTX *make_soft(struct hwk_core *core)
 {
     OSSL_LIB_CTX *soft = OSSL_LIB_CTX_new();
 
-    if (soft != NULL && OSSL_PROVIDER_load(soft, "default") == NULL) {
-        OSSL_LIB_CTX_free(soft);
-        soft = NULL;
-    }
-    return soft;
+    if (soft != NULL)
+        core->soft_default = OSSL_PROVIDER_load(soft, "default");
+    if (core->soft_default != NULL)
+        return soft;
+    OSSL_LIB_CTX_free(soft);
+    hwk_raise(HWK_R_DELEGATE, "no private library context");
+    return NULL;
 }
 
 OSSL_LIB_CTX *hwk_core_soft(struct hwk_core *core)
 {
-    OSSL_LIB_CTX *soft = atomic_load(&core->soft), *none = NULL;
+    OSSL_LIB_CTX *soft = atomic_load(&core->soft);
 
     if (soft != NULL)
         return soft;
-    soft = make_soft();
+    pthread_mutex_lock(&core->lock);
+    soft = atomic_load(&core->soft);
     if (soft == NULL) {
-        hwk_raise(HWK_R_DELEGATE, "no private library context");
-        return NULL;
+        soft = make_soft(core);
+        atomic_store(&core->soft, soft);
     }
-    if (!atomic_compare_exchange_strong(&core->soft, &none, soft)) {
-        OSSL_LIB_CTX_free(soft);
-        soft = none;
-    }
+    pthread_mutex_unlock(&core->lock);
     return soft;
 }
 

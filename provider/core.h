@@ -21,8 +21,9 @@ struct hwk_core {
     struct hwk_config cfg;
     struct hwk_registry *registry;
     OSSL_PROVIDER *under; /* "default" of the application, held active */
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* held while soft is made */
     _Atomic(OSSL_LIB_CTX *) soft;
+    OSSL_PROVIDER *soft_default;
     _Atomic(EVP_MD *) md[HWK_MD_COUNT];
 };
 

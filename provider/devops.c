@@ -39,7 +39,8 @@ static int dev_open(void *ctx, const char *text,
         return hwk_raise(HWK_R_MEMORY, "device");
     if (pin != NULL)
         d->prompt = *pin;
-    ok = hwk_uri_parse(text, &uri) && open_on(ctx, &uri, d);
+    hwk_mark();
+    ok = hwk_settle(hwk_uri_parse(text, &uri) && open_on(ctx, &uri, d));
     hwk_uri_clear(&uri);
     if (ok)
         *out = d;
@@ -94,8 +95,9 @@ static int dev_read(struct hwk_device *d, const char *text, uint8_t *out,
 
     if (!parse_for(d, text, &uri))
         return 0;
-    ok = hwk_slot_table(d->slot)->dev_read(hwk_slot_state(d->slot), d->dev,
-                                           &uri, out, n, info);
+    hwk_mark();
+    ok = hwk_settle(hwk_slot_table(d->slot)->dev_read(
+        hwk_slot_state(d->slot), d->dev, &uri, out, n, info));
     hwk_uri_clear(&uri);
     return ok;
 }
@@ -108,8 +110,9 @@ static int dev_write(struct hwk_device *d, const char *text,
 
     if (!parse_for(d, text, &uri))
         return 0;
-    ok = hwk_slot_table(d->slot)->dev_write(hwk_slot_state(d->slot), d->dev,
-                                            &uri, data, n, flags);
+    hwk_mark();
+    ok = hwk_settle(hwk_slot_table(d->slot)->dev_write(
+        hwk_slot_state(d->slot), d->dev, &uri, data, n, flags));
     hwk_uri_clear(&uri);
     return ok;
 }
@@ -121,8 +124,9 @@ static int dev_erase(struct hwk_device *d, const char *text)
 
     if (!parse_for(d, text, &uri))
         return 0;
-    ok = hwk_slot_table(d->slot)->dev_erase(hwk_slot_state(d->slot), d->dev,
-                                            &uri);
+    hwk_mark();
+    ok = hwk_settle(hwk_slot_table(d->slot)->dev_erase(hwk_slot_state(d->slot),
+                                                       d->dev, &uri));
     hwk_uri_clear(&uri);
     return ok;
 }

@@ -82,6 +82,20 @@ int hwk_raise_at(const char *file, int line, const char *func, int reason,
     return 0;
 }
 
+void hwk_mark(void)
+{
+    ERR_set_mark();
+}
+
+int hwk_settle(int ok)
+{
+    if (ok)
+        ERR_pop_to_mark();
+    else
+        ERR_clear_last_mark();
+    return ok;
+}
+
 bool hwk_err_is(int reason)
 {
     unsigned long e = ERR_peek_last_error();

@@ -42,6 +42,12 @@ int hwk_err_lib(void);
 /* Takes the strings out again before the code that holds them goes away. */
 void hwk_err_unload(void);
 
+/* Around work that others do (modules leave errors behind although all went
+ * well): what is queued after hwk_mark stays when ok is 0 and goes when it is
+ * not. Gives ok. */
+void hwk_mark(void);
+int hwk_settle(int ok);
+
 /* True when the newest error on the queue is ours and has this reason. */
 bool hwk_err_is(int reason);
 

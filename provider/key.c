@@ -85,7 +85,9 @@ int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
     if (!hwk_mech_check(mech, &key->pub, n) || !hwk_slot_ready(key->slot))
         return 0;
     t = hwk_slot_table(key->slot);
-    if (!t->sign(hwk_slot_state(key->slot), key->ref, mech, in, n, sig, sig_n))
+    hwk_mark();
+    if (!hwk_settle(t->sign(hwk_slot_state(key->slot), key->ref, mech, in, n,
+                            sig, sig_n)))
         return 0;
     hwk_count(signatures);
     return 1;

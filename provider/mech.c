@@ -107,7 +107,8 @@ enum hwk_md hwk_md_by_name(const char *name)
 
     for (md = 1; md < HWK_MD_COUNT; md++) {
         if (strcasecmp(name, digests[md].name) == 0 ||
-            strcmp(name, OBJ_nid2sn(digests[md].nid)) == 0)
+            (digests[md].nid != NID_undef &&
+             strcmp(name, OBJ_nid2sn(digests[md].nid)) == 0))
             return (enum hwk_md)md;
         for (i = 0; i < 3 && digests[md].aliases[i] != NULL; i++)
             if (strcasecmp(name, digests[md].aliases[i]) == 0)

@@ -23,6 +23,8 @@ enum hwk_md {
     HWK_MD_COUNT
 };
 
+#define HWK_MD_DEFAULT "SHA256" /* as the default provider has it */
+
 enum hwk_pad {
     HWK_PAD_NONE = 0, /* ECDSA; RSA: the number itself */
     HWK_PAD_PKCS1,

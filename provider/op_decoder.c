@@ -55,9 +55,10 @@ static struct hwk_key *find(struct hwk_core *core, const struct hwk_uri *uri,
     struct catch c = {core, NULL, NULL};
 
     c.slot = hwk_registry_use(core->registry, uri->scheme);
+    hwk_mark();
     if (c.slot != NULL &&
-        hwk_slot_table(c.slot)->find(hwk_slot_state(c.slot), uri,
-                                     HWK_WANT_PRIVATE, &ask, take, &c) &&
+        hwk_settle(hwk_slot_table(c.slot)->find(
+            hwk_slot_state(c.slot), uri, HWK_WANT_PRIVATE, &ask, take, &c)) &&
         c.key == NULL)
         hwk_raise(HWK_R_NOT_FOUND, "HWKEY URI: no such private key");
     return c.key;

@@ -125,9 +125,8 @@ void *hwk_keymgmt_dup(const void *keydata, int selection)
 static int set_digest(const struct hwk_key *key, OSSL_PARAM params[])
 {
     OSSL_PARAM *p;
-    const char *digest = key->md != HWK_MD_NONE   ? hwk_md_name(key->md)
-                         : key->pub.curve != NULL ? key->pub.curve->digest
-                                                  : "SHA256";
+    const char *digest =
+        key->md != HWK_MD_NONE ? hwk_md_name(key->md) : HWK_MD_DEFAULT;
 
     p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_DEFAULT_DIGEST);
     if (p != NULL && !OSSL_PARAM_set_utf8_string(p, digest))

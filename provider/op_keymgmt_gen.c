@@ -155,7 +155,9 @@ static struct hwk_key *make(struct hwk_gen *gen, const struct hwk_uri *uri)
         hwk_raise(HWK_R_UNSUPPORTED, "%s makes no keys", t->name);
         return NULL;
     }
-    if (!t->make(hwk_slot_state(slot), uri, &gen->spec, &ask, &found))
+    hwk_mark();
+    if (!hwk_settle(
+            t->make(hwk_slot_state(slot), uri, &gen->spec, &ask, &found)))
         return NULL;
     key = hwk_key_new(gen->core, slot, &found, true);
     if (found.ref != NULL)

@@ -113,20 +113,13 @@ static int verify_init(void *ctx, void *key, const OSSL_PARAM params[])
     return set_key(sig, key, true) && hwk_sig_set_params(sig, params);
 }
 
-static const char *default_md(const struct hwk_key *key)
-{
-    if (key->md != HWK_MD_NONE)
-        return hwk_md_name(key->md);
-    return key->pub.curve != NULL ? key->pub.curve->digest : "SHA256";
-}
-
 static int set_md(struct hwk_sig *sig, const char *name)
 {
     const struct hwk_key *key = sig->key;
     enum hwk_md md;
 
     if (name == NULL || *name == 0)
-        name = default_md(key);
+        name = key->md != HWK_MD_NONE ? hwk_md_name(key->md) : HWK_MD_DEFAULT;
     md = hwk_md_by_name(name);
     if (md == HWK_MD_NONE)
         return hwk_raise(HWK_R_DIGEST, "%s: not one of ours", name);

@@ -138,10 +138,11 @@ static int search(struct store *s, OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
     s->searched = true;
     if (want == 0)
         return 1;
+    hwk_mark();
     s->slot = hwk_registry_use(s->core->registry, s->uri.scheme);
-    return s->slot != NULL &&
-           hwk_slot_table(s->slot)->find(hwk_slot_state(s->slot), &s->uri, want,
-                                         &ask, keep, s);
+    return hwk_settle(s->slot != NULL && hwk_slot_table(s->slot)->find(
+                                             hwk_slot_state(s->slot), &s->uri,
+                                             want, &ask, keep, s));
 }
 
 /* --- handing over --- */

@@ -22,12 +22,9 @@ static const uint8_t oid_p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
 static const uint8_t oid_p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
 
 static const struct hwk_curve curves[] = {
-    {"prime256v1", "P-256", 256, 32, 128, 72, "SHA256", oid_p256,
-     sizeof(oid_p256)},
-    {"secp384r1", "P-384", 384, 48, 192, 104, "SHA384", oid_p384,
-     sizeof(oid_p384)},
-    {"secp521r1", "P-521", 521, 66, 256, 139, "SHA512", oid_p521,
-     sizeof(oid_p521)},
+    {"prime256v1", "P-256", 256, 32, 128, 72, oid_p256, sizeof(oid_p256)},
+    {"secp384r1", "P-384", 384, 48, 192, 104, oid_p384, sizeof(oid_p384)},
+    {"secp521r1", "P-521", 521, 66, 256, 139, oid_p521, sizeof(oid_p521)},
 };
 #define CURVES (sizeof(curves) / sizeof(curves[0]))
 

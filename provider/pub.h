@@ -18,7 +18,6 @@ struct hwk_curve {
     unsigned field;     /* bytes: 32 48 66 */
     unsigned security;  /* bits: 128 192 256 */
     unsigned der_sig;   /* longest ECDSA-Sig-Value: 72 104 139 */
-    const char *digest; /* by default */
     const uint8_t *oid; /* DER, tag and length included */
     size_t oid_len;
 };

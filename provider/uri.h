@@ -55,8 +55,8 @@ struct hwk_uri {
 
     /* tpm2: */
     enum hwk_tpm_name tpm; /* 0: "tpm2:" alone, the TPM and all in it */
-    uint32_t handle;     /* HWK_TPM_HANDLE */
-    struct hwk_str path; /* HWK_TPM_OBJECT, HWK_SCHEME_SOFT: the name */
+    uint32_t handle;       /* HWK_TPM_HANDLE */
+    struct hwk_str path;   /* HWK_TPM_OBJECT, HWK_SCHEME_SOFT: the name */
     bool has_parent;
     uint32_t parent; /* parent=0x..., or owner, endorsement, null, platform as
                         their permanent handles 0x40000001 0B 07 0C */
