@@ -3,6 +3,7 @@
 #include "tests/unit/codec.h"
 
 #include <openssl/cms.h>
+#include <openssl/rsa.h>
 
 #include <idevid/envelope.h>
 
@@ -157,6 +158,62 @@ static void key_types(void **state)
     }
 }
 
+/* libcrypto names RSA signatures otherwise than we do; PSS is fine too */
+static void rsa_of_others(void **state)
+{
+    struct idv_cert_spec spec = {.kind = IDV_CERT_SIGNER,
+                                 .common_name = "r",
+                                 .not_before = PKI_NOW - 1,
+                                 .not_after = PKI_NOW + 1};
+    IDV_AUTO_PTR(EVP_PKEY) key = EVP_RSA_gen(2048);
+    IDV_AUTO_PTR(X509) cert = NULL;
+    (void)state;
+    OK(idv_cert_issue(&spec, key, pki.maker_root.cert, pki.maker_root.key,
+                      &pki.env.env, &cert));
+    for (int pss = 0; pss < 2; pss++) {
+        unsigned flags = CMS_BINARY | CMS_PARTIAL | (pss ? CMS_KEY_PARAM : 0);
+        IDV_AUTO_PTR(BIO) in = BIO_new_mem_buf(payload.p, (int)payload.n);
+        IDV_AUTO_PTR(CMS_ContentInfo)
+        cms = CMS_sign(NULL, NULL, NULL, in, CMS_BINARY | CMS_PARTIAL);
+        CMS_SignerInfo *si = CMS_add1_signer(cms, cert, key, NULL, flags);
+        IDV_AUTO(opened) o = {0};
+        uint8_t *der = NULL;
+        if (pss)
+            assert_int_equal(
+                EVP_PKEY_CTX_set_rsa_padding(CMS_SignerInfo_get0_pkey_ctx(si),
+                                             RSA_PKCS1_PSS_PADDING),
+                1);
+        assert_int_equal(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+        int n = i2d_CMS_ContentInfo(cms, &der);
+        OK(idv_envelope_open(MEDIA, idv_bytes(der, (size_t)n), &o));
+        OPENSSL_free(der);
+        OK(verify(&o, pki.anchors, NULL));
+        FAILS(IDV_E_REJECT, "signature",
+              idv_envelope_verify_key(&o, pki.masa.key));
+    }
+}
+
+static void keys_refused(void **state)
+{
+    EVP_PKEY *keys[] = {EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
+                        EVP_EC_gen("P-224"), EVP_RSA_gen(1024)};
+    IDV_AUTO(buf) b = {0};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct idv_signer signer = {keys[i], pki.masa.cert, NULL, 0, false};
+        FAILS(IDV_E_ARG, "key type",
+              idv_envelope_seal(MEDIA, payload, &signer, &b));
+        EVP_PKEY_free(keys[i]);
+    }
+    IDV_AUTO(buf) big = {0};
+    struct idv_signer signer = {pki.masa.key, pki.masa.cert, NULL, 0, false};
+    memset(idv_buf_room(&big, IDV_MAX_BODY), 'x', IDV_MAX_BODY);
+    big.n = IDV_MAX_BODY;
+    FAILS(IDV_E_LIMIT, "at most",
+          idv_envelope_seal(MEDIA, idv_view(&big), &signer, &b));
+    assert_int_equal(b.n, 0);
+}
+
 static void wrong_key(void **state)
 {
     IDV_AUTO(buf) b = {0};
@@ -287,6 +344,25 @@ static void refuses(void **state)
         FAILS(bad[i].rc, bad[i].note, open_buf(&b, &o));
         assert_null(o.native);
     }
+}
+
+/* the type around the content is not signed: the attribute must agree */
+static void type_exchanged(void **state)
+{
+    IDV_AUTO(buf) b = {0};
+    IDV_AUTO(buf) other = {0};
+    IDV_AUTO(opened) o = {0};
+    IDV_AUTO_PTR(ASN1_OBJECT) type = OBJ_txt2obj(ANIMA, 1);
+    uint8_t *der = NULL;
+    (void)state;
+    seal(&pki.masa, NULL, 0, true, &b);
+    OK(open_buf(&b, &o));
+    assert_int_equal(CMS_set1_eContentType(o.native, type), 1);
+    int n = i2d_CMS_ContentInfo(o.native, &der);
+    OK(idv_buf_put(&other, idv_bytes(der, (size_t)n)));
+    OPENSSL_free(der);
+    idv_opened_free(&o);
+    FAILS(IDV_E_REJECT, "signed content type", open_buf(&other, &o));
 }
 
 /* the signer's certificate may come from elsewhere, never from nowhere */
@@ -422,10 +498,13 @@ int main(void)
         cmocka_unit_test(libcrypto_agrees),
         cmocka_unit_test(no_signing_time),
         cmocka_unit_test(key_types),
+        cmocka_unit_test(rsa_of_others),
+        cmocka_unit_test(keys_refused),
         cmocka_unit_test(wrong_key),
         cmocka_unit_test(wrong_anchor),
         cmocka_unit_test(accepts),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(type_exchanged),
         cmocka_unit_test(signer_outside),
         cmocka_unit_test(not_cms),
         cmocka_unit_test(too_many_certs),
