@@ -34,6 +34,7 @@ struct slot {
     struct proc now, next, old;
     int64_t retry_at; /* when now is NONE */
     int backoff_ms;
+    bool stale; /* reloaded since its process was forked */
 };
 
 struct super {
@@ -146,6 +147,7 @@ static void end_proc(struct proc *p)
     if (p->pid && p->state != DRAINING) {
         kill(p->pid, SIGTERM);
         p->state = DRAINING;
+        p->since = idv_ticks_ms();
     }
 }
 
@@ -276,11 +278,8 @@ static void reload(struct super *s)
 {
     idv_note_clear();
     idv_rc rc = s->conf->reload ? s->conf->reload(s->conf->arg) : IDV_OK;
-    for (size_t i = 0; i < s->n && rc == IDV_OK; i++) {
-        struct slot *t = &s->slot[i];
-        if (t->now.state == READY && !t->next.pid && !t->old.pid)
-            rc = start(s, i, &t->next);
-    }
+    for (size_t i = 0; i < s->n && rc == IDV_OK; i++)
+        s->slot[i].stale = true;
     if (rc != IDV_OK)
         idv_log_failure(s->conf->env, "reload-failed", rc);
     else
@@ -300,15 +299,39 @@ static void on_signals(struct super *s)
     }
 }
 
+/* workers that are missing, and those that a reload made stale */
 static idv_rc start_due(struct super *s)
 {
     int64_t now = idv_ticks_ms();
     for (size_t i = 0; i < s->n; i++) {
         struct slot *t = &s->slot[i];
-        if (!t->now.pid && now >= t->retry_at)
-            IDV_TRY(start(s, i, &t->now));
+        bool missing = !t->now.pid && now >= t->retry_at;
+        bool replace =
+            t->stale && t->now.state == READY && !t->next.pid && !t->old.pid;
+        if (!missing && !replace)
+            continue;
+        t->stale = false;
+        IDV_TRY(start(s, i, missing ? &t->now : &t->next));
     }
     return IDV_OK;
+}
+
+static int64_t old_until(const struct super *s, const struct slot *t)
+{
+    return t->old.since + s->conf->drain_s * 1000 + GRACE_MS;
+}
+
+/* one that does not drain, because a device call hangs */
+static void kill_overdue(struct super *s)
+{
+    int64_t now = idv_ticks_ms();
+    for (size_t i = 0; i < s->n; i++) {
+        const struct slot *t = &s->slot[i];
+        if (t->old.pid && now >= old_until(s, t))
+            kill(t->old.pid, SIGKILL);
+    }
+    if (s->stopping && now >= s->kill_at)
+        kill_all(s);
 }
 
 /* milliseconds until something is due; -1: nothing */
@@ -316,8 +339,11 @@ static int until_due(const struct super *s)
 {
     int64_t now = idv_ticks_ms(), at = s->stopping ? s->kill_at : INT64_MAX;
     for (size_t i = 0; i < s->n && !s->stopping; i++) {
-        if (!s->slot[i].now.pid && s->slot[i].retry_at < at)
-            at = s->slot[i].retry_at;
+        const struct slot *t = &s->slot[i];
+        if (!t->now.pid && t->retry_at < at)
+            at = t->retry_at;
+        if (t->old.pid && old_until(s, t) < at)
+            at = old_until(s, t);
     }
     if (at == INT64_MAX)
         return -1;
@@ -369,8 +395,7 @@ static idv_rc turn(struct super *s, struct pollfd *p)
         on_signals(s);
     if (s->failed != IDV_OK && !s->stopping)
         stop_all(s);
-    if (s->stopping && idv_ticks_ms() >= s->kill_at)
-        kill_all(s);
+    kill_overdue(s);
     return IDV_OK;
 }
 

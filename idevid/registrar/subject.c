@@ -68,8 +68,10 @@ static idv_rc add_serial(X509_NAME *name, const char *serial)
 {
     const unsigned char *text = (const unsigned char *)serial;
     if (X509_NAME_add_entry_by_NID(name, NID_serialNumber, MBSTRING_UTF8, text,
-                                   -1, -1, 0) == 1 ||
-        X509_NAME_add_entry_by_NID(name, NID_serialNumber, V_ASN1_UTF8STRING,
+                                   -1, -1, 0) == 1)
+        return IDV_OK;
+    ERR_clear_error();
+    if (X509_NAME_add_entry_by_NID(name, NID_serialNumber, V_ASN1_UTF8STRING,
                                    text, -1, -1, 0) == 1)
         return IDV_OK;
     return cannot_set("serialNumber");

@@ -269,6 +269,7 @@ static void drain_fd(struct conversation *k)
 
 static bool obey(struct conversation *k, const struct nt_step *s)
 {
+    char c;
     switch (s->what) {
     case NT_ACCEPT:
         return accept_one(k, true);
@@ -284,8 +285,11 @@ static bool obey(struct conversation *k, const struct nt_step *s)
     case NT_FILL:
         return send_times(k, s->text, s->count);
     case NT_FLAG:
-        *k->raw->flag = 1;
-        return true;
+        if (k->raw->flag)
+            *k->raw->flag = 1;
+        return k->raw->tell_fd <= 0 || write(k->raw->tell_fd, "", 1) == 1;
+    case NT_GATE:
+        return read(k->raw->gate_fd, &c, 1) == 1;
     case NT_HANG:
         drain_fd(k);
         return true;

@@ -44,7 +44,8 @@ enum nt_do {
     NT_BYE,    /* close_notify and close */
     NT_DROP,   /* close without a word */
     NT_HANG,   /* until the client closes */
-    NT_FLAG,   /* sets *flag */
+    NT_FLAG,   /* sets *flag, writes a byte to tell_fd */
+    NT_GATE,   /* reads a byte from gate_fd */
     NT_SILENT, /* accept, no handshake, until the client closes */
 };
 struct nt_step {
@@ -56,6 +57,7 @@ struct nt_raw {
     uint16_t port;
     int listener, accepted, max_version;
     volatile int *flag;
+    int tell_fd, gate_fd;
     struct idv_buf heard;   /* all that was read */
     uint8_t binding[32];    /* of the last connection */
     char sni[256];          /* of the last connection */
