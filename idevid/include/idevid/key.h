@@ -79,6 +79,14 @@ idv_rc idv_key_make(const char *uri, const struct idv_pin *pin,
                     enum idv_key_type type, enum idv_key_usage usage,
                     EVP_PKEY **out) IDV_CHECKED;
 
+/*
+ * Appends a PEM file (label "HWKEY URI", a DER SEQUENCE of the UTF8Strings
+ * version and uri) that hwkey reads as the key itself, for programs that only
+ * take files. The key is not looked for. IDV_E_ARG: no device URI, or one with
+ * a PIN in it.
+ */
+idv_rc idv_key_wrap(const char *uri, struct idv_buf *out) IDV_CHECKED;
+
 /* SHA-256 of the SubjectPublicKeyInfo. */
 idv_rc idv_key_fingerprint(const EVP_PKEY *key,
                            uint8_t out[static 32]) IDV_CHECKED;

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A device waits (202) until a person lets it in; another is kept out.
+. "$(dirname "$0")/../lib/story.sh"
+. "$(dirname "$0")/world.sh"
+trap world_end EXIT
+
+ADMIT=ask
+world_begin
+ok 'maker' maker || bail 'no maker'
+ok 'MASA serves' masa_start || bail 'no MASA'
+ok 'one device' device_token router TOK-1
+ok 'another device' device_token toaster TOK-2
+ok 'MASA learns of both' learn_devices
+ok 'owner' owner
+ok 'registrar serves' registrar_start
+
+start router "$WORLD/join.out" "$BIN/idevid-pledge" -c "$WORLD/router.ini" \
+    --json join --registrar "localhost:$REG_PORT"
+joining=$STARTED
+# until the registrar has seen it
+i=0
+until registrar list --pending | grep -q TOK-1; do
+    i=$((i + 1))
+    [ $i -lt 200 ] && kill -0 "$joining" 2>/dev/null || break
+    pause
+done
+like 'R-R-31: the device waits for a decision' \
+    "$(registrar list --pending)" TOK-1
+ok 'a person approves' registrar approve TOK-1
+ok 'R-P-29: it asks again and joins' wait "$joining"
+like 'it is enrolled' "$(pledge router status)" 'state *enrolled'
+is 'R-R-31: the MASA was asked once' "$(masa log TOK-1 | wc -l)" 1
+
+ok 'a person refuses the other' registrar refuse TOK-2
+fails 1 . 'R-R-15: it is refused' pledge toaster join \
+    --registrar "localhost:$REG_PORT"
+is 'the MASA heard nothing of it' "$(masa log TOK-2 --json | wc -l)" 0
+done_testing

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys in a token and certificates beside them, made once and kept. */
+#include <stdio.h>
+#include <string.h>
+
+#include <idevid/auto.h>
+#include <idevid/fs.h>
+
+#include "ca.h"
+
+idv_rc tool_object_uri(const char *device_uri, const char *object,
+                       const char *type, char out[static 512])
+{
+    size_t path = strcspn(device_uri, "?");
+    if (strncasecmp(device_uri, "pkcs11:", 7) != 0)
+        return idv_fail(IDV_E_ARG, "%s: not a pkcs11: URI", device_uri);
+    const char *sep = path > 7 ? ";" : "";
+    int n = snprintf(out, 512, "%.*s%sobject=%s;type=%s%s", (int)path,
+                     device_uri, sep, object, type, device_uri + path);
+    if (n < 0 || n >= 512)
+        return idv_fail(IDV_E_LIMIT, "URI: longer than 511 bytes");
+    return IDV_OK;
+}
+
+idv_rc tool_path(const char *dir, const char *name, const char *suffix,
+                 char out[static 1024])
+{
+    int n = snprintf(out, 1024, "%s/%s%s", dir, name, suffix);
+    if (n < 0 || n >= 1024)
+        return idv_fail(IDV_E_ARG, "%s: path too long", dir);
+    return IDV_OK;
+}
+
+idv_rc tool_key(const char *uri, enum idv_key_type type,
+                enum idv_key_usage usage, EVP_PKEY **out, bool *made)
+{
+    idv_rc rc = idv_key_make(uri, &tool_pin, type, usage, out);
+    if (made)
+        *made = rc == IDV_OK;
+    if (rc != IDV_E_STATE)
+        return rc;
+    idv_note_clear();
+    return idv_key_open(uri, &tool_pin, out);
+}
+
+void tool_authority_free(struct tool_authority *a)
+{
+    EVP_PKEY_free(a->key);
+    X509_free(a->cert);
+    idv_certs_free(a->chain);
+    memset(a, 0, sizeof(*a));
+}
+
+static idv_rc load(const char *path, struct tool_authority *a)
+{
+    IDV_AUTO(buf) pem = {0};
+    IDV_TRY(idv_fs_read(path, 0, &pem));
+    IDV_TRY(idv_certs_from_pem(idv_view(&pem), &a->chain));
+    a->cert = sk_X509_value(a->chain, 0);
+    X509_up_ref(a->cert);
+    if (EVP_PKEY_eq(X509_get0_pubkey(a->cert), a->key) != 1)
+        return idv_fail(IDV_E_REJECT, "%s: is for another key than the token's",
+                        path);
+    return IDV_OK;
+}
+
+static idv_rc issue(struct tool *t, const char *path,
+                    const struct idv_cert_spec *spec,
+                    const struct tool_authority *issuer,
+                    struct tool_authority *a)
+{
+    IDV_AUTO(buf) pem = {0};
+    IDV_TRY(idv_cert_issue(spec, a->key, issuer ? issuer->cert : NULL,
+                           issuer ? issuer->key : a->key, t->env, &a->cert));
+    a->chain = issuer ? idv_certs_dup(issuer->chain) : sk_X509_new_null();
+    if (!a->chain || sk_X509_unshift(a->chain, a->cert) <= 0)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    X509_up_ref(a->cert);
+    IDV_TRY(idv_certs_to_pem(a->chain, &pem));
+    return idv_fs_create(path, idv_view(&pem), 0644);
+}
+
+idv_rc tool_authority_ensure(struct tool *t, const char *token_uri,
+                             const char *dir, const char *name,
+                             enum idv_key_type type, struct idv_cert_spec *spec,
+                             const struct tool_authority *issuer,
+                             struct tool_authority *out)
+{
+    char uri[512], path[1024];
+    bool made = false;
+    IDV_TRY(tool_object_uri(token_uri, name, "private", uri));
+    IDV_TRY(tool_path(dir, name, ".pem", path));
+    IDV_TRY(tool_key(uri, type, IDV_KEY_SIGN, &out->key, &made));
+    if (idv_fs_exists(path)) {
+        IDV_TRY(load(path, out));
+        tool_say(t, "%-12s kept: %s", name, idv_cert_subject(out->cert));
+        return IDV_OK;
+    }
+    IDV_TRY(issue(t, path, spec, issuer, out));
+    tool_say(t, "%-12s %s: %s", name, made ? "made" : "certified",
+             idv_cert_subject(out->cert));
+    return IDV_OK;
+}
+
+idv_rc tool_authority_open(const char *token_uri, const char *dir,
+                           const char *name, struct tool_authority *out)
+{
+    char uri[512], path[1024];
+    IDV_TRY(tool_object_uri(token_uri, name, "private", uri));
+    IDV_TRY(tool_path(dir, name, ".pem", path));
+    if (!idv_fs_exists(path))
+        return idv_fail(IDV_E_IO, "%s: there is none (run init first)", path);
+    IDV_TRY(idv_key_open(uri, &tool_pin, &out->key));
+    return load(path, out);
+}
+
+idv_rc tool_prove_key(EVP_PKEY *key, const X509 *cert,
+                      const struct idv_env *env)
+{
+    IDV_AUTO_PTR(EVP_MD_CTX) sign = EVP_MD_CTX_new();
+    IDV_AUTO_PTR(EVP_MD_CTX) verify = EVP_MD_CTX_new();
+    uint8_t challenge[32], sig[1024];
+    size_t n = sizeof(sig);
+    IDV_TRY(idv_random(env, challenge, sizeof(challenge)));
+    if (!sign || !verify ||
+        EVP_DigestSignInit_ex(sign, NULL, "SHA256", NULL, NULL, key, NULL) !=
+            1 ||
+        EVP_DigestSign(sign, sig, &n, challenge, sizeof(challenge)) != 1)
+        return idv_fail(IDV_E_DEVICE, "the device does not sign");
+    if (EVP_DigestVerifyInit_ex(verify, NULL, "SHA256", NULL, NULL,
+                                X509_get0_pubkey(cert), NULL) != 1 ||
+        EVP_DigestVerify(verify, sig, n, challenge, sizeof(challenge)) != 1)
+        return idv_fail(IDV_E_REJECT,
+                        "the key in the device is not the certificate's (%s)",
+                        idv_cert_subject(cert));
+    return IDV_OK;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys in a token and certificates beside them, made once and kept. */
+#ifndef TOOL_CA_H
+#define TOOL_CA_H
+
+#include <idevid/x509.h>
+
+#include "tool.h"
+
+/* The URI of an object in the device that device_uri names: type is "private",
+ * "cert" or "data". IDV_E_ARG unless device_uri is a pkcs11: URI. */
+idv_rc tool_object_uri(const char *device_uri, const char *object,
+                       const char *type, char out[static 512]) IDV_CHECKED;
+
+/* Makes the key at uri, or opens the one that is there; *made says which
+ * (may be NULL). */
+idv_rc tool_key(const char *uri, enum idv_key_type type,
+                enum idv_key_usage usage, EVP_PKEY **out,
+                bool *made) IDV_CHECKED;
+
+/* An authority: its key in the device, its certificate in a file. */
+struct tool_authority {
+    EVP_PKEY *key;
+    X509 *cert;
+    STACK_OF(X509) * chain; /* cert, then its issuers */
+};
+void tool_authority_free(struct tool_authority *a);
+
+/*
+ * Opens or creates an authority: key object in the token, certificate DIR/NAME
+ * .pem with its chain. issuer NULL: self-signed. A certificate that is there
+ * already is kept if it is for this key, and refused otherwise (IDV_E_REJECT).
+ */
+idv_rc tool_authority_ensure(struct tool *t, const char *token_uri,
+                             const char *dir, const char *name,
+                             enum idv_key_type type, struct idv_cert_spec *spec,
+                             const struct tool_authority *issuer,
+                             struct tool_authority *out) IDV_CHECKED;
+/* Opens one that must be there. */
+idv_rc tool_authority_open(const char *token_uri, const char *dir,
+                           const char *name,
+                           struct tool_authority *out) IDV_CHECKED;
+
+/* DIR/NAME into out; IDV_E_ARG when it is too long. */
+idv_rc tool_path(const char *dir, const char *name, const char *suffix,
+                 char out[static 1024]) IDV_CHECKED;
+
+/* Signs and verifies 32 random bytes: the private half is there and is the
+ * one of cert. IDV_E_REJECT otherwise. */
+idv_rc tool_prove_key(EVP_PKEY *key, const X509 *cert,
+                      const struct idv_env *env) IDV_CHECKED;
+
+#endif

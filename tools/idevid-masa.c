@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-masa: the manufacturer's authority that signs vouchers. */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <idevid/auto.h>
+#include <idevid/codec.h>
+#include <idevid/fs.h>
+#include <idevid/text.h>
+
+#include "idevid/db/db.h"
+#include "idevid/masa/masa.h"
+#include "service.h"
+
+/* --- configuration
+ * ------------------------------------------------------------ */
+
+static struct conf {
+    char **listen;
+    char *tls_key, *tls_cert, *key, *cert, *anchors, *name, *database;
+    char *pkcs11_module, *tcti, *pin_file, *clock;
+    int pin;
+    bool id_data, issuer_sequence;
+    int64_t workers, max_connections, nonceless_minutes, max_age_hours;
+} conf;
+
+static const char *const pins[] = {"farthest", "registrar", NULL};
+
+#define AT(field) .offset = offsetof(struct conf, field)
+static const struct idv_conf_entry entries[] = {
+    {.section = "server",
+     .key = "listen",
+     .type = IDV_CONF_LIST,
+     AT(listen),
+     .fallback = "127.0.0.1:9443",
+     .help = "addresses to serve on, HOST:PORT; port 0 takes any"},
+    {.section = "server",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(tls_key),
+     .required = true,
+     .help = "private key of the TLS server (URI or file)"},
+    {.section = "server",
+     .key = "certificate",
+     .type = IDV_CONF_URI,
+     AT(tls_cert),
+     .required = true,
+     .help = "its certificate and chain (PEM, leaf first)"},
+    {.section = "server",
+     .key = "workers",
+     .type = IDV_CONF_INT,
+     AT(workers),
+     .fallback = "0",
+     .min = 0,
+     .max = 256,
+     .help = "processes that serve; 0: one per core"},
+    {.section = "server",
+     .key = "max-connections",
+     .type = IDV_CONF_INT,
+     AT(max_connections),
+     .fallback = "256",
+     .min = 1,
+     .max = 65536,
+     .help = "connections of one worker; more wait"},
+    {.section = "signer",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(key),
+     .required = true,
+     .help = "private key that signs vouchers (URI)"},
+    {.section = "signer",
+     .key = "certificate",
+     .type = IDV_CONF_URI,
+     AT(cert),
+     .required = true,
+     .help = "its certificate and chain; devices must trust its root"},
+    {.section = "maker",
+     .key = "name",
+     .type = IDV_CONF_TEXT,
+     AT(name),
+     .fallback = "default",
+     .help = "the brand, as devices name it"},
+    {.section = "maker",
+     .key = "idevid-anchors",
+     .type = IDV_CONF_PATH,
+     AT(anchors),
+     .help = "issuers of IDevIDs that are not registered one by one (PEM)"},
+    {.section = "maker",
+     .key = "id-data",
+     .type = IDV_CONF_BOOL,
+     AT(id_data),
+     .fallback = "no",
+     .help = "vouchers with content type id-data, for older pledges"},
+    {.section = "maker",
+     .key = "issuer-sequence",
+     .type = IDV_CONF_BOOL,
+     AT(issuer_sequence),
+     .fallback = "no",
+     .help = "idevid-issuer without the outer OCTET STRING"},
+    {.section = "policy",
+     .key = "pin",
+     .type = IDV_CONF_ENUM,
+     AT(pin),
+     .fallback = "farthest",
+     .words = pins,
+     .help = "what a voucher pins: the farthest certificate of the request, "
+             "or the registrar's own"},
+    {.section = "policy",
+     .key = "nonceless-minutes",
+     .type = IDV_CONF_INT,
+     AT(nonceless_minutes),
+     .fallback = "20",
+     .min = 1,
+     .max = 525600,
+     .help = "life of a voucher without nonce"},
+    {.section = "policy",
+     .key = "request-hours",
+     .type = IDV_CONF_INT,
+     AT(max_age_hours),
+     .fallback = "96",
+     .min = 1,
+     .max = 8760,
+     .help = "requests older than this are stale"},
+    {.section = "policy",
+     .key = "clock",
+     .type = IDV_CONF_TEXT,
+     AT(clock),
+     .fallback = "trusted",
+     .help = "auto, trusted or none"},
+    {.section = "store",
+     .key = "database",
+     .type = IDV_CONF_PATH,
+     AT(database),
+     .fallback = "/var/lib/idevid/masa/masa.db",
+     .help = "the SQLite file"},
+    {.section = "device",
+     .key = "pkcs11-module",
+     .type = IDV_CONF_PATH,
+     AT(pkcs11_module),
+     .help = "the PKCS#11 module of the keys"},
+    {.section = "device",
+     .key = "tcti",
+     .type = IDV_CONF_TEXT,
+     AT(tcti),
+     .help = "the TPM of the keys, as tpm2-tss names it"},
+    {.section = "device",
+     .key = "pin-file",
+     .type = IDV_CONF_PATH,
+     AT(pin_file),
+     .help = "a private file with the token's PIN"},
+};
+static const struct idv_conf_table table = {
+    "idevid-masa", "The manufacturer's authority: signs vouchers.", entries,
+    sizeof(entries) / sizeof(*entries)};
+
+static struct {
+    const char *reason, *name;
+    bool nonceless, blocked;
+} opt;
+
+/* --- run
+ * ------------------------------------------------------------------------- */
+
+struct worker {
+    struct tool *t;
+    EVP_PKEY *tls_key, *key;
+    STACK_OF(X509) * tls_chain;
+    STACK_OF(X509) * chain;
+    STACK_OF(X509) * anchors;
+    X509 *cert;
+    struct idv_db *db;
+    struct idv_masa_store store;
+    struct idv_masa_maker maker;
+    struct idv_masa *masa;
+};
+
+static void worker_free(void *self)
+{
+    struct worker *w = self;
+    idv_masa_free(w->masa);
+    idv_db_close(w->db);
+    EVP_PKEY_free(w->tls_key);
+    EVP_PKEY_free(w->key);
+    idv_certs_free(w->tls_chain);
+    idv_certs_free(w->chain);
+    idv_certs_free(w->anchors);
+    X509_free(w->cert);
+    free(w);
+}
+
+static idv_rc worker_keys(struct worker *w)
+{
+    IDV_TRY(idv_certs_open(conf.tls_cert, &tool_pin, &w->tls_chain));
+    IDV_TRY(idv_key_open(conf.tls_key, &tool_pin, &w->tls_key));
+    IDV_TRY(idv_certs_open(conf.cert, &tool_pin, &w->chain));
+    w->cert = sk_X509_shift(w->chain);
+    IDV_TRY(idv_key_open(conf.key, &tool_pin, &w->key));
+    if (conf.anchors)
+        IDV_TRY(idv_certs_open(conf.anchors, NULL, &w->anchors));
+    return IDV_OK;
+}
+
+static idv_rc worker_make(struct worker *w)
+{
+    IDV_TRY(worker_keys(w));
+    IDV_TRY(idv_db_open(conf.database, &w->db));
+    w->store = idv_db_masa_store(w->db);
+    w->maker = (struct idv_masa_maker){
+        .name = conf.name,
+        .key = w->key,
+        .cert = w->cert,
+        .chain = w->chain,
+        .idevid_anchors = w->anchors,
+        .id_data = conf.id_data,
+        .issuer_sequence = conf.issuer_sequence,
+        .pin = (enum idv_pin_choice)conf.pin,
+        .nonceless_s = conf.nonceless_minutes * 60,
+    };
+    struct idv_masa_conf mc = {.makers = &w->maker,
+                               .n_makers = 1,
+                               .store = &w->store,
+                               .max_age_s = conf.max_age_hours * 3600};
+    return idv_masa_new(&mc, w->t->env, &w->masa);
+}
+
+static idv_rc make(void *arg, struct idv_server_worker *out)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    if (!w)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    w->t = arg;
+    idv_rc rc = worker_make(w);
+    if (rc != IDV_OK) {
+        worker_free(w);
+        return rc;
+    }
+    *out = (struct idv_server_worker){.key = w->tls_key,
+                                      .chain = w->tls_chain,
+                                      .service = idv_masa_service(w->masa),
+                                      .free = worker_free,
+                                      .self = w};
+    return IDV_OK;
+}
+
+static idv_rc run(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    if (!t->quiet && !t->verbose)
+        t->sys.level = IDV_LOG_INFO;
+    struct service s = {.tool = t,
+                        .listen = conf.listen,
+                        .workers = conf.workers,
+                        .max_connections = conf.max_connections,
+                        .ask_client_cert = true,
+                        .make = make,
+                        .arg = t};
+    return service_run(&s);
+}
+
+/* --- devices
+ * ------------------------------------------------------------------------ */
+
+struct db_use {
+    struct tool *t;
+    idv_rc rc;
+    bool any;
+};
+
+static void db_close(struct idv_db **db)
+{
+    idv_db_close(*db);
+}
+#define AUTO_DB __attribute__((cleanup(db_close)))
+
+static idv_rc init(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    struct idv_server_worker probe = {0};
+    (void)argc;
+    (void)argv;
+    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(make(t, &probe));
+    probe.free(probe.self);
+    tool_say(t, "%s: ready; keys and certificates fit", conf.database);
+    return IDV_OK;
+}
+
+static idv_rc import_lines(struct idv_db *db, const char *file,
+                           struct idv_bytes text, unsigned *fresh,
+                           unsigned *known)
+{
+    struct idv_bytes line;
+    for (unsigned n = 1; idv_text_next(&text, "\n", &line); n++) {
+        bool is_new = false;
+        if (idv_text_trim(line).n == 0)
+            continue;
+        idv_rc rc = idv_db_device_import(db, idv_text_trim(line), &is_new);
+        if (rc != IDV_OK) {
+            char why[IDV_NOTE_MAX];
+            snprintf(why, sizeof(why), "%s", idv_note());
+            idv_note_clear();
+            return idv_fail(rc, "%s:%u: %s", file, n, why);
+        }
+        ++*(is_new ? fresh : known);
+    }
+    return IDV_OK;
+}
+
+static idv_rc import(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    unsigned fresh = 0, known = 0;
+    IDV_TRY(idv_db_open(conf.database, &db));
+    for (int i = 0; i < argc; i++) {
+        IDV_AUTO(buf) text = {0};
+        text.max = (size_t)1 << 30;
+        IDV_TRY(strcmp(argv[i], "-") == 0
+                    ? tool_read(argv[i], &text)
+                    : idv_fs_read(argv[i], text.max, &text));
+        IDV_TRY(import_lines(db, argv[i], idv_view(&text), &fresh, &known));
+    }
+    tool_say(t, "%u devices added, %u known already", fresh, known);
+    return IDV_OK;
+}
+
+static idv_rc put(struct idv_json *o, const char *name, const char *v)
+{
+    return *v ? idv_json_set(o, name, idv_json_new_text(idv_str(v))) : IDV_OK;
+}
+
+static idv_rc device_json(const struct idv_masa_device *d)
+{
+    struct idv_json *o = idv_json_new_object();
+    IDV_AUTO(buf) hex = {0};
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = idv_hex_from_bytes(idv_bytes(d->keyid, d->keyid_n), &hex);
+    if (rc == IDV_OK)
+        rc = put(o, "serial-number", d->serial_number);
+    if (rc == IDV_OK)
+        rc = put(o, "issuer-keyid", hex.p ? (const char *)hex.p : "");
+    if (rc == IDV_OK)
+        rc = put(o, "maker", d->maker);
+    if (rc == IDV_OK)
+        rc = put(o, "owner", d->owner);
+    if (rc == IDV_OK)
+        rc = idv_json_set(o, "blocked", idv_json_new_bool(d->blocked));
+    if (rc == IDV_OK)
+        rc = put(o, "reason", d->reason);
+    if (rc != IDV_OK) {
+        idv_json_free(o);
+        return rc;
+    }
+    return tool_print_json(o);
+}
+
+static bool device_each(void *arg, const struct idv_masa_device *d)
+{
+    struct db_use *u = arg;
+    u->any = true;
+    if (u->t->json) {
+        u->rc = device_json(d);
+        return u->rc == IDV_OK;
+    }
+    tool_say(u->t, "%-24s %-12s %s%s%s", d->serial_number,
+             *d->maker ? d->maker : "-", d->blocked ? "BLOCKED " : "",
+             d->blocked ? d->reason : "", *d->owner ? d->owner : "");
+    return true;
+}
+
+static idv_rc list(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    struct db_use u = {t, IDV_OK, false};
+    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_device_each(db, argc ? argv[0] : NULL, device_each, &u));
+    IDV_TRY(u.rc);
+    if (argc && !u.any)
+        return idv_fail(IDV_E_REJECT, "%s: no such device", argv[0]);
+    return IDV_OK;
+}
+
+static idv_rc set_blocked(struct tool *t, const char *serial, bool blocked)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_device_block(db, idv_bytes(NULL, 0), serial, blocked,
+                                opt.reason ? opt.reason : ""));
+    tool_say(t, "%s: %s", serial, blocked ? "blocked" : "no longer blocked");
+    return IDV_OK;
+}
+
+static idv_rc block(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return set_blocked(t, argv[0], true);
+}
+
+static idv_rc unblock(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return set_blocked(t, argv[0], false);
+}
+
+/* Whom the device was sold to; without CERT: nobody knows. */
+static idv_rc owner(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_AUTO(buf) raw = {0};
+    IDV_AUTO(buf) id = {0};
+    if (argc > 1) {
+        IDV_TRY(idv_cert_open(argv[1], &tool_pin, &cert));
+        IDV_TRY(idv_domain_id(cert, &raw));
+        IDV_TRY(idv_base64_from_bytes(idv_view(&raw), 0, &id));
+    }
+    const char *domain = id.n ? (const char *)id.p : "";
+    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_device_owner(db, idv_bytes(NULL, 0), argv[0], domain));
+    tool_say(t, "%s: %s%s", argv[0],
+             cert ? "sold to " : "its owner is not known",
+             cert ? idv_cert_subject(cert) : "");
+    return IDV_OK;
+}
+
+static idv_rc registrar(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    IDV_AUTO_PTR(X509) cert = NULL;
+    struct idv_masa_registrar r = {.nonceless = opt.nonceless,
+                                   .blocked = opt.blocked};
+    (void)argc;
+    IDV_TRY(idv_cert_open(argv[0], &tool_pin, &cert));
+    const char *name = opt.name ? opt.name : idv_cert_subject(cert);
+    IDV_TRY(idv_text_copy(r.name, sizeof(r.name), idv_str(name), "--name"));
+    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_registrar_set(db, cert, &r));
+    tool_say(t, "%s: known%s%s", r.name,
+             r.nonceless ? ", may have vouchers without nonce" : "",
+             r.blocked ? ", blocked" : "");
+    return IDV_OK;
+}
+
+/* --- log
+ * --------------------------------------------------------------------------------
+ */
+
+static idv_rc event_json(const char *serial, const struct idv_audit_event *e,
+                         const char *date)
+{
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = put(o, "serial-number", serial);
+    if (rc == IDV_OK)
+        rc = put(o, "date", date);
+    if (rc == IDV_OK)
+        rc = put(o, "domainID", e->domain_id);
+    if (rc == IDV_OK)
+        rc = idv_json_set(o, "nonce",
+                          *e->nonce ? idv_json_new_text(idv_str(e->nonce))
+                                    : idv_json_new_null());
+    if (rc == IDV_OK)
+        rc = put(o, "assertion", idv_assertion_to_text(e->assertion));
+    if (rc != IDV_OK) {
+        idv_json_free(o);
+        return rc;
+    }
+    return tool_print_json(o);
+}
+
+static bool event_each(void *arg, const char *serial,
+                       const struct idv_audit_event *e)
+{
+    struct db_use *u = arg;
+    char date[IDV_TIME_TEXT];
+    u->any = true;
+    u->rc = idv_time_to_text(e->date, date);
+    if (u->rc == IDV_OK && u->t->json)
+        u->rc = event_json(serial, e, date);
+    else if (u->rc == IDV_OK)
+        tool_say(u->t, "%s  %-20s %-10s domain %s nonce %s", date, serial,
+                 idv_assertion_to_text(e->assertion), e->domain_id,
+                 *e->nonce ? e->nonce : "none");
+    return u->rc == IDV_OK;
+}
+
+static idv_rc show_log(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    struct db_use u = {t, IDV_OK, false};
+    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_log_each(db, argc ? argv[0] : NULL, event_each, &u));
+    IDV_TRY(u.rc);
+    if (!u.any)
+        tool_say(t, "no voucher was issued%s%s", argc ? " for " : "",
+                 argc ? argv[0] : "");
+    return IDV_OK;
+}
+
+/* --- tables
+ * -------------------------------------------------------------------------------
+ */
+
+static const struct tool_option block_options[] = {
+    {"reason", 0, "TEXT", "why; may be told to the registrar", &opt.reason,
+     NULL, NULL},
+    {0}};
+
+static const struct tool_option registrar_options[] = {
+    {"name", 0, "TEXT", "how to call it (default: its subject)", &opt.name,
+     NULL, NULL},
+    {"nonceless", 0, NULL, "it may have vouchers without nonce", NULL,
+     &opt.nonceless, NULL},
+    {"blocked", 0, NULL, "it gets no voucher at all", NULL, &opt.blocked, NULL},
+    {0}};
+
+static const struct tool_verb verbs[] = {
+    {"run", "", "serve until told to stop", 0, 0, NULL, run, true},
+    {"init", "", "make the database; check keys and certificates", 0, 0, NULL,
+     init, true},
+    {"import", "FILE ...", "register devices (what idevid-factory exports)", 1,
+     -1, NULL, import, true},
+    {"list", "[SERIAL]", "registered devices", 0, 1, NULL, list, true},
+    {"log", "[SERIAL]", "the audit log: every voucher issued", 0, 1, NULL,
+     show_log, true},
+    {"block", "SERIAL", "issue no voucher for this device", 1, 1, block_options,
+     block, true},
+    {"unblock", "SERIAL", "issue vouchers for it again", 1, 1, NULL, unblock,
+     true},
+    {"owner", "SERIAL [CERT]",
+     "the domain CA it was sold to: others get no voucher", 1, 2, NULL, owner,
+     true},
+    {"registrar", "CERT", "name a registrar or domain CA and what it may", 1, 1,
+     registrar_options, registrar, true},
+    {0}};
+
+static idv_rc configure(struct tool *t)
+{
+    t->provider.pkcs11_module = conf.pkcs11_module;
+    t->provider.tpm2_tcti = conf.tcti;
+    t->provider.pin_file = conf.pin_file;
+    return idv_env_clock_from_text(&t->sys, conf.clock);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct tool_option none[] = {{0}};
+    static struct tool t = {
+        .name = "idevid-masa",
+        .about = "The manufacturer's authority: signs vouchers and keeps the "
+                 "log of them\n(RFC 8995). Verbs other than run use the "
+                 "database directly, also while it runs.",
+        .verbs = verbs,
+        .options = none,
+        .environment = TOOL_DEVICE_ENVIRONMENT,
+        .conf_table = &table,
+        .conf_path = "/etc/idevid/masa.ini",
+        .conf = &conf,
+        .configure = configure,
+    };
+    return tool_main(&t, argc, argv);
+}

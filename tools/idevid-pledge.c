@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-pledge: brings this device into its owner's domain. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <idevid/auto.h>
+#include <idevid/codec.h>
+#include <idevid/drive.h>
+#include <idevid/fs.h>
+#include <idevid/pledge.h>
+#include <idevid/text.h>
+
+#include "ca.h"
+#include "tool.h"
+
+/* --- configuration
+ * ------------------------------------------------------------ */
+
+static struct conf {
+    char *device, *key, *certificate, *chain, *anchors, *directory;
+    char *anchor_object, *ldevid_key, *clock;
+    char **registrars;
+    char *pkcs11_module, *tcti, *pin_file;
+    int key_type;
+    bool refuse_nonceless;
+    int64_t attempts;
+} conf;
+
+static const char *const key_types[] = {"P-256",    "P-384",    "P-521",
+                                        "RSA-2048", "RSA-3072", NULL};
+
+#define AT(field) .offset = offsetof(struct conf, field)
+static const struct idv_conf_entry entries[] = {
+    {.section = "device",
+     .key = "uri",
+     .type = IDV_CONF_TEXT,
+     AT(device),
+     .fallback = "tpm2:",
+     .help = "the device: tpm2: or pkcs11:token=NAME"},
+    {.section = "device",
+     .key = "pkcs11-module",
+     .type = IDV_CONF_PATH,
+     AT(pkcs11_module),
+     .help = "the PKCS#11 module"},
+    {.section = "device",
+     .key = "tcti",
+     .type = IDV_CONF_TEXT,
+     AT(tcti),
+     .help = "the TPM, as tpm2-tss names it"},
+    {.section = "device",
+     .key = "pin-file",
+     .type = IDV_CONF_PATH,
+     AT(pin_file),
+     .help = "a private file with the token's PIN"},
+    {.section = "idevid",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(key),
+     .help = "the IDevID key (default: by the device, as idevid-factory "
+             "leaves it)"},
+    {.section = "idevid",
+     .key = "certificate",
+     .type = IDV_CONF_URI,
+     AT(certificate),
+     .help = "its certificate (default: likewise)"},
+    {.section = "idevid",
+     .key = "chain",
+     .type = IDV_CONF_PATH,
+     AT(chain),
+     .help = "intermediate CA certificates to send along (PEM)"},
+    {.section = "idevid",
+     .key = "anchors",
+     .type = IDV_CONF_PATH,
+     AT(anchors),
+     .required = true,
+     .help = "the maker's trust anchors for vouchers (PEM)"},
+    {.section = "trust",
+     .key = "directory",
+     .type = IDV_CONF_PATH,
+     AT(directory),
+     .fallback = "/var/lib/idevid/pledge",
+     .help = "where certificates of the domain are kept"},
+    {.section = "trust",
+     .key = "anchor",
+     .type = IDV_CONF_URI,
+     AT(anchor_object),
+     .help = "where the device keeps the trust anchor record (default: by the "
+             "device)"},
+    {.section = "ldevid",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(ldevid_key),
+     .help = "where the LDevID key is made (default: by the device)"},
+    {.section = "ldevid",
+     .key = "type",
+     .type = IDV_CONF_ENUM,
+     AT(key_type),
+     .fallback = "P-256",
+     .words = key_types,
+     .help = "its type, unless the registrar asks for another"},
+    {.section = "network",
+     .key = "registrar",
+     .type = IDV_CONF_LIST,
+     AT(registrars),
+     .help = "registrars to try, HOST:PORT"},
+    {.section = "policy",
+     .key = "clock",
+     .type = IDV_CONF_TEXT,
+     AT(clock),
+     .fallback = "auto",
+     .help = "auto, trusted or none"},
+    {.section = "policy",
+     .key = "refuse-nonceless",
+     .type = IDV_CONF_BOOL,
+     AT(refuse_nonceless),
+     .fallback = "no",
+     .help = "refuse vouchers without a nonce"},
+    {.section = "policy",
+     .key = "attempts",
+     .type = IDV_CONF_INT,
+     AT(attempts),
+     .fallback = "3",
+     .min = 0,
+     .max = 1000000,
+     .help = "rounds over the registrars before join gives up; 0: for ever"},
+};
+static const struct idv_conf_table table = {
+    "idevid-pledge", "The pledge: a device that joins its owner's domain.",
+    entries, sizeof(entries) / sizeof(*entries)};
+
+static struct {
+    const char *registrars[TOOL_LIST_MAX + 1];
+    bool pem, anchors;
+} opt;
+
+/* --- the device and what it holds
+ * ----------------------------------------------- */
+
+struct pledge {
+    struct tool *t;
+    char key[512], cert[512], anchor[512], ldevid[512];
+    struct idv_device *dev;
+    struct idv_trust *trust;
+    EVP_PKEY *idevid_key;
+    STACK_OF(X509) * chain;
+    STACK_OF(X509) * anchors;
+    int lock;
+    /* progress */
+    struct idv_device_stats last;
+    int64_t start_ms, last_ms;
+    struct idv_json *steps;
+};
+
+static void pledge_close(struct pledge *p)
+{
+    idv_trust_close(p->trust);
+    idv_device_close(p->dev);
+    EVP_PKEY_free(p->idevid_key);
+    idv_certs_free(p->chain);
+    idv_certs_free(p->anchors);
+    idv_json_free(p->steps);
+    if (p->lock >= 0)
+        close(p->lock);
+}
+#define AUTO_PLEDGE __attribute__((cleanup(pledge_close)))
+
+/* A configured URI, or the place idevid-factory uses. */
+static idv_rc place(const char *given, const char *tpm, const char *object,
+                    const char *type, char out[static 512])
+{
+    if (given)
+        return idv_text_copy(out, 512, idv_str(given), "URI");
+    if (strncasecmp(conf.device, "pkcs11:", 7) == 0)
+        return tool_object_uri(conf.device, object, type, out);
+    return idv_text_copy(out, 512, idv_str(tpm), "URI");
+}
+
+static idv_rc places(struct pledge *p)
+{
+    IDV_TRY(
+        place(conf.key, "tpm2:handle=0x81020000", "idevid", "private", p->key));
+    IDV_TRY(place(conf.certificate, "tpm2:handle=0x01C90200", "idevid", "cert",
+                  p->cert));
+    IDV_TRY(place(conf.anchor_object, IDV_ANCHOR_TPM2_URI, "idevid-anchor",
+                  "data", p->anchor));
+    return place(conf.ldevid_key, "tpm2:handle=0x81020010", "ldevid", "private",
+                 p->ldevid);
+}
+
+/* One program at a time changes what this device belongs to. */
+static idv_rc lock_directory(struct pledge *p)
+{
+    char path[1024];
+    IDV_TRY(idv_fs_mkdir(conf.directory, 0700));
+    IDV_TRY(tool_path(conf.directory, "lock", "", path));
+    p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (p->lock < 0)
+        return idv_fail(IDV_E_IO, "%s: %m", path);
+    if (flock(p->lock, LOCK_EX | LOCK_NB) != 0)
+        return idv_fail(IDV_E_STATE,
+                        "%s: another idevid-pledge is at work (locked)", path);
+    return IDV_OK;
+}
+
+static idv_rc open_trust(struct pledge *p)
+{
+    struct idv_trust_conf tc = {.dir = conf.directory, .env = p->t->env};
+    IDV_TRY(places(p));
+    IDV_TRY(lock_directory(p));
+    IDV_TRY(idv_device_open(conf.device, &tool_pin, &p->dev));
+    IDV_TRY(idv_anchor_open(p->dev, p->anchor, &tc.anchor));
+    return idv_trust_open(&tc, &p->trust);
+}
+
+static idv_rc open_identity(struct pledge *p)
+{
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_TRY(idv_certs_open(conf.anchors, NULL, &p->anchors));
+    IDV_TRY(idv_cert_open(p->cert, &tool_pin, &cert));
+    IDV_TRY(idv_key_open(p->key, &tool_pin, &p->idevid_key));
+    if (EVP_PKEY_eq(X509_get0_pubkey(cert), p->idevid_key) != 1)
+        return idv_fail(IDV_E_REJECT,
+                        "%s: the certificate is for another key than %s",
+                        p->cert, p->key);
+    if (conf.chain)
+        IDV_TRY(idv_certs_open(conf.chain, NULL, &p->chain));
+    else
+        p->chain = sk_X509_new_null();
+    if (!p->chain || sk_X509_unshift(p->chain, cert) <= 0)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    cert = NULL;
+    return IDV_OK;
+}
+
+/* --- the LDevID key
+ * ----------------------------------------------------------------- */
+
+static bool has_type(const EVP_PKEY *key, enum idv_key_type type)
+{
+    int bits = EVP_PKEY_get_bits(key);
+    bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
+    switch (type) {
+    case IDV_KEY_P256:
+        return !rsa && bits == 256;
+    case IDV_KEY_P384:
+        return !rsa && bits == 384;
+    case IDV_KEY_P521:
+        return !rsa && bits == 521;
+    case IDV_KEY_RSA2048:
+        return rsa && bits == 2048;
+    case IDV_KEY_RSA3072:
+        return rsa && bits == 3072;
+    }
+    return false;
+}
+
+/* A key left by a join that was cut is used, unless it is of another type. */
+static idv_rc make_key(void *arg, enum idv_key_type type, EVP_PKEY **key,
+                       char uri[static 512])
+{
+    struct pledge *p = arg;
+    IDV_TRY(idv_text_copy(uri, 512, idv_str(p->ldevid), "URI"));
+    IDV_TRY(tool_key(p->ldevid, type, IDV_KEY_SIGN, key, NULL));
+    if (has_type(*key, type))
+        return IDV_OK;
+    EVP_PKEY_free(idv_steal(key));
+    IDV_TRY(idv_device_erase(p->dev, p->ldevid));
+    return idv_key_make(p->ldevid, &tool_pin, type, IDV_KEY_SIGN, key);
+}
+
+static idv_rc open_key(void *arg, const char *uri, EVP_PKEY **key)
+{
+    (void)arg;
+    return idv_key_open(uri, &tool_pin, key);
+}
+
+/* --- progress
+ * -------------------------------------------------------------------------- */
+
+static idv_rc add_int(struct idv_json *o, const char *name, uint64_t v)
+{
+    return idv_json_set(o, name, idv_json_new_int((int64_t)v));
+}
+
+static idv_rc add_step(struct pledge *p, const char *event, const char *detail,
+                       int64_t ms, const struct idv_device_stats *d)
+{
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return IDV_E_NOMEM;
+    idv_rc rc = idv_json_set(o, "step", idv_json_new_text(idv_str(event)));
+    if (rc == IDV_OK && detail && *detail)
+        rc = idv_json_set(o, "detail", idv_json_new_text(idv_str(detail)));
+    if (rc == IDV_OK)
+        rc = add_int(o, "ms", (uint64_t)ms);
+    if (rc == IDV_OK)
+        rc = add_int(o, "tpm-commands", d->tpm_commands);
+    if (rc == IDV_OK)
+        rc = add_int(o, "pkcs11-calls", d->pkcs11_calls);
+    if (rc != IDV_OK) {
+        idv_json_free(o);
+        return rc;
+    }
+    return idv_json_append(p->steps, o);
+}
+
+static void say_step(const struct pledge *p, const char *event,
+                     const char *detail, int64_t ms,
+                     const struct idv_device_stats *d)
+{
+    uint64_t calls = d->tpm_commands + d->pkcs11_calls;
+    tool_say(p->t, "%-15s %-52.52s %5lld ms %3llu device calls", event,
+             detail ? detail : "", (long long)ms, (unsigned long long)calls);
+    fflush(stdout);
+}
+
+static void progress(void *arg, const char *event, const char *detail)
+{
+    struct pledge *p = arg;
+    struct idv_device_stats now, d;
+    int64_t ms = tool_ms();
+    idv_device_stats(&now);
+    d.tpm_commands = now.tpm_commands - p->last.tpm_commands;
+    d.pkcs11_calls = now.pkcs11_calls - p->last.pkcs11_calls;
+    d.signatures = now.signatures - p->last.signatures;
+    if (p->steps)
+        (void)!add_step(p, event, detail, ms - p->last_ms, &d);
+    say_step(p, event, detail, ms - p->last_ms, &d);
+    p->last = now;
+    p->last_ms = ms;
+}
+
+static idv_rc print_summary(struct pledge *p, idv_rc rc, const char *note,
+                            enum idv_verdict verdict)
+{
+    struct idv_device_stats s;
+    struct rusage u;
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_device_stats(&s);
+    getrusage(RUSAGE_SELF, &u);
+    const char *state = idv_trust_state_to_text(idv_trust_state(p->trust));
+    idv_rc put = idv_json_set(o, "state", idv_json_new_text(idv_str(state)));
+    if (put == IDV_OK)
+        put = idv_json_set(o, "result",
+                           idv_json_new_text(idv_str(idv_rc_name(rc))));
+    if (put == IDV_OK && rc != IDV_OK)
+        put = idv_json_set(o, "reason", idv_json_new_text(idv_str(note)));
+    if (put == IDV_OK && verdict != IDV_VERDICT_OK)
+        put = idv_json_set(
+            o, "verdict",
+            idv_json_new_text(idv_str(idv_verdict_to_text(verdict))));
+    if (put == IDV_OK)
+        put = add_int(o, "ms", (uint64_t)(tool_ms() - p->start_ms));
+    if (put == IDV_OK)
+        put = add_int(o, "tpm-commands", s.tpm_commands);
+    if (put == IDV_OK)
+        put = add_int(o, "pkcs11-calls", s.pkcs11_calls);
+    if (put == IDV_OK)
+        put = add_int(o, "signatures", s.signatures);
+    if (put == IDV_OK)
+        put = add_int(o, "peak-kib", (uint64_t)u.ru_maxrss);
+    if (put == IDV_OK)
+        put = idv_json_set(o, "steps", idv_steal(&p->steps));
+    if (put != IDV_OK) {
+        idv_json_free(o);
+        return put;
+    }
+    return tool_print_json(o);
+}
+
+/* --- join
+ * --------------------------------------------------------------------------------
+ */
+
+static volatile int stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+}
+
+static idv_rc run_join(struct pledge *p, const struct idv_pledge_conf *pc)
+{
+    struct idv_pledge *pledge = NULL;
+    struct idv_drive_conf dc = {.env = p->t->env, .stop = &stop};
+    char note[IDV_NOTE_MAX];
+    IDV_TRY(idv_pledge_new(pc, p->t->env, &pledge));
+    struct idv_machine m = idv_pledge_join(pledge);
+    idv_rc rc = idv_drive(&m, &dc);
+    enum idv_verdict verdict = idv_pledge_verdict(pledge);
+    idv_pledge_free(pledge);
+    snprintf(note, sizeof(note), "%s", idv_note());
+    if (p->t->json) {
+        idv_note_clear();
+        IDV_TRY(print_summary(p, rc, note, verdict));
+        return rc == IDV_OK ? rc : idv_fail(rc, "%s", note);
+    }
+    return rc;
+}
+
+static idv_rc start(struct pledge *p, struct tool *t)
+{
+    p->t = t;
+    p->lock = -1;
+    p->start_ms = p->last_ms = tool_ms();
+    if (t->json && !(p->steps = idv_json_new_array()))
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    return open_trust(p);
+}
+
+static idv_rc join(struct tool *t, int argc, char **argv)
+{
+    AUTO_PLEDGE struct pledge p = {.lock = -1};
+    (void)argc;
+    (void)argv;
+    IDV_TRY(start(&p, t));
+    if (idv_trust_state(p.trust) == IDV_TRUST_ENROLLED) {
+        tool_say(t, "enrolled already, nothing to do");
+        return t->json ? print_summary(&p, IDV_OK, "", IDV_VERDICT_OK) : IDV_OK;
+    }
+    const char *const *registrars = opt.registrars[0]
+                                        ? opt.registrars
+                                        : (const char *const *)conf.registrars;
+    if (!registrars || !registrars[0])
+        return idv_fail(IDV_E_ARG,
+                        "no registrar: --registrar HOST:PORT, or "
+                        "network.registrar in %s",
+                        t->conf_path);
+    IDV_TRY(open_identity(&p));
+    catch_signals();
+    progress(&p, "identity", idv_cert_subject(sk_X509_value(p.chain, 0)));
+    struct idv_pledge_conf pc = {
+        .idevid_key = p.idevid_key,
+        .idevid_chain = p.chain,
+        .policy = {.maker_anchors = p.anchors,
+                   .refuse_nonceless = conf.refuse_nonceless},
+        .trust = p.trust,
+        .registrars = registrars,
+        .make_key = make_key,
+        .open_key = open_key,
+        .key_type = (enum idv_key_type)conf.key_type,
+        .key_arg = &p,
+        .progress = progress,
+        .progress_arg = &p,
+        .attempts = (int)conf.attempts,
+    };
+    return run_join(&p, &pc);
+}
+
+/* --- status, reset
+ * -------------------------------------------------------------------------- */
+
+static idv_rc put(struct tool *t, struct idv_json *o, const char *name,
+                  const char *text)
+{
+    if (o)
+        return idv_json_set(o, name, idv_json_new_text(idv_str(text)));
+    tool_say(t, "%-12s %s", name, text);
+    return IDV_OK;
+}
+
+static idv_rc put_pin(struct tool *t, struct idv_json *o,
+                      const struct idv_trust *trust)
+{
+    IDV_AUTO(buf) hex = {0};
+    char time[IDV_TIME_TEXT];
+    const struct idv_record *r = idv_trust_record(trust);
+    if (!r)
+        return IDV_OK;
+    if (idv_trust_pin(trust))
+        IDV_TRY(put(t, o, "pin", idv_cert_subject(idv_trust_pin(trust))));
+    IDV_TRY(idv_hex_from_bytes(idv_bytes(r->pin_sha256, 32), &hex));
+    IDV_TRY(put(t, o, "pin-sha256", (const char *)hex.p));
+    if (!r->time)
+        return IDV_OK;
+    IDV_TRY(idv_time_to_text((int64_t)r->time, time));
+    return put(t, o, "imprinted", time);
+}
+
+static idv_rc put_ldevid(struct tool *t, struct idv_json *o,
+                         const struct idv_enrollment *e)
+{
+    int64_t from, to;
+    char time[IDV_TIME_TEXT];
+    if (!e)
+        return IDV_OK;
+    const X509 *leaf = sk_X509_value(e->ldevid, 0);
+    IDV_TRY(put(t, o, "ldevid", idv_cert_subject(leaf)));
+    IDV_TRY(put(t, o, "ldevid-key", e->key_uri));
+    IDV_TRY(idv_cert_times(leaf, &from, &to));
+    IDV_TRY(idv_time_to_text(to, time));
+    IDV_TRY(put(t, o, "valid-until", time));
+    return put(t, o, "registrar", e->registrar);
+}
+
+static idv_rc status_lines(struct tool *t, struct idv_json *o,
+                           const struct idv_trust *trust)
+{
+    IDV_TRY(
+        put(t, o, "state", idv_trust_state_to_text(idv_trust_state(trust))));
+    IDV_TRY(put(t, o, "assurance", idv_trust_assurance(trust)));
+    IDV_TRY(put_pin(t, o, trust));
+    return put_ldevid(t, o, idv_trust_enrollment(trust));
+}
+
+static idv_rc print_certs(const struct idv_trust *trust)
+{
+    IDV_AUTO(buf) pem = {0};
+    const struct idv_enrollment *e = idv_trust_enrollment(trust);
+    if (!e)
+        return idv_fail(IDV_E_STATE, "not enrolled");
+    IDV_TRY(idv_certs_to_pem(opt.pem ? e->ldevid : e->anchors, &pem));
+    return tool_print(idv_view(&pem));
+}
+
+static idv_rc status(struct tool *t, int argc, char **argv)
+{
+    AUTO_PLEDGE struct pledge p = {.lock = -1};
+    struct idv_json *o = NULL;
+    (void)argc;
+    (void)argv;
+    IDV_TRY(start(&p, t));
+    if (opt.pem || opt.anchors)
+        return print_certs(p.trust);
+    if (t->json && !(o = idv_json_new_object()))
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = status_lines(t, o, p.trust);
+    if (rc == IDV_OK && o)
+        return tool_print_json(o);
+    idv_json_free(o);
+    return rc;
+}
+
+static idv_rc reset(struct tool *t, int argc, char **argv)
+{
+    AUTO_PLEDGE struct pledge p = {.lock = -1};
+    char uri[512];
+    (void)argc;
+    (void)argv;
+    IDV_TRY(start(&p, t));
+    const struct idv_enrollment *e = idv_trust_enrollment(p.trust);
+    snprintf(uri, sizeof(uri), "%s", e ? e->key_uri : p.ldevid);
+    IDV_TRY(idv_trust_reset(p.trust));
+    IDV_TRY(idv_device_erase(p.dev, uri));
+    tool_say(t, "back to factory default; the IDevID is kept");
+    return IDV_OK;
+}
+
+/* --- tables
+ * --------------------------------------------------------------------------------------
+ */
+
+static const struct tool_option join_options[] = {{"registrar", 0, "HOST:PORT",
+                                                   "try this one (repeatable)",
+                                                   NULL, NULL, opt.registrars},
+                                                  {0}};
+
+static const struct tool_option status_options[] = {
+    {"pem", 0, NULL, "print the LDevID and its chain instead (PEM)", NULL,
+     &opt.pem, NULL},
+    {"anchors", 0, NULL, "print the domain's trust anchors instead (PEM)", NULL,
+     &opt.anchors, NULL},
+    {0}};
+
+static const struct tool_verb verbs[] = {
+    {"join", "", "get a voucher, imprint and enroll; nothing if enrolled", 0, 0,
+     join_options, join, true},
+    {"status", "", "what this device belongs to", 0, 0, status_options, status,
+     true},
+    {"reset", "", "leave the domain: back to factory default", 0, 0, NULL,
+     reset, true},
+    {0}};
+
+static idv_rc configure(struct tool *t)
+{
+    t->provider.pkcs11_module = conf.pkcs11_module;
+    t->provider.tpm2_tcti = conf.tcti;
+    t->provider.pin_file = conf.pin_file;
+    return idv_env_clock_from_text(&t->sys, conf.clock);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct tool_option none[] = {{0}};
+    static struct tool t = {
+        .name = "idevid-pledge",
+        .about = "Brings this device into its owner's domain (BRSKI, RFC "
+                 "8995).",
+        .verbs = verbs,
+        .options = none,
+        .environment = TOOL_DEVICE_ENVIRONMENT,
+        .conf_table = &table,
+        .conf_path = "/etc/idevid/pledge.ini",
+        .conf = &conf,
+        .configure = configure,
+    };
+    return tool_main(&t, argc, argv);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registrar's configuration: one file of its own, one for each maker. */
+#ifndef REGISTRAR_CONF_H
+#define REGISTRAR_CONF_H
+
+#include <idevid/conf.h>
+
+struct registrar_conf {
+    char **listen;
+    char *key, *cert, *ca_key, *ca_cert, *subject, *database;
+    char **makers;
+    char **known;
+    char *pkcs11_module, *tcti, *pin_file, *clock;
+    int audit, est_key_type;
+    bool challenge, renew_by_ra, allow_foreign, allow_nonceless;
+    int64_t workers, max_connections, lifetime_days, retry_after;
+};
+extern const struct idv_conf_table registrar_table;
+
+struct maker_conf {
+    char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;
+    int admit;
+    bool ignore_expiry, masa_client_auth;
+};
+extern const struct idv_conf_table maker_table;
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two services do the same way: listen, say so, stop. */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "service.h"
+
+/* sd_notify's protocol: one datagram to a unix socket, '@' is abstract. */
+static void notify_systemd(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (!path || (*path != '/' && *path != '@') ||
+        strlen(path) >= sizeof(a.sun_path))
+        return;
+    memcpy(a.sun_path, path, strlen(path));
+    if (*path == '@')
+        a.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t n =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+                  (const struct sockaddr *)&a, n);
+    close(fd);
+}
+
+static idv_rc print_bound(const struct idv_server_bound *b)
+{
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc =
+        idv_json_set(o, "event", idv_json_new_text(idv_str("listening")));
+    if (rc == IDV_OK)
+        rc = idv_json_set(o, "address", idv_json_new_text(idv_str(b->host)));
+    if (rc == IDV_OK)
+        rc = idv_json_set(o, "port", idv_json_new_int(b->port));
+    if (rc != IDV_OK) {
+        idv_json_free(o);
+        return rc;
+    }
+    return tool_print_json(o);
+}
+
+static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
+{
+    const struct service *s = arg;
+    for (size_t i = 0; i < n; i++) {
+        if (print_bound(&bound[i]) != IDV_OK)
+            idv_log_failure(s->tool->env, "ready", IDV_E_IO);
+    }
+    notify_systemd("READY=1");
+}
+
+static idv_rc make(void *arg, struct idv_server_worker *worker)
+{
+    const struct service *s = arg;
+    return s->make(s->arg, worker);
+}
+
+/* Sockets handed in by systemd begin at descriptor 3. */
+static size_t inherited(int fds[static 16])
+{
+    const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+    if (!pid || !n || strtol(pid, NULL, 10) != (long)getpid())
+        return 0;
+    long count = strtol(n, NULL, 10);
+    if (count < 0 || count > 16)
+        return 0;
+    for (long i = 0; i < count; i++)
+        fds[i] = 3 + (int)i;
+    return (size_t)count;
+}
+
+idv_rc service_run(const struct service *s)
+{
+    int fds[16];
+    struct service copy = *s;
+    struct idv_server_conf conf = {
+        .name = s->tool->name,
+        .env = s->tool->env,
+        .listen = (const char *const *)s->listen,
+        .inherited = fds,
+        .inherited_n = inherited(fds),
+        .admin_path = s->admin_path,
+        .ask_client_cert = s->ask_client_cert,
+        .max_connections = (unsigned)s->max_connections,
+        .workers = (unsigned)s->workers,
+        .make = make,
+        .ready = ready,
+        .arg = &copy,
+    };
+    if (conf.inherited_n)
+        conf.listen = NULL;
+    idv_rc rc = idv_server_run(&conf);
+    notify_systemd("STOPPING=1");
+    return rc;
+}

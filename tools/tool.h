@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every program here does the same way: options, errors, exit codes. */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <stdbool.h>
+
+#include <idevid/conf.h>
+#include <idevid/env.h>
+#include <idevid/json.h>
+#include <idevid/key.h>
+#include <idevid/limits.h>
+
+/* Exit codes; the man pages list them. */
+enum tool_exit {
+    TOOL_DONE = 0,
+    TOOL_REFUSED = 1,  /* verification or policy, also malformed input */
+    TOOL_USAGE = 2,    /* options, configuration, unknown URI */
+    TOOL_DEVICE = 3,   /* TPM or token: missing, wrong PIN, failing */
+    TOOL_NETWORK = 4,  /* also a port in use */
+    TOOL_INTERNAL = 5, /* a bug, no memory, no room on disk, a file error */
+};
+enum tool_exit tool_exit_of(idv_rc rc);
+
+/* One option. arg NULL makes it a switch. Repeatable ones collect up to
+ * TOOL_LIST_MAX values. */
+#define TOOL_LIST_MAX 16
+struct tool_option {
+    const char *name; /* long name without "--" */
+    char letter;      /* or 0 */
+    const char *arg;  /* name of its value in --help, or NULL */
+    const char *help;
+    const char **value; /* where the value goes (borrowed from argv) */
+    bool *flag;         /* switch */
+    const char **list;  /* repeatable: TOOL_LIST_MAX + 1 entries, NULL-ended */
+};
+
+struct tool;
+
+struct tool_verb {
+    const char *name;
+    const char *args;                  /* "FILE ..." for --help, "" for none */
+    const char *help;                  /* one line */
+    int min_args, max_args;            /* max -1: any number */
+    const struct tool_option *options; /* name NULL ends; may be NULL */
+    idv_rc (*run)(struct tool *t, int argc, char **argv);
+    bool configured; /* reads the configuration before it runs */
+};
+
+struct tool {
+    const char *name;
+    const char *about;                 /* one line */
+    const struct tool_verb *verbs;     /* name NULL ends */
+    const struct tool_option *options; /* for all verbs; name NULL ends */
+    const char *environment;           /* text for --help, or NULL */
+    /* programs with a configuration file: its table, default path, the
+     * structure it fills, and what to take over from it before a verb runs */
+    const struct idv_conf_table *conf_table; /* or NULL */
+    const char *conf_path;
+    void *conf;
+    idv_rc (*configure)(struct tool *t);
+    /* filled by tool_main: */
+    struct idv_env_system sys;
+    const struct idv_env *env;
+    struct idv_provider_conf provider;
+    bool json, quiet, verbose;
+    enum tool_exit exit; /* a verb may set it beside returning IDV_OK */
+};
+
+/* Parses, runs the verb, prints one line for a failure, returns the code. */
+int tool_main(struct tool *t, int argc, char **argv);
+
+/* For struct tool.environment of programs that open devices. */
+#define TOOL_DEVICE_ENVIRONMENT                                                \
+    "  HWKEY_PKCS11_MODULE  the PKCS#11 module to load (a path)\n"             \
+    "  HWKEY_TCTI           the TPM, as tpm2-tss names it\n"                   \
+    "  HWKEY_PIN_FILE       a file with the PIN in its first line\n"
+
+/* Prompts on the terminal; refuses without one. */
+extern const struct idv_pin tool_pin;
+
+/* Standard output: a line for people (not with --json or --quiet), a JSON
+ * value in one line (value is freed). A full disk is an error. */
+void tool_say(const struct tool *t, const char *fmt, ...) IDV_PRINTF(2, 3);
+idv_rc tool_print_json(struct idv_json *value) IDV_CHECKED;
+idv_rc tool_print(struct idv_bytes text) IDV_CHECKED;
+
+/* Reads a file, "-" is standard input. */
+idv_rc tool_read(const char *path, struct idv_buf *out) IDV_CHECKED;
+/* Writes a file whole or not at all; NULL or "-" is standard output. */
+idv_rc tool_write(const char *path, struct idv_bytes data) IDV_CHECKED;
+
+/* Milliseconds of a monotonic clock. */
+int64_t tool_ms(void);
+
+#endif
