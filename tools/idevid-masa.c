@@ -298,12 +298,8 @@ static idv_rc import_lines(struct idv_db *db, const char *file,
         if (idv_text_trim(line).n == 0)
             continue;
         idv_rc rc = idv_db_device_import(db, idv_text_trim(line), &is_new);
-        if (rc != IDV_OK) {
-            char why[IDV_NOTE_MAX];
-            snprintf(why, sizeof(why), "%s", idv_note());
-            idv_note_clear();
-            return idv_fail(rc, "%s:%u: %s", file, n, why);
-        }
+        if (rc != IDV_OK)
+            return idv_fail_within(rc, "%s:%u", file, n);
         ++*(is_new ? fresh : known);
     }
     return IDV_OK;

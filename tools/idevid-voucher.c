@@ -112,12 +112,7 @@ static idv_rc artifact_read(struct artifact *a, const char *path)
     memset(a, 0, sizeof(*a));
     IDV_TRY(tool_read(path, &file));
     idv_rc rc = artifact_parse(a, &file);
-    if (rc == IDV_OK)
-        return rc;
-    char why[IDV_NOTE_MAX];
-    snprintf(why, sizeof(why), "%s", idv_note());
-    idv_note_clear();
-    return idv_fail(rc, "%s: %s", path, why);
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "%s", path);
 }
 
 /* --- inspect

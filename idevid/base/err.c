@@ -64,6 +64,20 @@ idv_rc idv_fail_at(idv_rc rc, const char *fmt, ...)
     return rc;
 }
 
+idv_rc idv_fail_within(idv_rc rc, const char *fmt, ...)
+{
+    char inner[IDV_NOTE_MAX];
+    va_list ap;
+    snprintf(inner, sizeof(inner), "%s", note[0] ? note : idv_rc_name(rc));
+    va_start(ap, fmt);
+    int n = vsnprintf(note, sizeof(note), fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(note))
+        snprintf(note + n, sizeof(note) - (size_t)n, ": %.*s",
+                 (int)(sizeof(note) - 3), inner);
+    return rc;
+}
+
 const char *idv_note(void)
 {
     return note;

@@ -56,7 +56,9 @@ static idv_rc judge_rc(struct judge *j, idv_rc rc, enum idv_verdict why)
 {
     if (rc == IDV_OK || rc == IDV_E_NOMEM)
         return rc;
-    return refuse(j, why, idv_verdict_to_text(why));
+    j->why = why;
+    return idv_fail_within(IDV_E_REJECT, "voucher refused, %s",
+                           idv_verdict_to_text(why));
 }
 
 static idv_rc step_format(struct judge *j)

@@ -45,6 +45,13 @@ idv_rc idv_fail(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
  * rc: for who knows the place, say file and line, of what went wrong below. */
 idv_rc idv_fail_at(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
 
+/*
+ * For who passes a failure on and knows more of where it happened: puts the
+ * formatted context and ": " before the note (and makes rc's name the note if
+ * there is none). Returns rc.
+ */
+idv_rc idv_fail_within(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
+
 /* The note of this thread; "" if there is none. Never NULL. */
 const char *idv_note(void);
 
