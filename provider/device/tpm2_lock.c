@@ -17,7 +17,8 @@
 
 #define PATH_MAX_HERE 512
 
-/* a plain file of nobody else but us or root, never through a link */
+/* A plain file, never through a link. Who creates it gives the group what mode
+ * says, whatever the umask: all who share a TPM must be able to take turns. */
 static int open_safely(const char *path, mode_t mode)
 {
     struct stat st;
@@ -25,8 +26,12 @@ static int open_safely(const char *path, mode_t mode)
         open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
     if (fd < 0)
         return -1;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1) {
+        if (st.st_uid == geteuid() && (st.st_mode & 0777) != mode &&
+            fchmod(fd, mode) != 0)
+            errno = 0; /* then as it is */
         return fd;
+    }
     close(fd);
     errno = EINVAL;
     return -1;
@@ -51,16 +56,29 @@ static int name_in(char out[PATH_MAX_HERE], const char *dir, const char *tcti,
     return n > 0 && n < PATH_MAX_HERE;
 }
 
-static int open_default(const char *tcti)
+/* *there: the file exists, so that another place would be no lock at all */
+static int try_in(const char *dir, const char *tcti, bool shared, mode_t mode,
+                  bool *there)
 {
     char path[PATH_MAX_HERE];
-    int fd = -1;
-    if (name_in(path, "/run/idevid", tcti, false))
-        fd = open_safely(path, 0660);
-    if (fd < 0 && name_in(path, secure_getenv("XDG_RUNTIME_DIR"), tcti, false))
-        fd = open_safely(path, 0600);
-    if (fd < 0 && name_in(path, "/tmp", tcti, true))
-        fd = open_safely(path, 0600);
+    struct stat st;
+    if (*there || !name_in(path, dir, tcti, shared))
+        return -1;
+    int fd = open_safely(path, mode), error = errno;
+    *there = fd < 0 && lstat(path, &st) == 0;
+    errno = error;
+    return fd;
+}
+
+static int open_default(const char *tcti)
+{
+    bool there = false;
+    int fd = try_in("/run/idevid", tcti, false, 0660, &there);
+    if (fd < 0)
+        fd =
+            try_in(secure_getenv("XDG_RUNTIME_DIR"), tcti, false, 0600, &there);
+    if (fd < 0)
+        fd = try_in("/tmp", tcti, true, 0600, &there);
     return fd;
 }
 

@@ -250,7 +250,16 @@ static int lock_index(struct index *ix)
 /* what is at the index now, seen by one who wants to write data there */
 enum standing { FAILED, FREE, REPLACEABLE, TAKEN, UNLOCKED, DONE };
 
-static enum standing judge(const TPMS_NV_PUBLIC *pub, bool same, unsigned flags)
+/* counters, PIN indices, what only a policy may write: never replaced */
+static bool plain(const TPMS_NV_PUBLIC *pub)
+{
+    return hwk_tpm_nv_type(pub->attributes) == TPM2_NT_ORDINARY &&
+           pub->attributes & (TPMA_NV_OWNERWRITE | TPMA_NV_AUTHWRITE) &&
+           !(pub->attributes & TPMA_NV_WRITELOCKED);
+}
+
+static enum standing judge(const TPMS_NV_PUBLIC *pub, bool whole, bool same,
+                           unsigned flags)
 {
     bool lock = flags & HWK_WRITE_LOCK, fresh = flags & HWK_WRITE_NEW;
     bool locked = pub->attributes & TPMA_NV_WRITELOCKED;
@@ -259,7 +268,7 @@ static enum standing judge(const TPMS_NV_PUBLIC *pub, bool same, unsigned flags)
         return UNLOCKED;
     if (same && lock == locked && !fresh)
         return DONE;
-    return fresh || locked ? TAKEN : REPLACEABLE;
+    return plain(pub) && !(whole && fresh) ? REPLACEABLE : TAKEN;
 }
 
 static enum standing stand(struct index *ix, const uint8_t *data, size_t n,
@@ -276,7 +285,7 @@ static enum standing stand(struct index *ix, const uint8_t *data, size_t n,
         return FAILED;
     }
     ERR_pop_to_mark();
-    return absent ? REPLACEABLE : judge(&ix->pub, same, flags);
+    return judge(&ix->pub, !absent, same, flags);
 }
 
 static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
@@ -297,8 +306,7 @@ static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
     case TAKEN:
         return hwk_raise(
             HWK_R_EXISTS, "TPM %s: NV index 0x%08x is %s", tpm->name, handle,
-            ix->pub.attributes & TPMA_NV_WRITELOCKED ? "locked: erase it first"
-                                                     : "in use");
+            plain(&ix->pub) ? "in use" : "protected: erase it first");
     case REPLACEABLE:
         return undefine(ix);
     default:

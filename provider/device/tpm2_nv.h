@@ -29,7 +29,9 @@ int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
 int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
                     struct hwk_tpm_nv *out);
 
-/* As write of device.h. With HWK_WRITE_LOCK a write that was cut between its
+/* As write of device.h. The same bytes again cost no wear: 1 without a write.
+ * Counters, and indices that neither owner nor index auth may write, are never
+ * replaced: HWK_R_EXISTS. With HWK_WRITE_LOCK a write that was cut between its
  * last byte and the lock is completed by the same write. */
 int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,
                      const uint8_t *data, size_t n, unsigned flags);

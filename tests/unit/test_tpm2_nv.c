@@ -91,27 +91,61 @@ static void locked(void **arg)
     not_there(INDEX);
 }
 
-/* an index that others defined and never wrote is replaced */
-static void unwritten(void **arg)
+static void define(TPMA_NV attributes, UINT16 size)
 {
     TPM2B_NV_PUBLIC pub = {.nvPublic = {.nvIndex = INDEX,
                                         .nameAlg = TPM2_ALG_SHA256,
-                                        .attributes = HWK_TPM_NV_ATTRIBUTES,
-                                        .dataSize = 10}};
+                                        .attributes = attributes,
+                                        .dataSize = size}};
     const TPM2B_AUTH empty = {.size = 0};
     ESYS_TR tr;
-    (void)arg;
-    need_tpm();
     ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
     assert_int_equal(Esys_NV_DefineSpace(esys, ESYS_TR_RH_OWNER,
                                          ESYS_TR_PASSWORD, ESYS_TR_NONE,
                                          ESYS_TR_NONE, &empty, &pub, &tr),
                      0);
+    if (hwk_tpm_nv_type(attributes) == TPM2_NT_COUNTER)
+        assert_int_equal(Esys_NV_Increment(esys, ESYS_TR_RH_OWNER, tr,
+                                           ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                           ESYS_TR_NONE),
+                         0);
     Esys_TR_Close(esys, &tr);
     hwk_tpm_end(tpm);
+}
+
+/* an index that others defined and never wrote is replaced */
+static void unwritten(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    define(HWK_TPM_NV_ATTRIBUTES, 10);
     not_there(INDEX);
     assert_true(hwk_tpm_nv_write(tpm, INDEX, data, 300, HWK_WRITE_NEW));
     reads_as(INDEX, data, 300);
+    assert_true(hwk_tpm_erase(tpm, INDEX));
+}
+
+/* counters and what a policy guards are somebody's: never replaced */
+static void protected(void **arg)
+{
+    const TPMA_NV counter = TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT;
+    struct hwk_tpm_nv nv;
+    (void)arg;
+    need_tpm();
+    define(HWK_TPM_NV_ATTRIBUTES | counter, 8);
+    assert_false(hwk_tpm_nv_write(tpm, INDEX, data, 8, 0));
+    assert_int_equal(tpm_reason(), HWK_R_EXISTS);
+    assert_true(hwk_tpm_nv_read(tpm, INDEX, &nv));
+    assert_int_equal(nv.type, HWK_OBJ_COUNTER);
+    assert_int_equal(nv.n, 8);
+    hwk_tpm_nv_clear(&nv);
+    assert_true(hwk_tpm_erase(tpm, INDEX));
+    define(TPMA_NV_POLICYWRITE | TPMA_NV_OWNERREAD | TPMA_NV_AUTHREAD |
+               TPMA_NV_NO_DA,
+           112);
+    not_there(INDEX);
+    assert_false(hwk_tpm_nv_write(tpm, INDEX, data, 8, 0));
+    assert_int_equal(tpm_reason(), HWK_R_EXISTS);
     assert_true(hwk_tpm_erase(tpm, INDEX));
 }
 
@@ -253,10 +287,11 @@ static void table(void **arg)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lengths),      cmocka_unit_test(only_new),
-        cmocka_unit_test(locked),       cmocka_unit_test(unwritten),
-        cmocka_unit_test(certificates), cmocka_unit_test(list),
-        cmocka_unit_test(information),  cmocka_unit_test(table),
+        cmocka_unit_test(lengths),   cmocka_unit_test(only_new),
+        cmocka_unit_test(protected), cmocka_unit_test(locked),
+        cmocka_unit_test(unwritten), cmocka_unit_test(certificates),
+        cmocka_unit_test(list),      cmocka_unit_test(information),
+        cmocka_unit_test(table),
     };
     return cmocka_run_group_tests(tests, tpm_setup, tpm_teardown);
 }
