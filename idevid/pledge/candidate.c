@@ -84,6 +84,9 @@ static struct idvi_candidate *choose(struct idv_pledge *p)
 static idv_rc depart(struct idv_pledge *p, struct idv_ask *ask)
 {
     p->at = p->candidates[p->current].url;
+    idv_rc rc = idv_trust_settle(p->conf.trust);
+    if (rc != IDV_OK)
+        return idvi_attempt_failed(p, rc, ask);
     idvi_say(p, "connect", p->at.host);
     if (idv_trust_state(p->conf.trust) == IDV_TRUST_NONE)
         return idvi_request_connect(p, ask);

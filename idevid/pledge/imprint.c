@@ -79,7 +79,8 @@ idv_rc idvi_imprint(struct idv_pledge *p, struct idv_told *told,
 {
     p->verdict = IDV_VERDICT_OK;
     idv_rc rc = accept(p, &told->msg);
-    if (rc == IDV_E_NOMEM)
+    /* who does not know whether it is imprinted says neither yes nor no */
+    if (rc == IDV_E_NOMEM || idv_trust_unsure(p->conf.trust))
         return rc;
     if (rc != IDV_OK)
         return idvi_voucher_failed(p, rc, ask);

@@ -61,6 +61,10 @@ static idv_rc judge(struct idvi_reg_call *c, const struct idv_msg *reply)
     idv_buf_clear(&c->session.audit_log);
     IDV_TRY(idv_buf_put(&c->session.audit_log, idv_view(&reply->body)));
     idv_rc rc = idv_audit_log_from_json(idv_view(&reply->body), &log);
+    if (rc == IDV_E_FORMAT || rc == IDV_E_LIMIT) {
+        idv_note_clear(); /* says nothing about the device: ask again later */
+        return c->audited(c, "audit-unreadable");
+    }
     if (rc == IDV_OK && log.version != 1)
         idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-odd",
                 "device=%s what=version version=%lld",

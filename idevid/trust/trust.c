@@ -132,6 +132,29 @@ const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t)
 
 /* --- changes -------------------------------------------------------------- */
 
+static idv_rc reload(struct idv_trust *t)
+{
+    forget(t);
+    idv_rc rc = load(t);
+    if (rc != IDV_OK)
+        forget(t);
+    return rc;
+}
+
+bool idv_trust_unsure(const struct idv_trust *t)
+{
+    return t->unsure;
+}
+
+idv_rc idv_trust_settle(struct idv_trust *t)
+{
+    if (!t->unsure)
+        return IDV_OK;
+    IDV_TRY(reload(t));
+    t->unsure = false;
+    return IDV_OK;
+}
+
 /* Nobody may have imprinted since we looked; if so, that is what holds. */
 static idv_rc check_vacant(struct idv_trust *t)
 {
@@ -142,11 +165,7 @@ static idv_rc check_vacant(struct idv_trust *t)
     IDV_TRY(t->anchor.ops->read(t->anchor.self, &found, &raw));
     if (!found)
         return IDV_OK;
-    idv_rc rc = load(t);
-    if (rc != IDV_OK) {
-        forget(t);
-        return rc;
-    }
+    IDV_TRY(reload(t));
     return idv_fail(IDV_E_STATE, "trust: the device holds a record already");
 }
 
@@ -167,7 +186,8 @@ static idv_rc settle(struct idv_trust *t, struct idv_bytes record, idv_rc rc)
 {
     IDV_AUTO(buf) raw = {0};
     bool found = true;
-    if (t->anchor.ops->read(t->anchor.self, &found, &raw) != IDV_OK)
+    t->unsure = t->anchor.ops->read(t->anchor.self, &found, &raw) != IDV_OK;
+    if (t->unsure)
         return rc;
     if (found && idv_bytes_eq(idv_view(&raw), record)) {
         idv_note_clear();
@@ -185,6 +205,20 @@ static idv_rc seal(struct idv_trust *t, struct idv_bytes record)
     return rc == IDV_OK ? IDV_OK : settle(t, record, rc);
 }
 
+/* The device has it; from here on so have we. */
+static idv_rc adopt(struct idv_trust *t, const struct idv_record *record,
+                    const uint8_t raw[static IDV_RECORD_SIZE])
+{
+    t->record = *record;
+    memcpy(t->raw, raw, sizeof(t->raw));
+    idv_rc rc = idvi_pin_load(t);
+    if (rc != IDV_OK)
+        forget(t);
+    else
+        t->state = IDV_TRUST_IMPRINTED;
+    return rc;
+}
+
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
                          struct idv_bytes voucher)
 {
@@ -199,11 +233,7 @@ idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
         rc = seal(t, idv_bytes(raw, sizeof(raw)));
     else if (idvi_files_remove(t->dir) != IDV_OK)
         return rc;
-    IDV_TRY(rc);
-    rc = load(t);
-    if (rc != IDV_OK)
-        forget(t);
-    return rc;
+    return rc == IDV_OK ? adopt(t, &record, raw) : rc;
 }
 
 static idv_rc copy_enrollment(const struct idv_enrollment *from,

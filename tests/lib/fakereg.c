@@ -255,6 +255,8 @@ static idv_rc make_key(void *arg, enum idv_key_type type, EVP_PKEY **key,
         return idv_fail(IDV_E_DEVICE, "key: the device is full");
     *key = type <= IDV_KEY_P521 ? EVP_EC_gen(curves[type]) : EVP_RSA_gen(2048);
     assert_non_null(*key);
+    EVP_PKEY_free(d->last_key);
+    EVP_PKEY_up_ref(d->last_key = *key);
     snprintf(uri, 512, "mem:%d", ++d->keys_made);
     return IDV_OK;
 }
@@ -269,12 +271,20 @@ static void progress(void *arg, const char *event, const char *detail)
                  event);
 }
 
+/* in memory if there is such a place: what is written here is synced often */
+static void scratch(char out[static 64])
+{
+    snprintf(out, 64, "/dev/shm/idevid-unit-XXXXXX");
+    if (!mkdtemp(out))
+        test_dir(out);
+}
+
 void fakedev_init(struct fakedev *d, struct pki *pki)
 {
     static const char *const registrars[] = {"registrar.example.com:8443",
                                              NULL};
     memset(d, 0, sizeof(*d));
-    test_dir(d->dir);
+    scratch(d->dir);
     d->chain = pki_stack(pki->idevid.cert, pki->maker_ca.cert);
     fakedev_reopen(d, pki);
     d->conf = (struct idv_pledge_conf){
@@ -294,6 +304,7 @@ void fakedev_free(struct fakedev *d)
 {
     idv_trust_close(d->trust);
     idv_certs_free(d->chain);
+    EVP_PKEY_free(d->last_key);
     test_dir_drop(d->dir);
 }
 

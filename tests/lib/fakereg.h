@@ -62,6 +62,7 @@ struct fakedev {
     STACK_OF(X509) * chain; /* IDevID and its CA */
     struct idv_pledge_conf conf;
     int keys_made;
+    EVP_PKEY *last_key;
     bool keys_fail;
     char events[2048]; /* progress, a blank between */
     enum idv_verdict verdict;

@@ -426,7 +426,13 @@ static void a_record_that_came_from_elsewhere(void **state)
     b.anchor.fail_at = 2; /* written, but nobody can say so */
     FAILS(IDV_E_DEVICE, "failed", imprint(&b));
     assert_int_equal(state_of(&b), IDV_TRUST_NONE);
+    assert_true(idv_trust_unsure(b.trust));
+    FAILS(IDV_E_DEVICE, "failed", idv_trust_settle(b.trust));
+    assert_true(idv_trust_unsure(b.trust));
     b.anchor.fail_at = 0;
+    OK(idv_trust_settle(b.trust));
+    assert_int_equal(state_of(&b), IDV_TRUST_IMPRINTED);
+    assert_false(idv_trust_unsure(b.trust));
     FAILS(IDV_E_STATE, "already", imprint(&b));
     assert_int_equal(state_of(&b), IDV_TRUST_IMPRINTED);
 }

@@ -104,11 +104,16 @@ const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
 /*
  * NONE → IMPRINTED. Files first, the record last: the device decides. voucher
  * is the sealed voucher as received; its SHA-256 must be the one in pinned.
- * On failure the state is NONE as before; if the device cannot even say what
- * it holds, the next call or idv_trust_open finds out.
+ * On failure the state is NONE as before, unless the device cannot even say
+ * what it holds: then idv_trust_unsure is true until idv_trust_settle or the
+ * next idv_trust_open finds out. IDV_E_STATE: it is imprinted (by another
+ * process, say); the state is then loaded.
  */
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
                          struct idv_bytes voucher) IDV_CHECKED;
+bool idv_trust_unsure(const struct idv_trust *t);
+/* Asks the device again if it was unsure: NONE or IMPRINTED afterwards. */
+idv_rc idv_trust_settle(struct idv_trust *t) IDV_CHECKED;
 /* IMPRINTED or ENROLLED → ENROLLED, all or nothing (renewal too). */
 idv_rc idv_trust_enroll(struct idv_trust *t,
                         const struct idv_enrollment *e) IDV_CHECKED;
