@@ -84,7 +84,7 @@ idv_rc service_run(const struct service *s)
     int fds[16];
     struct service copy = *s;
     struct idv_server_conf conf = {
-        .name = s->tool->name,
+        .name = strchr(s->tool->name, '-') + 1,
         .env = s->tool->env,
         .listen = (const char *const *)s->listen,
         .inherited = fds,

@@ -354,9 +354,7 @@ static idv_rc run_verb(struct tool *t, const struct tool_verb *v, int n,
 {
     IDV_TRY(check_arity(v, n));
     idv_env_system_init(&t->sys, t->name);
-    t->sys.level = t->verbose ? IDV_LOG_DEBUG
-                   : t->quiet ? IDV_LOG_ERROR
-                              : IDV_LOG_WARN;
+    t->sys.level = t->verbose ? IDV_LOG_DEBUG : IDV_LOG_ERROR;
     t->env = &t->sys.env;
     if (v->configured)
         IDV_TRY(load_conf(t));
@@ -409,6 +407,7 @@ int tool_main(struct tool *t, int argc, char **argv)
     int n = 0;
     bool done = false;
     signal(SIGPIPE, SIG_IGN);
+    setenv("TSS2_LOG", "all+NONE", 0); /* what went wrong is said by us */
     idv_rc rc = parse(t, &v, common, argc, argv, &n);
     if (conf_path)
         t->conf_path = conf_path;

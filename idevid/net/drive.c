@@ -130,7 +130,7 @@ static idv_rc do_exchange(struct drive *d)
     idv_msg_move(&req, &d->ask.msg);
     idv_rc rc = d->client
                     ? idvi_client_exchange(d->client, &req, &reply)
-                    : idv_fail(IDV_E_IO, "no connection to the registrar");
+                    : idv_fail(IDV_E_NET, "no connection to the registrar");
     idv_msg_free(&req);
     return tell_outcome(d, rc, &reply);
 }

@@ -195,7 +195,7 @@ static idv_rc ended(struct idvi_client *c, CURLcode code)
     if (c->failed != IDV_OK)
         return idvi_http_refused(c->where, c->failed);
     if (c->refused)
-        return idv_fail(IDV_E_IO, "%s: connection closed by the other end",
+        return idv_fail(IDV_E_NET, "%s: connection closed by the other end",
                         c->where);
     return idvi_http_failed(c->where, c->easy, code, c->error);
 }
@@ -204,14 +204,14 @@ static idv_rc transfer(struct idvi_client *c)
 {
     for (int running = 1;;) {
         if (curl_multi_perform(c->multi, &running) != CURLM_OK)
-            return idv_fail(IDV_E_IO, "%s: curl failed", c->where);
+            return idv_fail(IDV_E_NET, "%s: curl failed", c->where);
         int queued;
         CURLMsg *done = curl_multi_info_read(c->multi, &queued);
         if (done && done->msg == CURLMSG_DONE)
             return ended(c, done->data.result);
         IDV_TRY(overdue(c));
         if (curl_multi_poll(c->multi, NULL, 0, next_tick(c), NULL) != CURLM_OK)
-            return idv_fail(IDV_E_IO, "%s: curl failed", c->where);
+            return idv_fail(IDV_E_NET, "%s: curl failed", c->where);
     }
 }
 

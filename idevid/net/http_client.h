@@ -29,7 +29,7 @@ void idvi_client_free(struct idvi_client *c); /* closes; NULL is fine */
  */
 idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
                          void *arg, struct idv_msg *reply) IDV_CHECKED;
-/* A further exchange; IDV_E_IO once the connection is gone. */
+/* A further exchange; IDV_E_NET once the connection is gone. */
 idv_rc idvi_client_exchange(struct idvi_client *c, const struct idv_msg *req,
                             struct idv_msg *reply) IDV_CHECKED;
 

@@ -20,7 +20,7 @@ static idv_rc not_connected(const char *where, CURL *easy)
     long number = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
     os_text((int)number, text, sizeof(text));
-    return idv_fail(IDV_E_IO, "%s: %s", where, number ? text : "no connection");
+    return idv_fail(IDV_E_NET, "%s: %s", where, number ? text : "no connection");
 }
 
 static idv_rc say(const char *where, idv_rc rc, const char *what,
@@ -42,29 +42,29 @@ idv_rc idvi_http_failed(const char *where, CURL *easy, CURLcode code,
 {
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-        return say(where, IDV_E_IO, "name not found", "");
+        return say(where, IDV_E_NET, "name not found", "");
     case CURLE_COULDNT_CONNECT:
         return not_connected(where, easy);
     case CURLE_OPERATION_TIMEDOUT:
         return say(where, IDV_E_TIMEOUT, "no answer in time", "");
     case CURLE_SSL_CONNECT_ERROR:
-        return say(where, IDV_E_IO, "TLS handshake failed", detail);
+        return say(where, IDV_E_NET, "TLS handshake failed", detail);
     case CURLE_PEER_FAILED_VERIFICATION:
         return say(where, IDV_E_REJECT, "certificate refused", detail);
     case CURLE_GOT_NOTHING:
-        return say(where, IDV_E_IO, "closed without an answer", "");
+        return say(where, IDV_E_NET, "closed without an answer", "");
     case CURLE_OK: /* in the middle of the header */
     case CURLE_PARTIAL_FILE:
-        return say(where, IDV_E_IO, "answer cut short", detail);
+        return say(where, IDV_E_NET, "answer cut short", detail);
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-        return say(where, IDV_E_IO, "connection broken", detail);
+        return say(where, IDV_E_NET, "connection broken", detail);
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return say(where, IDV_E_FORMAT, "answer is not HTTP", detail);
     case CURLE_OUT_OF_MEMORY: /* curl's word for a header line over 100 KB */
         return say(where, IDV_E_LIMIT, "answer too long, or no memory", "");
     default:
-        return say(where, IDV_E_IO, curl_easy_strerror(code), detail);
+        return say(where, IDV_E_NET, curl_easy_strerror(code), detail);
     }
 }

@@ -23,7 +23,7 @@ static idv_rc on(int fd, int level, int option)
 {
     int one = 1;
     if (setsockopt(fd, level, option, &one, sizeof(one)) != 0)
-        return idv_fail(IDV_E_IO, "socket option %d: %s", option,
+        return idv_fail(IDV_E_NET, "socket option %d: %s", option,
                         strerror(errno));
     return IDV_OK;
 }
@@ -58,7 +58,7 @@ static int bind_one(const struct addrinfo *a, bool first)
 
 static idv_rc cannot(const struct idv_server_conf *conf, const char *where)
 {
-    return idv_fail(IDV_E_IO, "%s: cannot listen on %s: %s", conf->name, where,
+    return idv_fail(IDV_E_NET, "%s: cannot listen on %s: %s", conf->name, where,
                     strerror(errno));
 }
 
@@ -71,7 +71,7 @@ static idv_rc describe(int fd, struct idv_server_bound *out)
     if (getsockname(fd, (struct sockaddr *)&a, &n) != 0 ||
         getnameinfo((struct sockaddr *)&a, n, out->host, sizeof(out->host),
                     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return idv_fail(IDV_E_IO, "a listening socket has no address");
+        return idv_fail(IDV_E_NET, "a listening socket has no address");
     IDV_TRY(idv_text_to_int(idv_str(port), 0, 65535, "port", &number));
     out->port = (uint16_t)number;
     return IDV_OK;
@@ -169,7 +169,7 @@ static idv_rc add_inherited(struct idvi_sockets *s, int fd)
     for (size_t slot = 0; slot < s->slots; slot++)
         s->fd[slot * s->n + s->n - 1] = fd;
     if (evutil_make_socket_nonblocking(fd) != 0)
-        return idv_fail(IDV_E_IO, "inherited socket %d: %s", fd,
+        return idv_fail(IDV_E_NET, "inherited socket %d: %s", fd,
                         strerror(errno));
     IDV_TRY(on(fd, IPPROTO_TCP, TCP_NODELAY));
     return describe(fd, &s->bound[s->n - 1]);

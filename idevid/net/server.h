@@ -40,7 +40,7 @@ struct idv_server_conf {
     size_t inherited_n;
     /* a unix socket (mode 0600 under the caller's umask) on which workers
      * answer plain HTTP with their admin service; NULL none. A socket left by
-     * a dead process is replaced, one that answers is not (IDV_E_IO). */
+     * a dead process is replaced, one that answers is not (IDV_E_NET). */
     const char *admin_path;
 
     /* ask clients for a certificate: none is accepted, and of any that comes
@@ -92,7 +92,7 @@ struct idv_server_conf {
  * with Content-Length, two of either, a length that is not digits, no Host or
  * two, a header name that is not a token, a path that is not absolute.
  *
- * IDV_E_IO: "registrar: cannot listen on 127.0.0.1:8443: Address already in
+ * IDV_E_NET: "registrar: cannot listen on 127.0.0.1:8443: Address already in
  * use"; IDV_E_ARG: an address that cannot be understood; otherwise what make
  * returned at the first start.
  */
@@ -100,7 +100,7 @@ idv_rc idv_server_run(const struct idv_server_conf *conf) IDV_CHECKED;
 
 /*
  * One request over a unix socket to the admin service of a running server;
- * reply is initialised by the caller. IDV_E_IO when nobody listens there,
+ * reply is initialised by the caller. IDV_E_NET when nobody listens there,
  * IDV_E_TIMEOUT after timeout_s (0: 30).
  */
 idv_rc idv_admin_exchange(const char *socket_path, const struct idv_msg *req,

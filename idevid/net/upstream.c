@@ -370,7 +370,7 @@ static idv_rc job_go(struct job *j, struct idv_upstream *what)
     idv_buf_move(&j->body, &what->msg.body);
     IDV_TRY(job_options(j, what));
     if (curl_multi_add_handle(j->pool->multi, j->easy) != CURLM_OK)
-        return idv_fail(IDV_E_IO, "%s: curl failed", j->where);
+        return idv_fail(IDV_E_NET, "%s: curl failed", j->where);
     return IDV_OK;
 }
 

@@ -63,8 +63,8 @@ fails 4 "127.0.0.1:$MASA_PORT" 'a port in use is named' in_device maker \
 
 # --- no room
 if [ "$(id -u)" = 0 ] && mkdir "$WORLD/small" &&
-    mount -t tmpfs -o size=64k tmpfs "$WORLD/small" 2>/dev/null; then
-    dd if=/dev/zero of="$WORLD/small/fill" bs=1k count=64 2>/dev/null
+    mount -t tmpfs -o size=2m tmpfs "$WORLD/small" 2>/dev/null; then
+    dd if=/dev/zero of="$WORLD/small/fill" bs=1k count=2048 2>/dev/null
     sed "s#^directory = .*#directory = $WORLD/small/state#" \
         "$WORLD/router.ini" >"$WORLD/full.ini"
     sed "s#^database = .*#database = $WORLD/small/masa.db#" \
@@ -80,7 +80,7 @@ else
     skip 'with room again it goes on' 'needs root to mount a small tmpfs'
 fi
 fails 5 'standard output' 'a full standard output' sh -c \
-    '"$1" --json list -c "$2" >/dev/full' - "$BIN/idevid-masa" "$WORLD/masa.ini"
+    '"$1" --sample >/dev/full' - "$BIN/idevid-masa"
 
 # --- a file planted under the name of a device URI
 mkdir "$WORLD/planted"

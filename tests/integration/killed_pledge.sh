@@ -16,11 +16,11 @@ ok 'registrar serves' registrar_start
 # Runs join, kills it when it has printed the line of this step.
 killed_after() {
     local step=$1 pid i=0
-    in_device gateway stdbuf -oL "$BIN/idevid-pledge" \
-        -c "$WORLD/gateway.ini" join --registrar "localhost:$REG_PORT" \
-        >"$WORLD/killed.out" 2>&1 &
-    pid=$!
-    until grep -q "^$step " "$WORLD/killed.out"; do
+    rm -f "$WORLD/killed.out"
+    start gateway "$WORLD/killed.out" "$BIN/.libs/idevid-pledge" \
+        -c "$WORLD/gateway.ini" join --registrar "localhost:$REG_PORT"
+    pid=$STARTED
+    until grep -q "^$step " "$WORLD/killed.out" 2>/dev/null; do
         kill -0 "$pid" 2>/dev/null || break
         i=$((i + 1))
         [ $i -lt 400000 ] || break

@@ -14,23 +14,22 @@ ok 'owner' owner
 ok 'registrar serves' registrar_start
 ok 'dishonest registrar' fake_world
 
-# verdict NAME VOUCHER: what join says of it
+# verdict R-ID NAME WANT: join with that voucher must end with that verdict
 verdict() {
-    fake_start "$WORLD/$1.vcj" || return
-    pledge camera --json join --registrar "localhost:$FAKE_PORT" 2>/dev/null |
-        sed -n 's/.*"verdict":"\([^"]*\)".*/\1/p'
+    fake_start "$WORLD/$2.vcj" || bail 'no dishonest registrar'
+    is "$1: $2" "$(pledge camera --json join --registrar \
+        "localhost:$FAKE_PORT" 2>/dev/null |
+        sed -n 's/.*"verdict":"\([^"]*\)".*/\1/p')" "$3"
 }
 
-is 'R-P-36: serial number of another device' "$(verdict other-serial)" \
-    serial-mismatch
-is 'R-P-35: signed by a stranger' "$(verdict stranger)" signer-unknown
-is 'R-P-47: pins a CA that did not sign this connection' \
-    "$(verdict other-pin)" chain-mismatch
+verdict R-P-36 other-serial serial-mismatch
+verdict R-P-35 stranger signer-unknown
+verdict R-P-47 other-pin registrar-not-pinned
 voucher_make expired TPM-0003 2020-01-01T00:00:00Z "$WORLD/fake.pem"
 voucher_sign expired maker
-is 'R-P-40: expired' "$(verdict expired)" expired
+verdict R-P-40 expired expired
 head -c 700 "$WORLD/other-pin.vcj" >"$WORLD/cut.vcj"
-is 'R-P-18: cut off' "$(verdict cut)" format
+verdict R-P-18 cut format
 like 'R-P-53: the failure is reported' "$(cat "$WORLD/fake.status")" \
     '"status":false'
 fails 1 . 'R-P-48: exit code 1, one line' pledge camera join \

@@ -44,6 +44,11 @@ world_end() {
     for d in $WORLD_DEVICES; do
         "${d%%=*}" down "${d#*=}" >/dev/null 2>&1
     done
+    # nothing that was started here may be left
+    if pgrep -f "$WORLD/" >&2; then
+        echo "world_end: still running, see the process numbers above" >&2
+        kill $(pgrep -f "$WORLD/") 2>/dev/null
+    fi
     [ -n "${WORLD_KEEP:-}" ] || rm -rf "$WORLD"
 }
 
@@ -171,7 +176,10 @@ wait_listening() {
 start() {
     local name=$1 out=$2
     shift 2
-    in_device "$name" "$@" >"$out" 2>"$out.err" &
+    (
+        . "$WORLD/$name.env"
+        exec "$@"
+    ) >"$out" 2>"$out.err" &
     STARTED=$!
     WORLD_PIDS="$WORLD_PIDS $STARTED"
 }
@@ -379,9 +387,10 @@ voucher_sign() {
 
 # fake_start VOUCHER: a registrar that answers with that file.
 fake_start() {
-    start maker "$WORLD/fake.out" "$BIN/tests/lib/dishonest" \
+    FAKE_N=$((${FAKE_N:-0} + 1))
+    start maker "$WORLD/fake$FAKE_N.out" "$BIN/tests/lib/dishonest" \
         "$WORLD/fake-key.pem" "$WORLD/fake.pem" "$1" "$WORLD/fake.status"
-    FAKE_PORT=$(wait_listening "$WORLD/fake.out" "$STARTED")
+    FAKE_PORT=$(wait_listening "$WORLD/fake$FAKE_N.out" "$STARTED")
 }
 
 still_factory() {

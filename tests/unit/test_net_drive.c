@@ -141,7 +141,7 @@ static void test_411_close(void **state)
     struct nt_raw r = {0};
     struct nt_machine m;
     (void)state;
-    assert_int_equal(post(&r, &m, steps, NULL), IDV_E_IO);
+    assert_int_equal(post(&r, &m, steps, NULL), IDV_E_NET);
     assert_int_equal(r.accepted, 1);
     assert_non_null(strstr(m.note, "closed by the other end"));
     done(&r, &m);
@@ -162,11 +162,11 @@ static void second_post(enum nt_do end)
     nt_machine_init(&m, r.port);
     nt_machine_add(&m, IDV_POST, "/first", "one");
     nt_machine_add(&m, IDV_POST, "/second", "two");
-    assert_int_equal(drive(&m, &c), IDV_E_IO);
+    assert_int_equal(drive(&m, &c), IDV_E_NET);
     nt_raw_stop(&r);
     assert_int_equal(r.accepted, 1);
     assert_int_equal(m.at, 1);
-    assert_int_equal(m.lost, IDV_E_IO);
+    assert_int_equal(m.lost, IDV_E_NET);
     done(&r, &m);
 }
 
@@ -199,24 +199,24 @@ static void expect_lost(const char *sent, enum nt_do then, idv_rc rc,
 static void test_bad_answers(void **state)
 {
     (void)state;
-    expect_lost("", NT_BYE, IDV_E_IO, "without an answer");
-    expect_lost("", NT_DROP, IDV_E_IO, "without an answer");
-    expect_lost("HTTP/1.1 200 OK\r\nX-Y: ", NT_BYE, IDV_E_IO, "cut short");
+    expect_lost("", NT_BYE, IDV_E_NET, "without an answer");
+    expect_lost("", NT_DROP, IDV_E_NET, "without an answer");
+    expect_lost("HTTP/1.1 200 OK\r\nX-Y: ", NT_BYE, IDV_E_NET, "cut short");
     expect_lost("SSH-2.0-nonsense\r\n\r\n", NT_BYE, IDV_E_FORMAT, "not HTTP");
     expect_lost("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", NT_BYE,
-                IDV_E_IO, "cut short");
+                IDV_E_NET, "cut short");
     expect_lost("HTTP/1.1 200 OK\r\n\r\nno length, no goodbye", NT_DROP,
-                IDV_E_IO, "cut short");
+                IDV_E_NET, "cut short");
     expect_lost("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", NT_BYE,
                 IDV_E_FORMAT, "not HTTP");
     expect_lost("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                NT_BYE, IDV_E_IO, "");
+                NT_BYE, IDV_E_NET, "");
     expect_lost("HTTP/1.1 200 OK\r\nLocation: /a\r\nLocation: /b\r\n\r\n",
                 NT_BYE, IDV_E_FORMAT, "two of Location");
     expect_lost("HTTP/1.1 200 OK\r\nContent-Type: a\x01z\r\n\r\n", NT_BYE,
                 IDV_E_FORMAT, "plain text");
     expect_lost("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n", NT_BYE,
-                IDV_E_IO, "");
+                IDV_E_NET, "");
 }
 
 static void fill(const char *head, const char *text, int count, int limit)
@@ -436,7 +436,7 @@ static void test_no_listener(void **state)
     char want[64];
     snprintf(want, sizeof(want), "registrar 127.0.0.1:%u: connection refused",
              r.port);
-    assert_int_equal(drive(&m, &c), IDV_E_IO);
+    assert_int_equal(drive(&m, &c), IDV_E_NET);
     assert_string_equal(m.note, want);
     assert_string_equal(idv_note(), want);
     done(&r, &m);

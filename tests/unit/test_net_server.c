@@ -538,7 +538,7 @@ static void test_listen(void **state)
     snprintf(where, sizeof(where), "127.0.0.1:%u", s.port);
     snprintf(note, sizeof(note),
              "server: cannot listen on %s: Address already in use", where);
-    refused_to_listen(where, IDV_E_IO, note);
+    refused_to_listen(where, IDV_E_NET, note);
     assert_int_equal(nt_get(s.port, "/still"), 200);
     nt_server_stop(&s);
     refused_to_listen("8443", IDV_E_ARG, "not host:port");
@@ -606,7 +606,7 @@ static void test_admin(void **state)
     idv_msg_init(&req);
     idv_msg_init(&reply);
     strcpy(req.path, "/status");
-    assert_int_equal(idv_admin_exchange(path, &req, 5, &reply), IDV_E_IO);
+    assert_int_equal(idv_admin_exchange(path, &req, 5, &reply), IDV_E_NET);
     assert_non_null(strstr(idv_note(), "admin socket"));
     idv_note_clear();
     nt_server_start(&s, &pki, &service);
@@ -620,7 +620,7 @@ static void test_admin(void **state)
     struct nt_server second = {.conf.admin_path = path};
     nt_server_start(&second, &pki, &service);
     nt_server_stop(&second);
-    assert_int_equal(second.rc, IDV_E_IO);
+    assert_int_equal(second.rc, IDV_E_NET);
     assert_non_null(strstr(second.note, "in use"));
     nt_server_stop(&s);
     assert_int_equal(access(path, F_OK), -1);
