@@ -46,6 +46,7 @@ struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
     tpm->cfg = cfg;
     tpm->sharing = hwk_tpm_sharing(tpm->name);
     tpm->turn = -1;
+    tpm->secret = ESYS_TR_NONE;
     return tpm;
 }
 
@@ -80,6 +81,7 @@ void hwk_tpm_forked(struct hwk_tpm *tpm)
         close(tpm->turn);
     tpm->turn = -1;
     tpm->marked = false;
+    tpm->secret = ESYS_TR_NONE;
     tpm->generation++; /* of what was inherited nothing is touched */
 }
 
@@ -155,8 +157,17 @@ ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm)
     return NULL;
 }
 
+static void wipe_auth(struct hwk_tpm *tpm)
+{
+    const TPM2B_AUTH empty = {.size = 0};
+    if (tpm->secret != ESYS_TR_NONE && tpm->esys)
+        Esys_TR_SetAuth(tpm->esys, tpm->secret, &empty);
+    tpm->secret = ESYS_TR_NONE;
+}
+
 void hwk_tpm_end(struct hwk_tpm *tpm)
 {
+    wipe_auth(tpm);
     if (tpm->marked && !tpm->broken)
         hwk_tpm_lock_mark(tpm->turn, false);
     tpm->marked = false;
@@ -187,6 +198,7 @@ int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
                          "a TPM's authorization value has %zu bytes at most",
                          sizeof(value.buffer));
     if (auth) {
+        tpm->secret = object;
         value.size = (UINT16)auth->n;
         memcpy(value.buffer, auth->p, auth->n);
     }

@@ -38,6 +38,7 @@ struct hwk_tpm {
     bool broken;               /* the line is out of step: build esys anew */
     int turn;                  /* the lock file while it is our turn, or -1 */
     bool marked;
+    ESYS_TR secret; /* ESYS holds an auth value for it until end */
     struct hwk_tpm_object *objects; /* persistent keys in use */
     size_t nv_chunk, nv_max;        /* bytes; 0: not asked yet */
     struct hwk_tpm_left *left;      /* of before forks, never touched again */
@@ -80,8 +81,9 @@ int hwk_tpm_reason(TSS2_RC rc);
  * parameter, handle or session number); pure. */
 bool hwk_tpm_rc_is(TSS2_RC rc, TPM2_RC code);
 
-/* The one place that says how a command is authorised with an empty or plain
- * auth value. ref is the object; auth NULL means empty. */
+/* The one place that says how a command is authorised: with a password session
+ * (no command), auth being the object's value, NULL an empty one. What ESYS is
+ * told of it is wiped by end. */
 int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
                       const struct hwk_secret *auth, ESYS_TR *session);
 

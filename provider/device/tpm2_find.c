@@ -12,8 +12,6 @@
 #include "provider/device/tpm2_public.h"
 
 #define FILE_MAX 4096
-#define IDEVID_CERT 0x01C90200
-#define IAK_CERT 0x01C90100
 
 /* what find was asked */
 struct query {
@@ -23,6 +21,7 @@ struct query {
     const struct hwk_pin_ask *pin;
     hwk_found_fn *each;
     void *arg;
+    unsigned *given; /* how often each was called */
 };
 
 int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
@@ -98,6 +97,7 @@ int hwk_tpm_uri_handle(const struct hwk_uri *uri, TPM2_HANDLE *out)
 /* gives found to each and lets go of what each did not keep */
 static int give(const struct query *q, struct hwk_found *found)
 {
+    ++*q->given;
     int rc = q->each(q->arg, found);
     if (found->ref)
         hwk_tpm_key_free(q->tpm, found->ref);
@@ -196,25 +196,34 @@ static int find_all(const struct query *q)
     return rc >= 0;
 }
 
-/* The certificate beside a key that is known by its purpose. */
-static TPM2_HANDLE certificate_of(const struct hwk_uri *uri)
+/* The certificate beside a key that is known by its purpose: where it belongs,
+ * else where older scripts put it. */
+static int find_beside(const struct query *q)
 {
-    if (uri->tpm == HWK_TPM_IDEVID)
-        return IDEVID_CERT;
-    return uri->tpm == HWK_TPM_IAK ? IAK_CERT : 0;
+    static const TPM2_HANDLE idevid[] = {0x01C90200, 0x01C90000};
+    static const TPM2_HANDLE iak[] = {0x01C90100, 0x01C90008};
+    const TPM2_HANDLE *at = q->uri->tpm == HWK_TPM_IDEVID ? idevid
+                            : q->uri->tpm == HWK_TPM_IAK  ? iak
+                                                          : NULL;
+    unsigned before = *q->given;
+    int rc = 1;
+    for (size_t i = 0; at && i < 2 && rc > 0 && *q->given == before; i++)
+        rc = find_at(q, at[i]);
+    return rc;
 }
 
 int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
                  const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
 {
-    const struct query q = {tpm, uri, want, pin, each, arg};
-    TPM2_HANDLE handle, cert = certificate_of(uri);
+    unsigned given = 0;
+    const struct query q = {tpm, uri, want, pin, each, arg, &given};
+    TPM2_HANDLE handle;
     if (uri->tpm == 0)
         return find_all(&q);
     if (!hwk_tpm_uri_handle(uri, &handle))
         return 0;
     int rc = find_at(&q, handle);
-    if (rc > 0 && cert)
-        rc = find_at(&q, cert);
+    if (rc > 0)
+        rc = find_beside(&q);
     return rc >= 0;
 }

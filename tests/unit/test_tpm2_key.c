@@ -229,51 +229,59 @@ static void replaced_by_another(void **arg)
 }
 
 /* the same IDevID each time, and it signs any digest */
-static void idevid(void **arg)
+static void idevid_kind(const struct hwk_spec *spec, enum hwk_pad pad)
 {
-    const struct hwk_spec spec = tpm_ec(384, HWK_USAGE_IDEVID);
-    struct hwk_uri uri = {.tpm = HWK_TPM_IDEVID};
+    const struct hwk_uri uri = {.tpm = HWK_TPM_IDEVID};
     struct hwk_found f;
-    (void)arg;
-    need_tpm();
-    struct hwk_tpm_key *a = hwk_tpm_make(tpm, &uri, &spec, NULL);
+    struct hwk_tpm_key *a = hwk_tpm_make(tpm, &uri, spec, NULL);
     assert_non_null(a);
     assert_int_equal(a->object->handle, 0x81020000);
+    assert_int_equal(a->object->pub.publicArea.objectAttributes, 0x000400F2);
     assert_int_equal(tpm_left_behind(), 0);
     assert_true(hwk_tpm_erase(tpm, 0x81020000));
-    struct hwk_tpm_key *b = hwk_tpm_make(tpm, &uri, &spec, NULL);
+    struct hwk_tpm_key *b = hwk_tpm_make(tpm, &uri, spec, NULL);
     struct hwk_pub pa = public_of(a), pb = public_of(b);
     assert_true(hwk_pub_eq(&pa, &pb));
     for (size_t m = 0; m < 3; m++)
-        sign_and_verify(b, (struct hwk_mech){.md = sha2[m]});
-    hwk_tpm_key_free(tpm, a);
+        sign_and_verify(b, (struct hwk_mech){.pad = pad, .md = sha2[m]});
     hwk_tpm_key_free(tpm, b);
     assert_true(tpm_find_in(tpm, "tpm2:idevid", HWK_WANT_PRIVATE, &f));
     assert_true(hwk_pub_eq(&f.pub, &pa));
     assert_int_equal(f.md, HWK_MD_NONE);
+    /* gone and come again: whoever had it open goes on */
+    sign_and_verify(a, (struct hwk_mech){.pad = pad, .md = HWK_MD_SHA256});
     hwk_tpm_key_free(tpm, f.ref);
+    sign_and_verify(a, (struct hwk_mech){.pad = pad, .md = HWK_MD_SHA256});
+    hwk_tpm_key_free(tpm, a);
+    assert_true(hwk_tpm_erase(tpm, 0x81020000));
 }
 
-/* an endorsement primary that signs only what the TPM hashed itself */
-static void make_restricted(const struct hwk_tpm_kind *kind, TPM2_HANDLE at)
+static void idevid(void **arg)
+{
+    const struct hwk_spec h1 = tpm_rsa(2048, HWK_USAGE_IDEVID);
+    const struct hwk_spec h2 = tpm_ec(256, HWK_USAGE_IDEVID);
+    const struct hwk_spec h3 = tpm_ec(384, HWK_USAGE_IDEVID);
+    (void)arg;
+    need_tpm();
+    idevid_kind(&h1, HWK_PAD_PKCS1);
+    idevid_kind(&h1, HWK_PAD_PSS);
+    idevid_kind(&h2, HWK_PAD_NONE);
+    idevid_kind(&h3, HWK_PAD_NONE);
+}
+
+/* a primary key of that template, made persistent */
+static void make_primary(ESYS_TR hierarchy, const TPM2B_PUBLIC *template,
+                         TPM2_HANDLE at)
 {
     const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
     const TPM2B_DATA outside = {.size = 0};
     const TPML_PCR_SELECTION none = {.count = 0};
-    TPM2B_PUBLIC t;
     ESYS_TR tr, kept;
-    assert_true(hwk_tpm_template_idevid(kind, &t));
-    t.publicArea.objectAttributes |= TPMA_OBJECT_RESTRICTED;
-    if (kind->type == TPM2_ALG_RSA) {
-        t.publicArea.parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSAPSS;
-        t.publicArea.parameters.rsaDetail.scheme.details.rsapss.hashAlg =
-            TPM2_ALG_SHA256;
-    }
     ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
-    assert_int_equal(Esys_CreatePrimary(esys, ESYS_TR_RH_ENDORSEMENT,
-                                        ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                        ESYS_TR_NONE, &sensitive, &t, &outside,
-                                        &none, &tr, NULL, NULL, NULL, NULL),
+    assert_int_equal(Esys_CreatePrimary(esys, hierarchy, ESYS_TR_PASSWORD,
+                                        ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
+                                        template, &outside, &none, &tr, NULL,
+                                        NULL, NULL, NULL),
                      0);
     assert_int_equal(Esys_EvictControl(esys, ESYS_TR_RH_OWNER, tr,
                                        ESYS_TR_PASSWORD, ESYS_TR_NONE,
@@ -282,6 +290,67 @@ static void make_restricted(const struct hwk_tpm_kind *kind, TPM2_HANDLE at)
     assert_int_equal(Esys_FlushContext(esys, tr), 0);
     assert_int_equal(Esys_TR_Close(esys, &kept), 0);
     hwk_tpm_end(tpm);
+}
+
+/* an endorsement primary that signs only what the TPM hashed itself */
+static void make_restricted(const struct hwk_tpm_kind *kind, TPM2_HANDLE at)
+{
+    TPM2B_PUBLIC t;
+    assert_true(hwk_tpm_template_idevid(kind, &t));
+    t.publicArea.objectAttributes |= TPMA_OBJECT_RESTRICTED;
+    if (kind->type == TPM2_ALG_RSA) {
+        t.publicArea.parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSAPSS;
+        t.publicArea.parameters.rsaDetail.scheme.details.rsapss.hashAlg =
+            TPM2_ALG_SHA256;
+    }
+    make_primary(ESYS_TR_RH_ENDORSEMENT, &t, at);
+}
+
+/* makes a key under the parent named, or the usual one (0); how many commands
+ * it took, 0 when it failed */
+static unsigned long long make_under(TPM2_HANDLE parent)
+{
+    const struct hwk_spec spec = tpm_ec(256, HWK_USAGE_SIGN);
+    const struct hwk_uri uri = {.tpm = HWK_TPM_HANDLE,
+                                .handle = 0x81020070,
+                                .has_parent = parent != 0,
+                                .parent = parent};
+    unsigned long long before = tpm_commands();
+    struct hwk_tpm_key *key = hwk_tpm_make(tpm, &uri, &spec, NULL);
+    unsigned long long n = tpm_commands() - before;
+    assert_int_equal(tpm_left_behind(), 0);
+    if (!key)
+        return 0;
+    sign_and_verify(key, (struct hwk_mech){.md = HWK_MD_SHA256});
+    hwk_tpm_key_free(tpm, key);
+    assert_true(hwk_tpm_erase(tpm, 0x81020070));
+    return n;
+}
+
+static void parents(void **arg)
+{
+    TPM2B_PUBLIC t;
+    const struct hwk_tpm_kind p256 = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
+    (void)arg;
+    need_tpm();
+    hwk_tpm_key_free(tpm, ec_key());
+    assert_int_equal(make_under(0), 8); /* a primary for the purpose */
+    assert_int_equal(make_under(TPM2_RH_ENDORSEMENT), 7);
+    hwk_tpm_template_sign(&p256, &t); /* a stranger at the usual place */
+    make_primary(ESYS_TR_RH_OWNER, &t, 0x81000001);
+    assert_int_equal(make_under(0), 8);
+    assert_true(hwk_tpm_erase(tpm, 0x81000001));
+    hwk_tpm_template_srk(&t);
+    make_primary(ESYS_TR_RH_OWNER, &t, 0x81000001);
+    assert_int_equal(make_under(0), 6);
+    assert_int_equal(make_under(0x81000001), 6);
+    assert_true(hwk_tpm_erase(tpm, 0x81000001));
+    assert_int_equal(make_under(EC_KEY_AT), 0);
+    assert_int_equal(tpm_reason(), HWK_R_KEY);
+    assert_int_equal(make_under(0x81000002), 0);
+    assert_int_equal(tpm_reason(), HWK_R_NOT_FOUND);
+    assert_int_equal(make_under(TPM2_RH_NULL), 0);
+    assert_int_equal(tpm_reason(), HWK_R_UNSUPPORTED);
 }
 
 static void restricted_kind(const struct hwk_tpm_kind *kind, enum hwk_pad pad)
@@ -604,6 +673,7 @@ int main(void)
         cmocka_unit_test(replaced),
         cmocka_unit_test(replaced_by_another),
         cmocka_unit_test(idevid),
+        cmocka_unit_test(parents),
         cmocka_unit_test(restricted),
         cmocka_unit_test(parked),
         cmocka_unit_test(lock_files),

@@ -204,6 +204,10 @@ static void certificates(void **arg)
     assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_ANY, NULL, take, &seen));
     assert_int_equal(seen.objects, 2);
     assert_true(hwk_tpm_erase(tpm, 0x01C90200));
+    assert_true(hwk_tpm_nv_write(tpm, 0x01C90000, der, n, 0));
+    assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_CERT, NULL, take, &seen));
+    assert_int_equal(seen.objects, 3);
+    assert_true(hwk_tpm_erase(tpm, 0x01C90000));
     assert_true(hwk_tpm_erase(tpm, INDEX));
 }
 
