@@ -17,7 +17,7 @@ ok 'registrar serves' registrar_start
 killed_after() {
     local step=$1 pid i=0
     rm -f "$WORLD/killed.out"
-    start gateway "$WORLD/killed.out" "$BIN/.libs/idevid-pledge" \
+    start gateway "$WORLD/killed.out" "$BIN/idevid-pledge" \
         -c "$WORLD/gateway.ini" join --registrar "localhost:$REG_PORT"
     pid=$STARTED
     until grep -q "^$step " "$WORLD/killed.out" 2>/dev/null; do
