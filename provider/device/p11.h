@@ -32,9 +32,8 @@ struct p11_token {
     struct p11_token *next;
     struct p11_module *module;
     /* from the last scan, under module->lock */
-    PKCS11_SLOT *slot; /* libp11's; NULL when not there now */
     CK_SLOT_ID slot_id;
-    bool login_required, protected_path;
+    bool present, login_required, protected_path;
     /* who it is, for ever */
     char label[33], manufacturer[33], model[17], serial[17];
     char slot_description[65], slot_manufacturer[33];
@@ -120,13 +119,15 @@ int p11_each_module(struct p11_state *st, const struct hwk_uri *uri,
 int p11_module_ready(struct p11_module *m);
 /* Looks for tokens again. */
 int p11_module_rescan(struct p11_module *m);
+
+/* --- p11_scan.c --- */
+/* Look for tokens, under module->lock; the second when it was looked at. */
+int p11_scan(struct p11_module *m);
+int p11_scan_again(struct p11_module *m);
 bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri);
 /* The tokens that uri names, at most max; their number, or -1 with a reason. */
 int p11_tokens(struct p11_state *st, const struct hwk_uri *uri,
                struct p11_token *out[], int max);
-void p11_use(void);           /* one more provider context */
-void p11_unuse(bool exiting); /* one less; the last one finalizes */
-void p11_forked(void *state);
 
 /* --- p11_login.c --- */
 /* A session, logged in again when the token was; from the pool unless rw. */
@@ -140,6 +141,9 @@ void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv);
 /* Logs in with what ask gives unless that is done or not needed. */
 int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
 unsigned p11_epoch(struct p11_token *t);
+/* Asked when a private key is not seen: CKR_USER_NOT_LOGGED_IN when somebody
+ * has logged us out, which hides it, CKR_OK when it is really not there. */
+CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s);
 
 /* --- p11_object.c --- */
 /* Objects that fit class (or any), id and label of uri, or all; *out is for
@@ -160,7 +164,7 @@ CK_RV p11_value(struct p11_token *t, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h,
 CK_RV p11_complete(struct p11_token *t, CK_SESSION_HANDLE s,
                    struct p11_object *o);
 /* The key of ref again, by class, id and public key. */
-CK_RV p11_refind(struct p11_ref *ref, CK_SESSION_HANDLE s,
+CK_RV p11_refind(struct p11_ref *ref, const struct p11_session *s,
                  CK_OBJECT_HANDLE *out);
 /* Its URI, never with a PIN. */
 void p11_object_uri(const struct p11_token *t, const struct p11_object *o,

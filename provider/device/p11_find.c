@@ -88,6 +88,16 @@ static CK_RV details(struct haul *h, CK_SESSION_HANDLE s, unsigned want)
     return rv;
 }
 
+static bool any_private(const struct haul *h)
+{
+    size_t i;
+
+    for (i = 0; i < h->n; i++)
+        if (h->o[i].class == CKO_PRIVATE_KEY)
+            return true;
+    return false;
+}
+
 static int collect(struct p11_token *t, const struct hwk_uri *uri,
                    unsigned want, struct haul *h)
 {
@@ -102,6 +112,8 @@ static int collect(struct p11_token *t, const struct hwk_uri *uri,
             return 0;
         h->epoch = s.epoch;
         rv = p11_search(t, s.h, NULL, uri, &h->o, &h->n);
+        if (rv == CKR_OK && (want & HWK_WANT_PRIVATE) != 0 && !any_private(h))
+            rv = p11_still_in(t, &s);
         if (rv == CKR_OK)
             rv = details(h, s.h, want);
         if (p11_lost(rv))

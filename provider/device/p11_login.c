@@ -124,7 +124,7 @@ static int open_session(struct p11_token *t, bool rw, struct p11_session *out)
     for (tries = 0; tries < 2; tries++) {
         if (!p11_module_ready(t->module))
             return 0;
-        if (t->slot == NULL)
+        if (!t->present)
             return hwk_raise(HWK_R_NO_DEVICE, "token '%s' is not there",
                              t->label);
         out->epoch = p11_epoch(t);
@@ -170,6 +170,8 @@ void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
         t->idle[t->n_idle++] = *s;
         close = false;
     }
+    if (close && t->n_idle == 0 && t->n_busy == 0)
+        atomic_store(&t->logged_in, false); /* ends with the last session */
     pthread_cond_signal(&t->freed);
     pthread_mutex_unlock(&t->lock);
     if (close)
@@ -218,6 +220,20 @@ void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv)
     if (rv == CKR_CRYPTOKI_NOT_INITIALIZED || rv == CKR_DEVICE_REMOVED ||
         rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_SLOT_ID_INVALID)
         atomic_store(&m->ready, false);
+}
+
+CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s)
+{
+    CK_SESSION_INFO info;
+    CK_RV rv;
+
+    if (!t->login_required)
+        return CKR_OK;
+    rv = P11(t->module, C_GetSessionInfo, s->h, &info);
+    if (rv == CKR_OK && info.state != CKS_RO_USER_FUNCTIONS &&
+        info.state != CKS_RW_USER_FUNCTIONS)
+        rv = CKR_USER_NOT_LOGGED_IN;
+    return rv;
 }
 
 /* --- login on request --- */

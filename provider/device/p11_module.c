@@ -76,104 +76,25 @@ static int load_libp11(struct p11_module *m)
     return 1;
 }
 
-/* --- tokens --- */
+/* --- getting ready --- */
 
-static void copy(char *out, size_t max, const char *from)
-{
-    size_t n;
-
-    snprintf(out, max, "%s", from != NULL ? from : "");
-    for (n = strlen(out); n > 0 && out[n - 1] == ' '; n--)
-        out[n - 1] = 0;
-}
-
-static void describe(struct p11_token *t, PKCS11_SLOT *slot)
-{
-    copy(t->label, sizeof(t->label), slot->token->label);
-    copy(t->manufacturer, sizeof(t->manufacturer), slot->token->manufacturer);
-    copy(t->model, sizeof(t->model), slot->token->model);
-    copy(t->serial, sizeof(t->serial), slot->token->serialnr);
-    copy(t->slot_description, sizeof(t->slot_description), slot->description);
-    copy(t->slot_manufacturer, sizeof(t->slot_manufacturer),
-         slot->manufacturer);
-}
-
-static bool same(const struct p11_token *a, const struct p11_token *b)
-{
-    return strcmp(a->label, b->label) == 0 &&
-           strcmp(a->serial, b->serial) == 0 &&
-           strcmp(a->manufacturer, b->manufacturer) == 0 &&
-           strcmp(a->model, b->model) == 0;
-}
-
-static struct p11_token *token_for(struct p11_module *m,
-                                   const struct p11_token *like)
-{
-    struct p11_token *t;
-
-    for (t = m->tokens; t != NULL; t = t->next)
-        if (t->slot == NULL && same(t, like))
-            return t;
-    t = OPENSSL_zalloc(sizeof(*t));
-    if (t == NULL)
-        return NULL;
-    *t = *like;
-    t->module = m;
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_mutex_init(&t->login_lock, NULL);
-    pthread_cond_init(&t->freed, NULL);
-    t->epoch = 1;
-    t->next = m->tokens;
-    m->tokens = t;
-    return t;
-}
-
-static int note_slot(struct p11_module *m, PKCS11_SLOT *slot)
-{
-    struct p11_token like, *t;
-
-    if (slot->token == NULL || !slot->token->initialized)
-        return 1;
-    memset(&like, 0, sizeof(like));
-    describe(&like, slot);
-    t = token_for(m, &like);
-    if (t == NULL)
-        return hwk_raise(HWK_R_MEMORY, "token");
-    describe(t, slot);
-    t->slot = slot;
-    t->slot_id = PKCS11_get_slotid_from_slot(slot);
-    t->login_required = slot->token->loginRequired != 0;
-    t->protected_path = slot->token->secureLogin != 0;
-    return 1;
-}
-
-static int scan(struct p11_module *m)
-{
-    struct p11_token *t;
-    unsigned i;
-
-    if (PKCS11_update_slots(m->ctx, &m->slots, &m->n_slots) != 0)
-        return hwk_raise(HWK_R_PKCS11, "%s: the slots cannot be listed",
-                         m->path);
-    for (t = m->tokens; t != NULL; t = t->next)
-        t->slot = NULL;
-    for (i = 0; i < m->n_slots; i++)
-        if (!note_slot(m, &m->slots[i]))
-            return 0;
-    m->rescan = false;
-    return 1;
-}
-
+/* modules and libp11 leave errors behind although all went well */
 static int prepare(struct p11_module *m)
 {
-    int ok = 0;
+    int ok;
 
     ERR_set_mark();
-    if (m->ctx != NULL)
-        ok = scan(m);
+    ok = m->ctx != NULL && p11_scan_again(m);
     ERR_pop_to_mark();
-    return ok ||
-           (load_functions(m) && initialize(m) && load_libp11(m) && scan(m));
+    if (ok)
+        return 1;
+    ERR_set_mark();
+    ok = load_functions(m) && initialize(m) && load_libp11(m) && p11_scan(m);
+    if (ok)
+        ERR_pop_to_mark();
+    else
+        ERR_clear_last_mark();
+    return ok;
 }
 
 int p11_module_ready(struct p11_module *m)
@@ -185,6 +106,7 @@ int p11_module_ready(struct p11_module *m)
     pthread_mutex_lock(&m->lock);
     if (!atomic_load(&m->ready)) {
         ok = prepare(m);
+        m->rescan = false;
         atomic_store(&m->ready, ok);
     }
     pthread_mutex_unlock(&m->lock);
@@ -298,90 +220,9 @@ int p11_each_module(struct p11_state *st, const struct hwk_uri *uri,
     return failed < tried;
 }
 
-/* --- which tokens --- */
-
-static bool text(const struct hwk_str *want, const char *have)
-{
-    return want->p == NULL ||
-           (strlen(have) == want->n && memcmp(have, want->p, want->n) == 0);
-}
-
-bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri)
-{
-    const struct p11_module *m = t->module;
-
-    return t->slot != NULL && text(&uri->token, t->label) &&
-           text(&uri->manufacturer, t->manufacturer) &&
-           text(&uri->model, t->model) && text(&uri->serial, t->serial) &&
-           text(&uri->slot_description, t->slot_description) &&
-           text(&uri->slot_manufacturer, t->slot_manufacturer) &&
-           text(&uri->library_manufacturer, m->manufacturer) &&
-           text(&uri->library_description, m->description) &&
-           (!uri->has_slot_id || uri->slot_id == t->slot_id);
-}
-
-struct collect {
-    const struct hwk_uri *uri;
-    struct p11_token **out;
-    int n, max;
-};
-
-static void collect_tokens(struct collect *c, struct p11_module *m)
-{
-    struct p11_token *t;
-
-    pthread_mutex_lock(&m->lock);
-    for (t = m->tokens; t != NULL && c->n < c->max; t = t->next)
-        if (p11_token_matches(t, c->uri))
-            c->out[c->n++] = t;
-    pthread_mutex_unlock(&m->lock);
-}
-
-static int collect_module(void *arg, struct p11_module *m)
-{
-    struct collect *c = arg;
-    int before = c->n;
-
-    collect_tokens(c, m);
-    if (c->n == before && m->rescan && p11_module_rescan(m))
-        collect_tokens(c, m);
-    m->rescan = true; /* the first look was fresh; later ones may be stale */
-    return 1;
-}
-
-static void named_token(const struct hwk_uri *uri)
-{
-    if (uri->token.p != NULL)
-        hwk_raise(HWK_R_NO_DEVICE, "token '%s' is not there", uri->token.p);
-    else if (uri->serial.p != NULL)
-        hwk_raise(HWK_R_NO_DEVICE, "a token with serial '%s' is not there",
-                  uri->serial.p);
-    else
-        hwk_raise(HWK_R_NO_DEVICE, "no token fits the URI");
-}
-
-int p11_tokens(struct p11_state *st, const struct hwk_uri *uri,
-               struct p11_token *out[], int max)
-{
-    struct collect c = {uri, out, 0, max};
-
-    ERR_set_mark();
-    if (!p11_each_module(st, uri, collect_module, &c)) {
-        ERR_clear_last_mark();
-        return -1;
-    }
-    if (c.n == 0) {
-        ERR_clear_last_mark();
-        named_token(uri);
-        return -1;
-    }
-    ERR_pop_to_mark();
-    return c.n;
-}
-
 /* --- forks and the end --- */
 
-void p11_forked(void *state)
+static void p11_forked(void *state)
 {
     struct p11_module *m;
     struct p11_token *t;
@@ -404,7 +245,7 @@ void p11_forked(void *state)
     }
 }
 
-void p11_use(void)
+static void p11_use(void)
 {
     pthread_mutex_lock(&all_lock);
     users++;
@@ -428,7 +269,7 @@ static void end_module(struct p11_module *m, bool exiting)
 
     for (t = m->tokens; t != NULL; t = t->next) {
         end_token(t, exiting);
-        t->slot = exiting || !m->owner ? t->slot : NULL;
+        t->present = t->present && (exiting || !m->owner);
     }
     if (exiting || !m->owner || m->ctx == NULL)
         return;
@@ -442,7 +283,7 @@ static void end_module(struct p11_module *m, bool exiting)
     atomic_store(&m->ready, false);
 }
 
-void p11_unuse(bool exiting)
+static void p11_unuse(bool exiting)
 {
     struct p11_module *m;
 

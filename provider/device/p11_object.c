@@ -320,7 +320,7 @@ int p11_search_once(struct p11_token *t, const CK_OBJECT_CLASS *class,
     return p11_raise("C_FindObjects", rv);
 }
 
-CK_RV p11_refind(struct p11_ref *ref, CK_SESSION_HANDLE s,
+CK_RV p11_refind(struct p11_ref *ref, const struct p11_session *s,
                  CK_OBJECT_HANDLE *out)
 {
     struct hwk_uri who = {
@@ -332,9 +332,9 @@ CK_RV p11_refind(struct p11_ref *ref, CK_SESSION_HANDLE s,
 
     if (ref->id_len == 0)
         who.object = (struct hwk_str){(uint8_t *)ref->label, ref->label_len};
-    rv = p11_search(ref->token, s, &class, &who, &found, &n);
+    rv = p11_search(ref->token, s->h, &class, &who, &found, &n);
     for (i = 0; i < n && rv == CKR_OK; i++) {
-        rv = p11_complete(ref->token, s, &found[i]);
+        rv = p11_complete(ref->token, s->h, &found[i]);
         if (rv == CKR_OK && found[i].has_pub &&
             hwk_pub_eq(&found[i].pub, &ref->pub)) {
             *out = found[i].h;
@@ -343,6 +343,8 @@ CK_RV p11_refind(struct p11_ref *ref, CK_SESSION_HANDLE s,
         }
     }
     OPENSSL_free(found);
+    if (rv == CKR_OK)
+        rv = p11_still_in(ref->token, s);
     return rv != CKR_OK ? rv : CKR_KEY_CHANGED;
 }
 

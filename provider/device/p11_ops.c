@@ -90,7 +90,7 @@ static CK_RV handle_for(struct p11_ref *ref, const struct p11_session *s,
         return CKR_OK;
     }
     pthread_mutex_unlock(&ref->lock);
-    rv = p11_refind(ref, s->h, out);
+    rv = p11_refind(ref, s, out);
     if (rv != CKR_OK)
         return rv;
     pthread_mutex_lock(&ref->lock);

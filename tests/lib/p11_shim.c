@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A PKCS#11 module before the module named by P11SHIM_REAL: counts calls and
+ * does what the test says through p11shim_control(). */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <p11-kit/pkcs11.h>
+
+#include "tests/lib/p11_shim.h"
+
+#define SHOW __attribute__((visibility("default")))
+
+static CK_FUNCTION_LIST list, *real;
+static struct p11shim control;
+
+SHOW struct p11shim *p11shim_control(void);
+struct p11shim *p11shim_control(void)
+{
+    return &control;
+}
+
+static void drop_sessions(void)
+{
+    CK_SLOT_ID slots[32];
+    CK_ULONG i, n = 32;
+
+    real->C_GetSlotList(CK_TRUE, slots, &n);
+    for (i = 0; i < n; i++)
+        real->C_CloseAllSessions(slots[i]);
+}
+
+static void restart(void)
+{
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
+
+    real->C_Finalize(NULL);
+    if (control.loss == P11SHIM_RESTART)
+        real->C_Initialize(&args);
+}
+
+static void lose(void)
+{
+    if (control.loss == P11SHIM_SESSIONS)
+        drop_sessions();
+    else if (control.loss == P11SHIM_LOGOUT)
+        control.rv = CKR_USER_NOT_LOGGED_IN;
+    else if (control.loss != P11SHIM_NOTHING)
+        restart();
+    control.loss = P11SHIM_NOTHING;
+}
+
+/* one injected return code, or the one of the call */
+static CK_RV or_fault(void)
+{
+    CK_RV rv = control.rv;
+
+    control.rv = CKR_OK;
+    return rv;
+}
+
+static CK_RV sign_init(CK_SESSION_HANDLE s, CK_MECHANISM_PTR m,
+                       CK_OBJECT_HANDLE k)
+{
+    CK_RV rv;
+
+    control.sign_init++;
+    control.calls++;
+    lose();
+    rv = or_fault();
+    return rv != CKR_OK ? rv : real->C_SignInit(s, m, k);
+}
+
+static CK_RV sign(CK_SESSION_HANDLE s, CK_BYTE_PTR in, CK_ULONG n,
+                  CK_BYTE_PTR out, CK_ULONG_PTR out_n)
+{
+    control.sign++;
+    control.calls++;
+    return real->C_Sign(s, in, n, out, out_n);
+}
+
+static CK_RV login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
+                   CK_ULONG n)
+{
+    control.login++;
+    control.calls++;
+    return real->C_Login(s, user, pin, n);
+}
+
+static CK_RV open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *app,
+                          CK_NOTIFY notify, CK_SESSION_HANDLE *out)
+{
+    control.open++;
+    control.calls++;
+    if (control.max_sessions > 0 &&
+        control.open - control.close > control.max_sessions) {
+        control.open--;
+        return CKR_SESSION_COUNT;
+    }
+    return real->C_OpenSession(slot, flags, app, notify, out);
+}
+
+static CK_RV close_session(CK_SESSION_HANDLE s)
+{
+    control.close++;
+    control.calls++;
+    return real->C_CloseSession(s);
+}
+
+static CK_RV find_init(CK_SESSION_HANDLE s, CK_ATTRIBUTE_PTR a, CK_ULONG n)
+{
+    control.calls++;
+    return real->C_FindObjectsInit(s, a, n);
+}
+
+static CK_RV get_attributes(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o,
+                            CK_ATTRIBUTE_PTR a, CK_ULONG n)
+{
+    control.calls++;
+    return real->C_GetAttributeValue(s, o, a, n);
+}
+
+static CK_RV finalize(void *reserved)
+{
+    control.finalize++;
+    control.calls++;
+    return real->C_Finalize(reserved);
+}
+
+static CK_RV create(CK_SESSION_HANDLE s, CK_ATTRIBUTE_PTR a, CK_ULONG n,
+                    CK_OBJECT_HANDLE *o)
+{
+    CK_ULONG i;
+
+    control.calls++;
+    for (i = 0; i < n && control.spoil; i++)
+        if (a[i].type == CKA_VALUE && a[i].ulValueLen > 1)
+            a[i].ulValueLen--;
+    return real->C_CreateObject(s, a, n, o);
+}
+
+static int load(void)
+{
+    CK_C_GetFunctionList get;
+    void *dl = dlopen(getenv("P11SHIM_REAL"), RTLD_NOW | RTLD_LOCAL);
+
+    if (dl == NULL)
+        return 0;
+    *(void **)(void *)&get = dlsym(dl, "C_GetFunctionList");
+    if (get == NULL || get(&real) != CKR_OK)
+        return 0;
+    list = *real;
+    list.C_SignInit = sign_init;
+    list.C_Sign = sign;
+    list.C_Login = login;
+    list.C_OpenSession = open_session;
+    list.C_CloseSession = close_session;
+    list.C_FindObjectsInit = find_init;
+    list.C_GetAttributeValue = get_attributes;
+    list.C_Finalize = finalize;
+    list.C_CreateObject = create;
+    list.C_GetFunctionList = C_GetFunctionList;
+    return 1;
+}
+
+SHOW CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
+{
+    if (real == NULL && !load())
+        return CKR_GENERAL_ERROR;
+    *out = &list;
+    return CKR_OK;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a test tells the PKCS#11 shim, and what the shim has counted. */
+#ifndef P11_SHIM_H
+#define P11_SHIM_H
+
+enum p11shim_loss { /* happens once, at the next C_SignInit */
+                    P11SHIM_NOTHING,
+                    P11SHIM_SESSIONS, /* all sessions close, the login with them
+                                       */
+                    P11SHIM_LOGOUT,   /* CKR_USER_NOT_LOGGED_IN is answered */
+                    P11SHIM_RESTART,  /* C_Finalize and C_Initialize by somebody
+                                         else */
+                    P11SHIM_FINALIZE, /* C_Finalize only */
+};
+
+struct p11shim {
+    enum p11shim_loss loss;
+    unsigned long rv; /* answered once by the next C_SignInit */
+    int max_sessions; /* 0: as many as the module has */
+    int spoil;        /* objects are made a byte short */
+    int calls, sign_init, sign, login, open, close, finalize;
+};
+
+/* dlsym() this in the shim */
+typedef struct p11shim *p11shim_control_fn(void);
+
+#endif

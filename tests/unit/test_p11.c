@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A real SoftHSM2 behind a shim: PINs, losses, forks, threads, objects. */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <p11-kit/pkcs11.h>
+
+#include "tests/lib/hwk_test.h"
+#include "tests/lib/p11_shim.h"
+
+#define TOKEN "pkcs11:token=hwkey"
+#define PIN "?pin-value=1234"
+
+static struct world w;
+static struct p11shim *shim;
+static char dir[256];
+
+/* --- a token of our own --- */
+
+static const char *softhsm(void)
+{
+    static const char *const paths[] = {
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib64/pkcs11/libsofthsm2.so",
+        "/usr/lib64/softhsm/libsofthsm2.so",
+        "/usr/local/lib/softhsm/libsofthsm2.so",
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (access(paths[i], R_OK) == 0)
+            return paths[i];
+    return NULL;
+}
+
+static int init_token(const char *label)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command),
+             "softhsm2-util --init-token --free --label %s --pin 1234 "
+             "--so-pin 5678 >/dev/null 2>&1",
+             label);
+    return system(command) == 0;
+}
+
+static int configure(void)
+{
+    char path[300];
+    FILE *f;
+
+    snprintf(dir, sizeof(dir), "%s/hwkp11.XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    if (mkdtemp(dir) == NULL)
+        return 0;
+    snprintf(path, sizeof(path), "%s/softhsm2.conf", dir);
+    f = fopen(path, "w");
+    fprintf(f,
+            "directories.tokendir = %s\nobjectstore.backend = file\n"
+            "log.level = ERROR\n",
+            dir);
+    fclose(f);
+    setenv("SOFTHSM2_CONF", path, 1);
+    return init_token("hwkey") && init_token("other");
+}
+
+static const char *shim_path(void)
+{
+    static char path[512];
+    const char *top = getenv("top_builddir");
+
+    snprintf(path, sizeof(path), "%s/.libs/p11shim.so",
+             top != NULL ? top : ".");
+    return path;
+}
+
+static int begin(void **state)
+{
+    p11shim_control_fn *control;
+    void *dl;
+
+    (void)state;
+    if (softhsm() == NULL)
+        return 0;
+    setenv("P11SHIM_REAL", softhsm(), 1);
+    setenv("HWKEY_PKCS11_MODULE", shim_path(), 1);
+    dl = dlopen(shim_path(), RTLD_NOW);
+    if (dl == NULL || !configure())
+        return -1;
+    *(void **)(void *)&control = dlsym(dl, "p11shim_control");
+    shim = control();
+    return world_open(&w, "dh") ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    char command[300];
+
+    (void)state;
+    if (shim == NULL)
+        return 0;
+    world_close(&w);
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    return system(command);
+}
+
+static int each(void **state)
+{
+    (void)state;
+    ERR_clear_error();
+    if (shim != NULL)
+        memset(shim, 0, sizeof(*shim));
+    prompts = 0;
+    return 0;
+}
+
+#define NEED_TOKEN()                                                           \
+    do {                                                                       \
+        (void)state;                                                           \
+        if (shim == NULL)                                                      \
+            skip();                                                            \
+    } while (0)
+
+static EVP_PKEY *key_at(const char *uri)
+{
+    return open_key(&w, uri, OSSL_STORE_INFO_PKEY, NULL);
+}
+
+/* --- PINs, before anything has logged in --- */
+
+static void missing_token(void **state)
+{
+    NEED_TOKEN();
+    assert_null(key_at("pkcs11:token=nowhere;object=ec" PIN));
+    assert_int_equal(hwk_reason(), HWK_R_NO_DEVICE);
+    assert_int_equal(shim->login, 0);
+}
+
+static void no_pin(void **state)
+{
+    NEED_TOKEN();
+    assert_null(key_at(TOKEN ";object=ec"));
+    assert_int_equal(hwk_reason(), HWK_R_PIN_MISSING);
+    assert_int_equal(shim->login, 0);
+    assert_int_equal(prompts, 1);
+}
+
+static void wrong_pin_once(void **state)
+{
+    int i;
+
+    NEED_TOKEN();
+    for (i = 0; i < 3; i++) {
+        assert_null(key_at(TOKEN ";object=ec?pin-value=9999"));
+        assert_int_equal(hwk_reason(), HWK_R_PIN_INCORRECT);
+        assert_int_equal(shim->login, 1); /* and never again */
+    }
+}
+
+static void not_on_every_token(void **state)
+{
+    NEED_TOKEN();
+    assert_null(key_at("pkcs11:object=ec" PIN));
+    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    assert_int_equal(shim->login, 0);
+}
+
+/* --- making and using --- */
+
+static void make_and_sign(void **state)
+{
+    static const struct {
+        const char *type, *group, *md, *object;
+    } kinds[] = {{"EC", "P-256", "SHA256", "ec"},
+                 {"EC", "P-384", "SHA512", "ec384"},
+                 {"EC", "P-521", "SHA512", "ec521"},
+                 {"RSA", NULL, "SHA256", "rsa"}};
+    size_t i;
+
+    NEED_TOKEN();
+    for (i = 0; i < 4; i++) {
+        char uri[128];
+        EVP_PKEY *key, *again;
+
+        snprintf(uri, sizeof(uri), TOKEN ";id=%%0%zu;object=%s" PIN, i + 1,
+                 kinds[i].object);
+        key = make_key(&w, kinds[i].type, kinds[i].group, 2048, uri);
+        assert_non_null(key);
+        assert_true(sign_verify(&w, key, kinds[i].md, NO_PSS));
+        again = key_at(uri);
+        assert_non_null(again);
+        assert_int_equal(EVP_PKEY_eq(key, again), 1);
+        assert_true(sign_verify(&w, again, kinds[i].md, NO_PSS));
+        if (kinds[i].group == NULL) {
+            assert_true(
+                sign_verify(&w, again, "SHA384", RSA_PSS_SALTLEN_DIGEST));
+            assert_true(sign_verify(&w, again, "SHA256", RSA_PSS_SALTLEN_MAX));
+        }
+        EVP_PKEY_free(again);
+        EVP_PKEY_free(key);
+        assert_null(make_key(&w, kinds[i].type, kinds[i].group, 2048, uri));
+        assert_int_equal(hwk_reason(), HWK_R_EXISTS);
+    }
+}
+
+static void chosen_id(void **state)
+{
+    EVP_PKEY *key;
+
+    NEED_TOKEN();
+    key = make_key(&w, "EC", "P-256", 0, TOKEN ";object=noid" PIN);
+    assert_non_null(key);
+    EVP_PKEY_free(key);
+    key = key_at(TOKEN ";object=noid;type=private" PIN);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+}
+
+static void another_pin_is_refused(void **state)
+{
+    NEED_TOKEN();
+    assert_null(key_at(TOKEN ";object=ec?pin-value=0000"));
+    assert_int_equal(hwk_reason(), HWK_R_PIN_INCORRECT);
+    assert_int_equal(shim->login, 0);
+}
+
+static void public_without_pin(void **state)
+{
+    struct world other;
+    EVP_PKEY *pub =
+        open_key(&w, TOKEN ";object=ec", OSSL_STORE_INFO_PUBKEY, NULL);
+
+    NEED_TOKEN();
+    (void)other;
+    assert_non_null(pub);
+    assert_int_equal(shim->login, 0);
+    assert_int_equal(prompts, 0);
+    assert_false(sign_verify(&w, pub, "SHA256", NO_PSS));
+    EVP_PKEY_free(pub);
+}
+
+static void two_calls(void **state)
+{
+    static const char *const uris[] = {TOKEN ";object=ec" PIN,
+                                       TOKEN ";object=rsa" PIN};
+    size_t i, j;
+
+    NEED_TOKEN();
+    for (i = 0; i < 2; i++) {
+        EVP_PKEY *key = key_at(uris[i]);
+        const struct hwk_device_ops *ops;
+        struct hwk_stats a, b;
+        uint8_t sig[256];
+        void *ctx;
+
+        ops = world_ops(&w, &ctx);
+        ops->stats(ctx, &a);
+        shim->calls = 0;
+        for (j = 0; j < 50; j++)
+            assert_true(sign_msg(&w, key, "SHA256", NO_PSS, "x", 1, sig,
+                                 sizeof(sig)) > 0);
+        assert_int_equal(shim->calls, 100);
+        assert_int_equal(shim->sign_init, shim->sign);
+        shim->sign_init = shim->sign = 0;
+        ops->stats(ctx, &b);
+        assert_int_equal(b.pkcs11_calls - a.pkcs11_calls, 100);
+        assert_int_equal(b.signatures - a.signatures, 50);
+        EVP_PKEY_free(key);
+    }
+}
+
+/* --- losses --- */
+
+static void losses(void **state)
+{
+    static const enum p11shim_loss kinds[] = {
+        P11SHIM_SESSIONS, P11SHIM_LOGOUT, P11SHIM_RESTART, P11SHIM_FINALIZE};
+    EVP_PKEY *ec, *rsa;
+    size_t i;
+
+    NEED_TOKEN();
+    ec = key_at(TOKEN ";object=ec" PIN);
+    rsa = key_at(TOKEN ";object=rsa" PIN);
+    for (i = 0; i < 4; i++) {
+        shim->login = 0;
+        shim->loss = kinds[i];
+        assert_true(sign_verify(&w, ec, "SHA256", NO_PSS));
+        assert_int_equal(shim->login, 1);
+        assert_int_equal(ERR_peek_error(), 0);
+        assert_true(sign_verify(&w, rsa, "SHA256", NO_PSS));
+        assert_true(sign_verify(&w, ec, "SHA256", NO_PSS));
+        assert_int_equal(shim->login, 1);
+        EVP_PKEY_free(rsa);
+        rsa = key_at(TOKEN ";object=rsa" PIN);
+        assert_non_null(rsa);
+    }
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(rsa);
+}
+
+static void every_lost_code(void **state)
+{
+    static const CK_RV codes[] = {
+        CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED,
+        CKR_USER_NOT_LOGGED_IN,     CKR_OBJECT_HANDLE_INVALID,
+        CKR_KEY_HANDLE_INVALID,     CKR_DEVICE_REMOVED,
+        CKR_DEVICE_ERROR,           CKR_TOKEN_NOT_PRESENT,
+        CKR_OPERATION_ACTIVE};
+    EVP_PKEY *key;
+    size_t i;
+
+    NEED_TOKEN();
+    key = key_at(TOKEN ";object=ec" PIN);
+    for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        shim->sign_init = 0;
+        shim->rv = codes[i];
+        assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+        assert_int_equal(shim->sign_init, 2);
+    }
+    shim->sign_init = 0;
+    shim->rv = CKR_FUNCTION_FAILED; /* no loss: not repeated */
+    assert_false(sign_verify(&w, key, "SHA256", NO_PSS));
+    assert_int_equal(shim->sign_init, 1);
+    assert_int_equal(hwk_reason(), HWK_R_PKCS11);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+}
+
+static void replaced_key(void **state)
+{
+    const struct hwk_device_ops *ops;
+    struct hwk_device *dev;
+    EVP_PKEY *key, *new;
+    void *ctx;
+
+    NEED_TOKEN();
+    key = make_key(&w, "EC", "P-256", 0, TOKEN ";id=%77;object=gone" PIN);
+    ops = world_ops(&w, &ctx);
+    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
+    assert_int_equal(ops->erase(dev, TOKEN ";id=%77;type=private"), 1);
+    new = make_key(&w, "EC", "P-256", 0, TOKEN ";id=%77;object=gone" PIN);
+    assert_non_null(new);
+    shim->loss = P11SHIM_SESSIONS;
+    assert_false(sign_verify(&w, key, "SHA256", NO_PSS));
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
+    assert_true(sign_verify(&w, new, "SHA256", NO_PSS));
+    assert_int_equal(ops->erase(dev, TOKEN ";id=%77;type=private"), 1);
+    ops->close(dev);
+    EVP_PKEY_free(new);
+    EVP_PKEY_free(key);
+}
+
+/* --- processes and threads --- */
+
+static int in_child(EVP_PKEY *key)
+{
+    EVP_PKEY *own;
+    int i, ok = 1;
+
+    for (i = 0; i < 20 && ok; i++)
+        ok = sign_verify(&w, key, "SHA256", NO_PSS);
+    own = key_at(TOKEN ";object=rsa" PIN);
+    ok = ok && own != NULL && sign_verify(&w, own, "SHA256", NO_PSS);
+    EVP_PKEY_free(own);
+    EVP_PKEY_free(key);
+    return ok && shim->finalize == 0;
+}
+
+static void forks(void **state)
+{
+    EVP_PKEY *key;
+    int i, status;
+    pid_t pid;
+
+    NEED_TOKEN();
+    key = key_at(TOKEN ";object=ec" PIN);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    pid = fork();
+    if (pid == 0)
+        exit(in_child(key) ? 0 : 1); /* with all exit handlers */
+    for (i = 0; i < 20; i++)
+        assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+}
+
+#define THREADS 8
+struct worker {
+    pthread_t id;
+    EVP_PKEY *shared;
+    int good, lose;
+};
+
+static void *work(void *arg)
+{
+    struct worker *me = arg;
+    int i;
+
+    for (i = 0; i < 40; i++) {
+        EVP_PKEY *own = key_at(TOKEN ";object=ec" PIN);
+
+        if (me->lose && i % 10 == 5) /* SoftHSM itself would not survive */
+            shim->rv = i % 20 == 5 ? CKR_USER_NOT_LOGGED_IN
+                                   : CKR_SESSION_HANDLE_INVALID;
+        me->good += sign_verify(&w, me->shared, "SHA256", NO_PSS) &&
+                    own != NULL && sign_verify(&w, own, "SHA256", NO_PSS);
+        EVP_PKEY_free(own);
+    }
+    return NULL;
+}
+
+static int run_threads(int lose)
+{
+    struct worker workers[THREADS];
+    EVP_PKEY *key = key_at(TOKEN ";object=ec" PIN);
+    int i, good = 0;
+
+    for (i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.shared = key, .lose = lose && i == 0};
+        pthread_create(&workers[i].id, NULL, work, &workers[i]);
+    }
+    for (i = 0; i < THREADS; i++) {
+        pthread_join(workers[i].id, NULL);
+        good += workers[i].good;
+    }
+    EVP_PKEY_free(key);
+    return good;
+}
+
+static void threads(void **state)
+{
+    NEED_TOKEN();
+    assert_int_equal(run_threads(0), THREADS * 40);
+}
+
+static void few_sessions(void **state)
+{
+    EVP_PKEY *key;
+
+    NEED_TOKEN();
+    shim->loss = P11SHIM_SESSIONS; /* begin with none */
+    key = key_at(TOKEN ";object=ec" PIN);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+    shim->open = 1;
+    shim->close = 0;
+    shim->max_sessions = 2;
+    assert_int_equal(run_threads(0), THREADS * 40);
+}
+
+/* --- certificates and data --- */
+
+static size_t cert_der(uint8_t *out, size_t max)
+{
+    EVP_PKEY *key = key_at(TOKEN ";object=ec" PIN);
+    X509 *x = self_cert(&w, key);
+    unsigned char *der = NULL;
+    int n = i2d_X509(x, &der);
+
+    assert_true(n > 0 && (size_t)n <= max);
+    memcpy(out, der, (size_t)n);
+    OPENSSL_free(der);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return (size_t)n;
+}
+
+static void certificates(void **state)
+{
+    const struct hwk_device_ops *ops;
+    const char *uri = TOKEN ";object=ec;id=%01;type=cert";
+    struct hwk_object_info info;
+    struct hwk_device *dev;
+    uint8_t der[2048], back[2048];
+    size_t n, m = sizeof(back);
+    void *ctx;
+    X509 *x;
+
+    NEED_TOKEN();
+    n = cert_der(der, sizeof(der));
+    ops = world_ops(&w, &ctx);
+    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
+    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
+    assert_int_equal(ops->write(dev, uri, der, n, HWK_WRITE_NEW), 1);
+    m = 0;
+    assert_int_equal(ops->read(dev, uri, NULL, &m, NULL), 1);
+    assert_int_equal(m, n);
+    assert_int_equal(ops->read(dev, uri, back, &m, &info), 1);
+    assert_memory_equal(der, back, n);
+    assert_int_equal(info.type, HWK_OBJ_CERT);
+    assert_false(info.write_locked);
+    assert_int_equal(ops->write(dev, uri, der, n, HWK_WRITE_NEW), 0);
+    assert_int_equal(hwk_reason(), HWK_R_EXISTS);
+    assert_int_equal(ops->write(dev, uri, der, n, 0), 1);
+    assert_int_equal(ops->write(dev, uri, der, n - 1, 0), 0);
+    assert_int_equal(hwk_reason(), HWK_R_FORMAT);
+    x = open_cert(&w, uri);
+    assert_non_null(x);
+    X509_free(x);
+    assert_int_equal(ops->erase(dev, uri), 1);
+    assert_int_equal(ops->erase(dev, uri), 0);
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
+    ops->close(dev);
+}
+
+static void data_objects(void **state)
+{
+    const struct hwk_device_ops *ops;
+    const char *uri = TOKEN ";object=anchor;type=data";
+    struct hwk_object_info info;
+    struct hwk_device *dev;
+    uint8_t back[64];
+    size_t m = sizeof(back);
+    void *ctx;
+
+    NEED_TOKEN();
+    ops = world_ops(&w, &ctx);
+    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
+    assert_int_equal(
+        ops->write(dev, uri, (const uint8_t *)"one", 3, HWK_WRITE_NEW), 1);
+    assert_int_equal(
+        ops->write(dev, uri, (const uint8_t *)"two2", 4, HWK_WRITE_LOCK), 1);
+    assert_int_equal(ops->read(dev, uri, back, &m, &info), 1);
+    assert_int_equal(m, 4);
+    assert_memory_equal(back, "two2", 4);
+    assert_true(info.write_locked);
+    assert_int_equal(ops->write(dev, uri, (const uint8_t *)"three", 5, 0), 0);
+    assert_int_equal(hwk_reason(), HWK_R_EXISTS);
+    m = 3;
+    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
+    assert_int_equal(hwk_reason(), HWK_R_ARGUMENT);
+    assert_int_equal(ops->erase(dev, uri), 1);
+    shim->spoil = 1;
+    assert_int_equal(ops->write(dev, uri, (const uint8_t *)"four", 4, 0), 0);
+    assert_int_equal(hwk_reason(), HWK_R_COMPARE);
+    shim->spoil = 0;
+    m = sizeof(back);
+    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
+    assert_int_equal(ops->read(dev, TOKEN ";object=x", back, &m, NULL), 0);
+    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    ops->close(dev);
+}
+
+struct listing {
+    int private, public, cert, data, stop_after;
+    bool extractable;
+};
+
+static int count(void *arg, const struct hwk_object_info *o)
+{
+    struct listing *l = arg;
+
+    l->private += o->type == HWK_OBJ_PRIVATE;
+    l->public += o->type == HWK_OBJ_PUBLIC;
+    l->cert += o->type == HWK_OBJ_CERT;
+    l->data += o->type == HWK_OBJ_DATA;
+    if (o->type == HWK_OBJ_PRIVATE && !o->never_extractable)
+        l->extractable = true;
+    assert_null(strstr(o->uri, "pin-"));
+    return l->stop_after == 0 || --l->stop_after > 0;
+}
+
+static void info_and_list(void **state)
+{
+    const struct hwk_device_ops *ops;
+    struct hwk_device_info info;
+    struct listing l = {0}, one = {.stop_after = 1};
+    struct hwk_device *dev;
+    void *ctx;
+
+    NEED_TOKEN();
+    ops = world_ops(&w, &ctx);
+    assert_int_equal(ops->open(ctx, "pkcs11:", NULL, &dev), 0);
+    assert_int_equal(hwk_reason(), HWK_R_BAD_URI); /* two fit */
+    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
+    assert_int_equal(ops->info(dev, &info), 1);
+    assert_int_equal(info.kind, HWK_DEVICE_PKCS11);
+    assert_string_equal(info.label, "hwkey");
+    assert_int_equal(strlen(info.serial), 16);
+    assert_false(info.in_lockout);
+    assert_int_equal(ops->list(dev, count, &l), 1);
+    assert_int_equal(l.private, 5);
+    assert_int_equal(l.public, 0); /* each has its private half */
+    assert_int_equal(l.cert + l.data, 0);
+    assert_false(l.extractable);
+    assert_int_equal(ops->list(dev, count, &one), 1);
+    assert_int_equal(one.private, 1);
+    ops->close(dev);
+}
+
+static void two_worlds(void **state)
+{
+    struct world second;
+    EVP_PKEY *a, *b;
+
+    NEED_TOKEN();
+    assert_true(world_open(&second, "hd"));
+    a = key_at(TOKEN ";object=ec" PIN);
+    b = open_key(&second, TOKEN ";object=ec" PIN, OSSL_STORE_INFO_PKEY, NULL);
+    assert_true(sign_verify(&second, b, "SHA256", NO_PSS));
+    EVP_PKEY_free(b);
+    world_close(&second);
+    assert_int_equal(shim->finalize, 0); /* the first is still there */
+    assert_true(sign_verify(&w, a, "SHA256", NO_PSS));
+    EVP_PKEY_free(a);
+}
+
+static void unload_and_again(void **state)
+{
+    EVP_PKEY *key;
+
+    NEED_TOKEN();
+    world_close(&w);
+    assert_int_equal(shim->finalize, 1);
+    assert_true(world_open(&w, "dh"));
+    key = key_at(TOKEN ";object=ec" PIN);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+}
+
+static void a_token_comes(void **state)
+{
+    EVP_PKEY *key;
+
+    NEED_TOKEN();
+    assert_null(key_at("pkcs11:token=late;object=k" PIN));
+    assert_int_equal(hwk_reason(), HWK_R_NO_DEVICE);
+    key = key_at(TOKEN ";object=ec" PIN);
+    assert_true(init_token("late"));
+    /* SoftHSM sees new tokens when it starts again */
+    shim->loss = P11SHIM_RESTART;
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+    key = make_key(&w, "EC", "P-256", 0, "pkcs11:token=late;object=k" PIN);
+    assert_non_null(key);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    EVP_PKEY_free(key);
+}
+
+static void losses_under_threads(void **state)
+{
+    NEED_TOKEN();
+    /* a signature that meets two losses may fail, none may be wrong, and
+     * afterwards all is well */
+    assert_true(run_threads(1) >= THREADS * 40 - 24);
+    ERR_clear_error();
+    assert_int_equal(run_threads(0), THREADS * 40);
+}
+
+#define T(fn) cmocka_unit_test_setup(fn, each)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(missing_token),
+        T(no_pin),
+        T(wrong_pin_once),
+        T(not_on_every_token),
+        T(make_and_sign),
+        T(chosen_id),
+        T(another_pin_is_refused),
+        T(public_without_pin),
+        T(two_calls),
+        T(losses),
+        T(every_lost_code),
+        T(replaced_key),
+        T(info_and_list),
+        T(forks),
+        T(threads),
+        T(few_sessions),
+        T(certificates),
+        T(data_objects),
+        T(two_worlds),
+        T(unload_and_again),
+        T(a_token_comes),
+        T(losses_under_threads),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}
