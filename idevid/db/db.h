@@ -14,7 +14,8 @@ struct idv_db;
 /*
  * Opens, or makes, the file at path ("sqlite:PATH" too) and brings its schema
  * up to date. Several handles and processes may use one file; one handle is
- * for one thread. What is committed is on disk. IDV_E_IO names the file and
+ * for one thread. What the contracts of the stores call durable is on disk when
+ * a call returns, and so is what people change. IDV_E_IO names the file and
  * what is wrong: no such directory, no permission, disk full; IDV_E_FORMAT:
  * not a database, or of another program, or of a later version.
  */

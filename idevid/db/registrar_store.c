@@ -58,7 +58,7 @@ static idv_rc session_count(void *self, const uint8_t idevid_sha256[32],
 static idv_rc session_add(void *self, const struct idv_session *s, bool *fresh)
 {
     unsigned added = 0;
-    IDV_TRY(idvi_exec(
+    IDV_TRY(idvi_exec_lazy(
         self, &added,
         "INSERT INTO session (pvr_sha256, idevid_sha256, maker, serial_number,"
         " nonce, address, state, status, reason, created, changed, not_before,"
@@ -74,22 +74,30 @@ static idv_rc session_add(void *self, const struct idv_session *s, bool *fresh)
     return IDV_OK;
 }
 
+/* A voucher that was given, and what it leads to, must be known for good:
+ * without it the pledge, which now belongs to us, would stand before a closed
+ * door. Everything before can be done again. */
+static bool must_last(const struct idv_session *s)
+{
+    return s->state == IDV_SESSION_VOUCHER_SENT;
+}
+
+#define UPDATE                                                                 \
+    "UPDATE session SET idevid_sha256 = $1, maker = $2, serial_number = $3,"   \
+    " nonce = $4, address = $5, state = $6, status = $7, reason = $8,"         \
+    " created = $9, changed = $10, not_before = $11, media = $12, rvr = $13,"  \
+    " voucher = $14, audit_log = $15 WHERE pvr_sha256 = $16 AND state = $17"
+
 static idv_rc session_update(void *self, const struct idv_session *s,
                              enum idv_session_state from, bool *done)
 {
     unsigned changed = 0;
-    IDV_TRY(idvi_exec(
-        self, &changed,
-        "UPDATE session SET idevid_sha256 = $1, maker = $2, serial_number ="
-        " $3, nonce = $4, address = $5, state = $6, status = $7, reason = $8,"
-        " created = $9, changed = $10, not_before = $11, media = $12, rvr ="
-        " $13, voucher = $14, audit_log = $15"
-        " WHERE pvr_sha256 = $16 AND state = $17",
-        "httttiitiiitbbbhi", s->idevid_sha256, s->maker, s->serial_number,
-        s->nonce, s->address, (int64_t)s->state, (int64_t)s->status, s->reason,
-        s->created, s->changed, s->not_before, s->media, idv_view(&s->rvr),
-        idv_view(&s->voucher), idv_view(&s->audit_log), s->pvr_sha256,
-        (int64_t)from));
+    IDV_TRY((must_last(s) ? idvi_exec : idvi_exec_lazy)(
+        self, &changed, UPDATE, "httttiitiiitbbbhi", s->idevid_sha256, s->maker,
+        s->serial_number, s->nonce, s->address, (int64_t)s->state,
+        (int64_t)s->status, s->reason, s->created, s->changed, s->not_before,
+        s->media, idv_view(&s->rvr), idv_view(&s->voucher),
+        idv_view(&s->audit_log), s->pvr_sha256, (int64_t)from));
     *done = changed > 0;
     return IDV_OK;
 }
@@ -98,12 +106,12 @@ static idv_rc session_claim(void *self, const uint8_t pvr_sha256[32],
                             int64_t now, int64_t stale, bool *claimed)
 {
     unsigned changed = 0;
-    IDV_TRY(idvi_exec(self, &changed,
-                      "UPDATE session SET state = $1, changed = $2"
-                      " WHERE pvr_sha256 = $3 AND (state = $4"
-                      " OR (state = $1 AND changed < $5))",
-                      "iihii", (int64_t)IDV_SESSION_MASA_WAIT, now, pvr_sha256,
-                      (int64_t)IDV_SESSION_PVR_OK, stale));
+    IDV_TRY(idvi_exec_lazy(self, &changed,
+                           "UPDATE session SET state = $1, changed = $2"
+                           " WHERE pvr_sha256 = $3 AND (state = $4"
+                           " OR (state = $1 AND changed < $5))",
+                           "iihii", (int64_t)IDV_SESSION_MASA_WAIT, now,
+                           pvr_sha256, (int64_t)IDV_SESSION_PVR_OK, stale));
     *claimed = changed > 0;
     return IDV_OK;
 }
@@ -111,11 +119,12 @@ static idv_rc session_claim(void *self, const uint8_t pvr_sha256[32],
 static idv_rc ask(struct idv_db *db, const char *maker, const char *serial,
                   int64_t now)
 {
-    return idvi_exec(db, NULL,
-                     "INSERT INTO decision (maker, serial_number, decision,"
-                     " asked, decided) VALUES ($1, $2, $3, $4, 0)"
-                     " ON CONFLICT (maker, serial_number) DO NOTHING",
-                     "ttii", maker, serial, (int64_t)IDV_DECISION_PENDING, now);
+    return idvi_exec_lazy(
+        db, NULL,
+        "INSERT INTO decision (maker, serial_number, decision,"
+        " asked, decided) VALUES ($1, $2, $3, $4, 0)"
+        " ON CONFLICT (maker, serial_number) DO NOTHING",
+        "ttii", maker, serial, (int64_t)IDV_DECISION_PENDING, now);
 }
 
 static idv_rc look(struct idv_db *db, const char *maker, const char *serial,
@@ -144,13 +153,13 @@ static idv_rc decision(void *self, const char *maker, const char *serial,
 
 static idv_rc status_add(void *self, const struct idv_status_event *e)
 {
-    return idvi_exec(self, NULL,
-                     "INSERT INTO status_event (pvr_sha256, date, kind,"
-                     " status, cert_matches, reason, detail)"
-                     " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                     "hitiitt", e->pvr_sha256, e->date, e->kind,
-                     (int64_t)e->status, (int64_t)e->cert_matches, e->reason,
-                     e->detail);
+    return idvi_exec_lazy(self, NULL,
+                          "INSERT INTO status_event (pvr_sha256, date, kind,"
+                          " status, cert_matches, reason, detail)"
+                          " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                          "hitiitt", e->pvr_sha256, e->date, e->kind,
+                          (int64_t)e->status, (int64_t)e->cert_matches,
+                          e->reason, e->detail);
 }
 
 struct idv_registrar_store idv_db_registrar_store(struct idv_db *db)

@@ -44,6 +44,11 @@ idv_rc idvi_exec(struct idv_db *db, unsigned *changed, const char *sql,
 idv_rc idvi_begin(struct idv_db *db) IDV_CHECKED;
 idv_rc idvi_end(struct idv_db *db, idv_rc rc) IDV_CHECKED;
 
+/* As idvi_exec, for what may be lost when the power fails (never half): not
+ * waited for until it is on the disk. */
+idv_rc idvi_exec_lazy(struct idv_db *db, unsigned *changed, const char *sql,
+                      const char *types, ...) IDV_CHECKED;
+
 static inline void idvi_auto_query(struct idvi_query *q)
 {
     idvi_query_end(q);

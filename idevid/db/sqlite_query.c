@@ -180,20 +180,44 @@ void idvi_query_end(struct idvi_query *q)
     }
 }
 
-idv_rc idvi_exec(struct idv_db *db, unsigned *changed, const char *sql,
-                 const char *types, ...)
+static idv_rc exec(struct idv_db *db, unsigned *changed, const char *sql,
+                   const char *types, va_list *ap)
 {
     IDVI_QUERY(q);
     bool row = false;
-    va_list ap;
-    va_start(ap, types);
-    idv_rc rc = start(db, &q, sql, types, &ap);
-    va_end(ap);
-    IDV_TRY(rc);
+    IDV_TRY(start(db, &q, sql, types, ap));
     IDV_TRY(idvi_query_next(&q, &row));
     if (changed)
         *changed = (unsigned)sqlite3_changes(db->h);
     return IDV_OK;
+}
+
+idv_rc idvi_exec(struct idv_db *db, unsigned *changed, const char *sql,
+                 const char *types, ...)
+{
+    va_list ap;
+    va_start(ap, types);
+    idv_rc rc = exec(db, changed, sql, types, &ap);
+    va_end(ap);
+    return rc;
+}
+
+static idv_rc pragma(struct idv_db *db, const char *sql)
+{
+    int code = sqlite3_exec(db->h, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? IDV_OK : idvi_sqlite_fail(db, code);
+}
+
+idv_rc idvi_exec_lazy(struct idv_db *db, unsigned *changed, const char *sql,
+                      const char *types, ...)
+{
+    va_list ap;
+    IDV_TRY(pragma(db, "PRAGMA synchronous = NORMAL"));
+    va_start(ap, types);
+    idv_rc rc = exec(db, changed, sql, types, &ap);
+    va_end(ap);
+    idv_rc back = pragma(db, "PRAGMA synchronous = FULL");
+    return rc != IDV_OK ? rc : back;
 }
 
 idv_rc idvi_begin(struct idv_db *db)

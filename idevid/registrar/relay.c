@@ -63,12 +63,13 @@ static idv_rc broken(struct idvi_reg_call *c, int status, const char *why)
 
 static bool pins_us(const struct idvi_reg_call *c, const struct idv_voucher *v)
 {
-    IDV_AUTO_PTR(X509) pin = NULL;
     bool ours = false;
-    if (idv_cert_from_der(idv_view(&v->pinned_domain_cert), &pin) != IDV_OK)
-        return false;
-    for (int i = 0; i < sk_X509_num(c->reg->conf.chain) && !ours; i++)
-        ours = idv_cert_eq(sk_X509_value(c->reg->conf.chain, i), pin);
+    for (int i = 0; i < sk_X509_num(c->reg->conf.chain) && !ours; i++) {
+        IDV_AUTO(buf) der = {.max = IDV_MAX_CERT};
+        ours = idv_cert_to_der(sk_X509_value(c->reg->conf.chain, i), &der) ==
+                   IDV_OK &&
+               idv_bytes_eq(idv_view(&der), idv_view(&v->pinned_domain_cert));
+    }
     return ours;
 }
 
