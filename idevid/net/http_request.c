@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request for curl: options, URL, Host and header fields. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include <idevid/auto.h>
@@ -23,11 +24,22 @@ static bool only(const char *text, size_t n, const char *more)
     return n > 0;
 }
 
+static bool is_v6_address(const char *text, size_t n)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr a;
+    if (n >= sizeof(copy))
+        return false;
+    memcpy(copy, text, n);
+    copy[n] = 0;
+    return inet_pton(AF_INET6, copy, &a) == 1;
+}
+
 /* a name, an IPv4 or IPv6 literal; the zone apart */
 static idv_rc check_host(const char *host)
 {
     size_t n = strcspn(host, "%");
-    bool good = is_v6(host) ? only(host, n, ":.") : only(host, n, "._-");
+    bool good = is_v6(host) ? is_v6_address(host, n) : only(host, n, "._-");
     if (good && host[n])
         good = is_v6(host) && only(host + n + 1, strlen(host + n + 1), "._-@");
     if (!good)

@@ -334,6 +334,8 @@ void nt_raw_start(struct nt_raw *r, const struct pki_id *id,
     r->ctx = context(TLS_server_method(), id, chain);
     if (r->max_version)
         SSL_CTX_set_max_proto_version(r->ctx, r->max_version);
+    if (r->no_ems)
+        SSL_CTX_set_options(r->ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
     r->step = steps;
     r->listener = listener(&r->port);
     must(pthread_create(&r->thread, NULL, play, r) == 0, "thread");

@@ -56,6 +56,7 @@ struct nt_step {
 struct nt_raw {
     uint16_t port;
     int listener, accepted, max_version;
+    bool no_ems; /* refuses the extended master secret */
     volatile int *flag;
     int tell_fd, gate_fd;
     struct idv_buf heard;   /* all that was read */

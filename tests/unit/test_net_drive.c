@@ -422,6 +422,22 @@ static void test_tls12(void **state)
     done(&r, &m);
 }
 
+/* without the extended master secret an exporter binds nothing */
+static void test_tls12_unbound(void **state)
+{
+    static const struct nt_step steps[] = {{.what = NT_ACCEPT},
+                                           {.what = NT_READ},
+                                           {.what = NT_SEND, .text = OK2},
+                                           {.what = NT_HANG},
+                                           {.what = NT_END}};
+    struct nt_raw r = {.max_version = TLS1_2_VERSION, .no_ems = true};
+    struct nt_machine m;
+    (void)state;
+    assert_int_equal(post(&r, &m, steps, NULL), IDV_OK);
+    assert_int_equal(m.peer.binding_n, 0);
+    done(&r, &m);
+}
+
 static void test_no_listener(void **state)
 {
     struct idv_drive_conf c = conf();
@@ -549,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_refused_by_machine),
         cmocka_unit_test(test_sni),
         cmocka_unit_test(test_tls12),
+        cmocka_unit_test(test_tls12_unbound),
         cmocka_unit_test(test_no_listener),
         cmocka_unit_test(test_proxy_ignored),
         cmocka_unit_test(test_stop),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies from hostile servers, line by line. */
+/* Replies from hostile servers, line by line; texts of requests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include <idevid/auto.h>
+
+#include "net/http.h"
 #include "net/http_reply.h"
 #include "tests/lib/pki.h"
 
@@ -115,13 +118,77 @@ static void test_body(void **state)
     idvi_reply_free(&r);
 }
 
+/* --- what requests say ---------------------------------------------------- */
+
+static void url_is(const char *host, uint16_t port, const char *path,
+                   const char *url, const char *field)
+{
+    struct curl_slist *list = NULL;
+    IDV_AUTO(buf) text = {0};
+    struct idv_msg m;
+    idv_msg_init(&m);
+    idv_note_clear();
+    assert_int_equal(idvi_http_url(host, port, path, &text), IDV_OK);
+    assert_string_equal((char *)text.p, url);
+    assert_int_equal(idvi_http_headers(host, port, &m, false, &list), IDV_OK);
+    assert_string_equal(list->data, field);
+    assert_string_equal(list->next->data, "Accept:");
+    curl_slist_free_all(list);
+}
+
+static void test_urls(void **state)
+{
+    (void)state;
+    url_is("registrar.example", 443, "/x", "https://registrar.example:443/x",
+           "Host: registrar.example");
+    url_is("192.0.2.1", 8443, "/", "https://192.0.2.1:8443/",
+           "Host: 192.0.2.1:8443");
+    url_is("2001:db8::1", 443, "/", "https://[2001:db8::1]:443/",
+           "Host: [2001:db8::1]");
+    /* the zone is for this end only */
+    url_is("fe80::1%eth0.5", 8443, "/", "https://[fe80::1%25eth0.5]:8443/",
+           "Host: [fe80::1]:8443");
+}
+
+static void test_bad_urls(void **state)
+{
+    static const char *const hosts[] = {"",       "a b",    "a/b",  "a@b",
+                                        "a\r\nb", "a%eth0", "::1%", "::1%a/b",
+                                        "::g",    "[::1]",  "a#b"};
+    static const char *const paths[] = {"",     "x",       "/a b", "/a?b",
+                                        "/a#b", "/a\r\nb", "/\x80"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
+        IDV_AUTO(buf) text = {0};
+        idv_note_clear();
+        assert_int_equal(idvi_http_url(hosts[i], 1, "/", &text), IDV_E_ARG);
+    }
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        IDV_AUTO(buf) text = {0};
+        idv_note_clear();
+        assert_int_equal(idvi_http_url("a", 1, paths[i], &text), IDV_E_ARG);
+    }
+}
+
+static void test_no_injection(void **state)
+{
+    struct curl_slist *list = NULL;
+    struct idv_msg m;
+    (void)state;
+    idv_note_clear();
+    idv_msg_init(&m);
+    strcpy(m.accept, "a/b\r\nX: y");
+    assert_int_equal(idvi_http_headers("a", 1, &m, false, &list), IDV_E_ARG);
+    assert_null(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_retry_after),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_body),
+        cmocka_unit_test(test_retry_after),  cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_body),
+        cmocka_unit_test(test_urls),         cmocka_unit_test(test_bad_urls),
+        cmocka_unit_test(test_no_injection),
     };
     return cmocka_run_group_tests_name("net-reply", tests, NULL, NULL);
 }
