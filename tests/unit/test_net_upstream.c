@@ -220,7 +220,7 @@ static void test_failures(void **state)
     (void)state;
     relay_init(&r);
     r.port = 1;
-    fails(&r, nothing, "io upstream localhost:1: connection refused");
+    fails(&r, nothing, "network upstream localhost:1: connection refused");
     relay_init(&r);
     r.timeout_s = 1;
     fails(&r, hang, "timeout upstream");
