@@ -1,90 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registrar's requestvoucher: every refusal, what it asks, what it tells.
- */
-#include "tests/unit/codec.h"
-
-#include "tests/lib/world.h"
-
-#define VOUCHER W_BRSKI "requestvoucher"
-
-struct fixture {
-    struct world w;
-    struct idv_voucher pvr; /* tests change it and seal again */
-    struct idv_buf sealed;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    world_make(&f->w);
-    pki_request(&f->w.pki, &f->pvr, &f->sealed);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    idv_voucher_free(&f->pvr);
-    idv_buf_free(&f->sealed);
-    world_free(&f->w);
-    free(f);
-    return 0;
-}
-
-static void seal_by(struct fixture *f, const struct pki_id *id)
-{
-    idv_buf_clear(&f->sealed);
-    pki_seal(&f->pvr, id, f->w.pki.idevid_chain, false, &f->sealed);
-}
-
-static int post_as(struct fixture *f, const char *media)
-{
-    return world_registrar(&f->w, VOUCHER, media, idv_view(&f->sealed));
-}
-
-static int post(struct fixture *f)
-{
-    return post_as(f, IDV_MEDIA_VOUCHER_CMS);
-}
-
-static bool says(const struct fixture *f, const char *text)
-{
-    return f->w.reply.body.n && strstr((char *)f->w.reply.body.p, text);
-}
-
-/* Refused for this reason, and the MASA was not bothered. */
-static void refused(struct fixture *f, int status, const char *why)
-{
-    int before = f->w.upstreams;
-    assert_int_equal(post(f), status);
-    if (!world_why(&f->w, why))
-        print_error("%s\n", f->w.log);
-    assert_true(world_why(&f->w, why));
-    assert_string_equal(f->w.reply.media, "text/plain");
-    assert_int_equal(f->w.upstreams, before);
-    assert_int_equal(f->w.reply.retry_after > 0,
-                     status == 202 || status == 503);
-}
-
-static struct pki_id device(struct fixture *f, const char *serial,
-                            int64_t not_after)
-{
-    struct idv_cert_spec spec = {
-        .kind = IDV_CERT_IDEVID,
-        .serial_number = serial,
-        .common_name = "device",
-        .not_before = PKI_NOW - PKI_DAY,
-        .not_after = not_after,
-    };
-    return pki_issue(&f->w.pki, "P-256", &spec, &f->w.pki.maker_ca);
-}
-
-static void shows(struct fixture *f, const struct pki_id *id)
-{
-    world_peer(&f->w.pledge, id->cert, f->w.pki.maker_ca.cert, 2);
-    seal_by(f, id);
-}
+/* The registrar: every refusal of requestvoucher, what it asks the MASA. */
+#include "tests/unit/registrar.h"
 
 /* --- the way it goes ------------------------------------------------------ */
 
@@ -394,237 +310,7 @@ static void too_often(void **state) /* R-R-67 */
     refused(f, 202, "pending");
 }
 
-/* --- what the MASA says --------------------------------------------------- */
-
-/* The pledge comes again and gets its voucher by the same signed request. */
-static void recovers(struct fixture *f)
-{
-    IDV_AUTO(buf) asked = {0};
-    idv_buf_move(&asked, &f->w.upstream.body);
-    f->w.link = WORLD_LINK_MASA;
-    refused(f, 202, "masa-later");
-    f->w.pki.env.now += 3600;
-    assert_int_equal(post(f), 200);
-    assert_true(idv_bytes_eq(idv_view(&asked), idv_view(&f->w.upstream.body)));
-    assert_int_equal(world_events(&f->w), 1);
-}
-
-static void masa_lost(void **state) /* 10.1 step 10, RT-5 */
-{
-    struct fixture *f = *state;
-    f->w.link = WORLD_LINK_LOST;
-    assert_int_equal(post(f), 202);
-    assert_true(world_why(&f->w, "masa-lost"));
-    assert_int_equal(f->w.reply.retry_after, 30);
-    recovers(f);
-}
-
-static void masa_waits(void **state)
-{
-    struct fixture *f = *state;
-    world_can(&f->w, 202, "", "");
-    f->w.canned.retry_after = 17;
-    assert_int_equal(post(f), 202);
-    assert_true(world_why(&f->w, "masa-pending"));
-    assert_int_equal(f->w.reply.retry_after, 17);
-    recovers(f);
-}
-
-static void masa_down(void **state)
-{
-    struct fixture *f = *state;
-    world_can(&f->w, 500, "text/html", "<html>");
-    assert_int_equal(post(f), 202);
-    assert_true(world_why(&f->w, "masa-down"));
-    recovers(f);
-}
-
-static void masa_unauthorized(void **state) /* R-R-20 */
-{
-    struct fixture *f = *state;
-    world_can(&f->w, 401, "text/plain", "who are you");
-    assert_int_equal(post(f), 503);
-    assert_non_null(strstr(f->w.log, "masa-trouble"));
-    recovers(f);
-}
-
-static void masa_refuses(void **state)
-{
-    static const int statuses[] = {403, 404, 406, 415};
-    struct fixture *f = *state;
-    for (size_t i = 0; i < 4; i++) {
-        idv_voucher_free(&f->pvr);
-        idv_buf_clear(&f->sealed);
-        pki_request(&f->w.pki, &f->pvr, &f->sealed);
-        world_can(&f->w, statuses[i], "text/plain", "no such device\nmore");
-        f->w.upstreams = 0;
-        assert_int_equal(post(f), statuses[i]);
-        assert_true(world_why(&f->w, "masa-refused"));
-        assert_true(says(f, "no such device\n") && !says(f, "more"));
-        f->w.link = WORLD_LINK_MASA;
-        assert_int_equal(post(f), statuses[i]); /* the same outcome */
-        assert_true(says(f, "no such device\n"));
-        assert_int_equal(f->w.upstreams, 1);
-    }
-}
-
-static void masa_refuses_rudely(void **state)
-{
-    struct fixture *f = *state;
-    world_can(&f->w, 403, "text/html", "\x01\x02\xff");
-    assert_int_equal(post(f), 403);
-    assert_true(says(f, "refused by the manufacturer"));
-}
-
-static void masa_nonsense(void **state) /* lessons: upstream status x body */
-{
-    static const struct {
-        int status;
-        const char *media, *body, *why;
-    } rows[] = {
-        {200, IDV_MEDIA_VOUCHER_CMS, "", "masa-not-a-voucher"},
-        {200, "text/html", "<html>", "masa-not-a-voucher"},
-        {200, "", "x", "masa-not-a-voucher"},
-        {400, "text/plain", "no", "masa-status"},
-        {204, "", "", "masa-status"},
-        {302, "", "", "masa-status"},
-    };
-    struct fixture *f = *state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        world_can(&f->w, rows[i].status, rows[i].media, rows[i].body);
-        assert_int_equal(post(f), 502);
-        assert_true(world_why(&f->w, rows[i].why));
-        f->w.pki.env.now += 3600;
-    }
-    f->w.link = WORLD_LINK_MASA;
-    assert_int_equal(post(f), 200);
-}
-
-static void odd_voucher(void **state) /* 10.1 step 11: relayed, but noted */
-{
-    struct fixture *f = *state;
-    world_can(&f->w, 200, IDV_MEDIA_VOUCHER_CMS, "opaque");
-    assert_int_equal(post(f), 200);
-    assert_true(says(f, "opaque"));
-    assert_non_null(strstr(f->w.log, "voucher-odd what=unreadable"));
-}
-
-static void odd_pin(void **state)
-{
-    struct fixture *f = *state;
-    IDV_AUTO(voucher) v;
-    IDV_AUTO(buf) sealed = {0};
-    pki_voucher(&f->w.pki, &f->pvr, f->w.pki.rogue_ca.cert, &v);
-    pki_seal(&v, &f->w.pki.masa, NULL, false, &sealed);
-    world_can(&f->w, 200, IDV_MEDIA_VOUCHER_CMS, "");
-    idv_buf_move(&f->w.canned.body, &sealed);
-    assert_int_equal(post(f), 200);
-    assert_non_null(strstr(f->w.log, "voucher-odd what=pin"));
-}
-
-/* --- two at a time, and a store that fails -------------------------------- */
-
-static void open_call(struct fixture *f, struct idv_call *call)
-{
-    idv_call_init(call, &f->w.pledge);
-    call->req.verb = IDV_POST;
-    strcpy(call->req.path, VOUCHER);
-    strcpy(call->req.media, IDV_MEDIA_VOUCHER_CMS);
-    OK(idv_buf_put(&call->req.body, idv_view(&f->sealed)));
-}
-
-static void interleaved(void **state) /* R-R-31: one question at a time */
-{
-    struct fixture *f = *state;
-    struct idv_service s = idv_registrar_service(f->w.reg);
-    struct idv_call first;
-    struct idv_told told;
-    enum idv_next next;
-    memset(&told, 0, sizeof(told));
-    open_call(f, &first);
-    OK(s.serve(s.self, &first, NULL, &next));
-    assert_int_equal(next, IDV_NEXT_UPSTREAM);
-    refused(f, 202, "masa-asked"); /* the same pledge, impatient */
-    world_upstream(&f->w, &first.up, &told);
-    OK(s.serve(s.self, &first, &told, &next));
-    assert_int_equal(next, IDV_NEXT_REPLY);
-    assert_int_equal(first.reply.status, 200);
-    assert_int_equal(post(f), 200);
-    assert_true(
-        idv_bytes_eq(idv_view(&first.reply.body), idv_view(&f->w.reply.body)));
-    assert_int_equal(f->w.upstreams, 1);
-    idv_told_free(&told);
-    idv_call_free(&first);
-}
-
-static void two_pledges(void **state)
-{
-    struct fixture *f = *state;
-    struct idv_service s = idv_registrar_service(f->w.reg);
-    struct idv_call calls[2];
-    struct idv_told told;
-    enum idv_next next;
-    memset(&told, 0, sizeof(told));
-    for (int i = 0; i < 2; i++) {
-        idv_voucher_free(&f->pvr);
-        idv_buf_clear(&f->sealed);
-        pki_request(&f->w.pki, &f->pvr, &f->sealed);
-        open_call(f, &calls[i]);
-        OK(s.serve(s.self, &calls[i], NULL, &next));
-        assert_int_equal(next, IDV_NEXT_UPSTREAM);
-    }
-    for (int i = 0; i < 2; i++) {
-        world_upstream(&f->w, &calls[i].up, &told);
-        OK(s.serve(s.self, &calls[i], &told, &next));
-        assert_int_equal(calls[i].reply.status, 200);
-        assert_null(strstr(f->w.log, "voucher-odd"));
-    }
-    assert_int_equal(world_events(&f->w), 2);
-    idv_told_free(&told);
-    idv_call_free(&calls[0]);
-    idv_call_free(&calls[1]);
-}
-
-static void abandoned(void **state) /* the worker that asked died */
-{
-    struct fixture *f = *state;
-    struct idv_service s = idv_registrar_service(f->w.reg);
-    struct idv_call call;
-    enum idv_next next;
-    open_call(f, &call);
-    OK(s.serve(s.self, &call, NULL, &next));
-    idv_call_free(&call);
-    refused(f, 202, "masa-asked");
-    f->w.pki.env.now += 60;
-    assert_int_equal(post(f), 200);
-}
-
-/* Whatever store call fails, in the MASA or here: no voucher is given that is
- * not on record, and the pledge that comes again gets it. */
-static void store_fails(void **state)
-{
-    struct fixture *f = *state;
-    int n, reached = 0;
-    for (n = 1; !reached; n++) {
-        idv_voucher_free(&f->pvr);
-        idv_buf_clear(&f->sealed);
-        pki_request(&f->w.pki, &f->pvr, &f->sealed);
-        int before = world_events(&f->w);
-        f->w.calls = 0;
-        f->w.fail = (n + 1) / 2;
-        f->w.after = n % 2;
-        int status = post(f);
-        reached = f->w.calls < f->w.fail;
-        assert_int_equal(status == 200, reached);
-        assert_true(reached || status == -IDV_E_IO || status == 202);
-        f->w.fail = 0;
-        f->w.pki.env.now += 3600;
-        assert_int_equal(post(f), 200);
-        assert_int_equal(world_state(&f->w), IDV_SESSION_VOUCHER_SENT);
-        assert_int_equal(world_events(&f->w), before + 1);
-    }
-    assert_true(n > 15);
-}
+/* --- configuration ------------------------------------------------------- */
 
 static void new_fails(struct fixture *f, const char *part)
 {
@@ -659,25 +345,31 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(relays),           T(asks_masa),
-        T(request_contents), T(without_clock),
-        T(masa_elsewhere),   T(masa_nowhere),
-        T(same_again),       T(wrong_paths),
-        T(stranger),         T(other_maker),
-        T(not_an_idevid),    T(expired_idevid),
-        T(wrong_media),      T(wrong_accept),
-        T(malformed),        T(signed_by_another),
-        T(not_a_request),    T(other_serial),
-        T(no_proximity),     T(not_listed),
-        T(refused_by_name),  T(pending),
-        T(pending_refused),  T(too_often),
-        T(masa_lost),        T(masa_waits),
-        T(masa_down),        T(masa_unauthorized),
-        T(masa_refuses),     T(masa_refuses_rudely),
-        T(masa_nonsense),    T(odd_voucher),
-        T(odd_pin),          T(interleaved),
-        T(two_pledges),      T(abandoned),
-        T(store_fails),      T(bad_configuration),
+        T(relays),
+        T(asks_masa),
+        T(request_contents),
+        T(without_clock),
+        T(masa_elsewhere),
+        T(masa_nowhere),
+        T(same_again),
+        T(wrong_paths),
+        T(stranger),
+        T(other_maker),
+        T(not_an_idevid),
+        T(expired_idevid),
+        T(wrong_media),
+        T(wrong_accept),
+        T(malformed),
+        T(signed_by_another),
+        T(not_a_request),
+        T(other_serial),
+        T(no_proximity),
+        T(not_listed),
+        T(refused_by_name),
+        T(pending),
+        T(pending_refused),
+        T(too_often),
+        T(bad_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
