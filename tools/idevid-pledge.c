@@ -2,7 +2,6 @@
 /* idevid-pledge: brings this device into its owner's domain. */
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,122 +16,10 @@
 #include <idevid/text.h>
 
 #include "ca.h"
+#include "pledge_conf.h"
 #include "tool.h"
 
-/* --- configuration
- * ------------------------------------------------------------ */
-
-static struct conf {
-    char *device, *key, *certificate, *chain, *anchors, *directory;
-    char *anchor_object, *ldevid_key, *clock;
-    char **registrars;
-    char *pkcs11_module, *tcti, *pin_file;
-    int key_type;
-    bool refuse_nonceless;
-    int64_t attempts;
-} conf;
-
-static const char *const key_types[] = {"P-256",    "P-384",    "P-521",
-                                        "RSA-2048", "RSA-3072", NULL};
-
-#define AT(field) .offset = offsetof(struct conf, field)
-static const struct idv_conf_entry entries[] = {
-    {.section = "device",
-     .key = "uri",
-     .type = IDV_CONF_TEXT,
-     AT(device),
-     .fallback = "tpm2:",
-     .help = "the device: tpm2: or pkcs11:token=NAME"},
-    {.section = "device",
-     .key = "pkcs11-module",
-     .type = IDV_CONF_PATH,
-     AT(pkcs11_module),
-     .help = "the PKCS#11 module"},
-    {.section = "device",
-     .key = "tcti",
-     .type = IDV_CONF_TEXT,
-     AT(tcti),
-     .help = "the TPM, as tpm2-tss names it"},
-    {.section = "device",
-     .key = "pin-file",
-     .type = IDV_CONF_PATH,
-     AT(pin_file),
-     .help = "a private file with the token's PIN"},
-    {.section = "idevid",
-     .key = "key",
-     .type = IDV_CONF_URI,
-     AT(key),
-     .help = "the IDevID key (default: by the device, as idevid-factory "
-             "leaves it)"},
-    {.section = "idevid",
-     .key = "certificate",
-     .type = IDV_CONF_URI,
-     AT(certificate),
-     .help = "its certificate (default: likewise)"},
-    {.section = "idevid",
-     .key = "chain",
-     .type = IDV_CONF_PATH,
-     AT(chain),
-     .help = "intermediate CA certificates to send along (PEM)"},
-    {.section = "idevid",
-     .key = "anchors",
-     .type = IDV_CONF_PATH,
-     AT(anchors),
-     .required = true,
-     .help = "the maker's trust anchors for vouchers (PEM)"},
-    {.section = "trust",
-     .key = "directory",
-     .type = IDV_CONF_PATH,
-     AT(directory),
-     .fallback = "/var/lib/idevid/pledge",
-     .help = "where certificates of the domain are kept"},
-    {.section = "trust",
-     .key = "anchor",
-     .type = IDV_CONF_URI,
-     AT(anchor_object),
-     .help = "where the device keeps the trust anchor record (default: by the "
-             "device)"},
-    {.section = "ldevid",
-     .key = "key",
-     .type = IDV_CONF_URI,
-     AT(ldevid_key),
-     .help = "where the LDevID key is made (default: by the device)"},
-    {.section = "ldevid",
-     .key = "type",
-     .type = IDV_CONF_ENUM,
-     AT(key_type),
-     .fallback = "P-256",
-     .words = key_types,
-     .help = "its type, unless the registrar asks for another"},
-    {.section = "network",
-     .key = "registrar",
-     .type = IDV_CONF_LIST,
-     AT(registrars),
-     .help = "registrars to try, HOST:PORT"},
-    {.section = "policy",
-     .key = "clock",
-     .type = IDV_CONF_TEXT,
-     AT(clock),
-     .fallback = "auto",
-     .help = "auto, trusted or none"},
-    {.section = "policy",
-     .key = "refuse-nonceless",
-     .type = IDV_CONF_BOOL,
-     AT(refuse_nonceless),
-     .fallback = "no",
-     .help = "refuse vouchers without a nonce"},
-    {.section = "policy",
-     .key = "attempts",
-     .type = IDV_CONF_INT,
-     AT(attempts),
-     .fallback = "3",
-     .min = 0,
-     .max = 1000000,
-     .help = "rounds over the registrars before join gives up; 0: for ever"},
-};
-static const struct idv_conf_table table = {
-    "idevid-pledge", "The pledge: a device that joins its owner's domain.",
-    entries, sizeof(entries) / sizeof(*entries)};
+static struct pledge_conf conf;
 
 static struct {
     const char *registrars[TOOL_LIST_MAX + 1];
@@ -605,7 +492,7 @@ int main(int argc, char **argv)
         .verbs = verbs,
         .options = none,
         .environment = TOOL_DEVICE_ENVIRONMENT,
-        .conf_table = &table,
+        .conf_table = &pledge_table,
         .conf_path = "/etc/idevid/pledge.ini",
         .conf = &conf,
         .configure = configure,

@@ -20,8 +20,12 @@ sed "s#pin-file = .*#pin-file = $WORLD/wrong#" "$WORLD/router.ini" \
 sed '/HWKEY_PIN_FILE/d' "$WORLD/router.env" >"$WORLD/nopin.env"
 fails 3 'PIN' 'a wrong PIN is named' in_device nopin \
     "$BIN/idevid-pledge" -c "$WORLD/wrongpin.ini" join --registrar "$reg"
-like 'and was tried once only' "$(in_device nopin pkcs11-tool --module \
-    /usr/lib/softhsm/libsofthsm2.so --list-slots 2>&1)" router
+spy=$(find /usr/lib -name pkcs11-spy.so -print -quit)
+in_device nopin env HWKEY_PKCS11_MODULE="$spy" \
+    PKCS11SPY=/usr/lib/softhsm/libsofthsm2.so PKCS11SPY_OUTPUT="$WORLD/spy" \
+    "$BIN/idevid-pledge" -c "$WORLD/wrongpin.ini" join --registrar "$reg" \
+    >/dev/null 2>&1
+is 'and tried once only' "$(grep -c ': C_Login' "$WORLD/spy")" 1
 ok 'the token is not locked' pledge router status
 fails 3 'nosuch' 'a missing token is named' in_device router \
     "$BIN/idevid-device" show pkcs11:token=nosuch

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pledge's configuration. */
+#ifndef PLEDGE_CONF_H
+#define PLEDGE_CONF_H
+
+#include <idevid/conf.h>
+
+struct pledge_conf {
+    char *device, *key, *certificate, *chain, *anchors, *directory;
+    char *anchor_object, *ldevid_key, *clock;
+    char **registrars;
+    char *pkcs11_module, *tcti, *pin_file;
+    int key_type;
+    bool refuse_nonceless;
+    int64_t attempts;
+};
+extern const struct idv_conf_table pledge_table;
+
+#endif
