@@ -53,6 +53,7 @@ static void make_index(void)
 
 static void arm(struct idvi_conn *c, int seconds)
 {
+    c->armed = true;
     struct timeval in = {.tv_sec = seconds};
     event_add(c->timer, &in);
 }
@@ -95,32 +96,49 @@ static void learn_address(struct idvi_conn *c)
         strcpy(c->peer.address, "?");
 }
 
-/* first at once, when evhttp has given the socket: address; then deadline */
+/* once its socket is known: is there room for one more of its address? */
+static bool admit(struct idvi_conn *c)
+{
+    struct idvi_worker *w = c->worker;
+    if (c->checked)
+        return !c->over;
+    c->checked = true;
+    learn_address(c);
+    c->over = same_address(c) > w->conf->max_per_address;
+    if (c->over)
+        idv_log(w->conf->env, IDV_LOG_WARN, "address-limit", "peer=%s",
+                c->peer.address);
+    return !c->over;
+}
+
+int idvi_conn_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct idvi_conn *c = SSL_get_ex_data(ssl, conn_index);
+    (void)arg;
+    *alert = SSL_AD_USER_CANCELLED;
+    return c && admit(c) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
+/* first at once, when evhttp has given the socket; then at the deadline */
 static void on_timer(evutil_socket_t fd, short what, void *conn)
 {
     struct idvi_conn *c = conn;
-    struct idvi_worker *w = c->worker;
     (void)fd;
     (void)what;
-    if (c->checked) {
-        idv_log(w->conf->env, IDV_LOG_DEBUG, "deadline", "peer=%s phase=%d",
-                c->peer.address, c->phase);
-        if (c->phase == IDVI_IDLE)
-            idvi_conn_shut(c);
-        else
+    if (!c->armed) {
+        c->armed = true;
+        if (!admit(c))
             cut(c);
+        else if (c->phase == IDVI_READING)
+            arm(c, c->worker->conf->request_s);
         return;
     }
-    c->checked = true;
-    learn_address(c);
-    if (same_address(c) > w->conf->max_per_address) {
-        idv_log(w->conf->env, IDV_LOG_WARN, "address-limit", "peer=%s",
-                c->peer.address);
+    idv_log(c->worker->conf->env, IDV_LOG_DEBUG, "deadline", "peer=%s phase=%d",
+            c->peer.address, c->phase);
+    if (c->phase == IDVI_IDLE)
+        idvi_conn_shut(c);
+    else
         cut(c);
-        return;
-    }
-    if (c->phase == IDVI_READING)
-        arm(c, w->conf->request_s);
 }
 
 /* the first byte of a further request ends idleness */
@@ -241,8 +259,6 @@ idv_rc idvi_conn_peer(struct idvi_conn *c)
         IDV_TRY(idvi_chain_add(chain, leaf));
         IDV_TRY(idvi_chain_add_all(chain, SSL_get_peer_cert_chain(c->ssl)));
     }
-    if (!c->checked)
-        learn_address(c);
     idvi_tls_binding(c->ssl, &c->peer);
     c->peer.chain = idv_steal(&chain);
     c->known = true;

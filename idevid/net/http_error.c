@@ -20,7 +20,8 @@ static idv_rc not_connected(const char *where, CURL *easy)
     long number = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
     os_text((int)number, text, sizeof(text));
-    return idv_fail(IDV_E_NET, "%s: %s", where, number ? text : "no connection");
+    return idv_fail(IDV_E_NET, "%s: %s", where,
+                    number ? text : "no connection");
 }
 
 static idv_rc say(const char *where, idv_rc rc, const char *what,

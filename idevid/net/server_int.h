@@ -75,7 +75,9 @@ struct idvi_conn {
     struct bufferevent *bev;
     struct event *timer;
     enum idvi_phase phase;
-    bool checked, known; /* address counted; peer filled */
+    bool checked, over; /* address counted; too many of it */
+    bool armed;         /* the timer is for a deadline */
+    bool known;         /* peer filled */
     struct idv_peer peer;
     unsigned refs; /* the SSL and each exchange */
 };
@@ -89,6 +91,8 @@ void idvi_conn_replied(struct idvi_conn *c, bool last);
 idv_rc idvi_conn_peer(struct idvi_conn *c) IDV_CHECKED; /* fills peer */
 void idvi_conn_shut(struct idvi_conn *c); /* politely, from outside */
 void idvi_conn_unref(struct idvi_conn *c);
+/* libssl's, before anything is signed for a client */
+int idvi_conn_hello(SSL *ssl, int *alert, void *arg);
 /* evhttp's; never NULL */
 struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);
 

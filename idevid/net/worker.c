@@ -46,6 +46,7 @@ static idv_rc make_tls(struct idvi_worker *w)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_max_cert_list(ctx, 64 * 1024);
     SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, idvi_conn_hello, NULL);
     if (w->conf->ask_client_cert)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     return idvi_tls_identity(ctx, w->made.key, w->made.chain);
