@@ -141,6 +141,23 @@ static idv_rc issue_add(void *self, const struct idv_masa_issue *issue,
     return idvi_end(db, put_both(db, issue, fresh));
 }
 
+static idv_rc event_count(void *self, int64_t device_id,
+                          enum idv_assertion assertion, int64_t since,
+                          unsigned *n)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    int64_t count = 0;
+    IDV_TRY(idvi_query(self, &q,
+                       "SELECT count(*) FROM audit_event WHERE device_id = $1"
+                       " AND date >= $2 AND assertion = $3",
+                       "iii", device_id, since, (int64_t)assertion));
+    IDV_TRY(idvi_query_next(&q, &row));
+    IDV_TRY(idvi_query_get(&q, "i", &count));
+    *n = (unsigned)count;
+    return IDV_OK;
+}
+
 static idv_rc owner_known(void *self, int64_t device_id, const char *domain_id,
                           bool *known)
 {
@@ -205,6 +222,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .registrar_find = registrar_find,
         .issue_find = issue_find,
         .issue_add = issue_add,
+        .event_count = event_count,
         .owner_known = owner_known,
         .log_read = log_read,
     };

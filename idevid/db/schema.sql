@@ -46,6 +46,7 @@ CREATE TABLE audit_event (
     assertion INTEGER NOT NULL
 );
 CREATE INDEX audit_event_device ON audit_event (device_id, id);
+CREATE INDEX audit_event_date ON audit_event (device_id, date);
 CREATE TRIGGER audit_event_kept BEFORE DELETE ON audit_event
 BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
 CREATE TRIGGER audit_event_fixed BEFORE UPDATE ON audit_event

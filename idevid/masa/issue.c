@@ -7,6 +7,7 @@
 #include "idevid/masa/masa_call.h"
 
 #define NONCELESS_S (20 * 60)
+#define HOUR_S 3600
 
 static idv_rc check_device(struct idvi_masa_call *c)
 {
@@ -41,6 +42,22 @@ static idv_rc check_nonceless(struct idvi_masa_call *c)
         return idvi_refuse(&c->no, 403, "nonceless",
                            "not entitled to a voucher without nonce");
     return IDV_OK;
+}
+
+/* R-M-34 */
+static idv_rc limit_rate(struct idvi_masa_call *c)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    unsigned n = 0;
+    if (c->assertion != IDV_ASSERT_LOGGED)
+        return IDV_OK;
+    IDV_TRY(store->event_count(store->self, c->device.id, IDV_ASSERT_LOGGED,
+                               c->now - HOUR_S, &n));
+    if (n < c->masa->conf.device_hourly)
+        return IDV_OK;
+    idv_rc rc = idvi_refuse(&c->no, 503, "rate", "too many requests");
+    c->no.retry_after = IDV_MAX_RETRY_AFTER;
+    return rc;
 }
 
 /* --- the voucher ---------------------------------------------------------- */
@@ -164,6 +181,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
         return IDV_OK;
     IDV_TRY(check_nonceless(c));
     IDV_TRY(idvi_masa_evidence(c));
+    IDV_TRY(limit_rate(c));
     idv_rc rc = issue(c, &i);
     idv_masa_issue_free(&i);
     return rc;

@@ -6,6 +6,7 @@
 
 #define REPEAT_S (24 * 3600)
 #define MAX_AGE_S (4 * 24 * 3600)
+#define DEVICE_HOURLY 60
 
 void idv_masa_device_free(struct idv_masa_device *d)
 {
@@ -46,6 +47,8 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
         m->conf.repeat_s = REPEAT_S;
     if (!m->conf.max_age_s)
         m->conf.max_age_s = MAX_AGE_S;
+    if (!m->conf.device_hourly)
+        m->conf.device_hourly = DEVICE_HOURLY;
     *out = m;
     return IDV_OK;
 }

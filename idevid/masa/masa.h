@@ -42,6 +42,10 @@ struct idv_masa_conf {
     /* created-on of a registrar's request older than this, or more than ten
      * minutes ahead, is stale (403) when the clock is trusted; 0: 4 days */
     int64_t max_age_s;
+    /* Vouchers of one device in an hour without any evidence (assertion
+     * logged): beyond that 503, so that nobody fills a device's history. Those
+     * with evidence are not counted and not refused. 0: 60 */
+    unsigned device_hourly;
 };
 
 /* --- what must be kept ---------------------------------------------------- */
@@ -103,6 +107,10 @@ struct idv_masa_store {
      * another worker issued for the same bytes meanwhile; nothing added. */
     idv_rc (*issue_add)(void *self, const struct idv_masa_issue *issue,
                         bool *fresh);
+    /* events of this device with this assertion since then */
+    idv_rc (*event_count)(void *self, int64_t device_id,
+                          enum idv_assertion assertion, int64_t since,
+                          unsigned *n);
     /* has this domain an event of this device? */
     idv_rc (*owner_known)(void *self, int64_t device_id, const char *domain_id,
                           bool *known);

@@ -74,6 +74,14 @@ static idv_rc m_issue_add(void *self, const struct idv_masa_issue *issue,
     FAULTY(masa_real(w).issue_add(w->masa_db, issue, fresh));
 }
 
+static idv_rc m_event_count(void *self, int64_t id,
+                            enum idv_assertion assertion, int64_t since,
+                            unsigned *n)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).event_count(w->masa_db, id, assertion, since, n));
+}
+
 static idv_rc m_owner_known(void *self, int64_t id, const char *domain,
                             bool *known)
 {
@@ -196,7 +204,7 @@ static void make_stores(struct world *w)
     pki_must(idv_db_open(":memory:", &w->masa_db), "masa's store");
     w->masa_store = (struct idv_masa_store){
         w,           m_device_find, m_registrar_find, m_issue_find,
-        m_issue_add, m_owner_known, m_log_read};
+        m_issue_add, m_event_count, m_owner_known,    m_log_read};
     w->reg_store = (struct idv_registrar_store){w,       r_get,      r_last,
                                                 r_count, r_add,      r_update,
                                                 r_claim, r_decision, r_status};

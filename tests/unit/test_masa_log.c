@@ -61,6 +61,24 @@ static void log_with_null_nonce(void **state) /* R-M-26 */
     assert_non_null(strstr((char *)f->w.reply.body.p, "\"nonce\":null"));
 }
 
+static void floods_not(void **state) /* R-M-34 */
+{
+    struct fixture *f = *state;
+    f->w.masa_conf.device_hourly = 2;
+    world_configure(&f->w);
+    for (int i = 0; i < 3; i++) {
+        f->rvr.created_on = PKI_NOW - i; /* other bytes each time */
+        seal_by(f, &f->w.pki.rogue, f->w.pki.rogue_chain);
+        assert_int_equal(send(f), i < 2 ? 200 : 503);
+    }
+    assert_true(world_why(&f->w, "rate"));
+    assert_true(f->w.reply.retry_after > 0);
+    assert_int_equal(world_events(&f->w), 2);
+    f->w.log[0] = 0;
+    seal(f); /* who can prove proximity is served all the same */
+    assert_int_equal(send(f), 200);
+}
+
 static void long_log_fits(void **state) /* R-S-14 */
 {
     struct fixture *f = *state;
@@ -130,9 +148,9 @@ static void bad_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(idempotent),          T(log_for_owner), T(log_not_for_others),
-        T(log_with_null_nonce), T(long_log_fits), T(store_fails),
-        T(bad_configuration),
+        T(idempotent),          T(log_for_owner),     T(log_not_for_others),
+        T(log_with_null_nonce), T(floods_not),        T(long_log_fits),
+        T(store_fails),         T(bad_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
