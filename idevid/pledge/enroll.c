@@ -15,6 +15,7 @@ idv_rc idvi_cacerts(struct idv_pledge *p, struct idv_told *told,
 {
     IDV_TRY(idv_est_cacerts_read(&told->msg, idv_trust_pin(p->conf.trust),
                                  &p->anchors, &p->others));
+    idvi_say(p, "cacerts", idv_cert_subject(sk_X509_value(p->anchors, 0)));
     p->losses = 0;
     return idvi_domain_next(p, ask);
 }
@@ -23,6 +24,9 @@ idv_rc idvi_csrattrs(struct idv_pledge *p, struct idv_told *told,
                      struct idv_ask *ask)
 {
     IDV_TRY(idv_est_csrattrs_read(&told->msg, &p->attrs));
+    idvi_say(p, "csrattrs",
+             p->attrs.has_key_type ? idv_key_type_to_text(p->attrs.key_type)
+                                   : "any key type");
     p->has_attrs = true;
     p->losses = 0;
     p->pending = 0;

@@ -93,6 +93,7 @@ idv_rc idvi_status_told(struct idv_pledge *p, struct idv_told *told,
                         struct idv_ask *ask)
 {
     (void)told;
+    idvi_say(p, "voucher_status", "accepted");
     p->owe_status = 0;
     p->losses = 0;
     return idvi_domain_next(p, ask);

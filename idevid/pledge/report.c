@@ -60,6 +60,7 @@ idv_rc idvi_report(struct idv_pledge *p, struct idv_told *told,
 {
     IDV_TRY(idvi_take_peer(p, told));
     IDV_TRY(idv_trust_verify_server(p->conf.trust, p->chain));
+    idvi_say(p, "enrollstatus", "over a new connection, with the LDevID");
     p->stage = STAGE_REPORTED;
     ask->kind = IDV_ASK_EXCHANGE;
     return idvi_telemetry(IDV_PATH_ENROLLSTATUS, true, "", &ask->msg);

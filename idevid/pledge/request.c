@@ -86,8 +86,11 @@ idv_rc idvi_identify(struct idv_pledge *p, struct idv_told *told,
         IDV_TRY(same_registrar(p, told));
     IDV_TRY(idvi_take_peer(p, told));
     IDV_TRY(idvi_chain_consistent(p->chain));
-    if (!again)
+    if (!again) {
+        idvi_say(p, "provisional",
+                 idv_cert_subject(sk_X509_value(p->chain, 0)));
         IDV_TRY(build(p));
+    }
     return send_request(p, ask);
 }
 

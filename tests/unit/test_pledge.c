@@ -75,7 +75,9 @@ static void the_whole_way(void **state)
     (void)state;
     SCENE(s);
     join_well(&s, WHOLE);
-    assert_string_equal(s.dev.events, "connect voucher imprinted key enrolled");
+    assert_string_equal(s.dev.events,
+                        "connect provisional voucher imprinted voucher_status "
+                        "cacerts csrattrs key enrolled enrollstatus");
     assert_string_equal((char *)s.reg.telemetry.p,
                         "{\"version\":1,\"status\":true}");
     assert_int_equal(s.dev.verdict, IDV_VERDICT_OK);
