@@ -28,6 +28,8 @@ struct idv_registrar_maker {
     const char *masa_fallback; /* when the IDevID has none; or NULL */
     const STACK_OF(X509) * masa_anchors; /* of its TLS; NULL: the system's */
     bool masa_client_auth; /* show the registrar's certificate to the MASA */
+    bool id_data;          /* its MASA wants eContentType id-data */
+    bool issuer_sequence;  /* its MASA wants idevid-issuer as a SEQUENCE */
 };
 
 enum idv_audit_mode {

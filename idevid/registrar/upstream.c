@@ -82,7 +82,8 @@ static idv_rc build(struct idvi_reg_call *c, struct idv_voucher *rvr)
                           idv_str(c->id.serial_number), "request"));
     IDV_TRY(idv_text_copy(rvr->nonce, sizeof(rvr->nonce), idv_str(c->pvr.nonce),
                           "request"));
-    IDV_TRY(idv_idevid_issuer(c->leaf, false, &rvr->idevid_issuer));
+    IDV_TRY(idv_idevid_issuer(c->leaf, c->maker->issuer_sequence,
+                              &rvr->idevid_issuer));
     return idv_buf_put(&rvr->prior_signed, idv_view(&c->call->req.body));
 }
 
@@ -97,6 +98,7 @@ static idv_rc seal(struct idvi_reg_call *c, const struct idv_voucher *rvr,
         .cert = conf->cert,
         .chain = conf->chain,
         .signing_time = idv_clock_trusted(c->reg->env) ? c->now : 0,
+        .id_data = c->maker->id_data,
     };
     IDV_TRY(idv_voucher_to(c->opened.media, rvr, &payload));
     return idv_envelope_seal(c->opened.media, idv_view(&payload), &signer, out);

@@ -71,6 +71,25 @@ static void without_clock(void **state)
     assert_true(v.created_on == IDV_TIME_ABSENT && o.signing_time == 0);
 }
 
+static void older_masa(void **state) /* per-maker forms */
+{
+    static const uint8_t anima[] = {0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                    1,    9,    0x10, 1,    0x28};
+    struct fixture *f = *state;
+    IDV_AUTO(opened) o = {0};
+    IDV_AUTO(voucher) v;
+    f->w.reg_maker.id_data = true;
+    f->w.reg_maker.issuer_sequence = true;
+    assert_int_equal(post(f), 200);
+    struct idv_bytes sent = idv_view(&f->w.upstream.body);
+    OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, sent, &o));
+    OK(idv_voucher_from(o.media, idv_view(&o.payload), IDV_VOUCHER_REQUEST,
+                        &v));
+    assert_int_equal(v.idevid_issuer.p[0], 0x30);
+    for (size_t i = 0; i + sizeof(anima) <= sent.n; i++)
+        assert_memory_not_equal(sent.p + i, anima, sizeof(anima));
+}
+
 static void masa_elsewhere(void **state) /* R-R-17, R-R-19 */
 {
     struct fixture *f = *state;
@@ -345,31 +364,15 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(relays),
-        T(asks_masa),
-        T(request_contents),
-        T(without_clock),
-        T(masa_elsewhere),
-        T(masa_nowhere),
-        T(same_again),
-        T(wrong_paths),
-        T(stranger),
-        T(other_maker),
-        T(not_an_idevid),
-        T(expired_idevid),
-        T(wrong_media),
-        T(wrong_accept),
-        T(malformed),
-        T(signed_by_another),
-        T(not_a_request),
-        T(other_serial),
-        T(no_proximity),
-        T(not_listed),
-        T(refused_by_name),
-        T(pending),
-        T(pending_refused),
-        T(too_often),
-        T(bad_configuration),
+        T(relays),          T(asks_masa),         T(request_contents),
+        T(without_clock),   T(older_masa),        T(masa_elsewhere),
+        T(masa_nowhere),    T(same_again),        T(wrong_paths),
+        T(stranger),        T(other_maker),       T(not_an_idevid),
+        T(expired_idevid),  T(wrong_media),       T(wrong_accept),
+        T(malformed),       T(signed_by_another), T(not_a_request),
+        T(other_serial),    T(no_proximity),      T(not_listed),
+        T(refused_by_name), T(pending),           T(pending_refused),
+        T(too_often),       T(bad_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
