@@ -315,6 +315,8 @@ void fakedev_reopen(struct fakedev *d, struct pki *pki)
         .anchor = anchor_mem(&d->anchor),
         .env = &pki->env.env,
     };
+    if (d->device)
+        OK(idv_anchor_open(d->device, NULL, &conf.anchor));
     idv_trust_close(idv_steal(&d->trust));
     OK(idv_trust_open(&conf, &d->trust));
 }

@@ -58,6 +58,7 @@ void fakereg_free(struct fakereg *r);
 struct fakedev {
     char dir[64];
     struct anchor_mem anchor;
+    struct idv_device *device; /* keeps the anchor instead; NULL: none */
     struct idv_trust *trust;
     STACK_OF(X509) * chain; /* IDevID and its CA */
     struct idv_pledge_conf conf;
