@@ -150,10 +150,8 @@ static int look_key(struct hwk_tpm *tpm, TPM2_HANDLE handle,
 {
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
-    ESYS_TR tr;
-    if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name))
+    if (!hwk_tpm_ask_public(tpm, handle, &pub, &name))
         return 0;
-    Esys_TR_Close(tpm->esys, &tr);
     hwk_tpm_describe_key(handle, &pub, out);
     return 1;
 }

@@ -10,8 +10,8 @@
 #define RESPONSE_HEADER 10
 
 /* asks, without ESYS; the answer waits for ESYS to ask the same */
-static int ask_public(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                      TPM2B_PUBLIC *pub, TPM2B_NAME *name)
+int hwk_tpm_ask_public(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                       TPM2B_PUBLIC *pub, TPM2B_NAME *name)
 {
     size_t n, at = RESPONSE_HEADER;
     TSS2_RC rc = hwk_tpm_tcti_ask(tpm->tcti, TPM2_CC_ReadPublic, handle);
@@ -37,7 +37,8 @@ static int take_tr(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr)
 int hwk_tpm_read_public(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr,
                         TPM2B_PUBLIC *pub, TPM2B_NAME *name)
 {
-    return ask_public(tpm, handle, pub, name) && take_tr(tpm, handle, tr);
+    return hwk_tpm_ask_public(tpm, handle, pub, name) &&
+           take_tr(tpm, handle, tr);
 }
 
 static bool same_name(const TPM2B_NAME *a, const TPM2B_NAME *b)
@@ -94,7 +95,7 @@ struct hwk_tpm_object *hwk_tpm_object_open(struct hwk_tpm *tpm,
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
     ESYS_TR tr;
-    if (!ask_public(tpm, handle, &pub, &name))
+    if (!hwk_tpm_ask_public(tpm, handle, &pub, &name))
         return NULL;
     struct hwk_tpm_object *o = known(tpm, handle);
     if (o && same_name(&name, &o->name)) {

@@ -44,7 +44,11 @@ void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle);
 
 void hwk_tpm_object_close(struct hwk_tpm *tpm, struct hwk_tpm_object *o);
 
-/* An ESYS handle of a persistent key with its public area; one command. */
+/* The public area without an ESYS handle: what others hold stays theirs. */
+int hwk_tpm_ask_public(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                       TPM2B_PUBLIC *pub, TPM2B_NAME *name);
+/* An ESYS handle of a persistent key with its public area; one command. ESYS
+ * has one for all who ask: closing it takes it away from an object. */
 int hwk_tpm_read_public(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr,
                         TPM2B_PUBLIC *pub, TPM2B_NAME *name);
 
