@@ -51,13 +51,23 @@ static int set(char **out, const char *env, const char *configured)
     return *out != NULL;
 }
 
-enum { MODULE, INIT_ARGS, MODULE_PATH, TCTI, TPM_LOCK, PIN_SOURCE, DEFAULT };
+enum {
+    MODULE,
+    INIT_ARGS,
+    MODULE_PATH,
+    TCTI,
+    TPM_LOCK,
+    PIN_SOURCE,
+    FILES,
+    DEFAULT
+};
 
 static int configure(struct hwk_core *core)
 {
-    static const char *const names[] = {
-        "pkcs11-module", "pkcs11-init-args", "allow-module-path", "tcti",
-        "tpm-lock",      "pin-source",       "load-default"};
+    static const char *const names[] = {"pkcs11-module",     "pkcs11-init-args",
+                                        "allow-module-path", "tcti",
+                                        "tpm-lock",          "pin-source",
+                                        "wrapper-files",     "load-default"};
     char *value[DEFAULT + 1] = {NULL};
     OSSL_PARAM params[DEFAULT + 2];
     const char *pin = secure_getenv("HWKEY_PIN");
@@ -69,6 +79,7 @@ static int configure(struct hwk_core *core)
     if (core->get_params != NULL && !core->get_params(core->handle, params))
         return hwk_raise(HWK_R_CONFIG, "the section cannot be read");
     core->cfg.allow_module_path = yes(value[MODULE_PATH], false);
+    core->cfg.wrapper_files = yes(value[FILES], true);
     core->cfg.load_default = yes(value[DEFAULT], true);
     if (pin != NULL &&
         (core->cfg.pin = hwk_secret_new(pin, strlen(pin))) == NULL)

@@ -30,6 +30,9 @@ void hwk_secret_free(struct hwk_secret *secret); /* NULL is fine */
  *   tpm-lock           HWKEY_TPM_LOCK       file that holders of the TPM lock
  *   pin-source         HWKEY_PIN_FILE       file with a PIN in its first line
  *                      HWKEY_PIN            the PIN itself
+ *   wrapper-files                           no: no PEM files that stand for
+ *                                           keys; parsing any certificate in
+ *                                           the process gets cheaper
  *   load-default                            no: do not load "default" first
  */
 struct hwk_config {
@@ -40,6 +43,7 @@ struct hwk_config {
     char *pin_source;
     bool allow_module_path;
     bool load_default;
+    bool wrapper_files;
     struct hwk_secret *pin; /* HWKEY_PIN */
 };
 void hwk_config_clear(struct hwk_config *cfg);

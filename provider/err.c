@@ -2,6 +2,7 @@
 /* The library "hwkey" on libcrypto's error queue, its reasons in words. */
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include <openssl/err.h>
 
@@ -38,12 +39,15 @@ static ERR_STRING_DATA strings[] = {
 static ERR_STRING_DATA name[] = {{0, "hwkey"}, {0, NULL}};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int lib, loaded;
+static _Atomic int lib;
+static atomic_bool loaded;
 
 int hwk_err_lib(void)
 {
-    int number;
+    int number = lib;
 
+    if (atomic_load(&loaded))
+        return number;
     pthread_mutex_lock(&lock);
     if (lib == 0)
         lib = ERR_get_next_error_library();
@@ -51,7 +55,7 @@ int hwk_err_lib(void)
         name[0].error = ERR_PACK(lib, 0, 0);
         ERR_load_strings(lib, strings);
         ERR_load_strings(lib, name);
-        loaded = 1;
+        loaded = true;
     }
     number = lib;
     pthread_mutex_unlock(&lock);
@@ -65,7 +69,7 @@ void hwk_err_unload(void)
         ERR_unload_strings(lib, strings);
         ERR_unload_strings(lib, name);
     }
-    loaded = 0;
+    loaded = false;
     pthread_mutex_unlock(&lock);
 }
 
@@ -79,6 +83,13 @@ int hwk_raise_at(const char *file, int line, const char *func, int reason,
     va_start(args, fmt);
     ERR_vset_error(hwk_err_lib(), reason, fmt, args);
     va_end(args);
+    return 0;
+}
+
+int hwk_raise_bare(int reason)
+{
+    ERR_new();
+    ERR_set_error(hwk_err_lib(), reason, NULL);
     return 0;
 }
 

@@ -36,6 +36,9 @@ enum hwk_reason {
 int hwk_raise_at(const char *file, int line, const char *func, int reason,
                  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* The same without a text, for where it happens all the time. */
+int hwk_raise_bare(int reason);
+
 /* The number of library "hwkey", registered with its reasons on first use. */
 int hwk_err_lib(void);
 

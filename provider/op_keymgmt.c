@@ -94,8 +94,9 @@ int hwk_keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb,
     struct hwk_key *key = keydata;
     struct hwk_pub_params params;
 
+    /* libcrypto 3.0 tries this before every signature: no text, it costs */
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
-        return hwk_raise(HWK_R_PRIVATE, "export: there is no way out");
+        return hwk_raise_bare(HWK_R_PRIVATE);
     if (!hwk_keymgmt_has(key, selection & OSSL_KEYMGMT_SELECT_ALL_PARAMETERS) ||
         !hwk_keymgmt_has(key, selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY))
         return 0;

@@ -54,9 +54,10 @@ static const OSSL_ALGORITHM decoders[] = {
     END,
 };
 
-static const OSSL_ALGORITHM *query(void *core, int operation, int *no_cache)
+static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
-    (void)core;
+    const struct hwk_core *core = ctx;
+
     *no_cache = 0;
     switch (operation) {
     case OSSL_OP_KEYMGMT:
@@ -66,7 +67,7 @@ static const OSSL_ALGORITHM *query(void *core, int operation, int *no_cache)
     case OSSL_OP_STORE:
         return hwk_backend_for_tests != NULL ? stores_for_tests : stores;
     case OSSL_OP_DECODER:
-        return decoders;
+        return core->cfg.wrapper_files ? decoders : NULL;
     default:
         return NULL;
     }

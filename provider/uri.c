@@ -484,8 +484,8 @@ int hwk_uri_put(char *out, size_t max, const char *name, const void *value,
         need += !binary && plain(v[i]) ? 1 : 3;
     if (need >= max)
         return 0;
-    at +=
-        (size_t)sprintf(out + at, "%s%s=", out[at - 1] == ':' ? "" : ";", name);
+    at += (size_t)sprintf(out + at, "%s%s=", at == strlen("pkcs11:") ? "" : ";",
+                          name);
     for (i = 0; i < n; i++) {
         if (!binary && plain(v[i])) {
             out[at++] = (char)v[i];
