@@ -108,6 +108,9 @@ static void take(struct hwk_core *core, const OSSL_DISPATCH *in)
         case OSSL_FUNC_BIO_GETS:
             core->bio_gets = OSSL_FUNC_BIO_gets(in);
             break;
+        case OSSL_FUNC_BIO_WRITE_EX:
+            core->bio_write_ex = OSSL_FUNC_BIO_write_ex(in);
+            break;
         case OSSL_FUNC_BIO_READ_EX:
             core->bio_read_ex = OSSL_FUNC_BIO_read_ex(in);
             break;

@@ -18,6 +18,7 @@ struct hwk_core {
     OSSL_FUNC_core_get_libctx_fn *get_libctx;
     OSSL_FUNC_BIO_gets_fn *bio_gets;
     OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
+    OSSL_FUNC_BIO_write_ex_fn *bio_write_ex;
     struct hwk_config cfg;
     struct hwk_registry *registry;
     OSSL_PROVIDER *under; /* "default" of the application, held active */

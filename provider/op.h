@@ -14,6 +14,7 @@ extern const OSSL_DISPATCH hwk_store[];
 extern const OSSL_DISPATCH hwk_decoder_pem[]; /* PEM of ours -> its DER */
 extern const OSSL_DISPATCH hwk_decoder_ec[];  /* that DER -> a key */
 extern const OSSL_DISPATCH hwk_decoder_rsa[];
+extern const OSSL_DISPATCH hwk_encoder[]; /* the PEM of ours */
 
 /* The structure name under which the two steps of the decoder meet. */
 #define HWK_STRUCTURE "hwkey"
@@ -23,6 +24,9 @@ extern const OSSL_DISPATCH hwk_decoder_rsa[];
 #define HWK_WRAPPER_VERSION "1.0"
 int hwk_wrapper_parse(const uint8_t *der, size_t n,
                       char out[static HWK_URI_MAX + 1]);
+/* The inverse. *n is the room on entry, the length on success. */
+#define HWK_WRAPPER_MAX (HWK_URI_MAX + 32)
+int hwk_wrapper_build(const char *uri, uint8_t *out, size_t *n);
 
 /* What both key managements share. */
 OSSL_FUNC_keymgmt_free_fn hwk_keymgmt_free;

@@ -54,6 +54,14 @@ static const OSSL_ALGORITHM decoders[] = {
     END,
 };
 
+static const OSSL_ALGORITHM encoders[] = {
+    ROW("EC:id-ecPublicKey:1.2.840.10045.2.1",
+        ",output=pem,structure=PrivateKeyInfo", hwk_encoder),
+    ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1",
+        ",output=pem,structure=PrivateKeyInfo", hwk_encoder),
+    END,
+};
+
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
     const struct hwk_core *core = ctx;
@@ -66,6 +74,8 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
         return signatures;
     case OSSL_OP_STORE:
         return hwk_backend_for_tests != NULL ? stores_for_tests : stores;
+    case OSSL_OP_ENCODER:
+        return core->cfg.wrapper_files ? encoders : NULL;
     case OSSL_OP_DECODER:
         return core->cfg.wrapper_files ? decoders : NULL;
     default:

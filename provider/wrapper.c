@@ -57,3 +57,37 @@ int hwk_wrapper_parse(const uint8_t *der, size_t n,
     out[uri_n] = 0;
     return 1;
 }
+
+/* writes a header before p; DER: the shortest length */
+static uint8_t *head(uint8_t *p, uint8_t tag, size_t n)
+{
+    *--p = (uint8_t)n;
+    if (n > 255)
+        *--p = (uint8_t)(n >> 8);
+    if (n > 127)
+        *--p = n > 255 ? 0x82 : 0x81;
+    *--p = tag;
+    return p;
+}
+
+int hwk_wrapper_build(const char *uri, uint8_t *out, size_t *n)
+{
+    uint8_t der[HWK_WRAPPER_MAX], *end = der + sizeof(der), *p = end;
+    size_t len = strlen(uri), version = strlen(HWK_WRAPPER_VERSION);
+
+    if (len == 0 || len > HWK_URI_MAX)
+        return hwk_raise(HWK_R_FORMAT, "HWKEY URI: no URI");
+    p -= len;
+    memcpy(p, uri, len);
+    p = head(p, 0x0c, len);
+    p -= version;
+    memcpy(p, HWK_WRAPPER_VERSION, version);
+    p = head(p, 0x0c, version);
+    p = head(p, 0x30, (size_t)(end - p));
+    len = (size_t)(end - p);
+    if (len > *n)
+        return hwk_raise(HWK_R_ARGUMENT, "HWKEY URI: no room");
+    memcpy(out, p, len);
+    *n = len;
+    return 1;
+}

@@ -24,13 +24,18 @@ static void signature(const uint8_t *data, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    char uri[HWK_URI_MAX + 1];
+    char uri[HWK_URI_MAX + 1], again[HWK_URI_MAX + 1];
+    uint8_t der[HWK_WRAPPER_MAX];
+    size_t len = sizeof(der);
 
     ERR_clear_error();
-    if (hwk_wrapper_parse(data, n, uri))
-        PROMISE(strlen(uri) > 0 && strlen(uri) <= HWK_URI_MAX);
-    else
+    if (hwk_wrapper_parse(data, n, uri)) {
+        PROMISE(hwk_wrapper_build(uri, der, &len));
+        PROMISE(hwk_wrapper_parse(der, len, again));
+        PROMISE(strcmp(uri, again) == 0);
+    } else {
         PROMISE(hwk_err_is(HWK_R_FORMAT));
+    }
     signature(data, n);
     return 0;
 }

@@ -274,8 +274,16 @@ static void private_material(void **state)
     assert_int_equal(hwk_reason(), HWK_R_PRIVATE);
     assert_int_equal(EVP_PKEY_todata(key, EVP_PKEY_PUBLIC_KEY, &params), 1);
     OSSL_PARAM_free(params);
+    /* what is written is the file that stands for it */
     assert_int_equal(
-        PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 0);
+        PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
+    copy = PEM_read_bio_PrivateKey_ex(out, NULL, NULL, NULL, w.libctx, NULL);
+    assert_non_null(copy);
+    assert_int_equal(EVP_PKEY_eq(copy, key), 1);
+    assert_true(sign_verify(&w, copy, "SHA256", NO_PSS));
+    EVP_PKEY_free(copy);
+    assert_int_equal(i2d_PrivateKey(key, NULL) > 0, 0);
+    ERR_clear_error();
     assert_int_equal(PEM_write_bio_PUBKEY(out, key), 1);
     assert_int_equal(EVP_PKEY_todata(software, EVP_PKEY_KEYPAIR, &params), 1);
     ctx = EVP_PKEY_CTX_new_from_name(w.libctx, "EC", "provider=hwkey");
