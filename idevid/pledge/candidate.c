@@ -108,8 +108,15 @@ idv_rc idvi_start(struct idv_pledge *p, struct idv_told *told,
                   struct idv_ask *ask)
 {
     (void)told;
-    if (idv_trust_state(p->conf.trust) == IDV_TRUST_ENROLLED)
+    if (p->renewing) {
+        idv_rc rc = idvi_renew_start(p);
+        if (rc != IDV_OK) {
+            idvi_remember(p, rc);
+            return idvi_done(p, rc, p->note, ask);
+        }
+    } else if (idv_trust_state(p->conf.trust) == IDV_TRUST_ENROLLED) {
         return idvi_done(p, IDV_OK, "", ask);
+    }
     p->last = IDV_E_ARG;
     snprintf(p->note, sizeof(p->note), "pledge: no registrar to go to");
     for (size_t i = 0; i < p->n; i++)

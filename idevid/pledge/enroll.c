@@ -51,15 +51,19 @@ static idv_rc need_key(struct idv_pledge *p)
     return IDV_OK;
 }
 
+static idv_rc first_body(struct idv_pledge *p, struct idv_msg *m)
+{
+    IDV_TRY(need_key(p));
+    return idv_est_enroll_write(p->key, X509_get_subject_name(idvi_idevid(p)),
+                                &p->attrs, idv_bytes(p->binding, p->binding_n),
+                                false, m);
+}
+
 idv_rc idvi_enroll_body(struct idv_pledge *p, struct idv_msg *m)
 {
-    const X509_NAME *subject = X509_get_subject_name(idvi_idevid(p));
     if (p->csr.n)
         return idv_buf_put(&m->body, idv_view(&p->csr));
-    IDV_TRY(need_key(p));
-    IDV_TRY(idv_est_enroll_write(p->key, subject, &p->attrs,
-                                 idv_bytes(p->binding, p->binding_n), false,
-                                 m));
+    IDV_TRY(p->renewing ? idvi_renew_body(p, m) : first_body(p, m));
     p->csr.max = IDV_MAX_BODY;
     return idv_buf_put(&p->csr, idv_view(&m->body));
 }
@@ -146,5 +150,6 @@ idv_rc idvi_enroll(struct idv_pledge *p, struct idv_told *told,
     if (told->msg.status != 200)
         return idvi_refused("enroll", &told->msg);
     IDV_TRY(take_certificate(p, &told->msg));
-    return idvi_report_connect(p, ask);
+    return p->renewing ? idvi_finished(p, told, ask)
+                       : idvi_report_connect(p, ask);
 }

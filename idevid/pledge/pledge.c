@@ -74,9 +74,17 @@ static idv_rc step(void *self, struct idv_told *told, struct idv_ask *ask)
     return stages[stage].failed(p, rc, ask);
 }
 
+struct idv_machine idv_pledge_renew(struct idv_pledge *p)
+{
+    p->stage = STAGE_IDLE;
+    p->renewing = true;
+    return (struct idv_machine){.step = step, .self = p};
+}
+
 struct idv_machine idv_pledge_join(struct idv_pledge *p)
 {
     p->stage = STAGE_IDLE;
+    p->renewing = false;
     return (struct idv_machine){.step = step, .self = p};
 }
 

@@ -35,6 +35,7 @@ struct idv_pledge {
     struct idv_pledge_conf conf;
     const struct idv_env *env;
     enum idvi_stage stage;
+    bool renewing; /* S9: key is that of the present LDevID */
 
     struct idvi_candidate *candidates;
     size_t n, current;
@@ -118,6 +119,12 @@ idvi_step idvi_redirect;
 
 /* --- imprint.c: S4 --- */
 idvi_step idvi_imprint, idvi_status_told;
+
+/* --- renew.c --- */
+/* Opens what is to be renewed and where; from idvi_start. */
+idv_rc idvi_renew_start(struct idv_pledge *p) IDV_CHECKED;
+/* The extensions wanted, with the subjectAltName of the present LDevID. */
+idv_rc idvi_renew_body(struct idv_pledge *p, struct idv_msg *m) IDV_CHECKED;
 
 /* --- resume.c: the way through the domain, also after a loss --- */
 /* The next message that is due, on this connection or on a new one. */

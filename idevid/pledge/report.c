@@ -40,6 +40,8 @@ idv_rc idvi_voucher_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
 
 idv_rc idvi_enroll_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
 {
+    if (p->renewing)
+        return idvi_attempt_failed(p, rc, ask);
     return tell(p, STAGE_ENROLL_BAD, rc, IDV_PATH_ENROLLSTATUS, ENROLL_REASON,
                 ask);
 }

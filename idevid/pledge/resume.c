@@ -29,10 +29,13 @@ static enum idvi_stage due(const struct idv_pledge *p)
     return p->has_attrs ? STAGE_ENROLL : STAGE_CSRATTRS;
 }
 
-static void head(enum idvi_stage stage, struct idv_msg *m)
+static void head(const struct idv_pledge *p, enum idvi_stage stage,
+                 struct idv_msg *m)
 {
     m->verb = heads[stage].verb;
     strcpy(m->path, heads[stage].path);
+    if (stage == STAGE_ENROLL && p->renewing)
+        strcpy(m->path, IDV_PATH_SIMPLEREENROLL);
     strcpy(m->media, heads[stage].media);
     strcpy(m->accept, heads[stage].accept);
 }
@@ -41,7 +44,7 @@ idv_rc idvi_domain_next(struct idv_pledge *p, struct idv_ask *ask)
 {
     const enum idvi_stage stage = due(p);
     ask->kind = IDV_ASK_EXCHANGE;
-    head(stage, &ask->msg);
+    head(p, stage, &ask->msg);
     p->stage = stage;
     if (stage == STAGE_STATUS)
         return idvi_telemetry(IDV_PATH_VOUCHER_STATUS, true, "", &ask->msg);
@@ -53,8 +56,8 @@ idv_rc idvi_domain_connect(struct idv_pledge *p, struct idv_ask *ask)
     p->stage = STAGE_RESUME;
     if (p->attrs.challenge)
         idv_buf_free(&p->csr); /* it is bound to the connection that was */
-    idvi_connect(p, AS_IDEVID, false, ask);
-    head(due(p), &ask->connect.first);
+    idvi_connect(p, p->renewing ? AS_LDEVID : AS_IDEVID, false, ask);
+    head(p, due(p), &ask->connect.first);
     return IDV_OK;
 }
 

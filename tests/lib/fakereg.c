@@ -168,6 +168,7 @@ static const char *word_of(const struct idv_msg *m)
         {IDV_GET, IDV_PATH_CACERTS, "ca"},
         {IDV_GET, IDV_PATH_CSRATTRS, "at"},
         {IDV_POST, IDV_PATH_SIMPLEENROLL, "en"},
+        {IDV_POST, IDV_PATH_SIMPLEREENROLL, "re"},
         {IDV_POST, IDV_PATH_ENROLLSTATUS, "es"},
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
@@ -204,7 +205,7 @@ static void serve(struct fakereg *r, const char *word,
         do_cacerts(r, reply);
     else if (strcmp(word, "at") == 0)
         do_csrattrs(r, reply);
-    else if (strcmp(word, "en") == 0)
+    else if (strcmp(word, "en") == 0 || strcmp(word, "re") == 0)
         do_enroll(r, req, reply);
     else
         OK(idv_msg_reply(reply, 200, "", idv_str("")));
@@ -261,6 +262,18 @@ static idv_rc make_key(void *arg, enum idv_key_type type, EVP_PKEY **key,
     return IDV_OK;
 }
 
+static idv_rc open_key(void *arg, const char *uri, EVP_PKEY **key)
+{
+    struct fakedev *d = arg;
+    char want[32];
+    snprintf(want, sizeof(want), "mem:%d", d->keys_made);
+    assert_string_equal(uri, want);
+    if (d->keys_fail)
+        return idv_fail(IDV_E_DEVICE, "key: the device is away");
+    EVP_PKEY_up_ref(*key = d->last_key);
+    return IDV_OK;
+}
+
 static void progress(void *arg, const char *event, const char *detail)
 {
     struct fakedev *d = arg;
@@ -293,6 +306,7 @@ void fakedev_init(struct fakedev *d, struct pki *pki)
         .policy = {.maker_anchors = pki->anchors},
         .registrars = registrars,
         .make_key = make_key,
+        .open_key = open_key,
         .key_arg = d,
         .progress = progress,
         .progress_arg = d,
@@ -338,7 +352,7 @@ idv_rc fake_join(struct fakedev *d, struct fakereg *r, struct memdrive *drive)
     drive->arg = r;
     d->conf.trust = d->trust;
     OK(idv_pledge_new(&d->conf, &r->pki->env.env, &p));
-    memdrive_run(drive, idv_pledge_join(p));
+    memdrive_run(drive, d->renew ? idv_pledge_renew(p) : idv_pledge_join(p));
     d->verdict = idv_pledge_verdict(p);
     idv_pledge_free(p);
     return drive->rc;

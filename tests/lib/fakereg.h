@@ -65,6 +65,7 @@ struct fakedev {
     int keys_made;
     EVP_PKEY *last_key;
     bool keys_fail;
+    bool renew;        /* instead of joining */
     char events[2048]; /* progress, a blank between */
     enum idv_verdict verdict;
 };

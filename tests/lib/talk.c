@@ -236,7 +236,8 @@ idv_rc talk_run(struct talk *t)
     t->struck = t->open = false;
     t->dev.conf.trust = t->dev.trust;
     OK(idv_pledge_new(&t->dev.conf, &t->world->pki.env.env, &p));
-    memdrive_run(&t->drive, idv_pledge_join(p));
+    memdrive_run(&t->drive,
+                 t->dev.renew ? idv_pledge_renew(p) : idv_pledge_join(p));
     idv_pledge_free(p);
     check_device(t);
     return t->drive.rc;

@@ -218,6 +218,23 @@ static void a_masa_that_is_away(void **state)
     assert_int_equal(fakedev_state(&t.dev), IDV_TRUST_ENROLLED);
 }
 
+/* R-P-67: the registrar renews what it issued, over any fault */
+static void renewed(void **state)
+{
+    (void)state;
+    for (int hop = 0; hop <= 7; hop++) {
+        TALK(t);
+        talk_run_clean(&t);
+        t.dev.renew = true;
+        t.fault = TALK_LOSE;
+        t.at_hop = hop;
+        talk_run(&t);
+        assert_int_equal(fakedev_state(&t.dev), IDV_TRUST_ENROLLED);
+        talk_run_clean(&t);
+        assert_int_equal(t.dev.keys_made, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +248,7 @@ int main(void)
         cmocka_unit_test(each_anchor_call_failing),
         cmocka_unit_test(the_key_maker_failing),
         cmocka_unit_test(a_masa_that_is_away),
+        cmocka_unit_test(renewed),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -805,6 +805,71 @@ static void a_disk_that_fails_at_the_end(void **state)
     expect(&s, IDV_OK, RESUMED, ENROLLED);
 }
 
+/* --- renewing (R-P-67) ------------------------------------------------------
+ */
+
+static void serial_of_ldevid(struct scene *s, struct idv_buf *out)
+{
+    OK(idv_cert_to_der(
+        sk_X509_value(idv_trust_enrollment(s->dev.trust)->ldevid, 0), out));
+}
+
+static void renewing(void **state)
+{
+    static const char *const none[] = {NULL};
+    (void)state;
+    SCENE(s);
+    IDV_AUTO(buf) before = {0};
+    IDV_AUTO(buf) after = {0};
+    s.dev.renew = true;
+    expect(&s, IDV_E_STATE, "", NONE);
+    s.dev.renew = false;
+    expect(&s, IDV_OK, WHOLE, ENROLLED);
+    serial_of_ldevid(&s, &before);
+    s.dev.renew = true;
+    s.dev.conf.registrars = none; /* whoever enrolled us */
+    expect(&s, IDV_OK, "C+ ca at re", ENROLLED);
+    assert_string_equal(s.reg.last.host, "registrar.example.com");
+    serial_of_ldevid(&s, &after);
+    assert_false(idv_bytes_eq(idv_view(&before), idv_view(&after)));
+    fakedev_reopen(&s.dev, &pki);
+    assert_int_equal(fakedev_state(&s.dev), ENROLLED);
+    assert_int_equal(s.dev.keys_made, 1);
+}
+
+/* whatever happens, the present certificate stays */
+static void renewing_fails(void **state)
+{
+    static const struct idv_csrattrs p384 = {
+        .has_key_type = true,
+        .key_type = IDV_KEY_P384,
+    };
+    IDV_AUTO(buf) before = {0};
+    (void)state;
+    SCENE(s);
+    expect(&s, IDV_OK, WHOLE, ENROLLED);
+    serial_of_ldevid(&s, &before);
+    s.dev.renew = true;
+    s.reg.attrs = &p384;
+    expect(&s, IDV_E_REJECT, "C+ ca at", ENROLLED);
+    s.reg.attrs = NULL;
+    s.reg.chain = pki.rogue_chain;
+    expect(&s, IDV_E_REJECT, "C+", ENROLLED);
+    s.reg.chain = pki.tls_chain;
+    s.dev.keys_fail = true;
+    expect(&s, IDV_E_DEVICE, "", ENROLLED);
+    s.dev.keys_fail = false;
+    bad_word = "re";
+    bad_status = 403;
+    bad_media = "text/plain";
+    bad_body = "no";
+    s.reg.hook = bad_answer;
+    expect(&s, IDV_E_REJECT, "C+ ca at re", ENROLLED);
+    IDV_AUTO(buf) after = {0};
+    serial_of_ldevid(&s, &after);
+    assert_true(idv_bytes_eq(idv_view(&before), idv_view(&after)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -837,6 +902,8 @@ int main(void)
         cmocka_unit_test(retries_within_one_run_resume),
         cmocka_unit_test(retries_go_where_the_imprint_was),
         cmocka_unit_test(a_disk_that_fails_at_the_end),
+        cmocka_unit_test(renewing),
+        cmocka_unit_test(renewing_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -61,6 +61,16 @@ void idv_pledge_free(struct idv_pledge *p);
  */
 struct idv_machine idv_pledge_join(struct idv_pledge *p);
 
+/*
+ * The machine that renews the LDevID: in state ENROLLED it asks one of the
+ * registrars (none given: the one that enrolled us) for a new certificate of
+ * the same key and names, showing the present one (RFC 7030 section 4.2.2).
+ * The old one stays until the new one is stored. Needs open_key. IDV_E_STATE
+ * in another state; IDV_E_REJECT also when the domain wants another kind of
+ * key now.
+ */
+struct idv_machine idv_pledge_renew(struct idv_pledge *p);
+
 /* Why the last voucher was refused; IDV_VERDICT_OK if none was. */
 enum idv_verdict idv_pledge_verdict(const struct idv_pledge *p);
 
