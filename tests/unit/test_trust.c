@@ -47,6 +47,7 @@ static void record_is_as_published(void **state)
     uint8_t raw[IDV_RECORD_SIZE];
     IDV_AUTO(buf) hex = {0};
     struct idv_record back;
+    uint8_t again[IDV_RECORD_SIZE];
     (void)state;
     memset(r.pin_sha256, 0xa1, 32);
     memset(r.voucher_sha256, 0xb2, 32);
@@ -54,7 +55,9 @@ static void record_is_as_published(void **state)
     OK(idv_hex_from_bytes(idv_bytes(raw, sizeof(raw)), &hex));
     assert_string_equal((char *)hex.p, vector);
     OK(idv_record_from_bytes(idv_bytes(raw, sizeof(raw)), &back));
-    assert_memory_equal(&back, &r, sizeof(r));
+    assert_true(back.generation == 3 && back.pin_length == 500);
+    idv_record_to_bytes(&back, again);
+    assert_memory_equal(again, raw, sizeof(raw));
 }
 
 static void record_refuses_what_is_not(void **state)
