@@ -34,26 +34,21 @@ static const char *type_word(enum idv_object_type type)
 /* --- show --------------------------------------------------------------------
  */
 
-static idv_rc put_text(struct idv_json *o, const char *name, const char *v)
-{
-    return *v ? idv_json_set(o, name, idv_json_new_text(idv_str(v))) : IDV_OK;
-}
-
 static idv_rc object_json(const struct idv_object *object, const char *subject,
                           struct idv_json *array)
 {
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = put_text(o, "type", type_word(object->type));
+    idv_rc rc = tool_put_text(o, "type", type_word(object->type));
     if (rc == IDV_OK)
-        rc = put_text(o, "uri", object->uri);
+        rc = tool_put_text(o, "uri", object->uri);
     if (rc == IDV_OK)
-        rc = put_text(o, "label", object->label);
+        rc = tool_put_text(o, "label", object->label);
     if (rc == IDV_OK)
-        rc = put_text(o, "algorithm", object->algorithm);
+        rc = tool_put_text(o, "algorithm", object->algorithm);
     if (rc == IDV_OK)
-        rc = put_text(o, "subject", subject);
+        rc = tool_put_text(o, "subject", subject);
     if (rc == IDV_OK && object->size)
         rc = idv_json_set(o, "size", idv_json_new_int((int64_t)object->size));
     if (rc == IDV_OK && object->attributes)
@@ -128,12 +123,12 @@ static bool collect(void *arg, const struct idv_object *object)
 
 static idv_rc info_json(const struct idv_device_info *i, struct idv_json *o)
 {
-    IDV_TRY(put_text(o, "kind", i->tpm ? "tpm2" : "pkcs11"));
-    IDV_TRY(put_text(o, "maker", i->maker));
-    IDV_TRY(put_text(o, "model", i->model));
-    IDV_TRY(put_text(o, "label", i->label));
-    IDV_TRY(put_text(o, "serial", i->serial));
-    IDV_TRY(put_text(o, "firmware", i->firmware));
+    IDV_TRY(tool_put_text(o, "kind", i->tpm ? "tpm2" : "pkcs11"));
+    IDV_TRY(tool_put_text(o, "maker", i->maker));
+    IDV_TRY(tool_put_text(o, "model", i->model));
+    IDV_TRY(tool_put_text(o, "label", i->label));
+    IDV_TRY(tool_put_text(o, "serial", i->serial));
+    IDV_TRY(tool_put_text(o, "firmware", i->firmware));
     IDV_TRY(idv_json_set(o, "in-lockout", idv_json_new_bool(i->in_lockout)));
     if (i->nv_max)
         return idv_json_set(o, "nv-max", idv_json_new_int((int64_t)i->nv_max));
@@ -183,9 +178,9 @@ static idv_rc anchor_json(const struct idv_record *r, struct idv_json *o)
     if (rc == IDV_OK && r->time)
         rc = idv_time_to_text((int64_t)r->time, time);
     if (rc == IDV_OK)
-        rc = put_text(a, "imprinted", time);
+        rc = tool_put_text(a, "imprinted", time);
     if (rc == IDV_OK)
-        rc = put_text(a, "pin-sha256", (const char *)hex.p);
+        rc = tool_put_text(a, "pin-sha256", (const char *)hex.p);
     if (rc == IDV_OK)
         rc = idv_json_set(a, "generation",
                           idv_json_new_int((int64_t)r->generation));

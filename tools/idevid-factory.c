@@ -320,18 +320,12 @@ static idv_rc provision_report(struct tool *t, const struct place *p,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     idv_rc rc = record_json(cert, o);
     if (rc == IDV_OK)
-        rc = idv_json_set(o, "made", idv_json_new_bool(fresh));
+        rc = tool_put_bool(o, "made", fresh);
     if (rc == IDV_OK)
-        rc = idv_json_set(o, "tpm-commands",
-                          idv_json_new_int((int64_t)s.tpm_commands));
+        rc = tool_put_int(o, "tpm-commands", s.tpm_commands);
     if (rc == IDV_OK)
-        rc = idv_json_set(o, "pkcs11-calls",
-                          idv_json_new_int((int64_t)s.pkcs11_calls));
-    if (rc != IDV_OK) {
-        idv_json_free(o);
-        return rc;
-    }
-    return tool_print_json(o);
+        rc = tool_put_int(o, "pkcs11-calls", s.pkcs11_calls);
+    return tool_print_put(o, rc);
 }
 
 static idv_rc provision(struct tool *t, int argc, char **argv)

@@ -20,10 +20,11 @@
 static struct conf {
     char **listen;
     char *tls_key, *tls_cert, *key, *cert, *anchors, *name, *database;
-    char *pkcs11_module, *tcti, *pin_file, *clock;
+    struct tool_device_conf device;
     int pin;
     bool id_data, issuer_sequence;
     int64_t workers, max_connections, nonceless_minutes, max_age_hours;
+    int64_t device_hourly;
 } conf;
 
 static const char *const pins[] = {"farthest", "registrar", NULL};
@@ -100,13 +101,22 @@ static const struct idv_conf_entry entries[] = {
      .fallback = "no",
      .help = "idevid-issuer without the outer OCTET STRING"},
     {.section = "policy",
-     .key = "pin",
-     .type = IDV_CONF_ENUM,
-     AT(pin),
-     .fallback = "farthest",
-     .words = pins,
-     .help = "what a voucher pins: the farthest certificate of the request, "
-             "or the registrar's own"},
+     .key = "device-hourly",
+     .type = IDV_CONF_INT,
+     AT(device_hourly),
+     .fallback = "60",
+     .min = 1,
+     .max = 1000000,
+     .help = "vouchers of one device in an hour; more are refused"},
+    TOOL_CLOCK_ENTRY(struct conf, device, "trusted"){
+        .section = "policy",
+        .key = "pin",
+        .type = IDV_CONF_ENUM,
+        AT(pin),
+        .fallback = "farthest",
+        .words = pins,
+        .help = "what a voucher pins: the farthest certificate of the request, "
+                "or the registrar's own"},
     {.section = "policy",
      .key = "nonceless-minutes",
      .type = IDV_CONF_INT,
@@ -123,34 +133,13 @@ static const struct idv_conf_entry entries[] = {
      .min = 1,
      .max = 8760,
      .help = "requests older than this are stale"},
-    {.section = "policy",
-     .key = "clock",
-     .type = IDV_CONF_TEXT,
-     AT(clock),
-     .fallback = "trusted",
-     .help = "auto, trusted or none"},
     {.section = "store",
      .key = "database",
      .type = IDV_CONF_PATH,
      AT(database),
      .fallback = "/var/lib/idevid/masa/masa.db",
      .help = "the SQLite file"},
-    {.section = "device",
-     .key = "pkcs11-module",
-     .type = IDV_CONF_PATH,
-     AT(pkcs11_module),
-     .help = "the PKCS#11 module of the keys"},
-    {.section = "device",
-     .key = "tcti",
-     .type = IDV_CONF_TEXT,
-     AT(tcti),
-     .help = "the TPM of the keys, as tpm2-tss names it"},
-    {.section = "device",
-     .key = "pin-file",
-     .type = IDV_CONF_PATH,
-     AT(pin_file),
-     .help = "a private file with the token's PIN"},
-};
+    TOOL_DEVICE_ENTRIES(struct conf, device)};
 static const struct idv_conf_table table = {
     "idevid-masa", "The manufacturer's authority: signs vouchers.", entries,
     sizeof(entries) / sizeof(*entries)};
@@ -221,7 +210,8 @@ static idv_rc worker_make(struct worker *w)
     struct idv_masa_conf mc = {.makers = &w->maker,
                                .n_makers = 1,
                                .store = &w->store,
-                               .max_age_s = conf.max_age_hours * 3600};
+                               .max_age_s = conf.max_age_hours * 3600,
+                               .device_hourly = (unsigned)conf.device_hourly};
     return idv_masa_new(&mc, w->t->env, &w->masa);
 }
 
@@ -322,11 +312,6 @@ static idv_rc import(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
-static idv_rc put(struct idv_json *o, const char *name, const char *v)
-{
-    return *v ? idv_json_set(o, name, idv_json_new_text(idv_str(v))) : IDV_OK;
-}
-
 static idv_rc device_json(const struct idv_masa_device *d)
 {
     struct idv_json *o = idv_json_new_object();
@@ -335,22 +320,18 @@ static idv_rc device_json(const struct idv_masa_device *d)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     idv_rc rc = idv_hex_from_bytes(idv_bytes(d->keyid, d->keyid_n), &hex);
     if (rc == IDV_OK)
-        rc = put(o, "serial-number", d->serial_number);
+        rc = tool_put_text(o, "serial-number", d->serial_number);
     if (rc == IDV_OK)
-        rc = put(o, "issuer-keyid", hex.p ? (const char *)hex.p : "");
+        rc = tool_put_text(o, "issuer-keyid", hex.p ? (const char *)hex.p : "");
     if (rc == IDV_OK)
-        rc = put(o, "maker", d->maker);
+        rc = tool_put_text(o, "maker", d->maker);
     if (rc == IDV_OK)
-        rc = put(o, "owner", d->owner);
+        rc = tool_put_text(o, "owner", d->owner);
     if (rc == IDV_OK)
-        rc = idv_json_set(o, "blocked", idv_json_new_bool(d->blocked));
+        rc = tool_put_bool(o, "blocked", d->blocked);
     if (rc == IDV_OK)
-        rc = put(o, "reason", d->reason);
-    if (rc != IDV_OK) {
-        idv_json_free(o);
-        return rc;
-    }
-    return tool_print_json(o);
+        rc = tool_put_text(o, "reason", d->reason);
+    return tool_print_put(o, rc);
 }
 
 static bool device_each(void *arg, const struct idv_masa_device *d)
@@ -450,22 +431,18 @@ static idv_rc event_json(const char *serial, const struct idv_audit_event *e,
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = put(o, "serial-number", serial);
+    idv_rc rc = tool_put_text(o, "serial-number", serial);
     if (rc == IDV_OK)
-        rc = put(o, "date", date);
+        rc = tool_put_text(o, "date", date);
     if (rc == IDV_OK)
-        rc = put(o, "domainID", e->domain_id);
+        rc = tool_put_text(o, "domainID", e->domain_id);
     if (rc == IDV_OK)
         rc = idv_json_set(o, "nonce",
                           *e->nonce ? idv_json_new_text(idv_str(e->nonce))
                                     : idv_json_new_null());
     if (rc == IDV_OK)
-        rc = put(o, "assertion", idv_assertion_to_text(e->assertion));
-    if (rc != IDV_OK) {
-        idv_json_free(o);
-        return rc;
-    }
-    return tool_print_json(o);
+        rc = tool_put_text(o, "assertion", idv_assertion_to_text(e->assertion));
+    return tool_print_put(o, rc);
 }
 
 static bool event_each(void *arg, const char *serial,
@@ -536,10 +513,7 @@ static const struct tool_verb verbs[] = {
 
 static idv_rc configure(struct tool *t)
 {
-    t->provider.pkcs11_module = conf.pkcs11_module;
-    t->provider.tpm2_tcti = conf.tcti;
-    t->provider.pin_file = conf.pin_file;
-    return idv_env_clock_from_text(&t->sys, conf.clock);
+    return tool_use_device_conf(t, &conf.device);
 }
 
 int main(int argc, char **argv)

@@ -63,8 +63,8 @@ static idv_rc place(const char *given, const char *tpm, const char *object,
 {
     if (given)
         return idv_text_copy(out, 512, idv_str(given), "URI");
-    if (strncasecmp(conf.device, "pkcs11:", 7) == 0)
-        return tool_object_uri(conf.device, object, type, out);
+    if (strncasecmp(conf.uri, "pkcs11:", 7) == 0)
+        return tool_object_uri(conf.uri, object, type, out);
     return idv_text_copy(out, 512, idv_str(tpm), "URI");
 }
 
@@ -100,7 +100,7 @@ static idv_rc open_trust(struct pledge *p)
     struct idv_trust_conf tc = {.dir = conf.directory, .env = p->t->env};
     IDV_TRY(places(p));
     IDV_TRY(lock_directory(p));
-    IDV_TRY(idv_device_open(conf.device, &tool_pin, &p->dev));
+    IDV_TRY(idv_device_open(conf.uri, &tool_pin, &p->dev));
     IDV_TRY(idv_anchor_open(p->dev, p->anchor, &tc.anchor));
     return idv_trust_open(&tc, &p->trust);
 }
@@ -170,26 +170,21 @@ static idv_rc open_key(void *arg, const char *uri, EVP_PKEY **key)
 /* --- progress
  * -------------------------------------------------------------------------- */
 
-static idv_rc add_int(struct idv_json *o, const char *name, uint64_t v)
-{
-    return idv_json_set(o, name, idv_json_new_int((int64_t)v));
-}
-
 static idv_rc add_step(struct pledge *p, const char *event, const char *detail,
                        int64_t ms, const struct idv_device_stats *d)
 {
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return IDV_E_NOMEM;
-    idv_rc rc = idv_json_set(o, "step", idv_json_new_text(idv_str(event)));
+    idv_rc rc = tool_put_text(o, "step", event);
     if (rc == IDV_OK && detail && *detail)
-        rc = idv_json_set(o, "detail", idv_json_new_text(idv_str(detail)));
+        rc = tool_put_text(o, "detail", detail);
     if (rc == IDV_OK)
-        rc = add_int(o, "ms", (uint64_t)ms);
+        rc = tool_put_int(o, "ms", (uint64_t)ms);
     if (rc == IDV_OK)
-        rc = add_int(o, "tpm-commands", d->tpm_commands);
+        rc = tool_put_int(o, "tpm-commands", d->tpm_commands);
     if (rc == IDV_OK)
-        rc = add_int(o, "pkcs11-calls", d->pkcs11_calls);
+        rc = tool_put_int(o, "pkcs11-calls", d->pkcs11_calls);
     if (rc != IDV_OK) {
         idv_json_free(o);
         return rc;
@@ -234,33 +229,28 @@ static idv_rc print_summary(struct pledge *p, idv_rc rc, const char *note,
     idv_device_stats(&s);
     getrusage(RUSAGE_SELF, &u);
     const char *state = idv_trust_state_to_text(idv_trust_state(p->trust));
-    idv_rc put = idv_json_set(o, "state", idv_json_new_text(idv_str(state)));
+    idv_rc put = tool_put_text(o, "state", state);
     if (put == IDV_OK)
-        put = idv_json_set(o, "result",
-                           idv_json_new_text(idv_str(idv_rc_name(rc))));
+        put = tool_put_text(o, "result", idv_rc_name(rc));
     if (put == IDV_OK && rc != IDV_OK)
-        put = idv_json_set(o, "reason", idv_json_new_text(idv_str(note)));
+        put = tool_put_text(o, "reason", note);
     if (put == IDV_OK && verdict != IDV_VERDICT_OK)
         put = idv_json_set(
             o, "verdict",
             idv_json_new_text(idv_str(idv_verdict_to_text(verdict))));
     if (put == IDV_OK)
-        put = add_int(o, "ms", (uint64_t)(tool_ms() - p->start_ms));
+        put = tool_put_int(o, "ms", (uint64_t)(tool_ms() - p->start_ms));
     if (put == IDV_OK)
-        put = add_int(o, "tpm-commands", s.tpm_commands);
+        put = tool_put_int(o, "tpm-commands", s.tpm_commands);
     if (put == IDV_OK)
-        put = add_int(o, "pkcs11-calls", s.pkcs11_calls);
+        put = tool_put_int(o, "pkcs11-calls", s.pkcs11_calls);
     if (put == IDV_OK)
-        put = add_int(o, "signatures", s.signatures);
+        put = tool_put_int(o, "signatures", s.signatures);
     if (put == IDV_OK)
-        put = add_int(o, "peak-kib", (uint64_t)u.ru_maxrss);
+        put = tool_put_int(o, "peak-kib", (uint64_t)u.ru_maxrss);
     if (put == IDV_OK)
         put = idv_json_set(o, "steps", idv_steal(&p->steps));
-    if (put != IDV_OK) {
-        idv_json_free(o);
-        return put;
-    }
-    return tool_print_json(o);
+    return tool_print_put(o, put);
 }
 
 /* --- join
@@ -476,10 +466,7 @@ static const struct tool_verb verbs[] = {
 
 static idv_rc configure(struct tool *t)
 {
-    t->provider.pkcs11_module = conf.pkcs11_module;
-    t->provider.tpm2_tcti = conf.tcti;
-    t->provider.pin_file = conf.pin_file;
-    return idv_env_clock_from_text(&t->sys, conf.clock);
+    return tool_use_device_conf(t, &conf.device);
 }
 
 int main(int argc, char **argv)

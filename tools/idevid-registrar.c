@@ -135,6 +135,8 @@ static idv_rc load_maker(const char *path, struct maker *m,
         .masa_fallback = m->conf.masa_fallback,
         .masa_anchors = m->masa_anchors,
         .masa_client_auth = m->conf.masa_client_auth,
+        .id_data = m->conf.id_data,
+        .issuer_sequence = m->conf.issuer_sequence,
     };
     return IDV_OK;
 }
@@ -193,14 +195,19 @@ static struct idv_registrar_conf service_conf(struct worker *w)
                          .allow_foreign_nonced = conf.allow_foreign,
                          .allow_nonceless = conf.allow_nonceless},
         .retry_after_s = (int)conf.retry_after,
+        .masa_timeout_s = (int)conf.masa_timeout,
+        .device_hourly = (unsigned)conf.device_hourly,
     };
 }
 
 static idv_rc worker_make(struct worker *w)
 {
+    unsigned pruned = 0;
     IDV_TRY(open_keys(w));
     IDV_TRY(load_makers(w));
     IDV_TRY(idv_db_open(conf.database, &w->db));
+    IDV_TRY(idv_db_prune(w->db, idv_now(w->t->env) - conf.keep_days * DAY,
+                         &pruned));
     w->store = idv_db_registrar_store(w->db);
     struct idv_registrar_conf rc = service_conf(w);
     return idv_registrar_new(&rc, w->t->env, &w->registrar);
@@ -256,11 +263,6 @@ static void db_close(struct idv_db **db)
 }
 #define AUTO_DB __attribute__((cleanup(db_close)))
 
-static idv_rc put(struct idv_json *o, const char *name, const char *v)
-{
-    return *v ? idv_json_set(o, name, idv_json_new_text(idv_str(v))) : IDV_OK;
-}
-
 static const char *decision_word(enum idv_decision d)
 {
     static const char *const words[] = {"undecided", "pending", "approved",
@@ -273,16 +275,12 @@ static idv_rc decision_json(const struct idv_db_decision *d)
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = put(o, "serial-number", d->serial_number);
+    idv_rc rc = tool_put_text(o, "serial-number", d->serial_number);
     if (rc == IDV_OK)
-        rc = put(o, "maker", d->maker);
+        rc = tool_put_text(o, "maker", d->maker);
     if (rc == IDV_OK)
-        rc = put(o, "decision", decision_word(d->decision));
-    if (rc != IDV_OK) {
-        idv_json_free(o);
-        return rc;
-    }
-    return tool_print_json(o);
+        rc = tool_put_text(o, "decision", decision_word(d->decision));
+    return tool_print_put(o, rc);
 }
 
 static bool decision_each(void *arg, const struct idv_db_decision *d)
@@ -352,22 +350,18 @@ static idv_rc session_json(const struct idv_session *s, const char *date)
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = put(o, "changed", date);
+    idv_rc rc = tool_put_text(o, "changed", date);
     if (rc == IDV_OK)
-        rc = put(o, "serial-number", s->serial_number);
+        rc = tool_put_text(o, "serial-number", s->serial_number);
     if (rc == IDV_OK)
-        rc = put(o, "maker", s->maker);
+        rc = tool_put_text(o, "maker", s->maker);
     if (rc == IDV_OK)
-        rc = put(o, "address", s->address);
+        rc = tool_put_text(o, "address", s->address);
     if (rc == IDV_OK)
-        rc = put(o, "state", idv_session_state_to_text(s->state));
+        rc = tool_put_text(o, "state", idv_session_state_to_text(s->state));
     if (rc == IDV_OK)
-        rc = put(o, "reason", s->reason);
-    if (rc != IDV_OK) {
-        idv_json_free(o);
-        return rc;
-    }
-    return tool_print_json(o);
+        rc = tool_put_text(o, "reason", s->reason);
+    return tool_print_put(o, rc);
 }
 
 static bool session_each(void *arg, const struct idv_session *s)
@@ -433,10 +427,7 @@ static const struct tool_verb verbs[] = {
 
 static idv_rc configure(struct tool *t)
 {
-    t->provider.pkcs11_module = conf.pkcs11_module;
-    t->provider.tpm2_tcti = conf.tcti;
-    t->provider.pin_file = conf.pin_file;
-    return idv_env_clock_from_text(&t->sys, conf.clock);
+    return tool_use_device_conf(t, &conf.device);
 }
 
 int main(int argc, char **argv)

@@ -118,20 +118,13 @@ static idv_rc artifact_read(struct artifact *a, const char *path)
 /* --- inspect
  * ---------------------------------------------------------------------- */
 
-static idv_rc put_text(struct idv_json *o, const char *name, const char *v)
-{
-    if (!v || !*v)
-        return IDV_OK;
-    return idv_json_set(o, name, idv_json_new_text(idv_str(v)));
-}
-
 static idv_rc put_time(struct idv_json *o, const char *name, int64_t t)
 {
     char text[IDV_TIME_TEXT];
     if (t == IDV_TIME_ABSENT)
         return IDV_OK;
     IDV_TRY(idv_time_to_text(t, text));
-    return put_text(o, name, text);
+    return tool_put_text(o, name, text);
 }
 
 static idv_rc put_bytes(struct idv_json *o, const char *name,
@@ -150,19 +143,19 @@ static idv_rc put_cert(struct idv_json *o, const char *name,
         return put_bytes(o, name, der);
     IDV_AUTO_PTR(X509) cert = NULL;
     if (idv_cert_from_der(idv_view(der), &cert) == IDV_OK)
-        return put_text(o, name, idv_cert_subject(cert));
+        return tool_put_text(o, name, idv_cert_subject(cert));
     idv_note_clear();
-    return put_text(o, name, "(not a certificate)");
+    return tool_put_text(o, name, "(not a certificate)");
 }
 
 static idv_rc put_leaves(struct idv_json *o, const struct idv_voucher *v,
                          bool json)
 {
-    IDV_TRY(put_text(o, "kind",
-                     v->kind == IDV_VOUCHER ? "voucher" : "voucher-request"));
-    IDV_TRY(put_text(o, "serial-number", v->serial_number));
-    IDV_TRY(put_text(o, "assertion", idv_assertion_to_text(v->assertion)));
-    IDV_TRY(put_text(o, "nonce", v->nonce));
+    IDV_TRY(tool_put_text(
+        o, "kind", v->kind == IDV_VOUCHER ? "voucher" : "voucher-request"));
+    IDV_TRY(tool_put_text(o, "serial-number", v->serial_number));
+    IDV_TRY(tool_put_text(o, "assertion", idv_assertion_to_text(v->assertion)));
+    IDV_TRY(tool_put_text(o, "nonce", v->nonce));
     IDV_TRY(put_time(o, "created-on", v->created_on));
     IDV_TRY(put_time(o, "expires-on", v->expires_on));
     IDV_TRY(put_time(o, "last-renewal-date", v->last_renewal_date));
@@ -176,18 +169,18 @@ static idv_rc put_leaves(struct idv_json *o, const struct idv_voucher *v,
     if (v->revocation_checks >= 0)
         IDV_TRY(idv_json_set(o, "domain-cert-revocation-checks",
                              idv_json_new_bool(v->revocation_checks == 1)));
-    IDV_TRY(put_text(o, "est-domain", v->est_domain));
-    return put_text(o, "additional-configuration-url",
-                    v->additional_configuration_url);
+    IDV_TRY(tool_put_text(o, "est-domain", v->est_domain));
+    return tool_put_text(o, "additional-configuration-url",
+                         v->additional_configuration_url);
 }
 
 static idv_rc put_envelope(struct idv_json *o, const struct artifact *a)
 {
     if (a->der.n == 0)
-        return put_text(o, "signed", "no");
-    IDV_TRY(put_text(o, "media", a->opened.media));
+        return tool_put_text(o, "signed", "no");
+    IDV_TRY(tool_put_text(o, "media", a->opened.media));
     if (a->opened.signer)
-        IDV_TRY(put_text(o, "signer", idv_cert_subject(a->opened.signer)));
+        IDV_TRY(tool_put_text(o, "signer", idv_cert_subject(a->opened.signer)));
     IDV_TRY(put_time(o, "signing-time",
                      a->opened.signing_time ? a->opened.signing_time
                                             : IDV_TIME_ABSENT));
@@ -299,11 +292,11 @@ static idv_rc verify_report(struct tool *t, const char *path,
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc put = put_text(o, "file", path);
+    idv_rc put = tool_put_text(o, "file", path);
     if (put == IDV_OK)
-        put = put_text(o, "verdict", verdict);
+        put = tool_put_text(o, "verdict", verdict);
     if (put == IDV_OK && rc != IDV_OK)
-        put = put_text(o, "reason", idv_note());
+        put = tool_put_text(o, "reason", idv_note());
     if (put != IDV_OK) {
         idv_json_free(o);
         return put;

@@ -5,11 +5,13 @@
 
 #include <idevid/conf.h>
 
+#include "tool.h"
+
 struct pledge_conf {
-    char *device, *key, *certificate, *chain, *anchors, *directory;
-    char *anchor_object, *ldevid_key, *clock;
+    char *uri, *key, *certificate, *chain, *anchors, *directory;
+    char *anchor_object, *ldevid_key;
     char **registrars;
-    char *pkcs11_module, *tcti, *pin_file;
+    struct tool_device_conf device;
     int key_type;
     bool refuse_nonceless;
     int64_t attempts;

@@ -5,22 +5,25 @@
 
 #include <idevid/conf.h>
 
+#include "tool.h"
+
 struct registrar_conf {
     char **listen;
     char *key, *cert, *ca_key, *ca_cert, *subject, *database;
     char **makers;
     char **known;
-    char *pkcs11_module, *tcti, *pin_file, *clock;
+    struct tool_device_conf device;
     int audit, est_key_type;
     bool challenge, renew_by_ra, allow_foreign, allow_nonceless;
     int64_t workers, max_connections, lifetime_days, retry_after;
+    int64_t device_hourly, masa_timeout, keep_days;
 };
 extern const struct idv_conf_table registrar_table;
 
 struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;
     int admit;
-    bool ignore_expiry, masa_client_auth;
+    bool ignore_expiry, masa_client_auth, id_data, issuer_sequence;
 };
 extern const struct idv_conf_table maker_table;
 

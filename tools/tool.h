@@ -35,7 +35,38 @@ struct tool_option {
     const char **list;  /* repeatable: TOOL_LIST_MAX + 1 entries, NULL-ended */
 };
 
+/* What every configuration says of the device and the clock. */
+struct tool_device_conf {
+    char *pkcs11_module, *tcti, *pin_file, *clock;
+};
+#define TOOL_DEVICE_ENTRIES(struct_, member)                                   \
+    {.section = "device",                                                      \
+     .key = "pkcs11-module",                                                   \
+     .type = IDV_CONF_PATH,                                                    \
+     .offset = offsetof(struct_, member.pkcs11_module),                        \
+     .help = "the PKCS#11 module"},                                            \
+        {.section = "device",                                                  \
+         .key = "tcti",                                                        \
+         .type = IDV_CONF_TEXT,                                                \
+         .offset = offsetof(struct_, member.tcti),                             \
+         .help = "the TPM, as tpm2-tss names it"},                             \
+        {.section = "device",                                                  \
+         .key = "pin-file",                                                    \
+         .type = IDV_CONF_PATH,                                                \
+         .offset = offsetof(struct_, member.pin_file),                         \
+         .help = "a private file with the token's PIN"},
+#define TOOL_CLOCK_ENTRY(struct_, member, clock_default)                       \
+    {.section = "policy",                                                      \
+     .key = "clock",                                                           \
+     .type = IDV_CONF_TEXT,                                                    \
+     .offset = offsetof(struct_, member.clock),                                \
+     .fallback = clock_default,                                                \
+     .help = "auto, trusted or none"},
+
 struct tool;
+/* Takes it over, for tool.configure. */
+idv_rc tool_use_device_conf(struct tool *t,
+                            const struct tool_device_conf *c) IDV_CHECKED;
 
 struct tool_verb {
     const char *name;
@@ -84,6 +115,15 @@ extern const struct idv_pin tool_pin;
 void tool_say(const struct tool *t, const char *fmt, ...) IDV_PRINTF(2, 3);
 idv_rc tool_print_json(struct idv_json *value) IDV_CHECKED;
 idv_rc tool_print(struct idv_bytes text) IDV_CHECKED;
+
+/* A member of an object being built; empty text is left out. */
+idv_rc tool_put_text(struct idv_json *o, const char *name,
+                     const char *text) IDV_CHECKED;
+idv_rc tool_put_int(struct idv_json *o, const char *name,
+                    uint64_t v) IDV_CHECKED;
+idv_rc tool_put_bool(struct idv_json *o, const char *name, bool v) IDV_CHECKED;
+/* Prints o if what was put into it went well (rc); frees it either way. */
+idv_rc tool_print_put(struct idv_json *o, idv_rc rc) IDV_CHECKED;
 
 /* Reads a file, "-" is standard input. */
 idv_rc tool_read(const char *path, struct idv_buf *out) IDV_CHECKED;
