@@ -52,6 +52,14 @@ struct p11_token {
     size_t n_bad;
 };
 
+/* libp11's contexts that saw a restart or a fork: unloading one would finalize
+ * the module for everybody */
+struct p11_retired {
+    PKCS11_CTX *ctx;
+    PKCS11_SLOT *slots;
+    struct p11_retired *next;
+};
+
 struct p11_module {
     struct p11_module *next;
     char *path;
@@ -62,8 +70,10 @@ struct p11_module {
     void *dl;
     CK_FUNCTION_LIST *f;
     PKCS11_CTX *ctx;
+    bool stale; /* ctx is not to be asked any more */
     PKCS11_SLOT *slots;
     unsigned n_slots;
+    struct p11_retired *retired;
     char manufacturer[33], description[33];
     CK_VERSION version;
     struct p11_token *tokens;

@@ -60,6 +60,15 @@ static int load_functions(struct p11_module *m)
  * never recovers, and unloading it would finalize the module for everybody */
 static int load_libp11(struct p11_module *m)
 {
+    struct p11_retired *old;
+
+    if (m->ctx != NULL && (old = OPENSSL_zalloc(sizeof(*old))) != NULL) {
+        old->ctx = m->ctx;
+        old->slots = m->slots;
+        old->next = m->retired;
+        m->retired = old;
+    }
+    m->stale = false;
     m->slots = NULL;
     m->n_slots = 0;
     m->ctx = PKCS11_CTX_new();
@@ -84,7 +93,7 @@ static int prepare(struct p11_module *m)
     int ok;
 
     ERR_set_mark();
-    ok = m->ctx != NULL && p11_scan_again(m);
+    ok = m->ctx != NULL && !m->stale && p11_scan_again(m);
     ERR_pop_to_mark();
     if (ok)
         return 1;
@@ -232,7 +241,7 @@ static void p11_forked(void *state)
     for (m = all; m != NULL; m = m->next) {
         pthread_mutex_init(&m->lock, NULL);
         atomic_store(&m->ready, false);
-        m->ctx = NULL;
+        m->stale = true;
         m->owner = false;
         for (t = m->tokens; t != NULL; t = t->next) {
             pthread_mutex_init(&t->lock, NULL);

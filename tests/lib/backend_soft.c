@@ -19,6 +19,7 @@ struct soft_key {
 
 struct soft_state {
     OSSL_LIB_CTX *libctx;
+    OSSL_PROVIDER *provider;
     struct soft_key key[KEYS];
     size_t n;
     const struct hwk_config *cfg;
@@ -79,7 +80,7 @@ static int soft_open(const struct hwk_config *cfg, void **out)
     st = OPENSSL_zalloc(sizeof(*st));
     st->cfg = cfg;
     st->libctx = OSSL_LIB_CTX_new();
-    OSSL_PROVIDER_load(st->libctx, "default");
+    st->provider = OSSL_PROVIDER_load(st->libctx, "default");
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct hwk_spec spec = {HWK_KEY_EC, hwk_curve_by_bits(names[i].bits),
                                 names[i].bits, HWK_USAGE_SIGN};
@@ -102,6 +103,7 @@ static void soft_close(void *state, bool exiting)
     (void)exiting;
     for (i = 0; i < st->n; i++)
         EVP_PKEY_free(st->key[i].pkey);
+    OSSL_PROVIDER_unload(st->provider);
     OSSL_LIB_CTX_free(st->libctx);
     OPENSSL_free(st);
     soft.closed++;
