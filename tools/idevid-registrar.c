@@ -443,6 +443,7 @@ int main(int argc, char **argv)
         .options = none,
         .environment = TOOL_DEVICE_ENVIRONMENT,
         .conf_table = &registrar_table,
+        .maker_table = &maker_table,
         .conf_path = "/etc/idevid/registrar.ini",
         .conf = &conf,
         .configure = configure,

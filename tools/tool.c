@@ -262,6 +262,8 @@ static void print_options(const struct tool_option *o)
 {
     for (; o && o->name; o++) {
         char left[64];
+        if (!o->help)
+            continue;
         int n = o->letter ? snprintf(left, sizeof(left), "-%c, --%s", o->letter,
                                      o->name)
                           : snprintf(left, sizeof(left), "    --%s", o->name);
@@ -342,10 +344,12 @@ static idv_rc load_conf(struct tool *t)
     return t->configure ? t->configure(t) : IDV_OK;
 }
 
-static idv_rc print_sample(const struct tool *t)
+static idv_rc print_table(const struct idv_conf_table *table,
+                          idv_rc (*as)(const struct idv_conf_table *,
+                                       struct idv_buf *))
 {
     IDV_AUTO(buf) text = {0};
-    IDV_TRY(idv_conf_sample(t->conf_table, &text));
+    IDV_TRY(as(table, &text));
     return tool_print(idv_view(&text));
 }
 
@@ -363,7 +367,7 @@ static idv_rc run_verb(struct tool *t, const struct tool_verb *v, int n,
 }
 
 struct asked {
-    bool help, version, test, sample;
+    bool help, version, test, sample, maker_sample, mdoc;
 };
 
 /* What is answered without running a verb; *done says that it was. */
@@ -377,8 +381,14 @@ static idv_rc answer(struct tool *t, const struct asked *asked,
     else if (asked->help)
         help(t, v, common);
     else if (asked->sample)
-        return print_sample(t);
-    else if (asked->test) {
+        return print_table(t->conf_table, idv_conf_sample);
+    else if (asked->maker_sample)
+        return print_table(t->maker_table, idv_conf_sample);
+    else if (asked->mdoc) {
+        IDV_TRY(print_table(t->conf_table, idv_conf_mdoc));
+        return t->maker_table ? print_table(t->maker_table, idv_conf_mdoc)
+                              : IDV_OK;
+    } else if (asked->test) {
         IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, t->conf));
         tool_say(t, "%s: in order", t->conf_path);
     } else
@@ -402,6 +412,10 @@ int tool_main(struct tool *t, int argc, char **argv)
          &asked.test, NULL},
         {"sample", 0, NULL, "print a sample configuration and exit", NULL,
          &asked.sample, NULL},
+        {"mdoc", 0, NULL, NULL, NULL, &asked.mdoc, NULL}, /* for the manual */
+        {t->maker_table ? "maker-sample" : NULL, 0, NULL,
+         "print a sample file of a maker and exit", NULL, &asked.maker_sample,
+         NULL},
         {0}};
     const struct tool_verb *v = NULL;
     int n = 0;

@@ -26,10 +26,10 @@ enum tool_exit tool_exit_of(idv_rc rc);
  * TOOL_LIST_MAX values. */
 #define TOOL_LIST_MAX 16
 struct tool_option {
-    const char *name; /* long name without "--" */
-    char letter;      /* or 0 */
-    const char *arg;  /* name of its value in --help, or NULL */
-    const char *help;
+    const char *name;   /* long name without "--" */
+    char letter;        /* or 0 */
+    const char *arg;    /* name of its value in --help, or NULL */
+    const char *help;   /* NULL: not listed */
     const char **value; /* where the value goes (borrowed from argv) */
     bool *flag;         /* switch */
     const char **list;  /* repeatable: TOOL_LIST_MAX + 1 entries, NULL-ended */
@@ -86,7 +86,8 @@ struct tool {
     const char *environment;           /* text for --help, or NULL */
     /* programs with a configuration file: its table, default path, the
      * structure it fills, and what to take over from it before a verb runs */
-    const struct idv_conf_table *conf_table; /* or NULL */
+    const struct idv_conf_table *conf_table;  /* or NULL */
+    const struct idv_conf_table *maker_table; /* a file per maker, or NULL */
     const char *conf_path;
     void *conf;
     idv_rc (*configure)(struct tool *t);
