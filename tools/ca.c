@@ -102,6 +102,38 @@ idv_rc tool_authority_ensure(struct tool *t, const char *token_uri,
     return IDV_OK;
 }
 
+#define DAY (24 * 3600)
+
+idv_rc tool_init_authority(struct tool *t, const struct tool_init *init,
+                           const char *name, const char *title,
+                           enum idv_cert_kind kind, int years,
+                           const struct tool_authority *issuer,
+                           struct tool_authority *out)
+{
+    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1",
+                                           NULL};
+    enum idv_key_type type = IDV_KEY_P256;
+    char cn[65];
+    if (init->type)
+        IDV_TRY(idv_key_type_from_text(init->type, &type));
+    int n = snprintf(cn, sizeof(cn), "%s %s", init->organization, title);
+    if (n < 0 || n > 64)
+        return idv_fail(IDV_E_ARG, "'%s': longer than %zu characters",
+                        init->organization, 63 - strlen(title));
+    int64_t now = idv_now(t->env);
+    struct idv_cert_spec spec = {
+        .kind = kind,
+        .common_name = cn,
+        .organization = init->organization,
+        .not_before = now - DAY,
+        .not_after = now + (int64_t)years * 365 * DAY,
+    };
+    if (kind == IDV_CERT_SERVER || kind == IDV_CERT_REGISTRAR)
+        spec.names = init->names && init->names[0] ? init->names : loopback;
+    return tool_authority_ensure(t, init->token_uri, init->dir, name, type,
+                                 &spec, issuer, out);
+}
+
 idv_rc tool_authority_open(const char *token_uri, const char *dir,
                            const char *name, struct tool_authority *out)
 {

@@ -36,6 +36,18 @@ idv_rc tool_authority_ensure(struct tool *t, const char *token_uri,
                              enum idv_key_type type, struct idv_cert_spec *spec,
                              const struct tool_authority *issuer,
                              struct tool_authority *out) IDV_CHECKED;
+/* The same for what "init" makes: key and certificate NAME, subject
+ * "ORGANIZATION TITLE", valid from yesterday. */
+struct tool_init {
+    const char *token_uri, *dir, *organization;
+    const char *type;         /* of the keys; NULL: P-256 */
+    const char *const *names; /* of servers; NULL or empty: loopback */
+};
+idv_rc tool_init_authority(struct tool *t, const struct tool_init *init,
+                           const char *name, const char *title,
+                           enum idv_cert_kind kind, int years,
+                           const struct tool_authority *issuer,
+                           struct tool_authority *out) IDV_CHECKED;
 /* Opens one that must be there. */
 idv_rc tool_authority_open(const char *token_uri, const char *dir,
                            const char *name,

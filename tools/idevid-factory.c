@@ -11,7 +11,6 @@
 #include "ca.h"
 #include "tool.h"
 
-#define DAY (24 * 3600)
 #define RECORDS "devices.jsonl"
 
 static struct {
@@ -50,40 +49,6 @@ static inline void maker_free(struct maker *m)
 }
 #define AUTO_MAKER __attribute__((cleanup(maker_free)))
 
-static idv_rc common_name(const char *what, char out[static 65])
-{
-    int n = snprintf(out, 65, "%s %s", opt.maker, what);
-    if (n < 0 || n > 64)
-        return idv_fail(IDV_E_ARG, "--maker: longer than %zu characters",
-                        63 - strlen(what));
-    return IDV_OK;
-}
-
-static idv_rc init_one(struct tool *t, const char *name, const char *title,
-                       enum idv_cert_kind kind, int years,
-                       const struct tool_authority *issuer,
-                       struct tool_authority *out)
-{
-    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1",
-                                           NULL};
-    enum idv_key_type type;
-    char cn[65];
-    IDV_TRY(key_type(&type));
-    IDV_TRY(common_name(title, cn));
-    int64_t now = idv_now(t->env);
-    struct idv_cert_spec spec = {
-        .kind = kind,
-        .common_name = cn,
-        .organization = opt.maker,
-        .not_before = now - DAY,
-        .not_after = now + (int64_t)years * 365 * DAY,
-    };
-    if (kind == IDV_CERT_SERVER)
-        spec.names = opt.names[0] ? opt.names : loopback;
-    return tool_authority_ensure(t, opt.token, opt.dir, name, type, &spec,
-                                 issuer, out);
-}
-
 /* What devices and registrars are given: the maker's root. */
 static idv_rc write_anchors(const struct maker *m)
 {
@@ -102,14 +67,19 @@ static idv_rc init(struct tool *t, int argc, char **argv)
     IDV_TRY(need(opt.token, "--token URI"));
     IDV_TRY(need(opt.maker, "--maker NAME"));
     IDV_TRY(idv_fs_mkdir(opt.dir, 0755));
-    IDV_TRY(
-        init_one(t, "root-ca", "Root CA", IDV_CERT_ROOT, 40, NULL, &m.root));
-    IDV_TRY(init_one(t, "issuing-ca", "Issuing CA", IDV_CERT_CA, 30, &m.root,
-                     &m.issuing));
-    IDV_TRY(init_one(t, "masa", "Voucher Signer", IDV_CERT_SIGNER, 10, &m.root,
-                     &m.masa));
-    IDV_TRY(
-        init_one(t, "masa-tls", "MASA", IDV_CERT_SERVER, 2, &m.root, &m.tls));
+    const struct tool_init in = {.token_uri = opt.token,
+                                 .dir = opt.dir,
+                                 .organization = opt.maker,
+                                 .type = opt.type,
+                                 .names = opt.names};
+    IDV_TRY(tool_init_authority(t, &in, "root-ca", "Root CA", IDV_CERT_ROOT, 40,
+                                NULL, &m.root));
+    IDV_TRY(tool_init_authority(t, &in, "issuing-ca", "Issuing CA", IDV_CERT_CA,
+                                30, &m.root, &m.issuing));
+    IDV_TRY(tool_init_authority(t, &in, "masa", "Voucher Signer",
+                                IDV_CERT_SIGNER, 10, &m.root, &m.masa));
+    IDV_TRY(tool_init_authority(t, &in, "masa-tls", "MASA", IDV_CERT_SERVER, 2,
+                                &m.root, &m.tls));
     IDV_TRY(write_anchors(&m));
     tool_say(t, "anchors      %s/anchors.pem", opt.dir);
     return IDV_OK;

@@ -107,7 +107,8 @@ static const struct idv_conf_entry entries[] = {
      .fallback = "60",
      .min = 1,
      .max = 1000000,
-     .help = "vouchers of one device in an hour; more are refused"},
+     .help = "vouchers of one device in an hour without evidence of proximity "
+             "or ownership; more must wait"},
     TOOL_CLOCK_ENTRY(struct conf, device, "trusted"){
         .section = "policy",
         .key = "pin",

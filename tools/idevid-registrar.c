@@ -28,34 +28,6 @@ static struct {
 /* --- init: the domain's keys
  * ------------------------------------------------------ */
 
-static idv_rc init_one(struct tool *t, const char *dir, const char *name,
-                       const char *title, enum idv_cert_kind kind, int years,
-                       const struct tool_authority *issuer,
-                       struct tool_authority *out)
-{
-    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1",
-                                           NULL};
-    enum idv_key_type type = IDV_KEY_P256;
-    char cn[65];
-    if (opt.type)
-        IDV_TRY(idv_key_type_from_text(opt.type, &type));
-    int n = snprintf(cn, sizeof(cn), "%s %s", opt.domain, title);
-    if (n < 0 || n > 64)
-        return idv_fail(IDV_E_ARG, "--domain: too long");
-    int64_t now = idv_now(t->env);
-    struct idv_cert_spec spec = {
-        .kind = kind,
-        .common_name = cn,
-        .organization = opt.domain,
-        .not_before = now - DAY,
-        .not_after = now + (int64_t)years * 365 * DAY,
-    };
-    if (kind == IDV_CERT_REGISTRAR)
-        spec.names = opt.names[0] ? opt.names : loopback;
-    return tool_authority_ensure(t, opt.token, dir, name, type, &spec, issuer,
-                                 out);
-}
-
 static idv_rc init(struct tool *t, int argc, char **argv)
 {
     struct tool_authority ca = {0}, registrar = {0};
@@ -64,11 +36,16 @@ static idv_rc init(struct tool *t, int argc, char **argv)
         return idv_fail(IDV_E_ARG, "init: --token URI and --domain NAME are "
                                    "needed");
     IDV_TRY(idv_fs_mkdir(argv[0], 0755));
-    idv_rc rc = init_one(t, argv[0], "domain-ca", "Domain CA", IDV_CERT_ROOT,
-                         20, NULL, &ca);
+    const struct tool_init in = {.token_uri = opt.token,
+                                 .dir = argv[0],
+                                 .organization = opt.domain,
+                                 .type = opt.type,
+                                 .names = opt.names};
+    idv_rc rc = tool_init_authority(t, &in, "domain-ca", "Domain CA",
+                                    IDV_CERT_ROOT, 20, NULL, &ca);
     if (rc == IDV_OK)
-        rc = init_one(t, argv[0], "registrar", "Registrar", IDV_CERT_REGISTRAR,
-                      5, &ca, &registrar);
+        rc = tool_init_authority(t, &in, "registrar", "Registrar",
+                                 IDV_CERT_REGISTRAR, 5, &ca, &registrar);
     tool_authority_free(&ca);
     tool_authority_free(&registrar);
     return rc;
