@@ -263,8 +263,7 @@ static idv_rc show(struct tool *t, int argc, char **argv)
     return rc;
 }
 
-/* --- cert, wrap
- * ------------------------------------------------------------------ */
+/* --- cert, wrap --------------------------------------------------------- */
 
 static idv_rc cert(struct tool *t, int argc, char **argv)
 {
@@ -286,8 +285,7 @@ static idv_rc wrap(struct tool *t, int argc, char **argv)
     return tool_write(opt.out, idv_view(&pem));
 }
 
-/* --- tables
- * ------------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option show_options[] = {
     {"anchor", 0, "URI", "where the trust anchor record is", &opt.anchor, NULL,

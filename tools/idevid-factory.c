@@ -33,8 +33,7 @@ static idv_rc key_type(enum idv_key_type *type)
     return opt.type ? idv_key_type_from_text(opt.type, type) : IDV_OK;
 }
 
-/* --- init: the maker's authorities
- * ---------------------------------------------- */
+/* --- init: the maker's authorities -------------------------------------- */
 
 struct maker {
     struct tool_authority root, issuing, masa, tls;
@@ -85,8 +84,7 @@ static idv_rc init(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
-/* --- where an identity lives in a device
- * ----------------------------------------- */
+/* --- where an identity lives in a device -------------------------------- */
 
 struct place {
     char key[512], cert[512];
@@ -128,8 +126,7 @@ static idv_rc stored_cert(struct idv_device *dev, const struct place *p,
     return found ? idv_cert_from_der(idv_view(&der), out) : IDV_OK;
 }
 
-/* --- records: one JSON line per device, what the MASA is told
- * ---------------------- */
+/* --- records: one JSON line per device, what the MASA is told ----------- */
 
 static idv_rc record_json(const X509 *cert, struct idv_json *o)
 {
@@ -205,8 +202,7 @@ static idv_rc record_add(const X509 *cert)
     return idv_fs_append(path, idv_view(&line), 0644);
 }
 
-/* --- provision: one device
- * ----------------------------------------------------------- */
+/* --- provision: one device ---------------------------------------------- */
 
 /* hwSerialNum: as given, else the serial number's characters. */
 static struct idv_bytes hw_serial(void)
@@ -328,8 +324,7 @@ static idv_rc provision(struct tool *t, int argc, char **argv)
     return provision_report(t, &p, cert, fresh);
 }
 
-/* --- verify, export
- * ------------------------------------------------------------------ */
+/* --- verify, export ----------------------------------------------------- */
 
 static idv_rc verify_cert(struct tool *t, X509 *cert)
 {

@@ -14,8 +14,7 @@
 #include "idevid/masa/masa.h"
 #include "service.h"
 
-/* --- configuration
- * ------------------------------------------------------------ */
+/* --- configuration ------------------------------------------------------ */
 
 static struct conf {
     char **listen;
@@ -150,8 +149,7 @@ static struct {
     bool nonceless, blocked;
 } opt;
 
-/* --- run
- * ------------------------------------------------------------------------- */
+/* --- run ---------------------------------------------------------------- */
 
 struct worker {
     struct tool *t;
@@ -251,8 +249,7 @@ static idv_rc run(struct tool *t, int argc, char **argv)
     return service_run(&s);
 }
 
-/* --- devices
- * ------------------------------------------------------------------------ */
+/* --- devices ------------------------------------------------------------ */
 
 struct db_use {
     struct tool *t;

@@ -26,8 +26,7 @@ static struct {
     bool pem, anchors;
 } opt;
 
-/* --- the device and what it holds
- * ----------------------------------------------- */
+/* --- the device and what it holds --------------------------------------- */
 
 struct pledge {
     struct tool *t;
@@ -125,8 +124,7 @@ static idv_rc open_identity(struct pledge *p)
     return IDV_OK;
 }
 
-/* --- the LDevID key
- * ----------------------------------------------------------------- */
+/* --- the LDevID key ----------------------------------------------------- */
 
 static bool has_type(const EVP_PKEY *key, enum idv_key_type type)
 {
@@ -167,8 +165,7 @@ static idv_rc open_key(void *arg, const char *uri, EVP_PKEY **key)
     return idv_key_open(uri, &tool_pin, key);
 }
 
-/* --- progress
- * -------------------------------------------------------------------------- */
+/* --- progress ----------------------------------------------------------- */
 
 static idv_rc add_step(struct pledge *p, const char *event, const char *detail,
                        int64_t ms, const struct idv_device_stats *d)
@@ -340,8 +337,7 @@ static idv_rc join(struct tool *t, int argc, char **argv)
     return run_join(&p, &pc);
 }
 
-/* --- status, reset
- * -------------------------------------------------------------------------- */
+/* --- status, reset ------------------------------------------------------ */
 
 static idv_rc put(struct tool *t, struct idv_json *o, const char *name,
                   const char *text)

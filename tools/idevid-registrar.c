@@ -25,8 +25,7 @@ static struct {
     bool pending;
 } opt;
 
-/* --- init: the domain's keys
- * ------------------------------------------------------ */
+/* --- init: the domain's keys -------------------------------------------- */
 
 static idv_rc init(struct tool *t, int argc, char **argv)
 {
@@ -226,8 +225,7 @@ static idv_rc run(struct tool *t, int argc, char **argv)
     return service_run(&s);
 }
 
-/* --- decisions and sessions
- * ------------------------------------------------------------ */
+/* --- decisions and sessions --------------------------------------------- */
 
 struct db_use {
     struct tool *t;

@@ -20,8 +20,7 @@ static struct {
     bool request, no_time, id_data, sequence;
 } opt;
 
-/* --- a file in any of the forms people have
- * ----------------------------------- */
+/* --- a file in any of the forms people have ----------------------------- */
 
 struct artifact {
     struct idv_buf der; /* the container, or empty */
@@ -115,8 +114,7 @@ static idv_rc artifact_read(struct artifact *a, const char *path)
     return rc == IDV_OK ? rc : idv_fail_within(rc, "%s", path);
 }
 
-/* --- inspect
- * ---------------------------------------------------------------------- */
+/* --- inspect ------------------------------------------------------------ */
 
 static idv_rc put_time(struct idv_json *o, const char *name, int64_t t)
 {
@@ -278,8 +276,7 @@ static idv_rc inspect(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
-/* --- verify
- * ------------------------------------------------------------------------ */
+/* --- verify ------------------------------------------------------------- */
 
 static idv_rc verify_report(struct tool *t, const char *path,
                             const char *verdict, idv_rc rc)

@@ -153,8 +153,7 @@ idv_rc tool_write(const char *path, struct idv_bytes data)
     return idv_fs_write(path, data, 0644);
 }
 
-/* --- options
- * ------------------------------------------------------------------ */
+/* --- options ------------------------------------------------------------ */
 
 static const struct tool_option *find_in(const struct tool_option *o,
                                          const char *name, size_t n)
@@ -255,8 +254,7 @@ static idv_rc parse(const struct tool *t, const struct tool_verb **v,
     return IDV_OK;
 }
 
-/* --- help
- * ----------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------- */
 
 static void print_options(const struct tool_option *o)
 {
@@ -310,8 +308,7 @@ static void help(const struct tool *t, const struct tool_verb *v,
            "3 device,\n4 network, 5 internal or out of resources\n");
 }
 
-/* --- running
- * --------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------ */
 
 static int end(const struct tool *t, idv_rc rc)
 {

@@ -29,7 +29,7 @@ static void note_event(struct fakereg *r, const char *word)
         snprintf(r->log + n, sizeof(r->log) - n, "%s%s", n ? " " : "", word);
 }
 
-/* --- the other end -------------------------------------------------------- */
+/* --- the other end ------------------------------------------------------ */
 
 static bool lost(struct fakereg *r)
 {
@@ -245,7 +245,7 @@ static void on_wait(void *arg, int seconds, bool close)
         r->longest_wait = seconds;
 }
 
-/* --- the device ----------------------------------------------------------- */
+/* --- the device --------------------------------------------------------- */
 
 static idv_rc make_key(void *arg, enum idv_key_type type, EVP_PKEY **key,
                        char uri[static 512])

@@ -51,7 +51,7 @@ const struct hwk_device_ops *world_ops(struct world *w, void **ctx)
     return OSSL_PROVIDER_get_params(w->ours, params) ? ops : NULL;
 }
 
-/* --- opening --- */
+/* --- opening ------------------------------------------------------------ */
 
 static int ui_read(UI *ui, UI_STRING *s)
 {
@@ -103,7 +103,7 @@ X509 *open_cert(struct world *w, const char *uri)
     return x;
 }
 
-/* --- signing --- */
+/* --- signing ------------------------------------------------------------ */
 
 static int padding(EVP_PKEY_CTX *ctx, int pss)
 {

@@ -26,7 +26,7 @@ static void must(bool good, const char *what)
     abort();
 }
 
-/* --- a server of ours ----------------------------------------------------- */
+/* --- a server of ours --------------------------------------------------- */
 
 static idv_rc make(void *arg, struct idv_server_worker *w)
 {
@@ -90,7 +90,7 @@ void nt_server_stop(struct nt_server *s)
     close(s->news[0]);
 }
 
-/* --- TLS of both hostile ends --------------------------------------------- */
+/* --- TLS of both hostile ends ------------------------------------------- */
 
 static int any(X509_STORE_CTX *store, void *arg)
 {
@@ -172,7 +172,7 @@ static void used(struct idv_buf *in, size_t n)
     in->n -= n;
 }
 
-/* --- the scripted server -------------------------------------------------- */
+/* --- the scripted server ------------------------------------------------ */
 
 struct conversation {
     struct nt_raw *raw;
@@ -355,7 +355,7 @@ void nt_raw_free(struct nt_raw *r)
     memset(r, 0, sizeof(*r));
 }
 
-/* --- the raw client ------------------------------------------------------- */
+/* --- the raw client ----------------------------------------------------- */
 
 bool nt_tcp(struct nt_client *c, uint16_t port)
 {
@@ -436,7 +436,7 @@ int nt_get(uint16_t port, const char *path)
     return status;
 }
 
-/* --- the machine ---------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------- */
 
 void nt_machine_init(struct nt_machine *m, uint16_t port)
 {

@@ -24,7 +24,7 @@ static void must(bool ok, const char *what)
     pki_must(ok ? IDV_OK : IDV_E_CRYPTO, what);
 }
 
-/* --- environment ---------------------------------------------------------- */
+/* --- environment -------------------------------------------------------- */
 
 static int64_t fixed_now(void *ctx)
 {
@@ -59,7 +59,7 @@ void pki_env_init(struct pki_env *e)
     };
 }
 
-/* --- certificates --------------------------------------------------------- */
+/* --- certificates ------------------------------------------------------- */
 
 struct pki_id pki_issue(struct pki *p, const char *curve,
                         const struct idv_cert_spec *spec,
@@ -178,7 +178,7 @@ void pki_free(struct pki *p)
     memset(p, 0, sizeof(*p));
 }
 
-/* --- messages ------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------- */
 
 void pki_seal(const struct idv_voucher *v, const struct pki_id *id,
               const STACK_OF(X509) * chain, bool id_data,

@@ -22,7 +22,7 @@ void talk_free(struct talk *t)
     fakedev_free(&t->dev);
 }
 
-/* --- messages on their way ------------------------------------------------ */
+/* --- messages on their way ---------------------------------------------- */
 
 static void copy(struct idv_msg *to, const struct idv_msg *from)
 {
@@ -84,7 +84,7 @@ static idv_rc gone(struct talk *t)
     return idv_fail(IDV_E_NET, "the connection broke");
 }
 
-/* --- the MASA's side ------------------------------------------------------ */
+/* --- the MASA's side ---------------------------------------------------- */
 
 struct seek {
     const char *nonce;
@@ -132,7 +132,7 @@ static void upstream(struct talk *t, struct idv_call *call,
     told->rc = IDV_E_NET;
 }
 
-/* --- the registrar's side ------------------------------------------------- */
+/* --- the registrar's side ----------------------------------------------- */
 
 static void serve(struct talk *t, const struct idv_msg *req,
                   struct idv_msg *reply)
@@ -202,7 +202,7 @@ static void on_wait(void *arg, int seconds, bool close)
         t->open = false;
 }
 
-/* --- runs ----------------------------------------------------------------- */
+/* --- runs --------------------------------------------------------------- */
 
 static void check_device(struct talk *t)
 {

@@ -8,7 +8,7 @@
 
 #include "tests/lib/world.h"
 
-/* --- log ------------------------------------------------------------------ */
+/* --- log ---------------------------------------------------------------- */
 
 static struct world *logging; /* env's ctx belongs to the test PKI */
 
@@ -27,7 +27,7 @@ bool world_why(const struct world *w, const char *why)
     return strstr(w->log, want) != NULL;
 }
 
-/* --- stores that fail ----------------------------------------------------- */
+/* --- stores that fail --------------------------------------------------- */
 
 #define FAULTY(call)                                                           \
     do {                                                                       \
@@ -186,7 +186,7 @@ static idv_rc e_add(void *self, const struct idv_issued *issued, bool *fresh)
     FAULTY(est_real(w).add(w->reg_db, issued, fresh));
 }
 
-/* --- the world ------------------------------------------------------------ */
+/* --- the world ---------------------------------------------------------- */
 
 void world_peer(struct idv_peer *p, X509 *leaf, X509 *next, uint64_t number)
 {
@@ -306,7 +306,7 @@ void world_can(struct world *w, int status, const char *media, const char *body)
     pki_must(idv_msg_reply(&w->canned, status, media, idv_str(body)), "canned");
 }
 
-/* --- conversation --------------------------------------------------------- */
+/* --- conversation ------------------------------------------------------- */
 
 static void copy_msg(struct idv_msg *to, const struct idv_msg *from)
 {
@@ -403,7 +403,7 @@ int world_masa(struct world *w, const char *path, struct idv_bytes body)
                      IDV_MEDIA_VOUCHER_CMS, body);
 }
 
-/* --- looking -------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------ */
 
 int world_state(struct world *w)
 {
