@@ -78,7 +78,8 @@ struct hwk_object_info {
 struct hwk_stats {
     uint64_t tpm_commands; /* every command sent, hidden ones included */
     uint64_t tpm_sessions; /* of these, StartAuthSession */
-    uint64_t pkcs11_calls; /* Cryptoki functions called */
+    uint64_t pkcs11_calls; /* Cryptoki functions called; not those
+                              that libp11 calls when it loads a module */
     uint64_t signatures;   /* private-key signatures made */
 };
 
