@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include <idevid/auto.h>
 #include <idevid/voucher.h>
@@ -76,6 +77,24 @@ static idv_rc step_signature(struct judge *j)
                     IDV_VERDICT_SIGNATURE);
 }
 
+static bool is_built_in(const struct judge *j)
+{
+    for (int i = 0; i < sk_X509_num(j->policy->maker_anchors); i++) {
+        if (idv_cert_eq(sk_X509_value(j->policy->maker_anchors, i),
+                        j->opened.signer))
+            return true;
+    }
+    return false;
+}
+
+/* A maker's root stands above its devices, too: none of them may speak for it.
+ * Every IDevID has a serialNumber (802.1AR section 8.6). */
+static bool is_device(const X509 *cert)
+{
+    return X509_NAME_get_index_by_NID(X509_get_subject_name(cert),
+                                      NID_serialNumber, -1) >= 0;
+}
+
 static idv_rc step_signer(struct judge *j)
 {
     struct idv_chain_policy policy = {
@@ -85,8 +104,12 @@ static idv_rc step_signer(struct judge *j)
         .check_time = j->policy->clock_trusted,
         .now = j->policy->now,
     };
-    return judge_rc(j, idv_envelope_verify_chain(&j->opened, &policy),
-                    IDV_VERDICT_SIGNER);
+    IDV_TRY(judge_rc(j, idv_envelope_verify_chain(&j->opened, &policy),
+                     IDV_VERDICT_SIGNER));
+    if (is_device(j->opened.signer) && !is_built_in(j))
+        return refuse(j, IDV_VERDICT_SIGNER,
+                      "voucher: signed by a device of the maker's");
+    return IDV_OK;
 }
 
 static idv_rc step_content(struct judge *j)

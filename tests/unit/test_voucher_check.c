@@ -124,6 +124,26 @@ static void signer_is_the_domain(void **state)
     VERDICT(IDV_VERDICT_SIGNER, &s);
 }
 
+/* The same root stands above the maker's devices: what one of them signs is no
+ * voucher for another. */
+static void signer_is_a_device(void **state)
+{
+    SCENE(s);
+    SCENE(t);
+    STACK_OF(X509) *both = pki_stack(pki.maker_root.cert, pki.maker_ca.cert);
+    STACK_OF(X509) *itself = pki_stack(pki.idevid.cert, NULL);
+    (void)state;
+    s.policy.maker_anchors = both;
+    s.signer = &pki.idevid;
+    VERDICT(IDV_VERDICT_SIGNER, &s);
+    pki_seal(&t.voucher, &pki.idevid, pki.idevid_chain, false, &t.sealed);
+    VERDICT(IDV_VERDICT_SIGNER, &t);
+    t.policy.maker_anchors = itself;
+    VERDICT(IDV_VERDICT_OK, &t);
+    idv_certs_free(both);
+    idv_certs_free(itself);
+}
+
 static void signer_expired(void **state)
 {
     SCENE(s);
@@ -416,6 +436,7 @@ int main(void)
         CASE(signer),
         CASE(signer_is_the_anchor),
         CASE(signer_is_the_domain),
+        CASE(signer_is_a_device),
         CASE(signer_expired),
         CASE(content),
         CASE(serial),
