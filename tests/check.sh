@@ -19,7 +19,8 @@ results | sed 'p;s/trs$/log/' | xargs rm -f "$SUITE"
 logs=
 for t; do
     case $t in
-    *.sh) [ "$UNIT_ONLY" = yes ] || logs="$logs ${t%.sh}.log" ;;
+    tests/integration/*) [ "$UNIT_ONLY" = yes ] || logs="$logs ${t%.sh}.log" ;;
+    *.sh) logs="$logs ${t%.sh}.log" ;;
     *) logs="$logs $t.log" ;;
     esac
 done
@@ -42,9 +43,9 @@ for trs in $found; do
     grep -vE '^ok ' "$log" | tail -n 40
 done
 
-# A program that failed cases also ends with an error: not another failure.
+# A program that failed cases, or broke, also ends with an error: count it once.
 set -- $(awk '
-    function add() { failed += fail ? fail : error; fail = error = 0 }
+    function add() { failed += fail ? fail : error > 0; fail = error = 0 }
     FNR == 1 { add() }
     /^:test-result: (PASS|XFAIL)/ { passed++ }
     /^:test-result: (FAIL|XPASS)/ { fail++ }
