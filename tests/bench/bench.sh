@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes devices, measures, takes everything away again. Run by make bench:
+#
+#   BENCH_SECONDS   of each measurement (1)
+#   BENCH_JSON      a file that gets one JSON object per line of the table
+#
+# calls are Cryptoki functions or TPM commands per operation; ratio is against
+# the first line of its group, in interleaved rounds, medians; KiB is the
+# largest a process became that did only that.
+set -u
+
+. "$(dirname "$0")/../integration/world.sh"
+
+BENCH=$top_builddir/tests/bench/bench
+export BENCH_MODULES=$top_builddir/.libs
+case ${BENCH_JSON:-} in
+'' | /*) ;;
+*) BENCH_JSON=$PWD/$BENCH_JSON ;;
+esac
+export BENCH_SECONDS=${BENCH_SECONDS:-1} BENCH_JSON=${BENCH_JSON:-}
+failed=0
+
+finish() {
+    world_end
+    trap - EXIT
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# For operations only: joins have devices of their own.
+bench_env() {
+    . "$WORLD/bench.env"
+    export BENCH_DIR=$WORLD HWKEY_PIN=1234
+    # the two counting modules stand before the real ones
+    export P11COUNT_REAL=$HWKEY_PKCS11_MODULE
+    export HWKEY_PKCS11_MODULE=$top_builddir/.libs/p11count.so
+    export HWKEY_TCTI=$top_builddir/.libs/tcticount.so:$HWKEY_TCTI
+}
+
+devices() {
+    "$TOKEN_CTL" up "$WORLD/bench.token" --label bench --pin 1234 \
+        >"$WORLD/bench.env" || return
+    WORLD_DEVICES="$WORLD_DEVICES $TOKEN_CTL=$WORLD/bench.token"
+    "$TPM_CTL" up "$WORLD/bench.tpm" >>"$WORLD/bench.env" || return
+    WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/bench.tpm"
+}
+
+operations() {
+    devices && (bench_env && "$BENCH" keys && "$BENCH" run)
+}
+
+joins() {
+    maker && masa_start && device_tpm gateway TPM-0001 &&
+        device_token router TOK-0002 && learn_devices && owner &&
+        registrar_start
+}
+
+# one_join DEVICE NAME
+one_join() {
+    pledge "$1" --json join --registrar "localhost:$REG_PORT" \
+        >"$WORLD/$1.json" 2>"$WORLD/$1.err" || {
+        cat "$WORLD/$1.err" >&2
+        return 1
+    }
+    tail -n 1 "$WORLD/$1.json" | "$BENCH" join "$2"
+}
+
+world_begin
+[ -z "$BENCH_JSON" ] || : >"$BENCH_JSON" || exit
+operations || failed=1
+if joins >"$WORLD/joins.out" 2>&1; then
+    one_join gateway 'one join, TPM device' || failed=1
+    one_join router 'one join, token device' || failed=1
+else
+    cat "$WORLD/joins.out" >&2
+    failed=1
+fi
+exit $failed

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The provider as any program uses it: hwkey.so, keys by URI, EVP. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/store.h>
+#include <openssl/x509.h>
+
+#include "provider/device.h"
+#include "tests/bench/bench.h"
+
+int bench_fail(const char *what)
+{
+    fprintf(stderr, "bench: %s\n", what);
+    ERR_print_errors_fp(stderr);
+    return 0;
+}
+
+OSSL_LIB_CTX *hwkey_context(bool with_hwkey)
+{
+    OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
+    const char *modules = getenv("BENCH_MODULES");
+
+    if (libctx != NULL && OSSL_PROVIDER_load(libctx, "default") != NULL &&
+        (!with_hwkey ||
+         (modules != NULL &&
+          OSSL_PROVIDER_set_default_search_path(libctx, modules) &&
+          OSSL_PROVIDER_load(libctx, "hwkey") != NULL)))
+        return libctx;
+    OSSL_LIB_CTX_free(libctx);
+    bench_fail("no provider");
+    return NULL;
+}
+
+const char *hwkey_uri(enum device device, enum alg alg)
+{
+    static const char *const uris[][2] = {
+        {NULL, NULL},
+        {"pkcs11:token=bench;object=P256;type=private",
+         "pkcs11:token=bench;object=RSA2048;type=private"},
+        {"tpm2:handle=0x81020001", "tpm2:handle=0x81020002"}};
+
+    return uris[device][alg];
+}
+
+EVP_PKEY *hwkey_open(OSSL_LIB_CTX *libctx, const char *uri)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, libctx, "provider=hwkey",
+                                               NULL, NULL, NULL, NULL, NULL);
+    OSSL_STORE_INFO *info = NULL;
+    EVP_PKEY *key = NULL;
+
+    if (store != NULL) {
+        OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
+        info = OSSL_STORE_load(store);
+        OSSL_STORE_close(store);
+    }
+    if (info != NULL)
+        key = OSSL_STORE_INFO_get1_PKEY(info);
+    OSSL_STORE_INFO_free(info);
+    if (key == NULL)
+        bench_fail(uri);
+    return key;
+}
+
+static EVP_PKEY *generate(OSSL_LIB_CTX *libctx, enum alg alg, const char *uri)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(
+        libctx, alg == P256 ? "EC" : "RSA",
+        uri != NULL ? "provider=hwkey" : "provider=default");
+    char group[] = "P-256", where[128];
+    size_t bits = 2048;
+    OSSL_PARAM params[3], *p = params;
+    EVP_PKEY *key = NULL;
+
+    if (alg == P256)
+        *p++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                group, 0);
+    else
+        *p++ = OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
+    snprintf(where, sizeof(where), "%s", uri != NULL ? uri : "");
+    if (uri != NULL)
+        *p++ = OSSL_PARAM_construct_utf8_string(HWK_PARAM_KEY_URI, where, 0);
+    *p = OSSL_PARAM_construct_end();
+    if (ctx == NULL || EVP_PKEY_keygen_init(ctx) <= 0 ||
+        EVP_PKEY_CTX_set_params(ctx, params) <= 0 ||
+        EVP_PKEY_generate(ctx, &key) <= 0)
+        bench_fail("no key could be made");
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+EVP_PKEY *software_key(OSSL_LIB_CTX *libctx, enum alg alg)
+{
+    return generate(libctx, alg, NULL);
+}
+
+int hwkey_make(enum device device, enum alg alg)
+{
+    OSSL_LIB_CTX *libctx = hwkey_context(true);
+    EVP_PKEY *key =
+        libctx != NULL ? generate(libctx, alg, hwkey_uri(device, alg)) : NULL;
+
+    EVP_PKEY_free(key);
+    return key != NULL;
+}
+
+X509 *self_signed(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
+{
+    X509 *x = X509_new_ex(libctx, NULL);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    X509_NAME *name = x != NULL ? X509_get_subject_name(x) : NULL;
+
+    if (name != NULL && ctx != NULL && key != NULL &&
+        X509_set_version(x, X509_VERSION_3) &&
+        ASN1_INTEGER_set(X509_get_serialNumber(x), 1) &&
+        X509_gmtime_adj(X509_getm_notBefore(x), -60) != NULL &&
+        X509_gmtime_adj(X509_getm_notAfter(x), 86400) != NULL &&
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                   (const unsigned char *)"bench", -1, -1, 0) &&
+        X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
+        EVP_DigestSignInit_ex(ctx, NULL, "SHA256", libctx, NULL, key, NULL) &&
+        X509_sign_ctx(x, ctx) > 0) {
+        EVP_MD_CTX_free(ctx);
+        return x;
+    }
+    EVP_MD_CTX_free(ctx);
+    X509_free(x);
+    bench_fail("no certificate could be made");
+    return NULL;
+}
+
+/* --- signing --- */
+
+int hwkey_sign_open(struct contestant *c)
+{
+    static struct hwkey h;
+
+    h.libctx = hwkey_context(true);
+    if (h.libctx == NULL)
+        return 0;
+    h.key = hwkey_open(h.libctx, hwkey_uri(c->device, c->alg));
+    c->state = &h;
+    return h.key != NULL;
+}
+
+int hwkey_sign(struct contestant *c)
+{
+    static const unsigned char message[] = "a message to be signed";
+    struct hwkey *h = c->state;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    unsigned char sig[512];
+    size_t n = sizeof(sig);
+    int ok = ctx != NULL &&
+             EVP_DigestSignInit_ex(ctx, NULL, "SHA256", h->libctx, NULL, h->key,
+                                   NULL) == 1 &&
+             EVP_DigestSign(ctx, sig, &n, message, sizeof(message)) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    return ok || bench_fail("no signature");
+}

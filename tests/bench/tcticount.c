@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A TCTI before another one, which is its configuration: counts commands. */
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <tss2/tss2_tcti.h>
+#include <tss2/tss2_tctildr.h>
+
+#include "tests/bench/count.h"
+
+#define SHOW __attribute__((visibility("default")))
+#define MAGIC 0x62656e6368746370ull
+
+struct counting {
+    TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: this is what others see */
+    TSS2_TCTI_CONTEXT *real;
+};
+
+static atomic_uint_least64_t commands;
+
+SHOW count_fn bench_count;
+uint64_t bench_count(void)
+{
+    return commands;
+}
+
+static TSS2_TCTI_CONTEXT *real_of(TSS2_TCTI_CONTEXT *ctx)
+{
+    return ((struct counting *)ctx)->real;
+}
+
+static TSS2_RC transmit(TSS2_TCTI_CONTEXT *ctx, size_t n, const uint8_t *p)
+{
+    commands++;
+    return Tss2_Tcti_Transmit(real_of(ctx), n, p);
+}
+
+static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *n, uint8_t *p,
+                       int32_t timeout)
+{
+    return Tss2_Tcti_Receive(real_of(ctx), n, p, timeout);
+}
+
+static void finalize(TSS2_TCTI_CONTEXT *ctx)
+{
+    Tss2_TctiLdr_Finalize(&((struct counting *)ctx)->real);
+}
+
+static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
+{
+    return Tss2_Tcti_Cancel(real_of(ctx));
+}
+
+static TSS2_RC poll_handles(TSS2_TCTI_CONTEXT *ctx, TSS2_TCTI_POLL_HANDLE *out,
+                            size_t *n)
+{
+    return Tss2_Tcti_GetPollHandles(real_of(ctx), out, n);
+}
+
+static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *ctx, uint8_t locality)
+{
+    return Tss2_Tcti_SetLocality(real_of(ctx), locality);
+}
+
+static TSS2_RC make_sticky(TSS2_TCTI_CONTEXT *ctx, TPM2_HANDLE *handle,
+                           uint8_t sticky)
+{
+    return Tss2_Tcti_MakeSticky(real_of(ctx), handle, sticky);
+}
+
+static TSS2_RC init(TSS2_TCTI_CONTEXT *ctx, size_t *n, const char *real)
+{
+    struct counting *c = (struct counting *)ctx;
+
+    if (c == NULL) {
+        *n = sizeof(*c);
+        return TSS2_RC_SUCCESS;
+    }
+    *c = (struct counting){.common = {{MAGIC, 2, transmit, receive, finalize,
+                                       cancel, poll_handles, set_locality},
+                                      make_sticky}};
+    return Tss2_TctiLdr_Initialize(real, &c->real);
+}
+
+SHOW const TSS2_TCTI_INFO *Tss2_Tcti_Info(void);
+const TSS2_TCTI_INFO *Tss2_Tcti_Info(void)
+{
+    static const TSS2_TCTI_INFO info = {
+        .version = 2,
+        .name = "count",
+        .description = "counts the commands of another TCTI",
+        .config_help = "the other TCTI, as NAME:CONFIGURATION",
+        .init = init};
+
+    return &info;
+}
