@@ -373,9 +373,7 @@ static idv_rc export(struct tool *t, int argc, char **argv)
     return tool_write(opt.out, idv_view(&all));
 }
 
-/* --- tables
- * ------------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option init_options[] = {
     {"token", 0, "URI", "the maker's token (pkcs11:token=...)", &opt.token,

@@ -419,9 +419,7 @@ static idv_rc registrar(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
-/* --- log
- * --------------------------------------------------------------------------------
- */
+/* --- log ---------------------------------------------------------------- */
 
 static idv_rc event_json(const char *serial, const struct idv_audit_event *e,
                          const char *date)
@@ -472,9 +470,7 @@ static idv_rc show_log(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
-/* --- tables
- * -------------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option block_options[] = {
     {"reason", 0, "TEXT", "why; may be told to the registrar", &opt.reason,

@@ -250,9 +250,7 @@ static idv_rc print_summary(struct pledge *p, idv_rc rc, const char *note,
     return tool_print_put(o, put);
 }
 
-/* --- join
- * --------------------------------------------------------------------------------
- */
+/* --- join --------------------------------------------------------------- */
 
 static volatile int stop;
 
@@ -420,24 +418,38 @@ static idv_rc status(struct tool *t, int argc, char **argv)
     return rc;
 }
 
+/* What was tampered with cannot be opened, but it can be taken away. */
+static idv_rc wipe(struct pledge *p)
+{
+    struct idv_trust_conf tc = {.dir = conf.directory, .env = p->t->env};
+    idv_note_clear();
+    IDV_TRY(idv_anchor_open(p->dev, p->anchor, &tc.anchor));
+    idv_rc rc = idv_trust_wipe(&tc);
+    idv_anchor_close(&tc.anchor);
+    return rc;
+}
+
 static idv_rc reset(struct tool *t, int argc, char **argv)
 {
     AUTO_PLEDGE struct pledge p = {.lock = -1};
     char uri[512];
     (void)argc;
     (void)argv;
-    IDV_TRY(start(&p, t));
-    const struct idv_enrollment *e = idv_trust_enrollment(p.trust);
+    idv_rc rc = start(&p, t);
+    const struct idv_enrollment *e =
+        rc == IDV_OK ? idv_trust_enrollment(p.trust) : NULL;
     snprintf(uri, sizeof(uri), "%s", e ? e->key_uri : p.ldevid);
-    IDV_TRY(idv_trust_reset(p.trust));
+    if (rc == IDV_E_REJECT && p.dev)
+        rc = wipe(&p);
+    else if (rc == IDV_OK)
+        rc = idv_trust_reset(p.trust);
+    IDV_TRY(rc);
     IDV_TRY(idv_device_erase(p.dev, uri));
     tool_say(t, "back to factory default; the IDevID is kept");
     return IDV_OK;
 }
 
-/* --- tables
- * --------------------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option join_options[] = {{"registrar", 0, "HOST:PORT",
                                                    "try this one (repeatable)",

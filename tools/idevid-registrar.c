@@ -50,9 +50,7 @@ static idv_rc init(struct tool *t, int argc, char **argv)
     return rc;
 }
 
-/* --- run
- * ----------------------------------------------------------------------------
- */
+/* --- run ---------------------------------------------------------------- */
 
 struct maker {
     struct maker_conf conf;
@@ -361,9 +359,7 @@ static idv_rc show_log(struct tool *t, int argc, char **argv)
     return u.rc;
 }
 
-/* --- tables
- * -------------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option init_options[] = {
     {"token", 0, "URI", "the owner's token (pkcs11:token=...)", &opt.token,

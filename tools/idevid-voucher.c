@@ -358,9 +358,7 @@ static idv_rc verify(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
-/* --- make
- * ----------------------------------------------------------------------------
- */
+/* --- make --------------------------------------------------------------- */
 
 static idv_rc set_time(const char *text, int64_t *to)
 {
@@ -416,9 +414,7 @@ static idv_rc make(struct tool *t, int argc, char **argv)
     return tool_write(opt.out, idv_view(&json));
 }
 
-/* --- sign
- * -----------------------------------------------------------------------------
- */
+/* --- sign --------------------------------------------------------------- */
 
 static idv_rc sign(struct tool *t, int argc, char **argv)
 {
@@ -447,9 +443,7 @@ static idv_rc sign(struct tool *t, int argc, char **argv)
     return tool_write(opt.out, idv_view(&sealed));
 }
 
-/* --- tables
- * ----------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option verify_options[] = {
     {"anchors", 'a', "FILE", "the maker's trust anchors (PEM or URI)",

@@ -41,6 +41,17 @@ like 'audit log: proximity' "$(masa log TPM-0001)" proximity
 like 'registrar saw it through' "$(registrar log TPM-0001)" certificate-accepted
 ok 'no private key outside token and TPM' no_key_on_disk
 
+for f in "$WORLD/router.state/anchor.der"; do
+    printf X | dd of="$f" bs=1 seek=100 conv=notrunc 2>/dev/null
+done
+fails 1 tampered 'a changed anchor file counts as tampered with' \
+    pledge router status
+fails 1 tampered 'and nothing is joined then' pledge router join \
+    --registrar "localhost:$REG_PORT"
+ok 'reset of what was tampered with' pledge router reset
+like 'back to the factory state' "$(pledge router status)" 'state *none'
+ok 'it joins again' pledge router join --registrar "localhost:$REG_PORT"
+
 ok 'reset' pledge gateway reset
 like 'reset leaves the factory state' "$(pledge gateway status)" 'state *none'
 ok 'it joins again' pledge gateway join --registrar "localhost:$REG_PORT"
