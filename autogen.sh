@@ -98,6 +98,10 @@ build() {
 check() {
     code=0
     rm -f check.out
+    make -j"$JOBS" check-programs >>make.out 2>&1 || {
+        grep -nE 'error|Error' make.out | head -n 20 >&2
+        die "the tests do not build, see $BUILD_DIR/make.out"
+    }
     make -s -j"$JOBS" check ${TESTS:+TESTS="$TESTS"} 2>>make.out || code=$?
     if [ ! -e check.out ]; then
         grep -nE 'error|Error' make.out | head -n 20 >&2
