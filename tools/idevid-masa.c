@@ -389,6 +389,11 @@ static idv_rc owner(struct tool *t, int argc, char **argv)
     IDV_AUTO(buf) id = {0};
     if (argc > 1) {
         IDV_TRY(idv_cert_open(argv[1], &tool_pin, &cert));
+        if (!idv_domain_id_is_proven(cert))
+            return idv_fail(IDV_E_REJECT,
+                            "%s: its subjectKeyIdentifier is no hash of its "
+                            "key, so that others could take it for their own",
+                            argv[1]);
         IDV_TRY(idv_domain_id(cert, &raw));
         IDV_TRY(idv_base64_from_bytes(idv_view(&raw), 0, &id));
     }

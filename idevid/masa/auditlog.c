@@ -4,12 +4,24 @@
 
 #include "idevid/masa/masa_call.h"
 
-static idv_rc check_owner(struct idvi_masa_call *c)
+/* Who takes another's domainID for its own has not that one's request. */
+static idv_rc had_voucher(struct idvi_masa_call *c, bool *known)
 {
     const struct idv_masa_store *store = c->masa->conf.store;
+    struct idv_masa_issue issue = {0};
+    if (!idv_domain_id_is_proven(c->pin)) {
+        idv_rc rc =
+            store->issue_find(store->self, c->rvr_sha256, 0, known, &issue);
+        idv_masa_issue_free(&issue);
+        return rc;
+    }
+    return store->owner_known(store->self, c->device.id, c->domain_id, known);
+}
+
+static idv_rc check_owner(struct idvi_masa_call *c)
+{
     bool known = false;
-    IDV_TRY(
-        store->owner_known(store->self, c->device.id, c->domain_id, &known));
+    IDV_TRY(had_voucher(c, &known));
     if (!known)
         return idvi_refuse(&c->no, 404, "never-owner", "no log");
     return IDV_OK;

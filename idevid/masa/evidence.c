@@ -125,7 +125,8 @@ idv_rc idvi_masa_evidence(struct idvi_masa_call *c)
     }
     if (!c->device.owner[0])
         return IDV_OK;
-    if (strcmp(c->device.owner, c->domain_id) != 0)
+    if (strcmp(c->device.owner, c->domain_id) != 0 ||
+        !idv_domain_id_is_proven(c->pin))
         return idvi_refuse(&c->no, 403, "other-owner",
                            "device belongs to another domain");
     c->assertion = IDV_ASSERT_VERIFIED;

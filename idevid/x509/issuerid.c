@@ -134,6 +134,43 @@ idv_rc idv_domain_id(const X509 *cert, struct idv_buf *out)
     return idv_buf_put(out, idv_bytes(hash, sizeof(hash)));
 }
 
+static bool begins(struct idv_bytes key, const EVP_MD *md, struct idv_bytes id)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    return EVP_Digest(key.p, key.n, hash, &n, md, NULL) == 1 &&
+           id.n >= SHA_DIGEST_LENGTH && id.n <= n &&
+           memcmp(hash, id.p, id.n) == 0;
+}
+
+/* the ways of RFC 5280 4.2.1.2 (1) and of RFC 7093 section 2 */
+static bool is_hash_of_key(struct idv_bytes id, const X509 *cert)
+{
+    const EVP_MD *ways[] = {EVP_sha1(), EVP_sha256(), EVP_sha384(),
+                            EVP_sha512()};
+    IDV_AUTO(buf) spki = {0};
+    const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(cert);
+    if (!bits || IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert),
+                              &spki) != IDV_OK)
+        return false;
+    struct idv_bytes key = idv_bytes(bits->data, (size_t)bits->length);
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        if (begins(key, ways[i], id) || begins(idv_view(&spki), ways[i], id))
+            return true;
+    }
+    return false;
+}
+
+bool idv_domain_id_is_proven(const X509 *cert)
+{
+    IDV_AUTO(buf) ski = {0};
+    bool found = false;
+    bool good = read_ski(cert, &found, &ski) == IDV_OK &&
+                (!found || is_hash_of_key(idv_view(&ski), cert));
+    idv_note_clear();
+    return good;
+}
+
 idv_rc idvi_key_id(const X509 *cert, struct idv_buf *out)
 {
     uint8_t hash[SHA_DIGEST_LENGTH];

@@ -109,6 +109,39 @@ static inline void know_domain(struct fixture *f, bool nonceless, bool blocked)
              "registrar");
 }
 
+/* A registrar under a CA of its own that calls itself what the domain's CA is
+ * called: the same subjectKeyIdentifier, which may be any bytes. */
+static inline void seal_by_namesake(struct fixture *f)
+{
+    X509 *real = f->w.pki.domain_ca.cert;
+    int at = X509_get_ext_by_NID(real, NID_subject_key_identifier, -1);
+    STACK_OF(X509_EXTENSION) *ski = sk_X509_EXTENSION_new_null();
+    sk_X509_EXTENSION_push(ski, X509_get_ext(real, at));
+    struct idv_cert_spec root = {
+        .kind = IDV_CERT_ROOT, .common_name = "Domain CA", .extra = ski};
+    struct idv_cert_spec leaf = {.kind = IDV_CERT_REGISTRAR,
+                                 .common_name = "registrar.example.com"};
+    struct pki_id ca = pki_issue(&f->w.pki, "P-256", &root, NULL);
+    struct pki_id id = pki_issue(&f->w.pki, "P-256", &leaf, &ca);
+    STACK_OF(X509) *chain = pki_stack(id.cert, ca.cert);
+    seal_by(f, &id, chain);
+    idv_certs_free(chain);
+    pki_id_free(&id);
+    pki_id_free(&ca);
+    sk_X509_EXTENSION_free(ski);
+}
+
+static inline void sell_to_domain(struct fixture *f)
+{
+    IDV_AUTO(buf) id = {0};
+    IDV_AUTO(buf) text = {0};
+    pki_must(idv_domain_id(f->w.pki.domain_ca.cert, &id), "id");
+    pki_must(idv_base64_from_bytes(idv_view(&id), 0, &text), "text");
+    pki_must(idv_db_device_owner(f->w.masa_db, idv_str(""), PKI_SERIAL,
+                                 (const char *)text.p),
+             "owner");
+}
+
 static inline void drop_nonce(struct fixture *f)
 {
     f->rvr.nonce[0] = 0;

@@ -103,13 +103,7 @@ static void owner_verified(void **state)
 {
     struct fixture *f = *state;
     IDV_AUTO(voucher) v;
-    IDV_AUTO(buf) id = {0};
-    IDV_AUTO(buf) text = {0};
-    pki_must(idv_domain_id(f->w.pki.domain_ca.cert, &id), "id");
-    pki_must(idv_base64_from_bytes(idv_view(&id), 0, &text), "text");
-    pki_must(idv_db_device_owner(f->w.masa_db, idv_str(""), PKI_SERIAL,
-                                 (const char *)text.p),
-             "owner");
+    sell_to_domain(f);
     seal(f);
     assert_int_equal(send(f), 200);
     read_voucher(f, &v);
@@ -325,6 +319,14 @@ static void sold_elsewhere(void **state) /* R-M-35 */
     refused(f, 403, "other-owner");
 }
 
+static void owner_by_name_only(void **state)
+{
+    struct fixture *f = *state;
+    sell_to_domain(f);
+    seal_by_namesake(f);
+    refused(f, 403, "other-owner");
+}
+
 static void prior_of_other_maker(void **state) /* R-M-9 */
 {
     struct fixture *f = *state;
@@ -420,6 +422,7 @@ int main(void)
         T(other_issuer),
         T(blocked_device),
         T(sold_elsewhere),
+        T(owner_by_name_only),
         T(prior_of_other_maker),
         T(prior_of_other_device),
         T(prior_serial),

@@ -50,6 +50,18 @@ static void log_not_for_others(void **state)
     assert_true(world_why(&f->w, "never-owner"));
 }
 
+static void log_by_name_only(void **state)
+{
+    struct fixture *f = *state;
+    seal(f);
+    assert_int_equal(send(f), 200);
+    seal_by_namesake(f);
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 404);
+    assert_true(world_why(&f->w, "never-owner"));
+    assert_int_equal(send(f), 200); /* logged, as for everybody */
+    assert_int_equal(world_masa(&f->w, LOG, idv_view(&f->sealed)), 200);
+}
+
 static void log_with_null_nonce(void **state) /* R-M-26 */
 {
     struct fixture *f = *state;
@@ -148,9 +160,9 @@ static void bad_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(idempotent),          T(log_for_owner),     T(log_not_for_others),
-        T(log_with_null_nonce), T(floods_not),        T(long_log_fits),
-        T(store_fails),         T(bad_configuration),
+        T(idempotent),         T(log_for_owner),       T(log_by_name_only),
+        T(log_not_for_others), T(log_with_null_nonce), T(floods_not),
+        T(long_log_fits),      T(store_fails),         T(bad_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,6 +80,9 @@ idv_rc idv_idevid_issuer_keyid(struct idv_bytes value,
 
 /* domainID (RFC 8995 5.8.2): SKI value, else SHA-256 of the SPKI; raw. */
 idv_rc idv_domain_id(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+/* Is it a hash of the key? A subjectKeyIdentifier may be any bytes, so that a
+ * domainID alone says nothing about who holds the key. */
+bool idv_domain_id_is_proven(const X509 *cert);
 
 /* --- chains --------------------------------------------------------------- */
 
