@@ -234,10 +234,7 @@ int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
             HWK_R_UNSUPPORTED, "TPM key 0x%08x is %srestricted: it signs %s",
             key->object->handle, mech->message ? "not " : "",
             mech->message ? "digests" : "only what the TPM has hashed");
-    int ok = pub->publicArea.type == TPM2_ALG_ECC
-                 ? sign_ecdsa(tpm, key, mech, in, n, sig, sig_n)
-                 : any_rsa(tpm, key, mech, in, n, sig, sig_n);
-    if (ok)
-        hwk_count(signatures);
-    return ok;
+    return pub->publicArea.type == TPM2_ALG_ECC
+               ? sign_ecdsa(tpm, key, mech, in, n, sig, sig_n)
+               : any_rsa(tpm, key, mech, in, n, sig, sig_n);
 }
