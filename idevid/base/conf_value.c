@@ -110,10 +110,9 @@ static idv_rc check_value(const struct idv_conf_entry *e, struct idv_bytes v)
     return e->check(s);
 }
 
-idv_rc idvi_conf_set(const struct idv_conf_entry *e, const char *dir,
-                     struct idv_bytes v, void *conf)
+static idv_rc set_value(const struct idv_conf_entry *e, const char *dir,
+                        struct idv_bytes v, void *conf)
 {
-    IDV_TRY(check_value(e, v));
     switch (e->type) {
     case IDV_CONF_TEXT:
     case IDV_CONF_PATH:
@@ -130,6 +129,14 @@ idv_rc idvi_conf_set(const struct idv_conf_entry *e, const char *dir,
         return set_enum(e, v, field(e, conf));
     }
     return idv_fail(IDV_E_ARG, "%s: of no known type", e->key);
+}
+
+/* the check is asked about good values only */
+idv_rc idvi_conf_set(const struct idv_conf_entry *e, const char *dir,
+                     struct idv_bytes v, void *conf)
+{
+    IDV_TRY(set_value(e, dir, v, conf));
+    return check_value(e, v);
 }
 
 void idvi_conf_clear(const struct idv_conf_entry *e, void *conf)

@@ -62,8 +62,11 @@ idv_rc idv_envelope_seal(const char *media, struct idv_bytes payload,
     IDV_TRY(need_row(media, &row));
     if (!signer->key || !signer->cert)
         return idv_fail(IDV_E_ARG, "envelope: no key or no certificate");
-    if (payload.n == 0 || payload.n > IDV_MAX_BODY)
-        return idv_fail(IDV_E_ARG, "envelope: payload of %zu bytes", payload.n);
+    if (payload.n == 0)
+        return idv_fail(IDV_E_ARG, "envelope: an empty payload");
+    if (payload.n > IDV_MAX_BODY)
+        return idv_fail(IDV_E_LIMIT, "envelope: payload of %zu bytes",
+                        payload.n);
     return row->seal(payload, signer, out);
 }
 

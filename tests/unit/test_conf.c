@@ -14,6 +14,8 @@ struct sample {
 
 static idv_rc no_spaces(const char *value)
 {
+    if (!*value)
+        return idv_fail(IDV_E_ARG, "asked about a value that is not good");
     if (strchr(value, ' '))
         return idv_fail(IDV_E_ARG, "name: no blanks, please");
     return IDV_OK;

@@ -211,6 +211,9 @@ static void keys_refused(void **state)
     big.n = IDV_MAX_BODY;
     FAILS(IDV_E_LIMIT, "at most",
           idv_envelope_seal(MEDIA, idv_view(&big), &signer, &b));
+    assert_int_equal(idv_buf_puts(&big, "x"), IDV_OK);
+    FAILS(IDV_E_LIMIT, "payload of 65537 bytes",
+          idv_envelope_seal(MEDIA, idv_view(&big), &signer, &b));
     assert_int_equal(b.n, 0);
 }
 

@@ -24,10 +24,12 @@ idv_rc idv_hex_from_bytes(struct idv_bytes raw,
 idv_rc idv_hex_to_bytes(struct idv_bytes text,
                         struct idv_buf *out) IDV_CHECKED; /* either case */
 
-/* "2026-11-22T10:00:00Z": 20 characters and a NUL. Years 0001-9999. */
+/* "2026-11-22T10:00:00Z": 20 characters and a NUL. Years 0001-9999, IDV_E_ARG
+ * outside them. */
 #define IDV_TIME_TEXT 21
 idv_rc idv_time_to_text(int64_t t, char out[static IDV_TIME_TEXT]) IDV_CHECKED;
-/* RFC 3339 with any offset and fraction (dropped); IDV_E_FORMAT otherwise. */
+/* RFC 3339 with any offset and fraction (dropped), a leap second as the one
+ * that follows; IDV_E_FORMAT otherwise. */
 idv_rc idv_time_from_text(struct idv_bytes text, int64_t *out) IDV_CHECKED;
 
 /* An https URL or authority, parsed. host has no brackets around IPv6. */
@@ -40,7 +42,8 @@ struct idv_url {
  * Accepts "host", "host:port", "[v6]:port", "https://..." with a path.
  * IDV_E_FORMAT: empty, other schemes (http is refused by name), userinfo,
  * query, fragment, port 0 or above 65535, characters outside RFC 3986,
- * non-ASCII; IDV_E_LIMIT: longer than IDV_MAX_URL.
+ * non-ASCII; IDV_E_LIMIT: longer than IDV_MAX_URL, or a host or path that does
+ * not fit.
  */
 idv_rc idv_url_from_text(struct idv_bytes text,
                          struct idv_url *out) IDV_CHECKED;

@@ -52,7 +52,8 @@ struct idv_conf_table {
  * ..." for an unknown section or key, a key given twice, a bad value, a
  * missing required key (line 0 is left out), bytes that are not UTF-8 text.
  * On failure conf is freed and zero again. dir is what relative paths count
- * from; "" is the working directory.
+ * from; "" is the working directory. A byte order mark at the start is passed
+ * over.
  */
 idv_rc idv_conf_parse(const struct idv_conf_table *table, const char *file,
                       const char *dir, struct idv_bytes text,
@@ -67,7 +68,7 @@ void idv_conf_free(const struct idv_conf_table *table, void *conf);
  * their defaults, required ones left to fill in. */
 idv_rc idv_conf_sample(const struct idv_conf_table *table,
                        struct idv_buf *out) IDV_CHECKED;
-/* "  section.key   type   help (default: x)" lines for --help. */
+/* "[section]" and "  key  help (type; default x)" lines for --help. */
 idv_rc idv_conf_help(const struct idv_conf_table *table,
                      struct idv_buf *out) IDV_CHECKED;
 /* The same as an mdoc list, for the manual of the file. */

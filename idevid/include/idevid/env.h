@@ -24,8 +24,10 @@ struct idv_env {
 };
 
 /* The real ones: system clock, RAND_bytes, log to standard error from level
- * up. mode is "auto" (trusted when the kernel says it is synchronised and the
- * time is not before this library's build date), "trusted" or "none". */
+ * up (IDV_LOG_INFO at first). The clock is "auto" (trusted when the kernel says
+ * it is synchronised and the time is not before 2026), "trusted" or "none",
+ * IDV_E_ARG for another word. env.ctx points to the structure itself: it must
+ * not move after the init, and program is borrowed. */
 struct idv_env_system {
     struct idv_env env;
     enum idv_level level;
@@ -46,13 +48,14 @@ idv_rc idv_random(const struct idv_env *env, uint8_t *p, size_t n) IDV_CHECKED;
  * Logs "event key=value ...". fmt makes the pairs; values with blanks, quotes
  * or control characters must be passed through idv_log_value(). Control
  * characters in the finished line are replaced by '?'. env may be NULL
- * (nothing is logged).
+ * (nothing is logged). A line is cut at 2047 bytes.
  */
 void idv_log(const struct idv_env *env, enum idv_level level, const char *event,
              const char *fmt, ...) IDV_PRINTF(4, 5);
 /* Logs event with rc's class and the note, then clears the note. */
 void idv_log_failure(const struct idv_env *env, const char *event, idv_rc rc);
-/* Quotes v for a log line into one of eight rotating per-thread buffers. */
+/* Quotes v for a log line where it needs quotes, into one of eight rotating
+ * per-thread buffers; cut at about 1000 bytes. NULL is "". */
 const char *idv_log_value(const char *v);
 
 #endif

@@ -30,9 +30,10 @@ struct idv_signer {
                      samples have it, for makers that ask for it */
 };
 /* Appends the container. One private-key operation. IDV_E_ARG: unknown media,
- * no key, a key that cannot sign (RSA below 2048 bits, curves below 256), an
- * empty payload; IDV_E_DEVICE: the device would not sign; IDV_E_CRYPTO: key and
- * certificate do not belong together; IDV_E_LIMIT: over IDV_MAX_BODY. */
+ * no key or certificate, a key that cannot sign (RSA below 2048 bits, curves
+ * below 256), an empty payload; IDV_E_DEVICE: the device would not sign;
+ * IDV_E_CRYPTO: key and certificate do not belong together; IDV_E_LIMIT: over
+ * IDV_MAX_BODY. */
 idv_rc idv_envelope_seal(const char *media, struct idv_bytes payload,
                          const struct idv_signer *signer,
                          struct idv_buf *out) IDV_CHECKED;
@@ -52,9 +53,10 @@ struct idv_opened {
  * trailing bytes, no content (detached), no signer; IDV_E_REJECT: more than one
  * signer, a digest other than SHA-256, -384, -512 or a signature algorithm that
  * does not go with it, a CMS without signed attributes whose content type is
- * not id-data (R-S-17), a signed content type that is not the content's, one
+ * not id-data, a signed content type that is not the content's, one
  * that is neither id-ct-animaJSONVoucher nor id-data; IDV_E_LIMIT: too long,
- * more than IDV_MAX_CHAIN certificates. Any CMS version is taken.
+ * more than IDV_MAX_CHAIN certificates; IDV_E_ARG: unknown media. Any CMS
+ * version is taken.
  */
 idv_rc idv_envelope_open(const char *media, struct idv_bytes sealed,
                          struct idv_opened *out) IDV_CHECKED;

@@ -58,7 +58,7 @@ const char *idv_note(void);
 /* Forgets the note of this thread. */
 void idv_note_clear(void);
 
-/* "format", "rejected", ...: a word for the class, for logs. Never NULL. */
+/* "format", "refused", ...: a word for the class, for logs. Never NULL. */
 const char *idv_rc_name(idv_rc rc);
 
 /* Returns from the calling function unless call gave IDV_OK. */

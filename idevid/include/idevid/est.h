@@ -27,7 +27,7 @@ struct idv_csrattrs {
     int digest_nid; /* wanted signature digest, 0 none */
 };
 void idv_csrattrs_free(struct idv_csrattrs *a);
-/* DER both ways; the reader tolerates what protocol.md 3.4 and 13 say. */
+/* DER both ways (RFC 7030 section 4.5.2, RFC 8951 section 4). */
 idv_rc idv_csrattrs_to_der(const struct idv_csrattrs *a,
                            struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_csrattrs_from_der(struct idv_bytes der,
@@ -45,6 +45,9 @@ idv_rc idv_est_body_to_der(struct idv_bytes body,
  * or pinned CA; each other certificate must chain to those and goes to others
  * (the intermediates, maybe empty). pin (NULL: a key is pinned) must fit them:
  * idv_trust_anchors_follow.
+ * This and the readers below: IDV_E_NET for a status of 500 and more,
+ * IDV_E_REJECT for another one that is no success, IDV_E_FORMAT for another
+ * media type or a body that is not what it should be.
  */
 idv_rc idv_est_cacerts_read(const struct idv_msg *reply, const X509 *pin,
                             STACK_OF(X509) * *anchors,
@@ -52,7 +55,8 @@ idv_rc idv_est_cacerts_read(const struct idv_msg *reply, const X509 *pin,
 /* 204, 404 and an empty sequence all mean: nothing asked for. */
 idv_rc idv_est_csrattrs_read(const struct idv_msg *reply,
                              struct idv_csrattrs *out) IDV_CHECKED;
-/* Fills a simple(re)enroll request. binding may be empty. */
+/* Fills a simple(re)enroll request. attrs may be NULL, binding empty: but
+ * IDV_E_STATE if attrs wants one (challenge) and there is none. */
 idv_rc idv_est_enroll_write(EVP_PKEY *key, const X509_NAME *subject,
                             const struct idv_csrattrs *attrs,
                             struct idv_bytes binding, bool again,

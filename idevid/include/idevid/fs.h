@@ -25,7 +25,9 @@ idv_rc idv_fs_read_secret(const char *path, struct idv_buf *out) IDV_CHECKED;
 /*
  * Replaces path by data: a new file in the same directory, synced, renamed,
  * directory synced. On any failure (disk full, say) what was there before is
- * untouched and no temporary file is left. mode is exact, whatever the umask.
+ * untouched and no temporary file is left; only when the last step, syncing the
+ * directory, fails is the new file in place already. mode is exact, whatever
+ * the umask.
  */
 idv_rc idv_fs_write(const char *path, struct idv_bytes data,
                     mode_t mode) IDV_CHECKED;
@@ -35,8 +37,8 @@ idv_rc idv_fs_write(const char *path, struct idv_bytes data,
 idv_rc idv_fs_create(const char *path, struct idv_bytes data,
                      mode_t mode) IDV_CHECKED;
 
-/* Appends in one write and syncs; makes the file with mode if it is not
- * there. A partial write is cut off again. */
+/* Appends in one write and syncs; makes the file with mode (less the umask) if
+ * it is not there. A partial write is cut off again; one writer at a time. */
 idv_rc idv_fs_append(const char *path, struct idv_bytes data,
                      mode_t mode) IDV_CHECKED;
 

@@ -34,7 +34,8 @@ enum idv_json_type idv_json_type(const struct idv_json *v);
 const struct idv_json *idv_json_get(const struct idv_json *v, const char *name);
 /* Elements of an array or members of an object; 0 for anything else. */
 size_t idv_json_count(const struct idv_json *v);
-/* i-th element of an array or member of an object (name may be NULL). */
+/* i-th element of an array or member of an object (name may be NULL), or NULL.
+ * Members are counted from the first each time. */
 const struct idv_json *idv_json_at(const struct idv_json *v, size_t i,
                                    const char **name);
 /* NUL-terminated, no NUL inside; NULL unless v is a string. */
@@ -46,8 +47,9 @@ idv_rc idv_json_int(const struct idv_json *v, const char *what,
 idv_rc idv_json_bool(const struct idv_json *v, const char *what,
                      bool *out) IDV_CHECKED;
 
-/* Building. NULL means out of memory and is passed through: idv_json_set and
- * idv_json_append take value (also on failure) and refuse a NULL one. */
+/* Building. NULL means out of memory, or a text that is not UTF-8, and is
+ * passed through: idv_json_set and idv_json_append take value (also on failure)
+ * and refuse a NULL one with IDV_E_NOMEM. */
 struct idv_json *idv_json_new_object(void);
 struct idv_json *idv_json_new_array(void);
 struct idv_json *idv_json_new_text(struct idv_bytes utf8);

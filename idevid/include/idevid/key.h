@@ -21,8 +21,8 @@ struct idv_provider_conf {
  * Makes keys in devices usable in this process: loads "default", then hwkey,
  * built in as hwkey_init (hwk_provider_init), or from the module hwkey.so when
  * that is NULL. Once, before anything else uses libcrypto; conf may be NULL and
- * only reaches a built-in one. IDV_E_DEVICE: no hwkey; IDV_E_STATE: done
- * before.
+ * only reaches a built-in one. IDV_E_DEVICE: no hwkey; IDV_E_STATE: called
+ * before, with whatever outcome.
  */
 idv_rc idv_provider_setup(OSSL_provider_init_fn *hwkey_init,
                           const struct idv_provider_conf *conf) IDV_CHECKED;
@@ -46,8 +46,9 @@ struct idv_pin {
 idv_rc idv_key_open(const char *uri, const struct idv_pin *pin,
                     EVP_PKEY **out) IDV_CHECKED;
 
-/* The same for a certificate / for all certificates (leaf first, at most
- * IDV_MAX_CHAIN) that uri or file holds. */
+/* The same for the first certificate / for all certificates (at most
+ * IDV_MAX_CHAIN) that uri or file holds: a device's leaf first, a file's in its
+ * order. *out is the caller's. */
 idv_rc idv_cert_open(const char *uri, const struct idv_pin *pin,
                      X509 **out) IDV_CHECKED;
 idv_rc idv_certs_open(const char *uri, const struct idv_pin *pin,

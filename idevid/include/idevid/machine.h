@@ -27,7 +27,8 @@ struct idv_msg {
 void idv_msg_init(struct idv_msg *m); /* an empty GET, no Retry-After */
 void idv_msg_free(struct idv_msg *m);
 void idv_msg_move(struct idv_msg *to, struct idv_msg *from); /* body moved */
-/* Sets status, media and body of a reply at once; text is copied. */
+/* Sets status, media and body of a reply at once; text is copied. IDV_E_LIMIT:
+ * body over IDV_MAX_BODY, IDV_E_ARG: media too long. */
 idv_rc idv_msg_reply(struct idv_msg *m, int status, const char *media,
                      struct idv_bytes body) IDV_CHECKED;
 /* A text/plain reply: "reason\n". */
@@ -46,8 +47,8 @@ struct idv_peer {
     STACK_OF(X509) * chain; /* as it was shown, leaf first; NULL: none */
     uint8_t binding[64];    /* tls-exporter "EXPORTER-Channel-Binding" */
     size_t binding_n;       /* 32; 0: TLS 1.2 without extended master secret */
-    char address[64];    /* "192.0.2.1" or "fe80::1%eth0" */
-    uint64_t connection; /* differs between connections of a process */
+    char address[64];       /* "192.0.2.1" or "fe80::1%eth0" */
+    uint64_t connection;    /* differs between connections of a process */
 };
 void idv_peer_free(struct idv_peer *p);
 
@@ -140,7 +141,7 @@ struct idv_call {
     bool close;             /* close the connection after the reply */
     struct idv_upstream up; /* when serve said UPSTREAM */
     void *state;            /* the service's own, between calls of serve */
-    void (*free_state)(void *state);
+    void (*free_state)(void *state); /* called even when state is NULL */
 };
 void idv_call_init(struct idv_call *c, struct idv_peer *peer);
 void idv_call_free(struct idv_call *c);

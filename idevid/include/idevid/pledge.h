@@ -54,8 +54,8 @@ void idv_pledge_free(struct idv_pledge *p);
 /*
  * The machine that joins. In state NONE it requests a voucher and imprints; in
  * IMPRINTED it goes on to enroll, only with registrars that validate against
- * the anchor; in ENROLLED it ends at once with IDV_OK and changes nothing
- * (R-P-2). It ends with IDV_OK (enrolled), or the class of what stood in the
+ * the anchor; in ENROLLED it ends at once with IDV_OK and changes nothing.
+ * It ends with IDV_OK (enrolled), or the class of what stood in the
  * way of the last attempt: IDV_E_REJECT (voucher or chain refused, or we were
  * refused), IDV_E_NET / IDV_E_TIMEOUT (network), IDV_E_DEVICE.
  */

@@ -22,7 +22,8 @@ bool idv_text_next(struct idv_bytes *rest, const char *stops,
 bool idv_text_eq(struct idv_bytes a, const char *b);
 bool idv_text_eq_nocase(struct idv_bytes a, const char *b);
 
-/* A decimal integer with optional '-', nothing around it, in min .. max. */
+/* A decimal integer with optional '-', nothing around it, in min .. max;
+ * IDV_E_ARG otherwise, with a note that begins with what. */
 idv_rc idv_text_to_int(struct idv_bytes text, int64_t min, int64_t max,
                        const char *what, int64_t *out) IDV_CHECKED;
 

@@ -103,7 +103,8 @@ const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
 
 /*
  * NONE → IMPRINTED. Files first, the record last: the device decides. voucher
- * is the sealed voucher as received; its SHA-256 must be the one in pinned.
+ * is the sealed voucher as received; its SHA-256 must be the one in pinned
+ * (IDV_E_ARG). Empty: none is kept and the record has zeros for it.
  * On failure the state is NONE as before, unless the device cannot even say
  * what it holds: then idv_trust_unsure is true until idv_trust_settle or the
  * next idv_trust_open finds out. IDV_E_STATE: it is imprinted (by another
@@ -136,8 +137,9 @@ idv_rc idv_trust_verify_server(void *trust,
 /*
  * Do these trust anchors belong to the domain of pin? The pin is one of them,
  * or leads to one of them, or validates one; a self-signed end entity cannot
- * and is taken as vouching for them. pin NULL (a key is pinned): true. others
- * may help to build the path (NULL ok).
+ * and is taken as vouching for them. IDV_E_REJECT otherwise. pin NULL (a key is
+ * pinned): IDV_OK. others may help to build the path (NULL ok). Times are not
+ * judged.
  */
 idv_rc idv_trust_anchors_follow(const STACK_OF(X509) * anchors,
                                 const STACK_OF(X509) * others,

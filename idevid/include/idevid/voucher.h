@@ -25,9 +25,9 @@ enum idv_voucher_kind { IDV_VOUCHER, IDV_VOUCHER_REQUEST };
 #define IDV_TIME_ABSENT INT64_MIN
 
 /*
- * The leaves of ietf-voucher and ietf-voucher-request (RFC 8366, RFC 8995;
- * protocol.md 2.1). Empty buffers and "" mean absent. nonce is the opaque text
- * of the JSON form and is copied, never decoded (2.3).
+ * The leaves of ietf-voucher and ietf-voucher-request (RFC 8366, RFC 8995).
+ * Empty buffers and "" mean absent. nonce is the opaque text of the JSON form
+ * and is copied, never decoded.
  */
 struct idv_voucher {
     enum idv_voucher_kind kind;
@@ -56,7 +56,7 @@ static inline void idv_auto_voucher(struct idv_voucher *v)
 /* Writer and reader of the JSON form. The reader refuses: a root other than
  * the kind's, no serial-number, wrong types, bad base64 or times, leaves that
  * are empty or over their limits, control characters in text; it ignores
- * unknown members and the leaves that a request must not carry (R-M-13). The
+ * unknown members and the leaves that a request must not carry. The
  * writer refuses (IDV_E_ARG) what the reader would, and both nonce and
  * expires-on in one voucher; the reader takes them. from(to(v)) = v. */
 idv_rc idv_voucher_to_json(const struct idv_voucher *v,
@@ -74,12 +74,12 @@ idv_rc idv_voucher_to(const char *media, const struct idv_voucher *v,
 
 /* Fills a pledge voucher-request: proximity, serial of idevid, a fresh nonce
  * of 16 random bytes, proximity-registrar-cert = registrar, created-on iff
- * the clock is trusted (R-P-23..27). */
+ * the clock is trusted (RFC 8995 section 5.2). */
 idv_rc idv_request_build(const X509 *idevid, const X509 *registrar,
                          const struct idv_env *env,
                          struct idv_voucher *out) IDV_CHECKED;
 
-/* --- the pledge's judgement (protocol.md 1.5) ------------------------------
+/* --- the pledge's judgement (RFC 8995 section 5.6.1) -----------------------
  */
 
 enum idv_verdict {
@@ -137,7 +137,7 @@ struct idv_pinned {
 void idv_pinned_free(struct idv_pinned *p);
 
 /*
- * Judges the voucher bytes, in the order of protocol.md 1.5, stopping at the
+ * Judges the voucher bytes, in the order of the numbers above, stopping at the
  * first fault. Pure: no clock, no device, no I/O. IDV_OK and *out filled, or
  * IDV_E_REJECT (NOMEM, ARG possible) with *why and a note.
  */
@@ -158,7 +158,7 @@ idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
                       const uint8_t *spki_sha256, bool check_time,
                       int64_t now) IDV_CHECKED;
 
-/* --- telemetry (RFC 8995 5.7, protocol.md 2.8) -----------------------------
+/* --- telemetry (RFC 8995 5.7) ----------------------------------------------
  */
 
 struct idv_telemetry {
@@ -175,7 +175,7 @@ idv_rc idv_telemetry_to_json(const struct idv_telemetry *t,
 idv_rc idv_telemetry_from_json(struct idv_bytes json,
                                struct idv_telemetry *out) IDV_CHECKED;
 
-/* --- audit log (RFC 8995 5.8, protocol.md 2.9) ------------------------------
+/* --- audit log (RFC 8995 5.8) -----------------------------------------------
  */
 
 struct idv_audit_event {
@@ -187,7 +187,7 @@ struct idv_audit_event {
 };
 struct idv_audit_log {
     int64_t version;
-    struct idv_audit_event *events; /* oldest first as received */
+    struct idv_audit_event *events; /* as received; only grown by _add */
     size_t n;
     uint32_t nonced_duplicates, nonceless_duplicates, arbitrary;
 };
@@ -203,9 +203,9 @@ idv_rc idv_audit_log_from_json(struct idv_bytes json,
 
 /* Reference policy (RFC 8995 5.8.3): events of a known domain are fine; one of
  * another domain needs allow_foreign_nonced and, without a nonce,
- * allow_nonceless too; so do events that the MASA says it left out. The first
- * offending one is named in the IDV_E_REJECT note. domain ids are base64 text,
- * compared as bytes. */
+ * allow_nonceless too; so do events that the MASA says it left out (arbitrary).
+ * The first offending one is named in the IDV_E_REJECT note. domain ids are
+ * base64 text, compared as bytes. */
 struct idv_audit_policy {
     const char *const *known; /* NULL-ended; own domainIDs among them */
     bool allow_foreign_nonced;

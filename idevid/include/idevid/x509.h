@@ -20,7 +20,8 @@
 
 /* --- certificates as bytes ------------------------------------------------ */
 
-/* Exactly one DER certificate, nothing behind it, at most IDV_MAX_CERT. */
+/* Exactly one DER certificate, nothing behind it (IDV_E_FORMAT), at most
+ * IDV_MAX_CERT (IDV_E_LIMIT). */
 idv_rc idv_cert_from_der(struct idv_bytes der, X509 **out) IDV_CHECKED;
 idv_rc idv_cert_to_der(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
 /* One or more PEM certificates in order, or one DER; at most IDV_MAX_CHAIN. */
@@ -30,7 +31,8 @@ idv_rc idv_certs_to_pem(const STACK_OF(X509) * certs,
                         struct idv_buf *out) IDV_CHECKED;
 bool idv_cert_eq(const X509 *a, const X509 *b);       /* same DER */
 bool idv_cert_same_key(const X509 *a, const X509 *b); /* same SPKI */
-/* "CN=..., O=..." for people; static per-thread buffer, never NULL */
+/* "CN=..., O=..." for people, cut at 255 bytes; in one of four rotating
+ * per-thread buffers, never NULL */
 const char *idv_cert_subject(const X509 *cert);
 idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_times(const X509 *cert, int64_t *not_before,
@@ -38,7 +40,8 @@ idv_rc idv_cert_times(const X509 *cert, int64_t *not_before,
 /* Has the extended key usage (dotted OID)? No EKU extension: absent. */
 bool idv_cert_has_eku(const X509 *cert, const char *oid);
 bool idv_cert_is_ca(const X509 *cert);
-STACK_OF(X509) * idv_certs_dup(const STACK_OF(X509) * certs); /* up-refs */
+/* up-refs; NULL: out of memory */
+STACK_OF(X509) * idv_certs_dup(const STACK_OF(X509) * certs);
 
 /* certs-only PKCS#7 (RFC 5652 degenerate SignedData), DER, as EST carries. */
 idv_rc idv_certbag_to_der(const STACK_OF(X509) * certs,
@@ -65,7 +68,7 @@ struct idv_devid {
 idv_rc idv_devid_from_cert(const X509 *cert, struct idv_devid *out) IDV_CHECKED;
 
 /*
- * idevid-issuer (RFC 8366bis 6.3, protocol.md 2.7): the AKI extension's value
+ * idevid-issuer (RFC 8366 section 5.3): the AKI extension's value
  * as OCTET STRING TLV, or synthesised from SHA-1 of the certificate's own key.
  * sequence_only leaves out the outer 04 TLV for makers that want that.
  */
@@ -92,12 +95,13 @@ struct idv_chain_policy {
     bool partial;    /* an anchor need not be self-signed (a pin) */
     bool check_time; /* false: no clock, validity periods are not judged */
     int64_t now;     /* judged at, when check_time */
-    bool ignore_leaf_expiry; /* the leaf's notAfter only (R-R-9) */
+    bool ignore_leaf_expiry; /* the leaf's notAfter only */
     const char *eku; /* required of the leaf, dotted OID; NULL none. Purpose
                         checks of libcrypto are off: EKUs are ours to judge */
 };
 /* A signature-verified path from leaf to an anchor, or IDV_E_REJECT with the
- * certificate and the reason named. */
+ * certificate and the reason named. Signatures with SHA-1 and RSA keys below
+ * 2048 bits are refused too, paths of more than IDV_MAX_CHAIN as well. */
 idv_rc idv_chain_verify(X509 *leaf,
                         const struct idv_chain_policy *policy) IDV_CHECKED;
 
@@ -106,7 +110,7 @@ idv_rc idv_chain_verify(X509 *leaf,
 enum idv_cert_kind {
     IDV_CERT_ROOT,      /* self-issued CA, pathlen unlimited */
     IDV_CERT_CA,        /* issuing CA, pathlen 0 */
-    IDV_CERT_IDEVID,    /* protocol.md 4.1 */
+    IDV_CERT_IDEVID,    /* serialNumber, hardwareModuleName, MASA URL */
     IDV_CERT_REGISTRAR, /* cmcRA + serverAuth + clientAuth, SKI */
     IDV_CERT_SIGNER,    /* MASA voucher signer: digitalSignature, SKI */
     IDV_CERT_SERVER,    /* TLS server with DNS or IP names */
@@ -146,13 +150,14 @@ idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
                       X509 **out) IDV_CHECKED;
 
 /* A PKCS#10 request, DER. subject and extensions may be NULL; challenge is a
- * challengePassword (text) or NULL. */
+ * challengePassword (1 to 255 bytes of text, else IDV_E_ARG) or NULL. */
 idv_rc idv_csr_make(EVP_PKEY *key, const X509_NAME *subject,
                     const STACK_OF(X509_EXTENSION) * extensions,
                     const char *challenge, struct idv_buf *out) IDV_CHECKED;
 /* Parses exactly one request and verifies its own signature (IDV_E_REJECT).
- * RSA below 2048 bits, curves below 256 bits or without a name, and other
- * algorithms than RSA, EC, Ed25519, Ed448 are refused (IDV_E_REJECT). */
+ * RSA below 2048 or above 8192 bits, curves below 256 bits or without a name,
+ * and other algorithms than RSA, EC, Ed25519, Ed448 are refused (IDV_E_REJECT).
+ */
 idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out) IDV_CHECKED;
 /* challengePassword as bytes; *found false when there is none. */
 idv_rc idv_csr_challenge(const X509_REQ *req, bool *found,
