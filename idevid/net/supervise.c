@@ -27,6 +27,7 @@ struct proc {
     int pipe; /* from the worker: how making it went */
     enum state state;
     int64_t since;
+    unsigned reloads; /* how many there had been when it was forked */
 };
 
 /* A slot has its sockets and one process, two while it is being replaced. */
@@ -43,6 +44,7 @@ struct super {
     struct slot *slot;
     size_t n;
     int signals; /* signalfd */
+    unsigned reloads;
     sigset_t before;
     bool announced, stopping;
     idv_rc failed; /* the first start did */
@@ -131,7 +133,7 @@ static idv_rc start(struct super *s, size_t slot, struct proc *p)
         close(fd[0]);
         return idv_fail(IDV_E_IO, "fork: %s", strerror(errno));
     }
-    *p = (struct proc){pid, fd[0], STARTING, idv_ticks_ms()};
+    *p = (struct proc){pid, fd[0], STARTING, idv_ticks_ms(), s->reloads};
     return IDV_OK;
 }
 
@@ -201,6 +203,12 @@ static void log_word(const struct super *s, size_t slot, const struct word *w)
             idv_log_value(w->note));
 }
 
+static void stay(struct super *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->slot[i].stale = false;
+}
+
 /* the worker of p is made, or says why not (it ends by itself then) */
 static void hear(struct super *s, size_t slot, struct proc *p)
 {
@@ -213,6 +221,8 @@ static void hear(struct super *s, size_t slot, struct proc *p)
         snprintf(w.note, sizeof(w.note), "worker ended before it was made");
     w.note[sizeof(w.note) - 1] = 0;
     if (w.rc != IDV_OK) {
+        if (p == &t->next && p->reloads == s->reloads)
+            stay(s); /* the others would fare no better */
         if (s->announced)
             log_word(s, slot, &w);
         else if (s->failed == IDV_OK && !s->stopping)
@@ -280,6 +290,7 @@ static void reload(struct super *s)
     idv_rc rc = s->conf->reload ? s->conf->reload(s->conf->arg) : IDV_OK;
     for (size_t i = 0; i < s->n && rc == IDV_OK; i++)
         s->slot[i].stale = true;
+    s->reloads++;
     if (rc != IDV_OK)
         idv_log_failure(s->conf->env, "reload-failed", rc);
     else
@@ -299,15 +310,32 @@ static void on_signals(struct super *s)
     }
 }
 
+/* A wrong PIN is to be tried by one worker, not by every one: at first, and
+ * after a reload, they are made one after another. */
+static bool one_is_made(const struct super *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct slot *t = &s->slot[i];
+        if ((t->now.pid && t->now.state == STARTING) || t->next.pid)
+            return true;
+    }
+    return false;
+}
+
+static bool is_missing(const struct super *s, const struct slot *t)
+{
+    return !t->now.pid && (s->announced || !one_is_made(s));
+}
+
 /* workers that are missing, and those that a reload made stale */
 static idv_rc start_due(struct super *s)
 {
     int64_t now = idv_ticks_ms();
     for (size_t i = 0; i < s->n; i++) {
         struct slot *t = &s->slot[i];
-        bool missing = !t->now.pid && now >= t->retry_at;
+        bool missing = is_missing(s, t) && now >= t->retry_at;
         bool replace =
-            t->stale && t->now.state == READY && !t->next.pid && !t->old.pid;
+            t->stale && t->now.state == READY && !t->old.pid && !one_is_made(s);
         if (!missing && !replace)
             continue;
         t->stale = false;
@@ -340,7 +368,7 @@ static int until_due(const struct super *s)
     int64_t now = idv_ticks_ms(), at = s->stopping ? s->kill_at : INT64_MAX;
     for (size_t i = 0; i < s->n && !s->stopping; i++) {
         const struct slot *t = &s->slot[i];
-        if (!t->now.pid && t->retry_at < at)
+        if (is_missing(s, t) && t->retry_at < at)
             at = t->retry_at;
         if (t->old.pid && old_until(s, t) < at)
             at = old_until(s, t);

@@ -252,6 +252,30 @@ static void test_first_start_fails(void **state)
     finish(&s);
 }
 
+/* each attempt may be one of the few that a token grants for its PIN */
+static void test_makes_one_by_one(void **state)
+{
+    struct super s;
+    (void)state;
+    start(&s, 5);
+    assert_int_equal(next(&s).what, RETURNED);
+    assert_int_equal(s.shared->fail_makes, 4);
+    finish(&s);
+    start_well(&s);
+    s.shared->fail_makes = 5;
+    kill(s.pid, SIGHUP);
+    expect(&s, RELOADED);
+    while (__atomic_load_n(&s.shared->fail_makes, __ATOMIC_SEQ_CST) > 4)
+        assert_int_equal(nt_get(s.port, "/"), 200);
+    kill(s.pid, SIGHUP); /* has been tried out: another reload, another try */
+    expect(&s, RELOADED);
+    while (__atomic_load_n(&s.shared->fail_makes, __ATOMIC_SEQ_CST) > 3)
+        assert_int_equal(nt_get(s.port, "/"), 200);
+    assert_int_equal(nt_get(s.port, "/"), 200);
+    assert_int_equal(s.shared->fail_makes, 3);
+    finish(&s);
+}
+
 static void test_reload(void **state)
 {
     struct super s;
@@ -336,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_restart_fails_for_a_while),
         cmocka_unit_test(test_first_start_fails),
+        cmocka_unit_test(test_makes_one_by_one),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reload_refused),
         cmocka_unit_test(test_supervisor_killed),
