@@ -54,6 +54,8 @@ ok 'it joins again' pledge router join --registrar "localhost:$REG_PORT"
 
 ok 'reset' pledge gateway reset
 like 'reset leaves the factory state' "$(pledge gateway status)" 'state *none'
-ok 'it joins again' pledge gateway join --registrar "localhost:$REG_PORT"
+like 'it joins again, with four signatures of the device' \
+    "$(pledge gateway --json join --registrar "localhost:$REG_PORT")" \
+    '"signatures":4,'
 is 'audit log: a second voucher' "$(masa log TPM-0001 | wc -l)" 2
 done_testing
