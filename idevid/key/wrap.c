@@ -52,10 +52,10 @@ idv_rc idv_key_wrap(const char *uri, struct idv_buf *out)
     IDV_AUTO(buf) der = {0};
     IDV_AUTO_PTR(BIO) bio = BIO_new(BIO_s_mem());
     char *text = NULL;
+    IDV_TRY(refuse_pin(uri)); /* first: notes show the URI */
     if (!idv_uri_is_device(uri) || strlen(uri) > 1000)
         return idv_fail(IDV_E_ARG, "'%s' is not the URI of a key in a device",
                         uri);
-    IDV_TRY(refuse_pin(uri));
     IDV_TRY(wrapper_der(uri, &der));
     if (!bio || PEM_write_bio(bio, LABEL, "", der.p, (long)der.n) <= 0)
         return idv_fail(IDV_E_CRYPTO, "PEM");

@@ -164,6 +164,24 @@ static void planted_file(void **state)
     assert_null(cert);
 }
 
+/* whatever else is wrong with the URI, no note shows its PIN */
+static void pin_stays_hidden(void **state)
+{
+    IDV_AUTO(buf) uri = {0};
+    IDV_AUTO(buf) pem = {0};
+    EVP_PKEY *got = NULL;
+    (void)state;
+    OK(idv_buf_putf(&uri, "pkcs11:?pin-value=1234;object=%01000d", 0));
+    assert_int_equal(idv_key_wrap((char *)uri.p, &pem), IDV_E_ARG);
+    assert_non_null(strstr(idv_note(), "carries a PIN"));
+    assert_null(strstr(idv_note(), "1234"));
+    idv_note_clear();
+    assert_int_equal(idv_key_open("pkcs11:?pin-value=1234", NULL, &got),
+                     IDV_E_DEVICE);
+    assert_null(strstr(idv_note(), "1234"));
+    idv_note_clear();
+}
+
 static void without_provider(void **state)
 {
     struct idv_device_stats stats = {1, 1, 1};
@@ -174,7 +192,6 @@ static void without_provider(void **state)
           idv_key_open("tpm2:handle=0x81000001", NULL, &got));
     FAILS(IDV_E_DEVICE, "pin-value=***: the provider",
           idv_key_open("pkcs11:token=x?pin-value=1234", NULL, &got));
-    assert_null(strstr(idv_note(), "1234"));
     FAILS(IDV_E_DEVICE, "hwkey is not loaded",
           idv_device_open("pkcs11:token=x", NULL, &dev));
     FAILS(IDV_E_ARG, "not the URI", idv_device_open(path, NULL, &dev));
@@ -218,8 +235,9 @@ static void fingerprint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(file_keys),    T(locked_file),      T(file_refusals), T(file_certs),
-        T(planted_file), T(without_provider), T(names),         T(fingerprint),
+        T(file_keys),        T(locked_file),  T(file_refusals),
+        T(file_certs),       T(planted_file), T(without_provider),
+        T(pin_stays_hidden), T(names),        T(fingerprint),
     };
     return cmocka_run_group_tests_name("key", tests, NULL, NULL);
 }
