@@ -150,6 +150,9 @@ void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
 void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv);
 /* Logs in with what ask gives unless that is done or not needed. */
 int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
+/* For one operation of a key that wants the PIN each time: the PIN that is
+ * known, but never again once it was refused. */
+CK_RV p11_login_again(struct p11_token *t, CK_SESSION_HANDLE h);
 unsigned p11_epoch(struct p11_token *t);
 /* Asked when a private key is not seen: CKR_USER_NOT_LOGGED_IN when somebody
  * has logged us out, which hides it, CKR_OK when it is really not there. */

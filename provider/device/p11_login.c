@@ -292,3 +292,17 @@ int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask)
     hwk_secret_free(pin);
     return ok;
 }
+
+/* once like any other: the PIN may have been changed since it worked */
+CK_RV p11_login_again(struct p11_token *t, CK_SESSION_HANDLE h)
+{
+    CK_RV rv = CKR_PIN_INCORRECT;
+
+    pthread_mutex_lock(&t->login_lock);
+    if (t->pin != NULL || t->protected_path)
+        rv = c_login(t, h, CKU_CONTEXT_SPECIFIC, t->pin);
+    if (rv == CKR_PIN_INCORRECT && t->pin != NULL)
+        remember_bad(t, t->pin);
+    pthread_mutex_unlock(&t->login_lock);
+    return rv;
+}

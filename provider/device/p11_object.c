@@ -152,15 +152,18 @@ CK_RV p11_value(struct p11_token *t, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h,
 {
     CK_ATTRIBUTE a = {CKA_VALUE, NULL, 0};
     CK_RV rv = P11(t->module, C_GetAttributeValue, s, h, &a, 1);
+    CK_ULONG room = a.ulValueLen;
 
     if (rv != CKR_OK)
         return rv;
-    if (a.ulValueLen > P11_VALUE_MAX)
+    if (room > P11_VALUE_MAX)
         return CKR_ATTRIBUTE_VALUE_INVALID;
-    a.pValue = *out = OPENSSL_zalloc(a.ulValueLen + 1);
+    a.pValue = *out = OPENSSL_zalloc(room + 1);
     if (*out == NULL)
         return CKR_HOST_MEMORY;
     rv = P11(t->module, C_GetAttributeValue, s, h, &a, 1);
+    if (rv == CKR_OK && a.ulValueLen > room)
+        rv = CKR_ATTRIBUTE_VALUE_INVALID;
     if (rv != CKR_OK) {
         OPENSSL_free(*out);
         *out = NULL;

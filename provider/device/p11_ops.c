@@ -100,15 +100,6 @@ static CK_RV handle_for(struct p11_ref *ref, const struct p11_session *s,
     return CKR_OK;
 }
 
-static CK_RV context_login(struct p11_token *t, CK_SESSION_HANDLE h)
-{
-    struct hwk_secret *pin = t->pin;
-
-    return P11(t->module, C_Login, h, CKU_CONTEXT_SPECIFIC,
-               pin != NULL ? (CK_UTF8CHAR *)pin->p : NULL,
-               pin != NULL ? pin->n : 0);
-}
-
 static CK_RV sign_in(struct job *j, const struct p11_session *s)
 {
     struct p11_token *t = j->ref->token;
@@ -119,7 +110,7 @@ static CK_RV sign_in(struct job *j, const struct p11_session *s)
     if (rv == CKR_OK)
         rv = P11(t->module, C_SignInit, s->h, &j->mech, key);
     if (rv == CKR_OK && j->ref->always_auth)
-        rv = context_login(t, s->h);
+        rv = p11_login_again(t, s->h);
     if (rv == CKR_OK)
         rv = P11(t->module, C_Sign, s->h, j->tbs, j->tbs_n, j->sig, &n);
     if (rv == CKR_OK)

@@ -82,8 +82,12 @@ static CK_RV sign(CK_SESSION_HANDLE s, CK_BYTE_PTR in, CK_ULONG n,
 static CK_RV login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
                    CK_ULONG n)
 {
-    control.login++;
     control.calls++;
+    if (user == CKU_CONTEXT_SPECIFIC) {
+        control.again++;
+        return control.again_rv;
+    }
+    control.login++;
     return real->C_Login(s, user, pin, n);
 }
 
@@ -116,8 +120,16 @@ static CK_RV find_init(CK_SESSION_HANDLE s, CK_ATTRIBUTE_PTR a, CK_ULONG n)
 static CK_RV get_attributes(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o,
                             CK_ATTRIBUTE_PTR a, CK_ULONG n)
 {
+    CK_RV rv = real->C_GetAttributeValue(s, o, a, n);
+    CK_ULONG i;
+
     control.calls++;
-    return real->C_GetAttributeValue(s, o, a, n);
+    for (i = 0; i < n && control.always_auth; i++)
+        if (a[i].type == CKA_ALWAYS_AUTHENTICATE && a[i].pValue != NULL) {
+            *(CK_BBOOL *)a[i].pValue = CK_TRUE;
+            a[i].ulValueLen = sizeof(CK_BBOOL);
+        }
+    return rv;
 }
 
 static CK_RV finalize(void *reserved)

@@ -15,9 +15,12 @@ enum p11shim_loss { /* happens once, at the next C_SignInit */
 
 struct p11shim {
     enum p11shim_loss loss;
-    unsigned long rv; /* answered once by the next C_SignInit */
-    int max_sessions; /* 0: as many as the module has */
-    int spoil;        /* objects are made a byte short */
+    unsigned long rv;       /* answered once by the next C_SignInit */
+    int max_sessions;       /* 0: as many as the module has */
+    int spoil;              /* objects are made a byte short */
+    int always_auth;        /* every key wants the PIN for each signature */
+    unsigned long again_rv; /* what such a login answers */
+    int again;              /* how many there were */
     int calls, sign_init, sign, login, open, close, finalize;
 };
 

@@ -662,7 +662,29 @@ static void losses_under_threads(void **state)
     assert_int_equal(run_threads(0), THREADS * 40);
 }
 
+/* a PIN changed by somebody else: each signature would cost one of the tries
+ * that the token grants. Comes last: the PIN is not used again after it. */
+static void refused_again_once(void **state)
+{
+    EVP_PKEY *key;
+    int i;
+
+    NEED_TOKEN();
+    shim->always_auth = 1;
+    key = key_at(TOKEN ";object=ec" PIN);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+    assert_int_equal(shim->again, 1);
+    shim->again_rv = CKR_PIN_INCORRECT;
+    for (i = 0; i < 3; i++) {
+        assert_false(sign_verify(&w, key, "SHA256", NO_PSS));
+        assert_int_equal(hwk_reason(), HWK_R_PIN_INCORRECT);
+        assert_int_equal(shim->again, 2);
+    }
+    EVP_PKEY_free(key);
+}
+
 #define T(fn) cmocka_unit_test_setup(fn, each)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,6 +710,7 @@ int main(void)
         T(unload_and_again),
         T(a_token_comes),
         T(losses_under_threads),
+        T(refused_again_once),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
