@@ -95,6 +95,8 @@ extern const unsigned bench_group_count;
 /* --- contestants --- */
 
 int hwkey_sign_open(struct contestant *c), hwkey_sign(struct contestant *c);
+int hwkey_kept_open(struct contestant *c);
+int hwkey_kept_sign(struct contestant *c);
 int raw_token_open(struct contestant *c), raw_token_sign(struct contestant *c);
 int raw_tpm_open(struct contestant *c), raw_tpm_sign(struct contestant *c);
 int raw_token_load(struct contestant *c), raw_tpm_load(struct contestant *c);

@@ -22,6 +22,11 @@
         .name = "hwkey", .open = hwkey_sign_open, .op = hwkey_sign,            \
         .device = where, .alg = type, .hwkey = true                            \
     }
+#define KEPT(where, type)                                                      \
+    {                                                                          \
+        .name = "hwkey, context kept", .open = hwkey_kept_open,                \
+        .op = hwkey_kept_sign, .device = where, .alg = type, .hwkey = true     \
+    }
 #define TLS(text, where, type, with)                                           \
     {                                                                          \
         .name = text, .open = tls_open, .op = tls_handshake, .device = where,  \
@@ -44,11 +49,12 @@
 
 const struct group bench_groups[] = {
     {.name = "sign P-256, token",
-     .c = {RAW_TOKEN(P256), SIGN(TOKEN, P256)},
+     .c = {RAW_TOKEN(P256), SIGN(TOKEN, P256), KEPT(TOKEN, P256)},
      .counts = true},
     {.name = "sign RSA-2048, token",
      .c = {RAW_TOKEN(RSA2048), SIGN(TOKEN, RSA2048)}},
-    {.name = "sign P-256, TPM", .c = {RAW_TPM(P256), SIGN(TPM, P256)}},
+    {.name = "sign P-256, TPM",
+     .c = {RAW_TPM(P256), SIGN(TPM, P256), KEPT(TPM, P256)}},
     {.name = "sign RSA-2048, TPM", .c = {RAW_TPM(RSA2048), SIGN(TPM, RSA2048)}},
     {.name = "TLS 1.3, P-256 server key",
      .c = {TLS("software", SOFTWARE, P256, false),

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# make bench runs, prints every row and says the same in JSON; no figure is
+# judged here.
+. "$(dirname "$0")/../lib/story.sh"
+trap 'rm -rf "$tap_dir"' EXIT
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+if ! command -v swtpm >/dev/null || ! command -v softhsm2-util >/dev/null; then
+    skip 'make bench' 'swtpm or softhsm2-util is missing'
+    done_testing
+    exit
+fi
+
+ok 'make bench' "${MAKE:-make}" -C "$top_builddir" bench BENCH_SECONDS=0.02 \
+    BENCH_JSON="$tap_dir/rows.json"
+cp "$tap_dir/out" "$tap_dir/table"
+while read -r rows name; do
+    is "rows of $name" "$(grep -c "^$name: " "$tap_dir/table")" "$rows"
+    is "the same of $name in JSON" \
+        "$(grep -c "\"name\":\"$name: .*\"device-calls\":.*}\$" \
+            "$tap_dir/rows.json")" "$rows"
+done <<'EOF'
+3 sign P-256, token
+2 sign RSA-2048, token
+3 sign P-256, TPM
+2 sign RSA-2048, TPM
+3 TLS 1.3, P-256 server key
+3 TLS 1.3, RSA-2048 server key
+2 d2i_X509, EC
+2 d2i_X509, RSA
+2 providers loaded
+2 first key by URI, token
+2 first key by URI, TPM
+EOF
+for d in TPM token; do
+    like "row of one join, $d device" "$(cat "$tap_dir/table")" \
+        "^one join, $d device .* signatures\$"
+    like "the same of $d in JSON" "$(cat "$tap_dir/rows.json")" \
+        "\"name\":\"one join, $d device\".*\"signatures\":[0-9]*}\$"
+done
+done_testing
