@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_key.h"
 #include "provider/device/tpm2_lock.h"
 
 /* what a child of fork inherited: its parent's, kept reachable, never used */
@@ -69,6 +70,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
         OPENSSL_free(tpm->left);
         tpm->left = next;
     }
+    hwk_tpm_bad_free(tpm);
     pthread_mutex_destroy(&tpm->lock);
     OPENSSL_free(tpm->name);
     OPENSSL_free(tpm);

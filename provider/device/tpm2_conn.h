@@ -25,6 +25,7 @@ enum hwk_tpm_sharing {
 };
 
 struct hwk_tpm_object;
+struct hwk_tpm_bad;
 
 /* The state of the row in backend.h. */
 struct hwk_tpm {
@@ -40,6 +41,7 @@ struct hwk_tpm {
     bool marked;
     ESYS_TR secret; /* ESYS holds an auth value for it until end */
     struct hwk_tpm_object *objects; /* persistent keys in use */
+    struct hwk_tpm_bad *bad;        /* what keys refused, see tpm2_key.h */
     size_t nv_chunk, nv_max;        /* bytes; 0: not asked yet */
     struct hwk_tpm_left *left;      /* of before forks, never touched again */
 };

@@ -592,6 +592,13 @@ static int try_pin(const char *query, struct hwk_found *f)
     return hwk_tpm_sign(tpm, f->ref, &mech, digest, 32, sig, &n);
 }
 
+static TSS2_RC count_signs(void *arg, bool answered, TPM2_CC command)
+{
+    int *n = arg;
+    *n += !answered && command == TPM2_CC_Sign;
+    return TSS2_RC_SUCCESS;
+}
+
 static void pins(void **arg)
 {
     const struct hwk_spec spec = tpm_ec(256, HWK_USAGE_SIGN);
@@ -614,6 +621,13 @@ static void pins(void **arg)
     assert_int_equal(tpm_reason(), HWK_R_PIN_INCORRECT);
     assert_int_equal(tpm_commands(), before); /* never tried twice */
     hwk_tpm_key_free(tpm, f.ref);
+    int signs = 0;
+    hwk_tpm_set_fault(count_signs, &signs);
+    assert_false(try_pin("?pin-value=open", &f)); /* nor when opened again */
+    hwk_tpm_set_fault(NULL, NULL);
+    assert_int_equal(tpm_reason(), HWK_R_PIN_INCORRECT);
+    assert_int_equal(signs, 0);
+    hwk_tpm_key_free(tpm, f.ref);
     assert_false(try_pin("", &f));
     assert_int_equal(tpm_reason(), HWK_R_PIN_MISSING);
     hwk_tpm_key_free(tpm, f.ref);
@@ -627,12 +641,14 @@ static void lockout(void **arg)
     const struct hwk_spec spec = tpm_ec(256, HWK_USAGE_IDEVID);
     struct hwk_device_info info;
     struct hwk_found f;
+    char pin[32];
     int reason = 0;
     (void)arg;
     need_tpm();
     hwk_tpm_key_free(tpm, tpm_make(0x81020041, &spec, "1234"));
     for (int i = 0; i < 10 && reason != HWK_R_LOCKOUT; i++) {
-        assert_false(try_pin("?pin-value=0000", &f));
+        snprintf(pin, sizeof(pin), "?pin-value=%04d", i);
+        assert_false(try_pin(pin, &f));
         assert_non_null(strstr(ERR_reason_error_string(ERR_peek_last_error()),
                                i < 3 ? "" : "lockout"));
         reason = tpm_reason();
