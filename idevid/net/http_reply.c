@@ -14,6 +14,7 @@ void idvi_reply_init(struct idvi_reply *r, const struct idv_env *env)
     memset(r, 0, sizeof(*r));
     idv_msg_init(&r->msg);
     r->env = env;
+    r->length = -1;
 }
 
 void idvi_reply_free(struct idvi_reply *r)
@@ -91,6 +92,21 @@ static idv_rc put_once(char *to, size_t room, bool *seen, const char *name,
     return IDV_OK;
 }
 
+static idv_rc get_length(struct idvi_reply *r, struct idv_bytes value)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < value.n; i++) {
+        if (!digit(value.p[i]) || value.n > 18)
+            return idv_fail(IDV_E_FORMAT,
+                            "reply: Content-Length is not a number");
+        n = n * 10 + value.p[i] - '0';
+    }
+    if (value.n == 0 || (r->length >= 0 && r->length != n))
+        return idv_fail(IDV_E_FORMAT, "reply: no or another Content-Length");
+    r->length = n;
+    return IDV_OK;
+}
+
 static idv_rc field(struct idvi_reply *r, struct idv_bytes name,
                     struct idv_bytes value)
 {
@@ -101,9 +117,12 @@ static idv_rc field(struct idvi_reply *r, struct idv_bytes name,
     if (idv_text_eq_nocase(name, "Location"))
         return put_once(m->location, sizeof(m->location), &r->location,
                         "Location", value);
-    if (idv_text_eq_nocase(name, "Content-Length") ||
-        idv_text_eq_nocase(name, "Transfer-Encoding"))
-        r->framed = true;
+    if (idv_text_eq_nocase(name, "Content-Length"))
+        return get_length(r, value);
+    if (idv_text_eq_nocase(name, "Transfer-Encoding")) {
+        r->coded |= r->chunked || !idv_text_eq_nocase(value, "chunked");
+        r->chunked = true;
+    }
     if (idv_text_eq_nocase(name, "Retry-After"))
         m->retry_after = idvi_retry_after(r->env, value);
     return IDV_OK;
@@ -136,8 +155,11 @@ idv_rc idvi_reply_header(struct idvi_reply *r, struct idv_bytes line)
 
 bool idvi_reply_whole(const struct idvi_reply *r, bool goodbye)
 {
-    bool bodiless = r->msg.status == 204 || r->msg.status == 304;
-    return r->ended && (r->framed || goodbye || bodiless);
+    if (!r->ended || r->msg.status == 204 || r->msg.status == 304)
+        return r->ended;
+    if (r->chunked)
+        return !r->coded || goodbye;
+    return r->length >= 0 ? (uint64_t)r->length == r->msg.body.n : goodbye;
 }
 
 idv_rc idvi_reply_body(struct idvi_reply *r, struct idv_bytes add)

@@ -17,7 +17,9 @@ struct idvi_reply {
     size_t header_n;
     bool location, media; /* seen */
     bool ended;           /* the header */
-    bool framed;          /* by a length or chunks */
+    bool chunked;         /* the body, and that alone */
+    bool coded;           /* another Transfer-Encoding: no framing at all */
+    int64_t length;       /* announced of the body; -1 not */
 };
 
 void idvi_reply_init(struct idvi_reply *r, const struct idv_env *env);
@@ -25,12 +27,18 @@ void idvi_reply_free(struct idvi_reply *r);
 /*
  * One header line, with or without its line end. A status line begins anew
  * (100 Continue). IDV_E_LIMIT: too many bytes, a Location or media type over
- * its bound; IDV_E_FORMAT: control characters in those, or two that differ.
+ * its bound; IDV_E_FORMAT: control characters in those, or two that differ; a
+ * Content-Length that is not a number, or another one.
  */
 idv_rc idvi_reply_header(struct idvi_reply *r,
                          struct idv_bytes line) IDV_CHECKED;
-/* Is it all there, now that curl says so? To curl any end of the connection
- * ends a header, or a body without a length; goodbye: it ended properly. */
+/*
+ * Is it all there, now that curl calls the transfer done? Judged by what was
+ * counted here, because to curl any end of the connection ends a header, or a
+ * body of unknown length: the header ended, and the body has its length; or it
+ * was in chunks, whose end curl insists on; or the connection was ended by a
+ * close_notify (goodbye), which comes after all data however it arrives.
+ */
 bool idvi_reply_whole(const struct idvi_reply *r, bool goodbye);
 idv_rc idvi_reply_body(struct idvi_reply *r, struct idv_bytes add) IDV_CHECKED;
 /* Seconds from delta-seconds or an HTTP-date; -1 if it is neither. A date is

@@ -35,6 +35,7 @@ struct pool {
     STACK_OF(X509) * chain;
     STACK_OF(X509) * anchors;
     LIST_HEAD(, job) jobs;
+    const SSL *goodbye; /* the last connection with a close_notify */
 };
 
 struct job {
@@ -44,6 +45,7 @@ struct job {
     struct curl_slist *headers;
     struct idv_buf body;
     struct idvi_reply reply;
+    const SSL *ssl; /* from which it comes; only compared */
     char host[256], where[300];
     char error[CURL_ERROR_SIZE];
     idv_rc failed; /* what a callback ended the transfer with */
@@ -260,8 +262,20 @@ static idv_rc expect(SSL_CTX *ctx, const char *host, const struct idv_env *env)
     return IDV_OK;
 }
 
+/* how a connection ends; an address may be used again by the next one */
+static void on_tls(const SSL *ssl, int where, int ret)
+{
+    struct pool *p = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if ((where & SSL_CB_HANDSHAKE_START) && p->goodbye == ssl)
+        p->goodbye = NULL;
+    if (where == SSL_CB_READ_ALERT && (ret & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        p->goodbye = ssl;
+}
+
 static idv_rc set_tls(struct job *j, SSL_CTX *ctx)
 {
+    SSL_CTX_set_app_data(ctx, j->pool);
+    SSL_CTX_set_info_callback(ctx, on_tls);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
@@ -284,6 +298,10 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ctx, void *job)
 static size_t on_header(char *p, size_t size, size_t n, void *job)
 {
     struct job *j = job;
+    struct curl_tlssessioninfo *tls = NULL;
+    if (curl_easy_getinfo(j->easy, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK &&
+        tls)
+        j->ssl = tls->internals;
     j->failed = idvi_reply_header(&j->reply, idv_bytes(p, size * n));
     return j->failed == IDV_OK ? size * n : 0;
 }
@@ -324,10 +342,11 @@ static void job_end(struct job *j, CURLcode code)
     struct idv_told told = {.kind = IDV_TOLD_REPLY};
     idvi_upstream_done *done = j->done;
     void *arg = j->arg;
+    bool goodbye = j->ssl && j->ssl == j->pool->goodbye;
     idv_msg_init(&told.msg);
     if (j->failed != IDV_OK)
         lost(&told, idvi_http_refused(j->where, j->failed));
-    else if (code != CURLE_OK || !idvi_reply_whole(&j->reply, true))
+    else if (code != CURLE_OK || !idvi_reply_whole(&j->reply, goodbye))
         lost(&told, idvi_http_failed(j->where, j->easy, code, j->error));
     else
         idv_msg_move(&told.msg, &j->reply.msg);

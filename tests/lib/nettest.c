@@ -252,6 +252,15 @@ static bool send_times(struct conversation *k, const char *text, int times)
     return true;
 }
 
+static bool send_split(struct conversation *k, const char *text)
+{
+    for (; *text; text++) {
+        if (SSL_write(k->ssl, text, 1) <= 0)
+            return false;
+    }
+    return true;
+}
+
 static void drain_fd(struct conversation *k)
 {
     char part[4096];
@@ -282,14 +291,20 @@ static bool obey(struct conversation *k, const struct nt_step *s)
         return hear_request(k);
     case NT_SEND:
         return send_times(k, s->text, 1);
+    case NT_SPLIT:
+        return send_split(k, s->text);
     case NT_FILL:
         return send_times(k, s->text, s->count);
     case NT_FLAG:
         if (k->raw->flag)
             *k->raw->flag = 1;
+        if (k->raw->sent)
+            *k->raw->sent = true;
         return k->raw->tell_fd <= 0 || write(k->raw->tell_fd, "", 1) == 1;
     case NT_GATE:
         return read(k->raw->gate_fd, &c, 1) == 1;
+    case NT_PASS:
+        return true;
     case NT_HANG:
         drain_fd(k);
         return true;
@@ -336,6 +351,8 @@ void nt_raw_start(struct nt_raw *r, const struct pki_id *id,
         SSL_CTX_set_max_proto_version(r->ctx, r->max_version);
     if (r->no_ems)
         SSL_CTX_set_options(r->ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+    if (r->quiet)
+        SSL_CTX_set_num_tickets(r->ctx, 0);
     r->step = steps;
     r->listener = listener(&r->port);
     must(pthread_create(&r->thread, NULL, play, r) == 0, "thread");

@@ -5,6 +5,7 @@
 #define TESTS_NETTEST_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <openssl/ssl.h>
 
@@ -40,12 +41,14 @@ enum nt_do {
     NT_ACCEPT, /* the next connection, handshake included */
     NT_READ,   /* one request: header, and body by length or chunks */
     NT_SEND,   /* text */
+    NT_SPLIT,  /* text, each byte in a record of its own */
     NT_FILL,   /* count times text */
     NT_BYE,    /* close_notify and close */
     NT_DROP,   /* close without a word */
     NT_HANG,   /* until the client closes */
     NT_FLAG,   /* sets *flag, writes a byte to tell_fd */
     NT_GATE,   /* reads a byte from gate_fd */
+    NT_PASS,   /* nothing */
     NT_SILENT, /* accept, no handshake, until the client closes */
 };
 struct nt_step {
@@ -57,7 +60,9 @@ struct nt_raw {
     uint16_t port;
     int listener, accepted, max_version;
     bool no_ems; /* refuses the extended master secret */
+    bool quiet;  /* no session tickets */
     volatile int *flag;
+    atomic_bool *sent; /* set by NT_FLAG, too */
     int tell_fd, gate_fd;
     struct idv_buf heard;   /* all that was read */
     uint8_t binding[32];    /* of the last connection */

@@ -118,6 +118,66 @@ static void test_body(void **state)
     idvi_reply_free(&r);
 }
 
+/* what was announced is counted here, whatever curl thinks of the end */
+static void test_whole(void **state)
+{
+    static const struct {
+        const char *const line[4];
+        const char *body;
+        bool dropped, goodbye; /* is it whole after such an end? */
+    } cases[] = {
+        {{"HTTP/1.1 200 OK", "Content-Length: 4"}, "full", false, false},
+        {{"HTTP/1.1 200 OK", "Content-Length: 4", ""}, "full", true, true},
+        {{"HTTP/1.1 200 OK", "Content-Length: 5", ""}, "full", false, false},
+        {{"HTTP/1.1 200 OK", "Content-Length: 0", ""}, "", true, true},
+        {{"HTTP/1.1 200 OK", ""}, "full", false, true},
+        {{"HTTP/1.1 204 None", ""}, "", true, true},
+        {{"HTTP/1.1 204 None"}, "", false, false},
+        {{"HTTP/1.1 100 On", ""}, "", false, false},
+        {{"HTTP/1.1 200 OK", "Transfer-Encoding: chunked", ""},
+         "x",
+         true,
+         true},
+        {{"HTTP/1.1 200 OK", "Transfer-Encoding: identity", ""},
+         "x",
+         false,
+         true},
+        {{"HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked", ""},
+         "x",
+         false,
+         true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct idvi_reply r;
+        assert_int_equal(lines(&r, cases[i].line), IDV_OK);
+        assert_int_equal(idvi_reply_body(&r, idv_str(cases[i].body)), IDV_OK);
+        assert_int_equal(idvi_reply_whole(&r, false), cases[i].dropped);
+        assert_int_equal(idvi_reply_whole(&r, true), cases[i].goodbye);
+        idvi_reply_free(&r);
+    }
+}
+
+static void test_lengths(void **state)
+{
+    static const char *const bad[] = {
+        "Content-Length:",      "Content-Length: -1",
+        "Content-Length: 1 1",  "Content-Length: 0x1",
+        "Content-Length: 1, 1", "Content-Length: 1234567890123456789"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        const char *const line[] = {"HTTP/1.1 200 OK", bad[i], NULL};
+        struct idvi_reply r;
+        assert_int_equal(lines(&r, line), IDV_E_FORMAT);
+        idvi_reply_free(&r);
+    }
+    const char *const two[] = {"HTTP/1.1 200 OK", "Content-Length: 1",
+                               "Content-Length: 2", NULL};
+    struct idvi_reply r;
+    assert_int_equal(lines(&r, two), IDV_E_FORMAT);
+    idvi_reply_free(&r);
+}
+
 /* --- what requests say ---------------------------------------------------- */
 
 static void url_is(const char *host, uint16_t port, const char *path,
@@ -187,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_retry_after),  cmocka_unit_test(test_fields),
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_body),
+        cmocka_unit_test(test_whole),        cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_urls),         cmocka_unit_test(test_bad_urls),
         cmocka_unit_test(test_no_injection),
     };

@@ -209,6 +209,12 @@ static void test_failures(void **state)
         {.what = NT_SEND, .text = "nonsense\r\n\r\n"},
         {.what = NT_BYE},
         {.what = NT_END}};
+    static const struct nt_step cut[] = {
+        {.what = NT_ACCEPT},
+        {.what = NT_READ},
+        {.what = NT_SEND, .text = "HTTP/1.1 200 OK\r\n\r\nwhole?"},
+        {.what = NT_DROP},
+        {.what = NT_END}};
     static const struct nt_step flood[] = {
         {.what = NT_ACCEPT},
         {.what = NT_READ},
@@ -231,6 +237,8 @@ static void test_failures(void **state)
     fails(&r, drop, "closed without an answer");
     relay_init(&r);
     fails(&r, garbage, "not HTTP");
+    relay_init(&r);
+    fails(&r, cut, "answer cut short");
     relay_init(&r);
     fails(&r, flood, "limit upstream");
     relay_init(&r);
