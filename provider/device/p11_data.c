@@ -289,6 +289,8 @@ int p11_dev_read(void *state, void *dev, const struct hwk_uri *uri,
         return 0;
     if (class != CKO_CERTIFICATE && class != CKO_DATA)
         ok = hwk_raise(HWK_R_UNSUPPORTED, "keys are not read");
+    else if (class == CKO_DATA && count > 1) /* which one is meant? */
+        ok = hwk_raise(HWK_R_BAD_URI, "%zu objects are named so", count);
     else
         ok = count > 0 ? value_of(d, &o[0], &value, &size) : missing(uri);
     if (ok && info != NULL)
@@ -528,10 +530,10 @@ int p11_dev_erase(void *state, void *dev, const struct hwk_uri *uri)
         return 0;
     if (n == 0)
         ok = missing(uri);
-    else if (n > 1)
+    else if (n > 1 && class != CKO_DATA)
         ok = hwk_raise(HWK_R_BAD_URI, "%zu objects are named so", n);
     else
-        ok = destroy(d, o, 1) &&
+        ok = destroy(d, o, n) &&
              (class != CKO_PRIVATE_KEY || destroy_public(d, &o[0]));
     OPENSSL_free(o);
     return ok;

@@ -56,6 +56,17 @@ static int name_in(char out[PATH_MAX_HERE], const char *dir, const char *tcti,
     return n > 0 && n < PATH_MAX_HERE;
 }
 
+/* who prepared the file for us could hold it for ever, or take it away */
+static int if_ours(int fd)
+{
+    struct stat st;
+    if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid()))
+        return fd;
+    close(fd);
+    errno = EPERM;
+    return -1;
+}
+
 /* *there: the file exists, so that another place would be no lock at all */
 static int try_in(const char *dir, const char *tcti, bool shared, mode_t mode,
                   bool *there)
@@ -64,7 +75,10 @@ static int try_in(const char *dir, const char *tcti, bool shared, mode_t mode,
     struct stat st;
     if (*there || !name_in(path, dir, tcti, shared))
         return -1;
-    int fd = open_safely(path, mode), error = errno;
+    int fd = open_safely(path, mode), error;
+    if (shared)
+        fd = if_ours(fd);
+    error = errno;
     *there = fd < 0 && lstat(path, &st) == 0;
     errno = error;
     return fd;

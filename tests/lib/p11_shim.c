@@ -148,6 +148,8 @@ static CK_RV create(CK_SESSION_HANDLE s, CK_ATTRIBUTE_PTR a, CK_ULONG n,
     for (i = 0; i < n && control.spoil; i++)
         if (a[i].type == CKA_VALUE && a[i].ulValueLen > 1)
             a[i].ulValueLen--;
+    if (control.twice)
+        real->C_CreateObject(s, a, n, o);
     return real->C_CreateObject(s, a, n, o);
 }
 

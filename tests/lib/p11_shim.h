@@ -18,6 +18,7 @@ struct p11shim {
     unsigned long rv;       /* answered once by the next C_SignInit */
     int max_sessions;       /* 0: as many as the module has */
     int spoil;              /* objects are made a byte short */
+    int twice;              /* objects are made twice */
     int always_auth;        /* every key wants the PIN for each signature */
     unsigned long again_rv; /* what such a login answers */
     int again;              /* how many there were */

@@ -553,6 +553,14 @@ static void data_objects(void **state)
     assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
     assert_int_equal(ops->read(dev, TOKEN ";object=x", back, &m, NULL), 0);
     assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    shim->twice = 1; /* which of two is the record? */
+    assert_int_equal(ops->write(dev, uri, (const uint8_t *)"five", 4, 0), 1);
+    shim->twice = 0;
+    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
+    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    assert_int_equal(ops->erase(dev, uri), 1);
+    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
     ops->close(dev);
 }
 

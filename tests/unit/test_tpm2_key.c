@@ -444,6 +444,35 @@ static void lock_files(void **arg)
     assert_int_equal(tpm_reason(), HWK_R_FILE);
 }
 
+/* where everybody may write, somebody may have been there first */
+static void lock_of_another(void **arg)
+{
+    static const char tcti[] = "swtpm:path=/nonexistent/other";
+    uint8_t id[32];
+    char path[128];
+    bool litter;
+    (void)arg;
+    if (geteuid() != 0 || access("/run/idevid", F_OK) == 0)
+        skip();
+    unsetenv("XDG_RUNTIME_DIR");
+    EVP_Digest(tcti, strlen(tcti), id, NULL, EVP_sha256(), NULL);
+    snprintf(path, sizeof(path),
+             "/tmp/hwkey-tpm-%02x%02x%02x%02x%02x%02x%02x%02x-0.lock", id[0],
+             id[1], id[2], id[3], id[4], id[5], id[6], id[7]);
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
+    assert_true(fd >= 0);
+    assert_int_equal(fchown(fd, 65534, 65534), 0);
+    int got = hwk_tpm_lock(NULL, tcti, &litter);
+    unlink(path);
+    close(fd);
+    assert_int_equal(got, -1);
+    assert_int_equal(tpm_reason(), HWK_R_FILE);
+    got = hwk_tpm_lock(NULL, tcti, &litter);
+    unlink(path);
+    assert_true(got >= 0);
+    hwk_tpm_unlock(got);
+}
+
 static void decryption(void **arg)
 {
     const struct hwk_spec spec = tpm_rsa(2048, HWK_USAGE_DECRYPT);
@@ -693,6 +722,7 @@ int main(void)
         cmocka_unit_test(restricted),
         cmocka_unit_test(parked),
         cmocka_unit_test(lock_files),
+        cmocka_unit_test(lock_of_another),
         cmocka_unit_test(decryption),
         cmocka_unit_test(agreement),
         cmocka_unit_test(threads),
