@@ -151,12 +151,17 @@ static idv_rc decision(void *self, const char *maker, const char *serial,
     return look(self, maker, serial, out);
 }
 
+/* A device reports a few times; what goes on and on is not kept. */
+#define STATUS_MAX "256"
+
 static idv_rc status_add(void *self, const struct idv_status_event *e)
 {
     return idvi_exec_lazy(self, NULL,
                           "INSERT INTO status_event (pvr_sha256, date, kind,"
                           " status, cert_matches, reason, detail)"
-                          " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                          " SELECT $1, $2, $3, $4, $5, $6, $7 WHERE"
+                          " (SELECT count(*) FROM status_event"
+                          " WHERE pvr_sha256 = $1) < " STATUS_MAX,
                           "hitiitt", e->pvr_sha256, e->date, e->kind,
                           (int64_t)e->status, (int64_t)e->cert_matches,
                           e->reason, e->detail);

@@ -84,6 +84,24 @@ static void status_bad_later(void **state)
     because(f, enroll(f), 403, "voucher-rejected");
 }
 
+/* nobody fills our disk with reports */
+static void status_flood(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_session s = {0};
+    bool found = false;
+    int n = 0;
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(report(f, "enrollstatus", BAD), 200);
+    uint8_t hash[32];
+    OK(idv_cert_sha256(f->w.pki.idevid.cert, hash));
+    struct idv_registrar_store store = idv_db_registrar_store(f->w.reg_db);
+    OK(store.session_last(store.self, hash, &found, &s));
+    OK(idv_db_status_each(f->w.reg_db, s.pvr_sha256, count_status, &n));
+    assert_int_equal(n, 256);
+    idv_session_free(&s);
+}
+
 /* --- the audit log -------------------------------------------------------- */
 
 #define EVENT(domain, nonce)                                                   \
@@ -200,6 +218,7 @@ int main(void)
         T0(status_without_voucher),
         T(status_of_stranger),
         T(status_malformed),
+        T(status_flood),
         T(status_good),
         T(status_bad),
         T(status_bad_later),
