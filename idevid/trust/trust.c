@@ -136,7 +136,8 @@ static idv_rc reload(struct idv_trust *t)
 {
     forget(t);
     idv_rc rc = load(t);
-    if (rc != IDV_OK)
+    t->unsure = rc != IDV_OK;
+    if (t->unsure)
         forget(t);
     return rc;
 }
@@ -148,11 +149,7 @@ bool idv_trust_unsure(const struct idv_trust *t)
 
 idv_rc idv_trust_settle(struct idv_trust *t)
 {
-    if (!t->unsure)
-        return IDV_OK;
-    IDV_TRY(reload(t));
-    t->unsure = false;
-    return IDV_OK;
+    return t->unsure ? reload(t) : IDV_OK;
 }
 
 /* Nobody may have imprinted since we looked; if so, that is what holds. */
@@ -212,7 +209,8 @@ static idv_rc adopt(struct idv_trust *t, const struct idv_record *record,
     t->record = *record;
     memcpy(t->raw, raw, sizeof(t->raw));
     idv_rc rc = idvi_pin_load(t);
-    if (rc != IDV_OK)
+    t->unsure = rc != IDV_OK;
+    if (t->unsure)
         forget(t);
     else
         t->state = IDV_TRUST_IMPRINTED;
@@ -273,6 +271,7 @@ idv_rc idv_trust_reset(struct idv_trust *t)
 {
     IDV_TRY(t->anchor.ops->reset(t->anchor.self));
     forget(t);
+    t->unsure = false;
     return idvi_files_remove(t->dir);
 }
 

@@ -10,7 +10,7 @@ struct idv_trust {
     struct idv_anchor anchor;
     const struct idv_env *env;
     enum idv_trust_state state;
-    bool unsure; /* a write failed and so did reading what came of it */
+    bool unsure;              /* NONE, and yet the device may hold a record */
     struct idv_record record; /* from IMPRINTED on, as are these: */
     uint8_t raw[IDV_RECORD_SIZE];
     X509 *pin;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device that keeps the anchor record in memory and fails when told to. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/anchor_mem.h"
@@ -36,6 +37,8 @@ static idv_rc mem_write(void *self, struct idv_bytes record)
     memcpy(a->record, record.p, record.n);
     a->n = record.n;
     a->found = true;
+    if (a->from)
+        rename(a->from, a->to);
     return fails ? broken() : IDV_OK;
 }
 

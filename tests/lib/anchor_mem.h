@@ -13,6 +13,8 @@ struct anchor_mem {
     int fail_at; /* the call (from 1) that fails; 0 none */
     bool after;  /* it fails after it has taken effect */
     bool dead;   /* every call from fail_at on fails */
+    /* renamed once the record is written: a disk that fails just then */
+    const char *from, *to;
 };
 /* a is borrowed: it outlives what is opened with it, as a device does */
 struct idv_anchor anchor_mem(struct anchor_mem *a);

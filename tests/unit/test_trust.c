@@ -440,6 +440,33 @@ static void a_record_that_came_from_elsewhere(void **state)
     assert_int_equal(state_of(&b), IDV_TRUST_IMPRINTED);
 }
 
+/* the record is in the device, but what belongs to it is out of reach */
+static void a_disk_that_fails_after_the_record(void **state)
+{
+    (void)state;
+    for (int reset = 0; reset < 2; reset++) {
+        BOX(b);
+        char away[128];
+        snprintf(away, sizeof(away), "%s/away", b.dir);
+        OK(reopen(&b));
+        b.anchor.from = b.state;
+        b.anchor.to = away;
+        assert_int_not_equal(imprint(&b), IDV_OK);
+        idv_note_clear();
+        assert_true(b.anchor.found);
+        assert_int_equal(state_of(&b), IDV_TRUST_NONE);
+        assert_true(idv_trust_unsure(b.trust));
+        assert_int_not_equal(idv_trust_settle(b.trust), IDV_OK);
+        idv_note_clear();
+        assert_true(idv_trust_unsure(b.trust));
+        assert_int_equal(rename(away, b.state), 0);
+        OK(reset ? idv_trust_reset(b.trust) : idv_trust_settle(b.trust));
+        assert_false(idv_trust_unsure(b.trust));
+        assert_int_equal(state_of(&b),
+                         reset ? IDV_TRUST_NONE : IDV_TRUST_IMPRINTED);
+    }
+}
+
 /* the directory cannot be written: the state stays what it was */
 static void a_disk_that_fails(void **state)
 {
@@ -566,6 +593,7 @@ int main(void)
         cmocka_unit_test(each_device_call_failing),
         cmocka_unit_test(a_record_that_came_from_elsewhere),
         cmocka_unit_test(a_disk_that_fails),
+        cmocka_unit_test(a_disk_that_fails_after_the_record),
         cmocka_unit_test(a_device_that_fails_at_reset),
         cmocka_unit_test(a_device_that_cannot_be_read),
         cmocka_unit_test(servers_of_the_domain),

@@ -106,8 +106,9 @@ const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
  * is the sealed voucher as received; its SHA-256 must be the one in pinned
  * (IDV_E_ARG). Empty: none is kept and the record has zeros for it.
  * On failure the state is NONE as before, unless the device cannot even say
- * what it holds: then idv_trust_unsure is true until idv_trust_settle or the
- * next idv_trust_open finds out. IDV_E_STATE: it is imprinted (by another
+ * what it holds, or holds the record and its files cannot be read: then
+ * idv_trust_unsure is true until idv_trust_settle, idv_trust_reset or the next
+ * idv_trust_open makes it sure. IDV_E_STATE: it is imprinted (by another
  * process, say); the state is then loaded.
  */
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
