@@ -45,6 +45,8 @@ static idv_rc grow(struct idv_buf *b, size_t add)
     size_t max = b->max ? b->max : IDV_BUF_MAX_DEFAULT;
     if (b->n > max || add > max - b->n)
         return idv_fail(IDV_E_LIMIT, "buffer: more than %zu bytes", max);
+    if (b->n + add >= PTRDIFF_MAX)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
     size_t need = b->n + add + 1;
     if (need <= b->cap)
         return IDV_OK;
@@ -93,12 +95,12 @@ idv_rc idv_buf_putf(struct idv_buf *b, const char *fmt, ...)
     return IDV_OK;
 }
 
-uint8_t *idv_buf_room(struct idv_buf *b, size_t n)
+idv_rc idv_buf_room(struct idv_buf *b, size_t n, uint8_t **p)
 {
-    if (grow(b, n) != IDV_OK)
-        return NULL;
-    memset(b->p + b->n, 0, n + 1);
-    return b->p + b->n;
+    IDV_TRY(grow(b, n));
+    *p = b->p + b->n;
+    memset(*p, 0, n + 1);
+    return IDV_OK;
 }
 
 void idv_buf_clear(struct idv_buf *b)

@@ -45,9 +45,8 @@ static idv_rc read_rest(const char *path, int fd, size_t max,
 {
     size_t had = out->n;
     for (;;) {
-        uint8_t *p = idv_buf_room(out, 4096);
-        if (!p)
-            return IDV_E_NOMEM;
+        uint8_t *p;
+        IDV_TRY(idv_buf_room(out, 4096, &p));
         ssize_t n = read(fd, p, 4096);
         if (n < 0 && errno == EINTR)
             continue;

@@ -41,9 +41,7 @@ idv_rc idv_base64_from_bytes(struct idv_bytes raw, size_t columns,
     size_t n = (raw.n + 2) / 3 * 4;
     size_t lines = columns ? (n + columns - 1) / columns : 0;
     struct writer w = {.columns = columns};
-    w.p = idv_buf_room(out, n + lines);
-    if (!w.p)
-        return idv_fail(IDV_E_LIMIT, "base64: too long");
+    IDV_TRY(idv_buf_room(out, n + lines, &w.p));
     for (size_t i = 0; i < raw.n; i += 3)
         put_group(&w, raw.p + i, raw.n - i < 3 ? raw.n - i : 3);
     if (w.column)
@@ -132,9 +130,8 @@ idv_rc idv_base64_to_bytes(struct idv_bytes text, enum idv_base64_form form,
                            struct idv_buf *out)
 {
     bool lax = form == IDV_BASE64_LAX;
-    struct reader r = {.p = idv_buf_room(out, decoded_size(text, lax))};
-    if (!r.p)
-        return idv_fail(IDV_E_LIMIT, "base64: too long");
+    struct reader r = {0};
+    IDV_TRY(idv_buf_room(out, decoded_size(text, lax), &r.p));
     bool good = true;
     for (size_t i = 0; i < text.n && good; i++)
         good = take(&r, text.p[i], lax);

@@ -9,9 +9,8 @@ idv_rc idv_hex_from_bytes(struct idv_bytes raw, struct idv_buf *out)
     static const char digits[] = "0123456789abcdef";
     if (raw.n > SIZE_MAX / 2)
         return idv_fail(IDV_E_LIMIT, "hex: too long");
-    uint8_t *p = idv_buf_room(out, raw.n * 2);
-    if (!p)
-        return idv_fail(IDV_E_LIMIT, "hex: too long");
+    uint8_t *p;
+    IDV_TRY(idv_buf_room(out, raw.n * 2, &p));
     for (size_t i = 0; i < raw.n; i++) {
         p[2 * i] = (uint8_t)digits[raw.p[i] >> 4];
         p[2 * i + 1] = (uint8_t)digits[raw.p[i] & 15];
@@ -35,9 +34,8 @@ idv_rc idv_hex_to_bytes(struct idv_bytes text, struct idv_buf *out)
 {
     if (text.n % 2)
         return idv_fail(IDV_E_FORMAT, "hex: an odd number of digits");
-    uint8_t *p = idv_buf_room(out, text.n / 2);
-    if (!p)
-        return idv_fail(IDV_E_LIMIT, "hex: too long");
+    uint8_t *p;
+    IDV_TRY(idv_buf_room(out, text.n / 2, &p));
     for (size_t i = 0; i < text.n; i += 2) {
         int high = digit(text.p[i]), low = digit(text.p[i + 1]);
         if (high < 0 || low < 0) {

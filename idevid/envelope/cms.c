@@ -132,9 +132,8 @@ static idv_rc put_der(CMS_ContentInfo *cms, struct idv_buf *out)
     if (n > IDV_MAX_BODY)
         return idv_fail(IDV_E_LIMIT, "CMS: %d bytes, at most %d", n,
                         IDV_MAX_BODY);
-    uint8_t *p = idv_buf_room(out, (size_t)n);
-    if (!p)
-        return idv_fail(IDV_E_LIMIT, "CMS: no room for %d bytes", n);
+    uint8_t *p;
+    IDV_TRY(idv_buf_room(out, (size_t)n, &p));
     out->n += (size_t)i2d_CMS_ContentInfo(cms, &p);
     return IDV_OK;
 }

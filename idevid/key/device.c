@@ -60,7 +60,8 @@ idv_rc idv_device_open(const char *uri, const struct idv_pin *pin,
 {
     struct door door;
     if (!idv_uri_is_device(uri))
-        return idv_fail(IDV_E_ARG, "'%.80s': not the URI of a device", uri);
+        return idv_fail(IDV_E_ARG, "'%s': not the URI of a device",
+                        idvi_uri_shown(uri).text);
     IDV_TRY(idvi_device_begin(uri));
     if (!find_door(&door))
         return idv_fail(IDV_E_DEVICE,
@@ -160,11 +161,12 @@ idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
     if (!dev->ops->read(dev->dev, uri, NULL, &n, NULL))
         return absent(uri);
     if (n > IDV_MAX_FILE)
-        return idv_fail(IDV_E_LIMIT, "%.160s: more than %d bytes", uri,
-                        IDV_MAX_FILE);
-    uint8_t *p = idv_buf_room(out, n);
-    if (!p)
-        return idv_fail(IDV_E_LIMIT, "%.160s: no room for it", uri);
+        return idv_fail(IDV_E_LIMIT, "%s: more than %d bytes",
+                        idvi_uri_shown(uri).text, IDV_MAX_FILE);
+    uint8_t *p;
+    idv_rc rc = idv_buf_room(out, n, &p);
+    if (rc != IDV_OK)
+        return idv_fail_within(rc, "%s", idvi_uri_shown(uri).text);
     size_t room = n;
     if (!dev->ops->read(dev->dev, uri, p, &n, NULL) || n > room)
         return absent(uri);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the provider puts on the error queue, as our classes and notes. */
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/err.h>
 #include <openssl/provider.h>
@@ -55,37 +56,41 @@ static int drain(char *said, char *other, size_t room)
     return reason;
 }
 
-/* the URI without the value of pin-value, cut at room */
-static void show(const char *uri, char *out, size_t room)
+struct idvi_uri_shown idvi_uri_shown(const char *uri)
 {
-    const char *pin = strstr(uri, "pin-value=");
-    if (!pin) {
-        snprintf(out, room, "%s", uri);
-        return;
+    static const char name[] = "pin-value=";
+    struct idvi_uri_shown out;
+    size_t n = 0;
+    while (*uri && n < sizeof(out.text) - 1) {
+        if (strncasecmp(uri, name, sizeof(name) - 1) != 0) {
+            out.text[n++] = *uri++;
+            continue;
+        }
+        int room = (int)(sizeof(out.text) - n);
+        int put = snprintf(out.text + n, (size_t)room, "%s***", name);
+        n += (size_t)(put < room ? put : room - 1);
+        uri += sizeof(name) - 1;
+        uri += strcspn(uri, "&;");
     }
-    pin += strlen("pin-value=");
-    snprintf(out, room, "%.*s***%s", (int)(pin - uri), uri,
-             pin + strcspn(pin, "&;"));
+    out.text[n] = 0;
+    return out;
 }
 
 idv_rc idvi_device_begin(const char *uri)
 {
-    char shown[160];
     ERR_clear_error();
     if (OSSL_PROVIDER_available(NULL, IDVI_HWKEY))
         return IDV_OK;
-    show(uri, shown, sizeof(shown));
     return idv_fail(IDV_E_DEVICE, "%s: the provider hwkey is not loaded",
-                    shown);
+                    idvi_uri_shown(uri).text);
 }
 
 idv_rc idvi_device_failed(const char *uri, int *reason)
 {
-    char said[IDV_NOTE_MAX], other[IDV_NOTE_MAX], shown[160];
+    char said[IDV_NOTE_MAX], other[IDV_NOTE_MAX];
     int r = drain(said, other, IDV_NOTE_MAX);
-    show(uri, shown, sizeof(shown));
     if (reason)
         *reason = r < PUBLIC_REASONS ? r : 0;
     const char *why = said[0] ? said : other[0] ? other : ": nothing found";
-    return idv_fail(class_of(r), "%s%s", shown, why);
+    return idv_fail(class_of(r), "%s%s", idvi_uri_shown(uri).text, why);
 }

@@ -11,6 +11,12 @@
 #define IDVI_HWKEY "hwkey"
 #define IDVI_HWKEY_PROPS "provider=" IDVI_HWKEY
 
+/* A URI for a note: the value of pin-value is not shown, and it is cut. */
+struct idvi_uri_shown {
+    char text[160];
+};
+struct idvi_uri_shown idvi_uri_shown(const char *uri);
+
 /* Starts an operation on a device: the error queue is emptied, and IDV_E_DEVICE
  * says so when there is no provider. */
 idv_rc idvi_device_begin(const char *uri) IDV_CHECKED;

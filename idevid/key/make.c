@@ -82,15 +82,15 @@ static idv_rc add_pin(const char *uri, const struct idv_pin *pin,
 {
     IDV_AUTO(buf) text = {.max = PIN_MAX, .secret = true};
     size_t n = 0;
-    char *p = (char *)idv_buf_room(&text, PIN_MAX);
-    if (!p)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    if (!pin->get(pin->arg, uri, p, PIN_MAX, &n) || n > PIN_MAX)
-        return idv_fail(IDV_E_DEVICE, "%.160s: nobody gave a PIN", uri);
+    uint8_t *p;
+    IDV_TRY(idv_buf_room(&text, PIN_MAX, &p));
+    if (!pin->get(pin->arg, uri, (char *)p, PIN_MAX, &n) || n > PIN_MAX)
+        return idv_fail(IDV_E_DEVICE, "%s: nobody gave a PIN",
+                        idvi_uri_shown(uri).text);
     IDV_TRY(
         idv_buf_putf(out, "%s%cpin-value=", uri, strchr(uri, '?') ? '&' : '?'));
     for (size_t i = 0; i < n; i++)
-        IDV_TRY(idv_buf_putf(out, "%%%02x", (unsigned)(uint8_t)p[i]));
+        IDV_TRY(idv_buf_putf(out, "%%%02x", p[i]));
     return IDV_OK;
 }
 
@@ -112,8 +112,8 @@ idv_rc idv_key_make(const char *uri, const struct idv_pin *pin,
     EVP_PKEY *key = NULL;
     int reason = 0;
     if (!idv_uri_is_device(uri) || (size_t)type >= N_TYPES)
-        return idv_fail(IDV_E_ARG, "key: made in devices only, not in '%.80s'",
-                        uri);
+        return idv_fail(IDV_E_ARG, "key: made in devices only, not in '%s'",
+                        idvi_uri_shown(uri).text);
     IDV_TRY(idvi_device_begin(uri));
     idv_rc rc = try_make(uri, type, usage, &reason, &key);
     if (rc != IDV_OK && reason == HWK_R_PIN_MISSING && pin && pin->get) {

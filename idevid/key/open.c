@@ -50,8 +50,8 @@ static idv_rc read_file(const char *uri, const char **path, struct idv_buf *out)
     *path = path_of(uri);
     if (!*path || !**path)
         return idv_fail(IDV_E_ARG,
-                        "'%.80s': neither a path nor a scheme that is known",
-                        uri);
+                        "'%s': neither a path nor a scheme that is known",
+                        idvi_uri_shown(uri).text);
     return idv_fs_read(*path, 0, out);
 }
 

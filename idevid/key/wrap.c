@@ -25,9 +25,9 @@ static idv_rc refuse_pin(const char *uri)
 static idv_rc put_utf8(struct idv_buf *out, const char *text)
 {
     int n = (int)strlen(text);
-    uint8_t *p = idv_buf_room(out, (size_t)n + 8), *start = p;
-    if (!p)
-        return IDV_E_NOMEM;
+    uint8_t *p;
+    IDV_TRY(idv_buf_room(out, (size_t)n + 8, &p));
+    const uint8_t *start = p;
     ASN1_put_object(&p, 0, n, V_ASN1_UTF8STRING, V_ASN1_UNIVERSAL);
     memcpy(p, text, (size_t)n);
     out->n += (size_t)(p - start) + (size_t)n;
@@ -39,9 +39,9 @@ static idv_rc wrapper_der(const char *uri, struct idv_buf *out)
     IDV_AUTO(buf) inner = {0};
     IDV_TRY(put_utf8(&inner, VERSION));
     IDV_TRY(put_utf8(&inner, uri));
-    uint8_t *p = idv_buf_room(out, inner.n + 8), *start = p;
-    if (!p)
-        return IDV_E_NOMEM;
+    uint8_t *p;
+    IDV_TRY(idv_buf_room(out, inner.n + 8, &p));
+    const uint8_t *start = p;
     ASN1_put_object(&p, 1, (int)inner.n, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
     out->n += (size_t)(p - start);
     return idv_buf_put(out, idv_view(&inner));

@@ -156,8 +156,8 @@ static idv_rc get_body(struct evhttp_request *req, struct idv_msg *m,
     if (n > max_body)
         return refuse(status, 413, IDV_E_LIMIT, "body too long");
     m->body.max = max_body;
-    uint8_t *to = idv_buf_room(&m->body, n);
-    if (!to)
+    uint8_t *to;
+    if (idv_buf_room(&m->body, n, &to) != IDV_OK)
         return refuse(status, 500, IDV_E_NOMEM, "out of memory");
     if (n && evbuffer_remove(in, to, n) != (int)n)
         return refuse(status, 500, IDV_E_IO, "body");

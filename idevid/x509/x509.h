@@ -48,13 +48,13 @@ IDV_AUTO_PTR_DEFINE(IDVI_HW_MODULE, IDVI_HW_MODULE_free)
 #define IDVI_PUT_DER(i2d, object, out)                                         \
     ({                                                                         \
         int der_n_ = i2d((object), NULL);                                      \
-        uint8_t *der_p_ =                                                      \
-            der_n_ > 0 ? idv_buf_room((out), (size_t)der_n_) : NULL;           \
-        if (der_p_)                                                            \
+        uint8_t *der_p_ = NULL;                                                \
+        idv_rc der_rc_ = der_n_ > 0                                            \
+                             ? idv_buf_room((out), (size_t)der_n_, &der_p_)    \
+                             : idv_fail(IDV_E_CRYPTO, #i2d);                   \
+        if (der_rc_ == IDV_OK)                                                 \
             (out)->n += (size_t)i2d((object), &der_p_);                        \
-        der_n_ <= 0 ? idv_fail(IDV_E_CRYPTO, #i2d)                             \
-        : der_p_    ? IDV_OK                                                   \
-                    : idv_fail(IDV_E_LIMIT, #i2d ": no room");                    \
+        der_rc_;                                                               \
     })
 
 #endif

@@ -171,13 +171,37 @@ static void text_printable(void **state)
     assert_false(idv_text_printable(idv_bytes("a\0", 2)));
 }
 
+/* what no memory holds is not what a bound forbids */
+static void no_memory(void **state)
+{
+    IDV_AUTO(buf) all = {.max = SIZE_MAX};
+    IDV_AUTO(buf) some = {0};
+    (void)state;
+    FAILS(IDV_E_NOMEM, "memory",
+          idv_base64_from_bytes(idv_bytes("x", SIZE_MAX / 4), 1, &all));
+    FAILS(IDV_E_LIMIT, "more than",
+          idv_base64_from_bytes(idv_bytes("x", SIZE_MAX / 4), 1, &some));
+    FAILS(IDV_E_NOMEM, "memory",
+          idv_hex_from_bytes(idv_bytes("x", SIZE_MAX / 2), &all));
+    FAILS(IDV_E_NOMEM, "memory",
+          idv_hex_to_bytes(idv_bytes("x", SIZE_MAX - 1), &all));
+    FAILS(IDV_E_LIMIT, "more than",
+          idv_hex_to_bytes(idv_bytes("x", SIZE_MAX - 1), &some));
+    assert_int_equal(all.n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_inverse), cmocka_unit_test(base64_text),
-        cmocka_unit_test(base64_refuses), cmocka_unit_test(hex),
-        cmocka_unit_test(text_copy),      cmocka_unit_test(text_pieces),
-        cmocka_unit_test(text_int),       cmocka_unit_test(text_printable),
+        cmocka_unit_test(base64_inverse),
+        cmocka_unit_test(base64_text),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(base64_refuses),
+        cmocka_unit_test(hex),
+        cmocka_unit_test(text_copy),
+        cmocka_unit_test(text_pieces),
+        cmocka_unit_test(text_int),
+        cmocka_unit_test(text_printable),
     };
     return cmocka_run_group_tests_name("codec", tests, NULL, NULL);
 }

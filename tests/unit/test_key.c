@@ -180,6 +180,19 @@ static void pin_stays_hidden(void **state)
                      IDV_E_DEVICE);
     assert_null(strstr(idv_note(), "1234"));
     idv_note_clear();
+    /* misspelt: no URI of a device */
+    struct idv_device *dev = NULL;
+    static const char wrong[] = "pkcs1:?PIN-value=1234&pin-value=12345";
+    assert_int_equal(idv_key_open(wrong, NULL, &got), IDV_E_ARG);
+    assert_non_null(strstr(idv_note(), "pin-value=***&pin-value=***'"));
+    idv_note_clear();
+    assert_int_equal(idv_device_open(wrong, NULL, &dev), IDV_E_ARG);
+    assert_null(strstr(idv_note(), "1234"));
+    idv_note_clear();
+    assert_int_equal(
+        idv_key_make(wrong, NULL, IDV_KEY_P256, IDV_KEY_SIGN, &got), IDV_E_ARG);
+    assert_null(strstr(idv_note(), "1234"));
+    idv_note_clear();
 }
 
 static void without_provider(void **state)

@@ -206,6 +206,13 @@ static void objects(void **state)
     OK(idv_device_read(dev, data_uri, &found, &back));
     assert_true(found);
     assert_string_equal((char *)back.p, "record");
+    static const char with_pin[] = TOKEN ";object=d;type=data?pin-value=1234";
+    IDV_AUTO(buf) small = {.max = 3};
+    idv_note_clear();
+    assert_int_equal(idv_device_read(dev, with_pin, &found, &small),
+                     IDV_E_LIMIT);
+    assert_non_null(strstr(idv_note(), "pin-value=***: buffer: more than 3"));
+    idv_note_clear();
     OK(idv_device_write(dev, cert_uri, idv_view(&der), 0));
     OK(idv_cert_open(cert_uri, &pin, &got));
     assert_true(idv_cert_eq(cert, got));

@@ -41,9 +41,9 @@ idv_rc idv_buf_put(struct idv_buf *b, struct idv_bytes add) IDV_CHECKED;
 idv_rc idv_buf_puts(struct idv_buf *b, const char *s) IDV_CHECKED;
 idv_rc idv_buf_putf(struct idv_buf *b, const char *fmt, ...) IDV_CHECKED
     IDV_PRINTF(2, 3);
-/* Makes room for n bytes more and returns where they go; NULL as above.
+/* Makes room for n bytes more, zeroed; *p is where they go. Fails as above.
  * Add what was written to b->n. */
-uint8_t *idv_buf_room(struct idv_buf *b, size_t n);
+idv_rc idv_buf_room(struct idv_buf *b, size_t n, uint8_t **p) IDV_CHECKED;
 
 void idv_buf_clear(struct idv_buf *b); /* empties, keeps room, wipes secrets */
 void idv_buf_free(struct idv_buf *b);  /* also safe on a zeroed one */
