@@ -162,7 +162,10 @@ static void writing_fails(void **state)
     (void)state;
     struct idv_json *v = idv_json_new_object();
     IDV_AUTO(buf) text = {.max = 4};
-    assert_null(idv_json_new_text(idv_bytes("\xff", 1)));
+    FAILS(IDV_E_NOMEM, "not UTF-8",
+          idv_json_set(v, "n", idv_json_new_text(idv_bytes("\xff", 1))));
+    FAILS(IDV_E_NOMEM, "U+0000",
+          idv_json_append(v, idv_json_new_text(idv_bytes("a\0b", 3))));
     FAILS(IDV_E_NOMEM, "'n'", idv_json_set(v, "n", NULL));
     FAILS(IDV_E_NOMEM, "element", idv_json_append(v, NULL));
     FAILS(IDV_E_ARG, "element", idv_json_append(v, idv_json_new_int(1)));

@@ -47,9 +47,10 @@ idv_rc idv_json_int(const struct idv_json *v, const char *what,
 idv_rc idv_json_bool(const struct idv_json *v, const char *what,
                      bool *out) IDV_CHECKED;
 
-/* Building. NULL means out of memory, or a text that is not UTF-8, and is
- * passed through: idv_json_set and idv_json_append take value (also on failure)
- * and refuse a NULL one with IDV_E_NOMEM. */
+/* Building. NULL means out of memory, or a text that is not UTF-8 or has
+ * U+0000 (the note says which), and is passed through: idv_json_set and
+ * idv_json_append take value (also on failure) and refuse a NULL one with
+ * IDV_E_NOMEM. */
 struct idv_json *idv_json_new_object(void);
 struct idv_json *idv_json_new_array(void);
 struct idv_json *idv_json_new_text(struct idv_bytes utf8);
