@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A TLS connection of the server: its deadlines, counts and peer. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,9 @@ static void closed(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
     if (!c)
         return;
     struct idvi_worker *w = c->worker;
+    if (c->linger >= 0)
+        idvi_linger(w, c->linger);
+    c->linger = -1;
     c->ssl = NULL;
     c->bev = NULL;
     event_free(c->timer);
@@ -153,6 +157,24 @@ static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info,
     }
 }
 
+/* keeps the socket when evhttp closes it */
+static void keep_socket(struct idvi_conn *c)
+{
+    int fd = SSL_get_fd(c->ssl);
+    if (c->linger < 0 && fd >= 0)
+        c->linger = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* evhttp refuses by itself, with a request that is not read to its end */
+static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
+                      void *conn)
+{
+    struct idvi_conn *c = conn;
+    (void)out;
+    if (info->n_added && c->phase == IDVI_READING)
+        keep_socket(c);
+}
+
 static struct idvi_conn *new_conn(struct idvi_worker *w, SSL *ssl)
 {
     static unsigned long connections;
@@ -161,6 +183,7 @@ static struct idvi_conn *new_conn(struct idvi_worker *w, SSL *ssl)
         return NULL;
     c->worker = w;
     c->refs = 1;
+    c->linger = -1;
     c->peer.connection = __atomic_add_fetch(&connections, 1, __ATOMIC_RELAXED);
     c->timer = evtimer_new(w->base, on_timer, c);
     if (!c->timer || SSL_set_ex_data(ssl, conn_index, c) != 1) {
@@ -189,7 +212,8 @@ struct bufferevent *idvi_conn_spare(struct idvi_worker *w)
         return NULL;
     }
     c->bev = bev;
-    if (!evbuffer_add_cb(bufferevent_get_input(bev), on_input, c)) {
+    if (!evbuffer_add_cb(bufferevent_get_input(bev), on_input, c) ||
+        !evbuffer_add_cb(bufferevent_get_output(bev), on_output, c)) {
         bufferevent_free(bev);
         return NULL;
     }
@@ -237,6 +261,7 @@ void idvi_conn_replied(struct idvi_conn *c, bool last)
     if (!c->ssl)
         return;
     if (last) {
+        keep_socket(c);
         SSL_shutdown(c->ssl); /* evhttp closes without saying so */
         ERR_clear_error();
         return;

@@ -53,7 +53,7 @@ struct idv_server_conf {
     unsigned max_per_address; /* [64] more are closed at once */
     int request_s;   /* [10] handshake and request; request; reply taken */
     int idle_s;      /* [15] between requests */
-    size_t max_body; /* [IDV_MAX_BODY] 413 beyond */
+    size_t max_body; /* [IDV_MAX_BODY] 413 beyond, and the rest thrown away */
     unsigned max_upstream; /* [64] beyond: the service is told LOST, LIMIT */
     int drain_s;           /* [3] for answers in progress when stopping */
 

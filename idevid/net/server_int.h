@@ -33,6 +33,7 @@ void idvi_sockets_close(const struct idv_server_conf *conf,
 struct idvi_upstreams;
 struct idvi_exchange;
 struct idvi_conn;
+struct idvi_linger;
 
 struct idvi_worker {
     const struct idv_server_conf *conf; /* limits filled in */
@@ -45,7 +46,8 @@ struct idvi_worker {
     struct bufferevent *spare; /* the next connection: never without */
     LIST_HEAD(, idvi_conn) conns;
     LIST_HEAD(, idvi_exchange) exchanges;
-    unsigned live;
+    TAILQ_HEAD(, idvi_linger) lingering; /* the oldest first */
+    unsigned live, lingering_n;
     bool draining, paused;
     struct event *ev_stop, *ev_term, *ev_drain, *ev_resume;
     struct idvi_upstreams *upstreams;
@@ -78,6 +80,7 @@ struct idvi_conn {
     bool checked, over; /* address counted; too many of it */
     bool armed;         /* the timer is for a deadline */
     bool known;         /* peer filled */
+    int linger;         /* the socket once more, for idvi_linger; -1 */
     struct idv_peer peer;
     unsigned refs; /* the SSL and each exchange */
 };
@@ -95,6 +98,13 @@ void idvi_conn_unref(struct idvi_conn *c);
 int idvi_conn_hello(SSL *ssl, int *alert, void *arg);
 /* evhttp's; never NULL */
 struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);
+
+/* --- linger.c: the end of a connection ------------------------------------ */
+
+/* Takes fd, ends its sending half, and closes it when the other end does, or
+ * after 2 s or 16 MiB more of what nobody wants. */
+void idvi_linger(struct idvi_worker *w, int fd);
+void idvi_linger_end(struct idvi_worker *w); /* closes all */
 
 /* --- http_server.c, http_frame.c: requests -------------------------------- */
 

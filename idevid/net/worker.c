@@ -211,6 +211,7 @@ static void free_all(struct idvi_worker *w)
         evhttp_free(w->admin);
     if (w->spare)
         bufferevent_free(w->spare);
+    idvi_linger_end(w);
     free_event(w->ev_drain);
     free_event(w->ev_resume);
     free_event(w->ev_term);
@@ -232,6 +233,7 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
     sigaction(SIGPIPE, &ignore, &before);
     LIST_INIT(&w.conns);
     LIST_INIT(&w.exchanges);
+    TAILQ_INIT(&w.lingering);
     idv_rc rc = make_all(&w, sockets, slot);
     if (rc == IDV_OK) {
         started(arg);

@@ -297,6 +297,80 @@ static void test_body_cap(void **state)
     nt_server_stop(&s);
 }
 
+/* says it all before it looks for the answer; with an endless body until it is
+ * cut off: what it got rid of, and the answer */
+static size_t flood(struct nt_client *c, const char *head, size_t total,
+                    int *status)
+{
+    static char part[8 + 65536 + 3] = "010000\r\n";
+    size_t sent = 0;
+    memset(part + 8, 'x', 65536);
+    memcpy(part + 8 + 65536, "\r\n", 3);
+    assert_true(nt_say(c, head));
+    *status = 0;
+    while (sent < total && nt_say(c, part)) {
+        sent += sizeof(part) - 1;
+        if (total == SIZE_MAX && !*status && sent > 3 << 20)
+            *status = nt_hear(c, NULL, false);
+    }
+    if (!*status)
+        *status = nt_hear(c, NULL, false);
+    return sent;
+}
+
+#define CHUNKS                                                                 \
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define HUGE "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+
+/* the answer to a body far over the cap is not lost to a reset */
+static void test_far_over_cap(void **state)
+{
+    static const char *const heads[] = {CHUNKS, HUGE};
+    struct nt_server s = {0};
+    struct nt_client c;
+    int status;
+    (void)state;
+    nt_server_start(&s, &pki, &service);
+    int before = served;
+    for (int i = 0; i < 10; i++) {
+        assert_true(nt_connect(&c, s.port, NULL));
+        size_t n = flood(&c, heads[i % 2], 3 << 20, &status);
+        assert_true(n >= 3 << 20);
+        assert_int_equal(status, 413);
+        nt_close(&c);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_true(nt_connect(&c, s.port, NULL));
+        size_t n = flood(&c, heads[i], SIZE_MAX, &status);
+        assert_int_equal(status, 413);
+        assert_true(n < 64 << 20); /* with the buffers of two kernels */
+        nt_close(&c);
+    }
+    assert_int_equal(served, before);
+    assert_int_equal(nt_get(s.port, "/still"), 200);
+    nt_server_stop(&s);
+}
+
+/* those that stay after their last reply do not pile up */
+static void test_stay_after_close(void **state)
+{
+    enum { MANY = 100 };
+    struct nt_server s = {.conf.max_per_address = 4};
+    struct nt_client c[MANY];
+    (void)state;
+    nt_server_start(&s, &pki, &service);
+    for (int i = 0; i < MANY; i++) {
+        assert_true(nt_connect(&c[i], s.port, NULL));
+        assert_true(nt_say(&c[i], "GET /close HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_int_equal(nt_hear(&c[i], NULL, false), 200);
+        assert_true(nt_ended(&c[i]));
+    }
+    nt_server_stop(&s);
+    assert_int_equal(s.rc, IDV_OK);
+    for (int i = 0; i < MANY; i++)
+        nt_close(&c[i]);
+}
+
 static void test_long_texts(void **state)
 {
     struct nt_server s = {0};
@@ -654,6 +728,8 @@ int main(void)
         cmocka_unit_test(test_pipelining_and_close),
         cmocka_unit_test(test_smuggling),
         cmocka_unit_test(test_body_cap),
+        cmocka_unit_test(test_far_over_cap),
+        cmocka_unit_test(test_stay_after_close),
         cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_drip_after_idle),
