@@ -175,8 +175,8 @@ static void disk_full(void **state)
     struct idv_masa_store s = idv_db_masa_store(f->db);
     bool fresh = false, found = true;
     OK(add_device(f->db, "A", 1));
-    uint8_t *room = idv_buf_room(&i.voucher, 60000);
-    assert_non_null(room);
+    uint8_t *room;
+    OK(idv_buf_room(&i.voucher, 60000, &room));
     i.voucher.n += 60000;
     IDVI_QUERY(q);
     OK(idvi_query(f->db, &q, "PRAGMA max_page_count = 1", ""));

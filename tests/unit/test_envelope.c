@@ -207,7 +207,9 @@ static void keys_refused(void **state)
     }
     IDV_AUTO(buf) big = {0};
     struct idv_signer signer = {pki.masa.key, pki.masa.cert, NULL, 0, false};
-    memset(idv_buf_room(&big, IDV_MAX_BODY), 'x', IDV_MAX_BODY);
+    uint8_t *room;
+    OK(idv_buf_room(&big, IDV_MAX_BODY, &room));
+    memset(room, 'x', IDV_MAX_BODY);
     big.n = IDV_MAX_BODY;
     FAILS(IDV_E_LIMIT, "at most",
           idv_envelope_seal(MEDIA, idv_view(&big), &signer, &b));
@@ -403,7 +405,8 @@ static void not_cms(void **state)
     idv_buf_clear(&b);
     OK(idv_certbag_to_der(pki.anchors, &b));
     FAILS(IDV_E_FORMAT, "content", open_buf(&b, &o));
-    assert_non_null(idv_buf_room(&big, IDV_MAX_BODY + 1));
+    uint8_t *room;
+    OK(idv_buf_room(&big, IDV_MAX_BODY + 1, &room));
     big.n = IDV_MAX_BODY + 1;
     FAILS(IDV_E_LIMIT, "65537", open_buf(&big, &o));
     FAILS(IDV_E_ARG, "media",
