@@ -17,12 +17,12 @@
 /* --- configuration ------------------------------------------------------ */
 
 static struct conf {
-    char **listen;
-    char *tls_key, *tls_cert, *key, *cert, *anchors, *name, *database;
+    struct service_conf service;
+    char *tls_key, *tls_cert, *key, *cert, *anchors, *name;
     struct tool_device_conf device;
     int pin;
     bool id_data, issuer_sequence;
-    int64_t workers, max_connections, nonceless_minutes, max_age_hours;
+    int64_t nonceless_minutes, max_age_hours;
     int64_t device_hourly;
 } conf;
 
@@ -30,40 +30,19 @@ static const char *const pins[] = {"farthest", "registrar", NULL};
 
 #define AT(field) .offset = offsetof(struct conf, field)
 static const struct idv_conf_entry entries[] = {
-    {.section = "server",
-     .key = "listen",
-     .type = IDV_CONF_LIST,
-     AT(listen),
-     .fallback = "127.0.0.1:9443",
-     .help = "addresses to serve on, HOST:PORT; port 0 takes any"},
-    {.section = "server",
-     .key = "key",
-     .type = IDV_CONF_URI,
-     AT(tls_key),
-     .required = true,
-     .help = "private key of the TLS server (URI or file)"},
+    SERVICE_ENTRIES(struct conf, service, "127.0.0.1:9443"){
+        .section = "server",
+        .key = "key",
+        .type = IDV_CONF_URI,
+        AT(tls_key),
+        .required = true,
+        .help = "private key of the TLS server (URI or file)"},
     {.section = "server",
      .key = "certificate",
      .type = IDV_CONF_URI,
      AT(tls_cert),
      .required = true,
      .help = "its certificate and chain (PEM, leaf first)"},
-    {.section = "server",
-     .key = "workers",
-     .type = IDV_CONF_INT,
-     AT(workers),
-     .fallback = "0",
-     .min = 0,
-     .max = 256,
-     .help = "processes that serve; 0: one per core"},
-    {.section = "server",
-     .key = "max-connections",
-     .type = IDV_CONF_INT,
-     AT(max_connections),
-     .fallback = "256",
-     .min = 1,
-     .max = 65536,
-     .help = "connections of one worker; more wait"},
     {.section = "signer",
      .key = "key",
      .type = IDV_CONF_URI,
@@ -133,13 +112,8 @@ static const struct idv_conf_entry entries[] = {
      .min = 1,
      .max = 8760,
      .help = "requests older than this are stale"},
-    {.section = "store",
-     .key = "database",
-     .type = IDV_CONF_PATH,
-     AT(database),
-     .fallback = "/var/lib/idevid/masa/masa.db",
-     .help = "the SQLite file"},
-    TOOL_DEVICE_ENTRIES(struct conf, device)};
+    SERVICE_STORE_ENTRY(struct conf, service, "/var/lib/idevid/masa/masa.db")
+        TOOL_DEVICE_ENTRIES(struct conf, device)};
 static const struct idv_conf_table table = {
     "idevid-masa", "The manufacturer's authority: signs vouchers.", entries,
     sizeof(entries) / sizeof(*entries)};
@@ -152,7 +126,6 @@ static struct {
 /* --- run ---------------------------------------------------------------- */
 
 struct worker {
-    struct tool *t;
     EVP_PKEY *tls_key, *key;
     STACK_OF(X509) * tls_chain;
     STACK_OF(X509) * chain;
@@ -164,7 +137,7 @@ struct worker {
     struct idv_masa *masa;
 };
 
-static void worker_free(void *self)
+static void worker_clear(void *self)
 {
     struct worker *w = self;
     idv_masa_free(w->masa);
@@ -175,7 +148,6 @@ static void worker_free(void *self)
     idv_certs_free(w->chain);
     idv_certs_free(w->anchors);
     X509_free(w->cert);
-    free(w);
 }
 
 static idv_rc worker_keys(struct worker *w)
@@ -190,10 +162,12 @@ static idv_rc worker_keys(struct worker *w)
     return IDV_OK;
 }
 
-static idv_rc worker_make(struct worker *w)
+static idv_rc worker_setup(struct tool *t, void *self,
+                           struct idv_server_worker *out)
 {
+    struct worker *w = self;
     IDV_TRY(worker_keys(w));
-    IDV_TRY(idv_db_open(conf.database, &w->db));
+    IDV_TRY(idv_db_open(conf.service.database, &w->db));
     w->store = idv_db_masa_store(w->db);
     w->maker = (struct idv_masa_maker){
         .name = conf.name,
@@ -211,68 +185,41 @@ static idv_rc worker_make(struct worker *w)
                                .store = &w->store,
                                .max_age_s = conf.max_age_hours * 3600,
                                .device_hourly = (unsigned)conf.device_hourly};
-    return idv_masa_new(&mc, w->t->env, &w->masa);
+    IDV_TRY(idv_masa_new(&mc, t->env, &w->masa));
+    out->key = w->tls_key;
+    out->chain = w->tls_chain;
+    out->service = idv_masa_service(w->masa);
+    return IDV_OK;
 }
 
-static idv_rc make(void *arg, struct idv_server_worker *out)
+static struct service service(struct tool *t)
 {
-    struct worker *w = calloc(1, sizeof(*w));
-    if (!w)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    w->t = arg;
-    idv_rc rc = worker_make(w);
-    if (rc != IDV_OK) {
-        worker_free(w);
-        return rc;
-    }
-    *out = (struct idv_server_worker){.key = w->tls_key,
-                                      .chain = w->tls_chain,
-                                      .service = idv_masa_service(w->masa),
-                                      .free = worker_free,
-                                      .self = w};
-    return IDV_OK;
+    return (struct service){.tool = t,
+                            .conf = &conf.service,
+                            .size = sizeof(struct worker),
+                            .setup = worker_setup,
+                            .clear = worker_clear};
 }
 
 static idv_rc run(struct tool *t, int argc, char **argv)
 {
+    const struct service s = service(t);
     (void)argc;
     (void)argv;
-    if (!t->quiet && !t->verbose)
-        t->sys.level = IDV_LOG_INFO;
-    struct service s = {.tool = t,
-                        .listen = conf.listen,
-                        .workers = conf.workers,
-                        .max_connections = conf.max_connections,
-                        .ask_client_cert = true,
-                        .make = make,
-                        .arg = t};
     return service_run(&s);
 }
 
 /* --- devices ------------------------------------------------------------ */
 
-struct db_use {
-    struct tool *t;
-    idv_rc rc;
-    bool any;
-};
-
-static void db_close(struct idv_db **db)
-{
-    idv_db_close(*db);
-}
-#define AUTO_DB __attribute__((cleanup(db_close)))
-
 static idv_rc init(struct tool *t, int argc, char **argv)
 {
     AUTO_DB struct idv_db *db = NULL;
-    struct idv_server_worker probe = {0};
+    const struct service s = service(t);
     (void)argc;
     (void)argv;
-    IDV_TRY(idv_db_open(conf.database, &db));
-    IDV_TRY(make(t, &probe));
-    probe.free(probe.self);
-    tool_say(t, "%s: ready; keys and certificates fit", conf.database);
+    IDV_TRY(idv_db_open(conf.service.database, &db));
+    IDV_TRY(service_probe(&s));
+    tool_say(t, "%s: ready; keys and certificates fit", conf.service.database);
     return IDV_OK;
 }
 
@@ -297,7 +244,7 @@ static idv_rc import(struct tool *t, int argc, char **argv)
 {
     AUTO_DB struct idv_db *db = NULL;
     unsigned fresh = 0, known = 0;
-    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     for (int i = 0; i < argc; i++) {
         IDV_AUTO(buf) text = {0};
         text.max = (size_t)1 << 30;
@@ -334,7 +281,7 @@ static idv_rc device_json(const struct idv_masa_device *d)
 
 static bool device_each(void *arg, const struct idv_masa_device *d)
 {
-    struct db_use *u = arg;
+    struct service_use *u = arg;
     u->any = true;
     if (u->t->json) {
         u->rc = device_json(d);
@@ -349,8 +296,8 @@ static bool device_each(void *arg, const struct idv_masa_device *d)
 static idv_rc list(struct tool *t, int argc, char **argv)
 {
     AUTO_DB struct idv_db *db = NULL;
-    struct db_use u = {t, IDV_OK, false};
-    IDV_TRY(idv_db_open(conf.database, &db));
+    struct service_use u = {t, IDV_OK, false};
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_device_each(db, argc ? argv[0] : NULL, device_each, &u));
     IDV_TRY(u.rc);
     if (argc && !u.any)
@@ -361,7 +308,7 @@ static idv_rc list(struct tool *t, int argc, char **argv)
 static idv_rc set_blocked(struct tool *t, const char *serial, bool blocked)
 {
     AUTO_DB struct idv_db *db = NULL;
-    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_device_block(db, idv_bytes(NULL, 0), serial, blocked,
                                 opt.reason ? opt.reason : ""));
     tool_say(t, "%s: %s", serial, blocked ? "blocked" : "no longer blocked");
@@ -398,7 +345,7 @@ static idv_rc owner(struct tool *t, int argc, char **argv)
         IDV_TRY(idv_base64_from_bytes(idv_view(&raw), 0, &id));
     }
     const char *domain = id.n ? (const char *)id.p : "";
-    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_device_owner(db, idv_bytes(NULL, 0), argv[0], domain));
     tool_say(t, "%s: %s%s", argv[0],
              cert ? "sold to " : "its owner is not known",
@@ -416,7 +363,7 @@ static idv_rc registrar(struct tool *t, int argc, char **argv)
     IDV_TRY(idv_cert_open(argv[0], &tool_pin, &cert));
     const char *name = opt.name ? opt.name : idv_cert_subject(cert);
     IDV_TRY(idv_text_copy(r.name, sizeof(r.name), idv_str(name), "--name"));
-    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_registrar_set(db, cert, &r));
     tool_say(t, "%s: known%s%s", r.name,
              r.nonceless ? ", may have vouchers without nonce" : "",
@@ -449,7 +396,7 @@ static idv_rc event_json(const char *serial, const struct idv_audit_event *e,
 static bool event_each(void *arg, const char *serial,
                        const struct idv_audit_event *e)
 {
-    struct db_use *u = arg;
+    struct service_use *u = arg;
     char date[IDV_TIME_TEXT];
     u->any = true;
     u->rc = idv_time_to_text(e->date, date);
@@ -465,8 +412,8 @@ static bool event_each(void *arg, const char *serial,
 static idv_rc show_log(struct tool *t, int argc, char **argv)
 {
     AUTO_DB struct idv_db *db = NULL;
-    struct db_use u = {t, IDV_OK, false};
-    IDV_TRY(idv_db_open(conf.database, &db));
+    struct service_use u = {t, IDV_OK, false};
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_log_each(db, argc ? argv[0] : NULL, event_each, &u));
     IDV_TRY(u.rc);
     if (!u.any)

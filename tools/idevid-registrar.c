@@ -59,14 +59,12 @@ struct maker {
 };
 
 struct worker {
-    struct tool *t;
     EVP_PKEY *key, *ca_key;
     STACK_OF(X509) * chain;
     STACK_OF(X509) * ca_chain;
     struct maker *makers;
     struct idv_registrar_maker *table;
     size_t n_makers;
-    char **known; /* domainIDs in audit logs that are ours to trust */
     struct idv_csrattrs attrs;
     struct idv_db *db;
     struct idv_registrar_store store;
@@ -74,7 +72,7 @@ struct worker {
     struct idv_registrar *registrar;
 };
 
-static void worker_free(void *self)
+static void worker_clear(void *self)
 {
     struct worker *w = self;
     idv_registrar_free(w->registrar);
@@ -90,7 +88,6 @@ static void worker_free(void *self)
     }
     free(w->makers);
     free(w->table);
-    free(w);
 }
 
 static idv_rc load_maker(const char *path, struct maker *m,
@@ -142,7 +139,7 @@ static idv_rc open_keys(struct worker *w)
     return IDV_OK;
 }
 
-static struct idv_registrar_conf service_conf(struct worker *w)
+static struct idv_registrar_conf role_conf(struct tool *t, struct worker *w)
 {
     bool asks = w->attrs.has_key_type || w->attrs.challenge;
     w->ca = (struct idv_est_local_ca){
@@ -150,7 +147,7 @@ static struct idv_registrar_conf service_conf(struct worker *w)
         .cert = sk_X509_value(w->ca_chain, 0),
         .chain = w->ca_chain,
         .lifetime_s = conf.lifetime_days * DAY,
-        .env = w->t->env,
+        .env = t->env,
     };
     return (struct idv_registrar_conf){
         .key = w->key,
@@ -174,67 +171,38 @@ static struct idv_registrar_conf service_conf(struct worker *w)
     };
 }
 
-static idv_rc worker_make(struct worker *w)
+static idv_rc worker_setup(struct tool *t, void *self,
+                           struct idv_server_worker *out)
 {
+    struct worker *w = self;
     unsigned pruned = 0;
     IDV_TRY(open_keys(w));
     IDV_TRY(load_makers(w));
-    IDV_TRY(idv_db_open(conf.database, &w->db));
-    IDV_TRY(idv_db_prune(w->db, idv_now(w->t->env) - conf.keep_days * DAY,
-                         &pruned));
+    IDV_TRY(idv_db_open(conf.service.database, &w->db));
+    IDV_TRY(
+        idv_db_prune(w->db, idv_now(t->env) - conf.keep_days * DAY, &pruned));
     w->store = idv_db_registrar_store(w->db);
-    struct idv_registrar_conf rc = service_conf(w);
-    return idv_registrar_new(&rc, w->t->env, &w->registrar);
-}
-
-static idv_rc make(void *arg, struct idv_server_worker *out)
-{
-    struct worker *w = calloc(1, sizeof(*w));
-    if (!w)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    w->t = arg;
-    idv_rc rc = worker_make(w);
-    if (rc != IDV_OK) {
-        worker_free(w);
-        return rc;
-    }
-    *out = (struct idv_server_worker){.key = w->key,
-                                      .chain = w->chain,
-                                      .service =
-                                          idv_registrar_service(w->registrar),
-                                      .free = worker_free,
-                                      .self = w};
+    struct idv_registrar_conf rc = role_conf(t, w);
+    IDV_TRY(idv_registrar_new(&rc, t->env, &w->registrar));
+    out->key = w->key;
+    out->chain = w->chain;
+    out->service = idv_registrar_service(w->registrar);
     return IDV_OK;
 }
 
 static idv_rc run(struct tool *t, int argc, char **argv)
 {
+    const struct service s = {.tool = t,
+                              .conf = &conf.service,
+                              .size = sizeof(struct worker),
+                              .setup = worker_setup,
+                              .clear = worker_clear};
     (void)argc;
     (void)argv;
-    if (!t->quiet && !t->verbose)
-        t->sys.level = IDV_LOG_INFO;
-    struct service s = {.tool = t,
-                        .listen = conf.listen,
-                        .workers = conf.workers,
-                        .max_connections = conf.max_connections,
-                        .ask_client_cert = true,
-                        .make = make,
-                        .arg = t};
     return service_run(&s);
 }
 
 /* --- decisions and sessions --------------------------------------------- */
-
-struct db_use {
-    struct tool *t;
-    idv_rc rc;
-};
-
-static void db_close(struct idv_db **db)
-{
-    idv_db_close(*db);
-}
-#define AUTO_DB __attribute__((cleanup(db_close)))
 
 static const char *decision_word(enum idv_decision d)
 {
@@ -258,7 +226,7 @@ static idv_rc decision_json(const struct idv_db_decision *d)
 
 static bool decision_each(void *arg, const struct idv_db_decision *d)
 {
-    struct db_use *u = arg;
+    struct service_use *u = arg;
     if (u->t->json)
         u->rc = decision_json(d);
     else
@@ -270,10 +238,10 @@ static bool decision_each(void *arg, const struct idv_db_decision *d)
 static idv_rc list(struct tool *t, int argc, char **argv)
 {
     AUTO_DB struct idv_db *db = NULL;
-    struct db_use u = {t, IDV_OK};
+    struct service_use u = {t, IDV_OK, false};
     (void)argc;
     (void)argv;
-    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_decision_each(
         db, opt.pending ? IDV_DECISION_PENDING : IDV_DECISION_NONE,
         decision_each, &u));
@@ -300,7 +268,7 @@ static idv_rc decide(struct tool *t, int argc, char **argv,
     AUTO_DB struct idv_db *db = NULL;
     char maker[64];
     IDV_TRY(the_maker(maker));
-    IDV_TRY(idv_db_open(conf.database, &db));
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     for (int i = 0; i < argc; i++) {
         IDV_TRY(idv_db_decide(db, maker, argv[i], decision, idv_now(t->env)));
         tool_say(t, "%s of %s: %s", argv[i], maker, decision_word(decision));
@@ -339,7 +307,7 @@ static idv_rc session_json(const struct idv_session *s, const char *date)
 
 static bool session_each(void *arg, const struct idv_session *s)
 {
-    struct db_use *u = arg;
+    struct service_use *u = arg;
     char date[IDV_TIME_TEXT];
     u->rc = idv_time_to_text(s->changed, date);
     if (u->rc == IDV_OK && u->t->json)
@@ -353,8 +321,8 @@ static bool session_each(void *arg, const struct idv_session *s)
 static idv_rc show_log(struct tool *t, int argc, char **argv)
 {
     AUTO_DB struct idv_db *db = NULL;
-    struct db_use u = {t, IDV_OK};
-    IDV_TRY(idv_db_open(conf.database, &db));
+    struct service_use u = {t, IDV_OK, false};
+    IDV_TRY(idv_db_open(conf.service.database, &db));
     IDV_TRY(idv_db_session_each(db, argc ? argv[0] : NULL, session_each, &u));
     return u.rc;
 }

@@ -5,17 +5,17 @@
 
 #include <idevid/conf.h>
 
-#include "tool.h"
+#include "service.h"
 
 struct registrar_conf {
-    char **listen;
-    char *key, *cert, *ca_key, *ca_cert, *subject, *database;
+    struct service_conf service;
+    char *key, *cert, *ca_key, *ca_cert, *subject;
     char **makers;
     char **known;
     struct tool_device_conf device;
     int audit, est_key_type;
     bool challenge, renew_by_ra, allow_foreign, allow_nonceless;
-    int64_t workers, max_connections, lifetime_days, retry_after;
+    int64_t lifetime_days, retry_after;
     int64_t device_hourly, masa_timeout, keep_days;
 };
 extern const struct idv_conf_table registrar_table;

@@ -59,10 +59,42 @@ static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
     notify_systemd("READY=1");
 }
 
-static idv_rc make(void *arg, struct idv_server_worker *worker)
+struct worker {
+    const struct service *s;
+    max_align_t own[]; /* the program's */
+};
+
+static void worker_free(void *self)
+{
+    struct worker *w = self;
+    w->s->clear(w->own);
+    free(w);
+}
+
+static idv_rc make(void *arg, struct idv_server_worker *out)
 {
     const struct service *s = arg;
-    return s->make(s->arg, worker);
+    struct worker *w = calloc(1, sizeof(*w) + s->size);
+    if (!w)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    w->s = s;
+    idv_rc rc = s->setup(s->tool, w->own, out);
+    if (rc != IDV_OK) {
+        worker_free(w);
+        return rc;
+    }
+    out->free = worker_free;
+    out->self = w;
+    return IDV_OK;
+}
+
+idv_rc service_probe(const struct service *s)
+{
+    struct idv_server_worker out = {0};
+    struct service copy = *s;
+    IDV_TRY(make(&copy, &out));
+    out.free(out.self);
+    return IDV_OK;
 }
 
 /* Sockets handed in by systemd begin at descriptor 3. */
@@ -83,16 +115,17 @@ idv_rc service_run(const struct service *s)
 {
     int fds[16];
     struct service copy = *s;
+    if (!s->tool->quiet && !s->tool->verbose)
+        s->tool->sys.level = IDV_LOG_INFO;
     struct idv_server_conf conf = {
         .name = strchr(s->tool->name, '-') + 1,
         .env = s->tool->env,
-        .listen = (const char *const *)s->listen,
+        .listen = (const char *const *)s->conf->listen,
         .inherited = fds,
         .inherited_n = inherited(fds),
-        .admin_path = s->admin_path,
-        .ask_client_cert = s->ask_client_cert,
-        .max_connections = (unsigned)s->max_connections,
-        .workers = (unsigned)s->workers,
+        .ask_client_cert = true,
+        .max_connections = (unsigned)s->conf->max_connections,
+        .workers = (unsigned)s->conf->workers,
         .make = make,
         .ready = ready,
         .arg = &copy,

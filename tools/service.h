@@ -6,17 +6,59 @@
 #include <idevid/json.h>
 #include <idevid/machine.h>
 
+#include <stddef.h>
+
+#include "idevid/db/db.h"
 #include "idevid/net/server.h"
 #include "tool.h"
 
+/* What both configurations say. */
+struct service_conf {
+    char **listen;
+    char *database;
+    int64_t workers, max_connections;
+};
+#define SERVICE_ENTRIES(struct_, member, listen_default)                       \
+    {.section = "server",                                                      \
+     .key = "listen",                                                          \
+     .type = IDV_CONF_LIST,                                                    \
+     .offset = offsetof(struct_, member.listen),                               \
+     .fallback = listen_default,                                               \
+     .help = "addresses to serve on, HOST:PORT; port 0 takes any"},            \
+        {.section = "server",                                                  \
+         .key = "workers",                                                     \
+         .type = IDV_CONF_INT,                                                 \
+         .offset = offsetof(struct_, member.workers),                          \
+         .fallback = "0",                                                      \
+         .min = 0,                                                             \
+         .max = 256,                                                           \
+         .help = "processes that serve; 0: one per core"},                     \
+        {.section = "server",                                                  \
+         .key = "max-connections",                                             \
+         .type = IDV_CONF_INT,                                                 \
+         .offset = offsetof(struct_, member.max_connections),                  \
+         .fallback = "256",                                                    \
+         .min = 1,                                                             \
+         .max = 65536,                                                         \
+         .help = "connections of one worker; more wait"},
+#define SERVICE_STORE_ENTRY(struct_, member, database_default)                 \
+    {.section = "store",                                                       \
+     .key = "database",                                                        \
+     .type = IDV_CONF_PATH,                                                    \
+     .offset = offsetof(struct_, member.database),                             \
+     .fallback = database_default,                                             \
+     .help = "the SQLite file"},
+
 struct service {
     struct tool *tool;
-    char **listen; /* of the configuration */
-    const char *admin_path;
-    int64_t workers, max_connections;
-    bool ask_client_cert;
-    idv_rc (*make)(void *arg, struct idv_server_worker *worker);
-    void *arg;
+    const struct service_conf *conf;
+    /* A worker, size zeroed bytes of the program's own: setup opens what it
+     * needs and fills out (key, chain, service); clear frees that again, also
+     * after a setup that failed. */
+    size_t size;
+    idv_rc (*setup)(struct tool *t, void *worker,
+                    struct idv_server_worker *out);
+    void (*clear)(void *worker);
 };
 
 /*
@@ -26,5 +68,21 @@ struct service {
  * A port in use ends with exit code 4.
  */
 idv_rc service_run(const struct service *s) IDV_CHECKED;
+
+/* Sets one worker up and clears it: do keys, certificates and store fit? */
+idv_rc service_probe(const struct service *s) IDV_CHECKED;
+
+/* A database that is closed at the end of its block, and what a listing of it
+ * carries along. */
+struct service_use {
+    struct tool *t;
+    idv_rc rc;
+    bool any;
+};
+static inline void service_db_close(struct idv_db **db)
+{
+    idv_db_close(*db);
+}
+#define AUTO_DB __attribute__((cleanup(service_db_close)))
 
 #endif
