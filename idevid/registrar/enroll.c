@@ -72,6 +72,25 @@ static idv_rc check_decision(struct idvi_reg_call *c)
     return IDV_OK;
 }
 
+/* A member remains one only as long as people want it. */
+static idv_rc serve_member(struct idvi_reg_call *c)
+{
+    const struct idv_registrar_store *store = c->reg->conf.store;
+    enum idv_decision d = IDV_DECISION_NONE;
+    uint8_t idevid[32];
+    bool found = false;
+    IDV_TRY(idvi_reg_first_client(c, idevid));
+    idv_session_free(&c->session);
+    IDV_TRY(store->session_last(store->self, idevid, &found, &c->session));
+    if (found)
+        IDV_TRY(store->decision(store->self, c->session.maker,
+                                c->session.serial_number, false, c->now, &d));
+    if (d == IDV_DECISION_REFUSED)
+        return idvi_refuse(&c->no, 403, "device-refused",
+                           "device is not accepted here");
+    return serve_est(c);
+}
+
 static idv_rc pass(struct idvi_reg_call *c)
 {
     switch (c->session.state) {
@@ -105,7 +124,7 @@ static idv_rc gate(struct idvi_reg_call *c)
     bool member = false;
     IDV_TRY(idvi_reg_ldevid(c, &member));
     if (member)
-        return serve_est(c);
+        return serve_member(c);
     IDV_TRY(idvi_reg_identify(c));
     IDV_TRY(check_decision(c));
     IDV_TRY(idvi_reg_session_of_device(c, c->leaf_sha256, 403));
@@ -116,10 +135,20 @@ static idv_rc gate(struct idvi_reg_call *c)
     return idvi_reg_audit(c);
 }
 
+/* who is no member may be an authority that renews for one */
+static idv_rc renew(struct idvi_reg_call *c)
+{
+    bool member = false;
+    IDV_TRY(idvi_reg_ldevid(c, &member));
+    return member ? serve_member(c) : serve_est(c);
+}
+
 idv_rc idvi_reg_est(struct idvi_reg_call *c)
 {
-    bool enroll = strcmp(c->call->req.path, IDV_PATH_SIMPLEENROLL) == 0;
-    if (!enroll || c->call->req.verb != IDV_POST)
+    const char *path = c->call->req.path;
+    if (c->call->req.verb != IDV_POST)
         return serve_est(c);
-    return gate(c);
+    if (strcmp(path, IDV_PATH_SIMPLEENROLL) == 0)
+        return gate(c);
+    return strcmp(path, IDV_PATH_SIMPLEREENROLL) == 0 ? renew(c) : serve_est(c);
 }

@@ -86,6 +86,10 @@ idv_rc idvi_reg_audit(struct idvi_reg_call *c) IDV_CHECKED;
 /* status.c */
 idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c) IDV_CHECKED;
+/* SHA-256 of the certificate that the first of a line of renewed certificates
+ * was issued to; from c->issued. */
+idv_rc idvi_reg_first_client(struct idvi_reg_call *c,
+                             uint8_t out[static 32]) IDV_CHECKED;
 
 /* enroll.c */
 idv_rc idvi_reg_est(struct idvi_reg_call *c) IDV_CHECKED;

@@ -82,8 +82,7 @@ idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c)
 
 /* --- enrollstatus --------------------------------------------------------- */
 
-/* Whom the first of a line of renewed certificates was issued to. */
-static idv_rc first_client(struct idvi_reg_call *c, uint8_t out[static 32])
+idv_rc idvi_reg_first_client(struct idvi_reg_call *c, uint8_t out[static 32])
 {
     const struct idv_est_store *store = &c->reg->conf.est.store;
     bool found = true;
@@ -104,7 +103,7 @@ static idv_rc find_session(struct idvi_reg_call *c, bool *by_ldevid)
     uint8_t idevid[32];
     IDV_TRY(idvi_reg_ldevid(c, by_ldevid));
     if (*by_ldevid) {
-        IDV_TRY(first_client(c, idevid));
+        IDV_TRY(idvi_reg_first_client(c, idevid));
         return idvi_reg_session_of_device(c, idevid, 404);
     }
     IDV_TRY(idvi_reg_identify(c));

@@ -189,6 +189,23 @@ static void renews(void **state) /* R-R-44 */
     assert_int_equal(member_reports(f, GOOD), 200);
 }
 
+/* refused after it came: nothing is issued to it any more */
+static void renews_not_when_refused(void **state)
+{
+    struct fixture *f = *state;
+    become_member(f);
+    OK(idv_db_decide(f->w.reg_db, "maker", PKI_SERIAL, IDV_DECISION_REFUSED,
+                     PKI_NOW));
+    world_csr(f->key, f->name, NULL, &f->csr);
+    because(f, reenroll(f), 403, "device-refused");
+    because(f, enroll_as(f, &f->w.member, IDV_PATH_SIMPLEENROLL), 403,
+            "device-refused");
+    because(f, enroll(f), 403, "device-refused");
+    OK(idv_db_decide(f->w.reg_db, "maker", PKI_SERIAL, IDV_DECISION_APPROVED,
+                     PKI_NOW));
+    assert_int_equal(reenroll(f), 200);
+}
+
 static void renews_not_otherwise(void **state) /* R-R-44 */
 {
     struct fixture *f = *state;
@@ -290,15 +307,25 @@ static void store_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T0(no_voucher),      T0(no_voucher_but_pending),
-        T(strangers),        T(decided_against),
-        T(enrolls),          T(same_request),
-        T(greedy_request),   T(other_serial),
-        T(subject_pattern),  T(bad_pattern),
-        T(reports_enrolled), T(reports_failure),
-        T(renews),           T(renews_not_otherwise),
-        T(renews_names),     T(revoked),
-        T(member_enrolls),   T(expired_member),
+        T0(no_voucher),
+        T0(no_voucher_but_pending),
+        T(strangers),
+        T(decided_against),
+        T(enrolls),
+        T(same_request),
+        T(greedy_request),
+        T(other_serial),
+        T(subject_pattern),
+        T(bad_pattern),
+        T(reports_enrolled),
+        T(reports_failure),
+        T(renews),
+        T(renews_not_otherwise),
+        T(renews_not_when_refused),
+        T(renews_names),
+        T(revoked),
+        T(member_enrolls),
+        T(expired_member),
         T(store_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
