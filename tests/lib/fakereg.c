@@ -234,6 +234,12 @@ static idv_rc on_exchange(void *arg, struct idv_msg *req, struct idv_msg *reply)
     return lose_it ? lose(r) : IDV_OK;
 }
 
+idv_rc fakereg_exchange(struct fakereg *r, struct idv_msg *req,
+                        struct idv_msg *reply)
+{
+    return on_exchange(r, req, reply);
+}
+
 static void on_wait(void *arg, int seconds, bool close)
 {
     struct fakereg *r = arg;

@@ -53,6 +53,9 @@ struct fakereg {
 };
 void fakereg_init(struct fakereg *r, struct pki *pki);
 void fakereg_free(struct fakereg *r);
+/* One request, for a server of its own. */
+idv_rc fakereg_exchange(struct fakereg *r, struct idv_msg *req,
+                        struct idv_msg *reply);
 
 /* A device: state directory, anchor, IDevID, and the pledge in it. */
 struct fakedev {

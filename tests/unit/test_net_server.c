@@ -2,6 +2,10 @@
 /* The server against clients that behave and clients that do not. */
 #include "config.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -622,6 +626,66 @@ static void test_listen(void **state)
     refused_to_listen("no.such.name.invalid:1", IDV_E_ARG, "cannot listen");
 }
 
+/* a server on host and a drive to it; skipped where there is no such host */
+static void over_v6(const char *host)
+{
+    char where[96], field[120];
+    const char *const listen[] = {where, NULL};
+    struct nt_server s = {.conf.listen = listen};
+    struct idv_drive_conf c = {.env = &client_env.env};
+    struct nt_machine m;
+    snprintf(where, sizeof(where), "[%s]:0", host);
+    nt_server_start(&s, &pki, &service);
+    if (!s.port) {
+        nt_server_stop(&s);
+        assert_int_equal(s.rc, IDV_E_NET);
+        skip();
+    }
+    nt_machine_init(&m, s.port);
+    strcpy(m.connect.host, host);
+    nt_machine_add(&m, IDV_POST, "/echo", "hello");
+    nt_machine_add(&m, IDV_GET, "/peer", NULL);
+    struct idv_machine machine = nt_machine(&m);
+    idv_note_clear();
+    if (idv_drive(&machine, &c) != IDV_OK)
+        fail_msg("%s: %s", host, m.note);
+    assert_string_equal((char *)m.reply[0].body.p, "hello");
+    assert_string_equal(m.peer.address, host);
+    snprintf(field, sizeof(field), " %s ", host);
+    assert_non_null(strstr((char *)m.reply[1].body.p, field));
+    nt_machine_free(&m);
+    nt_server_stop(&s);
+    assert_int_equal(s.rc, IDV_OK);
+}
+
+static void test_v6(void **state)
+{
+    (void)state;
+    over_v6("::1");
+}
+
+/* a link-local address of this machine, with its zone */
+static void test_v6_zone(void **state)
+{
+    struct ifaddrs *all = NULL;
+    char host[64] = "";
+    (void)state;
+    assert_int_equal(getifaddrs(&all), 0);
+    for (const struct ifaddrs *i = all; i && !host[0]; i = i->ifa_next) {
+        const struct sockaddr_in6 *a = (const void *)i->ifa_addr;
+        if (a && a->sin6_family == AF_INET6 &&
+            IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr) &&
+            getnameinfo((const void *)a, sizeof(*a), host, sizeof(host), NULL,
+                        0, NI_NUMERICHOST) != 0)
+            host[0] = 0;
+    }
+    freeifaddrs(all);
+    if (!host[0])
+        skip();
+    assert_non_null(strchr(host, '%'));
+    over_v6(host);
+}
+
 static void test_inherited(void **state)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -739,6 +803,8 @@ int main(void)
         cmocka_unit_test(test_tls_versions),
         cmocka_unit_test(test_any_chain),
         cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_v6),
+        cmocka_unit_test(test_v6_zone),
         cmocka_unit_test(test_inherited),
         cmocka_unit_test(test_stop_with_idle),
         cmocka_unit_test(test_admin),
