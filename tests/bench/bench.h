@@ -34,6 +34,7 @@ struct contestant {
 struct group {
     const char *name;
     struct contestant c[GROUP_MAX]; /* ended by one without a name */
+    const char *delay_ms;           /* added to each TPM command; NULL none */
     bool cold;                      /* each operation in a process of its own */
     bool counts; /* instructions too, when valgrind is there */
 };
@@ -56,7 +57,7 @@ struct options {
 double bench_now(void); /* seconds */
 int bench_group(const struct options *o, const struct group *g, unsigned index,
                 struct result out[GROUP_MAX]);
-/* Measures in this process; out has per_s, ratio and calls. */
+/* Measures in this process; out has per_s and ratio. */
 int bench_rounds(const struct options *o, struct group *g,
                  struct result out[GROUP_MAX]);
 double bench_median(double *v, unsigned n); /* sorts v */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that measure: one per group, one per contestant's memory, one per
- * operation that is only the first of its process once, one under callgrind. */
+/* Processes that measure: one for the times of a group, one per contestant for
+ * calls and memory, one per operation that is the first of its process only
+ * once, one under callgrind. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "tests/bench/bench.h"
 
 #define COLD_ROUNDS 5
-#define PEAK_OPS 10
+#define SOME_OPS 10
 
 /* what a child says through its pipe */
 struct report {
@@ -21,13 +22,28 @@ struct report {
 typedef int job_fn(const struct options *o, struct group *g, unsigned i,
                    struct report *out);
 
+/* TPM commands are counted from here on; time does not matter */
+static void count_commands(void)
+{
+    const char *tcti = getenv("TCTICOUNT");
+
+    if (tcti != NULL)
+        setenv("HWKEY_TCTI", tcti, 1);
+}
+
 static void be_child(job_fn *job, const struct options *o,
                      const struct group *g, unsigned i, int fd)
 {
     struct group mine = *g;
     struct report out = {0};
-    int ok = job(o, &mine, i, &out) &&
-             write(fd, &out, sizeof(out)) == (ssize_t)sizeof(out);
+    int ok;
+
+    if (g->delay_ms != NULL) {
+        setenv("TCTICOUNT_DELAY_MS", g->delay_ms, 1);
+        count_commands();
+    }
+    ok = job(o, &mine, i, &out) &&
+         write(fd, &out, sizeof(out)) == (ssize_t)sizeof(out);
 
     fflush(NULL);
     _exit(ok ? 0 : BENCH_ERROR);
@@ -73,13 +89,19 @@ static int do_some(const struct options *o, struct group *g, unsigned i,
                    struct report *out)
 {
     struct contestant *c = &g->c[i];
-    int k, ok = c->open(c);
+    uint64_t calls;
+    int k;
 
     (void)o;
-    (void)out;
-    for (k = 0; ok && k < PEAK_OPS; k++)
-        ok = c->op(c);
-    return ok;
+    count_commands();
+    if (!c->open(c) || !c->op(c))
+        return 0;
+    calls = bench_calls();
+    for (k = 0; k < SOME_OPS; k++)
+        if (!c->op(c))
+            return 0;
+    out->r[i].calls = (double)(bench_calls() - calls) / SOME_OPS;
+    return 1;
 }
 
 static int do_first(const struct options *o, struct group *g, unsigned i,
@@ -90,6 +112,7 @@ static int do_first(const struct options *o, struct group *g, unsigned i,
     uint64_t calls;
 
     (void)o;
+    count_commands();
     if (!c->open(c))
         return 0;
     calls = bench_calls();
@@ -134,9 +157,11 @@ static int warm_group(const struct options *o, const struct group *g,
     if (!in_child(do_rounds, o, g, 0, &report, NULL))
         return 0;
     memcpy(out, report.r, sizeof(report.r));
-    for (i = 0; i < GROUP_MAX && g->c[i].name != NULL; i++)
+    for (i = 0; i < GROUP_MAX && g->c[i].name != NULL; i++) {
         if (!in_child(do_some, o, g, i, &report, &out[i].peak_kib))
             return 0;
+        out[i].calls = report.r[i].calls;
+    }
     return 1;
 }
 

@@ -24,6 +24,7 @@ done <<'EOF'
 3 sign P-256, token
 2 sign RSA-2048, token
 3 sign P-256, TPM
+2 sign P-256, TPM, +5 ms a command
 2 sign RSA-2048, TPM
 3 TLS 1.3, P-256 server key
 3 TLS 1.3, RSA-2048 server key

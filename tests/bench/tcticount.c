@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A TCTI before another one, which is its configuration: counts commands. */
+/* A TCTI before another one, which is its configuration: counts commands, and
+ * makes each take TCTICOUNT_DELAY_MS longer, as a real TPM does. */
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tctildr.h>
@@ -15,6 +17,7 @@
 struct counting {
     TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: this is what others see */
     TSS2_TCTI_CONTEXT *real;
+    struct timespec delay;
 };
 
 static atomic_uint_least64_t commands;
@@ -33,6 +36,7 @@ static TSS2_TCTI_CONTEXT *real_of(TSS2_TCTI_CONTEXT *ctx)
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *ctx, size_t n, const uint8_t *p)
 {
     commands++;
+    nanosleep(&((struct counting *)ctx)->delay, NULL);
     return Tss2_Tcti_Transmit(real_of(ctx), n, p);
 }
 
@@ -72,6 +76,7 @@ static TSS2_RC make_sticky(TSS2_TCTI_CONTEXT *ctx, TPM2_HANDLE *handle,
 static TSS2_RC init(TSS2_TCTI_CONTEXT *ctx, size_t *n, const char *real)
 {
     struct counting *c = (struct counting *)ctx;
+    const char *delay = getenv("TCTICOUNT_DELAY_MS");
 
     if (c == NULL) {
         *n = sizeof(*c);
@@ -80,6 +85,8 @@ static TSS2_RC init(TSS2_TCTI_CONTEXT *ctx, size_t *n, const char *real)
     *c = (struct counting){.common = {{MAGIC, 2, transmit, receive, finalize,
                                        cancel, poll_handles, set_locality},
                                       make_sticky}};
+    if (delay != NULL)
+        c->delay.tv_nsec = atol(delay) % 1000 * 1000000;
     return Tss2_TctiLdr_Initialize(real, &c->real);
 }
 
