@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A TCTI before another one, which is its configuration: counts commands, and
  * makes each take TCTICOUNT_DELAY_MS longer, as a real TPM does. */
+#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <tss2/tss2_tcti.h>
@@ -73,6 +76,18 @@ static TSS2_RC make_sticky(TSS2_TCTI_CONTEXT *ctx, TPM2_HANDLE *handle,
     return Tss2_Tcti_MakeSticky(real_of(ctx), handle, sticky);
 }
 
+/* what is behind is loaded once, not with each connection */
+static void keep_loaded(const char *real)
+{
+    static void *kept;
+    char name[64];
+
+    snprintf(name, sizeof(name), "libtss2-tcti-%.*s.so.0",
+             (int)strcspn(real, ":"), real);
+    if (kept == NULL)
+        kept = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+}
+
 static TSS2_RC init(TSS2_TCTI_CONTEXT *ctx, size_t *n, const char *real)
 {
     struct counting *c = (struct counting *)ctx;
@@ -85,6 +100,7 @@ static TSS2_RC init(TSS2_TCTI_CONTEXT *ctx, size_t *n, const char *real)
     *c = (struct counting){.common = {{MAGIC, 2, transmit, receive, finalize,
                                        cancel, poll_handles, set_locality},
                                       make_sticky}};
+    keep_loaded(real);
     if (delay != NULL)
         c->delay.tv_nsec = atol(delay) % 1000 * 1000000;
     return Tss2_TctiLdr_Initialize(real, &c->real);
