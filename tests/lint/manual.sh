@@ -7,7 +7,7 @@ src=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 bin=${top_builddir:-$src/build}
 
 if command -v mandoc >/dev/null; then
-    for page in "$src"/tools/man/*.[1-8] "$src"/provider/man/*.[1-8]; do
+    for page in "$src"/{tools,provider,idevid}/man/*.[1-8]; do
         [ ! -e "$page" ] || is "${page##*/}: mandoc has no complaint" \
             "$(mandoc -T lint -W warning "$page" 2>&1)" ''
     done
