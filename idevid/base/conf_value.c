@@ -69,6 +69,8 @@ static idv_rc set_list(const struct idv_conf_entry *e, const char *dir,
         IDV_TRY(make_text(e, dir, piece, &text));
         IDV_TRY(idv_list_add(to, idv_view(&text)));
     }
+    if (e->required && !*to)
+        return idv_fail(IDV_E_ARG, "%s: is empty", e->key);
     return IDV_OK;
 }
 

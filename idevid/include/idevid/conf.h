@@ -32,8 +32,8 @@ struct idv_conf_entry {
     size_t offset;        /* of the field in the daemon's structure */
     const char *fallback; /* when absent, as text; NULL leaves the field zero */
     const char *help;     /* one sentence, for people */
-    bool required;
-    int64_t min, max;         /* INT */
+    bool required;        /* to be there; of a list, something in it */
+    int64_t min, max;     /* INT */
     const char *const *words; /* ENUM, NULL-ended */
     /* Further judgement of a good value, or NULL: IDV_OK, or fails with a
      * note without file and line, which are put before it. */
