@@ -67,8 +67,11 @@ static idv_rc read_fd(const char *path, int fd, size_t max, struct idv_buf *out)
         max = IDV_MAX_FILE;
     struct idv_buf b = {.max = max + 2 * 4096, .secret = out->secret};
     idv_rc rc = read_rest(path, fd, max, &b);
-    if (rc == IDV_OK)
+    if (rc == IDV_OK) {
         rc = idv_buf_put(out, idv_view(&b));
+        if (rc != IDV_OK)
+            rc = idv_fail_within(rc, "%s", path);
+    }
     idv_buf_free(&b);
     return rc;
 }
@@ -201,10 +204,27 @@ idv_rc idv_fs_create(const char *path, struct idv_bytes data, mode_t mode)
     return put_file(path, data, mode, true);
 }
 
+static int open_append(const char *path, mode_t mode, bool *fresh)
+{
+    const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+    int fd = open(path, flags);
+    *fresh = fd < 0 && errno == ENOENT;
+    return *fresh ? open(path, flags | O_CREAT | O_EXCL, mode) : fd;
+}
+
+/* as it was before */
+static idv_rc take_back(const char *path, int fd, off_t size, bool fresh,
+                        idv_rc rc)
+{
+    if ((fresh ? unlink(path) : ftruncate(fd, size)) == 0)
+        return rc;
+    return idv_fail_within(rc, "%s: left half written", path);
+}
+
 idv_rc idv_fs_append(const char *path, struct idv_bytes data, mode_t mode)
 {
-    AUTO_FD fd = open(
-        path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, mode);
+    bool fresh;
+    AUTO_FD fd = open_append(path, mode, &fresh);
     if (fd < 0)
         return io_fail(path, "cannot open");
     struct stat st;
@@ -213,9 +233,9 @@ idv_rc idv_fs_append(const char *path, struct idv_bytes data, mode_t mode)
     idv_rc rc = write_all(path, fd, data);
     if (rc == IDV_OK && fsync(fd) != 0)
         rc = io_fail(path, "cannot sync");
-    if (rc != IDV_OK && ftruncate(fd, st.st_size) != 0)
-        return idv_fail(rc, "%s: left half written", path);
-    return rc;
+    if (rc == IDV_OK && fresh)
+        rc = sync_directory(path);
+    return rc == IDV_OK ? rc : take_back(path, fd, st.st_size, fresh, rc);
 }
 
 static idv_rc make_one(const char *path, mode_t mode)

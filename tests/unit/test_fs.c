@@ -3,12 +3,28 @@
 #include "codec.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 static char dir[64], path[128];
+
+/* in the place of libc's: what was synced, and a failure on demand */
+static int synced_files, synced_directories;
+static bool sync_fails;
+int fsync(int fd)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    *(S_ISDIR(st.st_mode) ? &synced_directories : &synced_files) += 1;
+    if (sync_fails && S_ISDIR(st.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
+    return 0;
+}
 
 static int setup(void **state)
 {
@@ -82,6 +98,10 @@ static void bounds(void **state)
     OK(idv_fs_read(path, 0, &b));
     assert_int_equal(truncate(path, 1024 * 1024 + 1), 0);
     FAILS(IDV_E_LIMIT, "file: more than", idv_fs_read(path, 0, &b));
+    IDV_AUTO(buf) small = {.max = 3};
+    OK(idv_fs_write(path, idv_str("four"), 0600));
+    FAILS(IDV_E_LIMIT, "file: buffer: more than 3",
+          idv_fs_read(path, 0, &small));
 }
 
 static void read_refuses(void **state)
@@ -131,6 +151,13 @@ static void full_disk(void **state)
     assert_non_null(strstr(idv_note(), "cannot write"));
     expect("old");
     assert_int_equal(entries(), 1);
+    assert_int_equal(unlink(path), 0);
+    setrlimit(RLIMIT_FSIZE, &small);
+    idv_note_clear();
+    add = idv_fs_append(path, idv_bytes(big, sizeof(big)), 0600);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(add, IDV_E_IO);
+    assert_int_equal(entries(), 0); /* no empty file either */
 }
 
 static void write_refuses(void **state)
@@ -162,8 +189,18 @@ static void create_once(void **state)
 static void appends(void **state)
 {
     (void)state;
+    synced_files = synced_directories = 0;
+    sync_fails = true;
+    idv_rc rc = idv_fs_append(path, idv_str("a\n"), 0640);
+    sync_fails = false;
+    assert_int_equal(rc, IDV_E_IO);
+    idv_note_clear();
+    assert_int_equal(entries(), 0);
     OK(idv_fs_append(path, idv_str("a\n"), 0640));
+    assert_int_equal(synced_directories, 2);
     OK(idv_fs_append(path, idv_str("b\n"), 0640));
+    assert_int_equal(synced_directories, 2);
+    assert_int_equal(synced_files, 3);
     expect("a\nb\n");
 }
 

@@ -12,7 +12,8 @@
 
 /*
  * Appends the whole regular file to out. IDV_E_LIMIT: over max bytes (0:
- * IDV_MAX_FILE); IDV_E_IO: absent, unreadable, a directory, a device.
+ * IDV_MAX_FILE), or more than out takes; IDV_E_IO: absent, unreadable, a
+ * directory, a device.
  */
 idv_rc idv_fs_read(const char *path, size_t max,
                    struct idv_buf *out) IDV_CHECKED;
@@ -38,7 +39,8 @@ idv_rc idv_fs_create(const char *path, struct idv_bytes data,
                      mode_t mode) IDV_CHECKED;
 
 /* Appends in one write and syncs; makes the file with mode (less the umask) if
- * it is not there. A partial write is cut off again; one writer at a time. */
+ * it is not there, and syncs its directory then. What failed is cut off again,
+ * a new file removed; one writer at a time. */
 idv_rc idv_fs_append(const char *path, struct idv_bytes data,
                      mode_t mode) IDV_CHECKED;
 
