@@ -2,6 +2,8 @@
 /* What a configuration table says about itself: sample, help, manual. */
 #include <string.h>
 
+#include <idevid/auto.h>
+
 #include "base/conf.h"
 
 static const char *type_word(const struct idv_conf_entry *e)
@@ -77,7 +79,8 @@ static idv_rc put_sample(const struct idv_conf_entry *e, struct idv_buf *out)
                         e->fallback ? " " : "", e->fallback ? e->fallback : "");
 }
 
-idv_rc idv_conf_sample(const struct idv_conf_table *table, struct idv_buf *out)
+static idv_rc put_samples(const struct idv_conf_table *table,
+                          struct idv_buf *out)
 {
     IDV_TRY(put_comment(table->about, out));
     for (size_t i = 0; i < table->n; i++) {
@@ -100,7 +103,7 @@ static idv_rc put_note(const struct idv_conf_entry *e, struct idv_buf *out)
     return idv_buf_puts(out, ")\n");
 }
 
-idv_rc idv_conf_help(const struct idv_conf_table *table, struct idv_buf *out)
+static idv_rc put_help(const struct idv_conf_table *table, struct idv_buf *out)
 {
     for (size_t i = 0; i < table->n; i++) {
         const struct idv_conf_entry *e = &table->entries[i];
@@ -112,7 +115,7 @@ idv_rc idv_conf_help(const struct idv_conf_table *table, struct idv_buf *out)
     return IDV_OK;
 }
 
-idv_rc idv_conf_mdoc(const struct idv_conf_table *table, struct idv_buf *out)
+static idv_rc put_mdoc(const struct idv_conf_table *table, struct idv_buf *out)
 {
     for (size_t i = 0; i < table->n; i++) {
         const struct idv_conf_entry *e = &table->entries[i];
@@ -125,4 +128,29 @@ idv_rc idv_conf_mdoc(const struct idv_conf_table *table, struct idv_buf *out)
         IDV_TRY(put_note(e, out));
     }
     return table->n ? idv_buf_puts(out, ".El\n") : IDV_OK;
+}
+
+/* all of it or nothing */
+static idv_rc whole(idv_rc (*print)(const struct idv_conf_table *table,
+                                    struct idv_buf *out),
+                    const struct idv_conf_table *table, struct idv_buf *out)
+{
+    IDV_AUTO(buf) text = {.max = out->max};
+    IDV_TRY(print(table, &text));
+    return idv_buf_put(out, idv_view(&text));
+}
+
+idv_rc idv_conf_sample(const struct idv_conf_table *table, struct idv_buf *out)
+{
+    return whole(put_samples, table, out);
+}
+
+idv_rc idv_conf_help(const struct idv_conf_table *table, struct idv_buf *out)
+{
+    return whole(put_help, table, out);
+}
+
+idv_rc idv_conf_mdoc(const struct idv_conf_table *table, struct idv_buf *out)
+{
+    return whole(put_mdoc, table, out);
 }

@@ -167,11 +167,11 @@ idv_rc idv_url_from_text(struct idv_bytes text, struct idv_url *out)
 idv_rc idv_url_to_text(const struct idv_url *url, struct idv_buf *out)
 {
     bool v6 = strchr(url->host, ':') != NULL;
-    IDV_TRY(idv_buf_putf(out, SCHEME "%s%s%s", v6 ? "[" : "", url->host,
-                         v6 ? "]" : ""));
+    char port[8] = "";
     if (url->port != 443)
-        IDV_TRY(idv_buf_putf(out, ":%u", (unsigned)url->port));
-    return idv_buf_puts(out, url->path);
+        snprintf(port, sizeof(port), ":%u", (unsigned)url->port);
+    return idv_buf_putf(out, SCHEME "%s%s%s%s%s", v6 ? "[" : "", url->host,
+                        v6 ? "]" : "", port, url->path);
 }
 
 bool idv_url_same_origin(const struct idv_url *a, const struct idv_url *b)

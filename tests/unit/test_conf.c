@@ -162,6 +162,32 @@ static void refuses(void **state)
                          idv_bytes("[main]\nname=a\0b", 15), &s));
 }
 
+static void required_lists_hold_something(void **state)
+{
+    static const struct idv_conf_entry one[] = {
+        {.section = "net",
+         .key = "peers",
+         .type = IDV_CONF_LIST,
+         .offset = offsetof(struct sample, peers),
+         .help = "Who may call.",
+         .required = true}};
+    static const struct idv_conf_table need = {"needed", "Peers.", one, 1};
+    static const char *const empty[] = {
+        "[net]\npeers =\n", "[net]\npeers = , ,\n", "[net]\npeers = \"\"\n"};
+    struct sample s = {0};
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        FAILS(IDV_E_ARG, "f.ini:2: peers: is empty",
+              idv_conf_parse(&need, "f.ini", "", idv_str(empty[i]), &s));
+    OK(idv_conf_parse(&need, "f.ini", "", idv_str("[net]\npeers=a\npeers=\n"),
+                      &s));
+    assert_int_equal(idv_list_count(s.peers), 1);
+    idv_conf_free(&need, &s);
+    OK(parse("[main]\nname=x\n[net]\npeers =\n", &s));
+    assert_null(s.peers);
+    idv_conf_free(&table, &s);
+}
+
 static void loads(void **state)
 {
     char dir[64], path[128], want[160];
@@ -207,12 +233,30 @@ static void prints(void **state)
     assert_non_null(strstr((char *)filled.p, ".It Ic port\n"));
 }
 
+static void prints_whole_or_nothing(void **state)
+{
+    static idv_rc (*const print[])(const struct idv_conf_table *,
+                                   struct idv_buf *) = {
+        idv_conf_sample, idv_conf_help, idv_conf_mdoc};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        IDV_AUTO(buf) small = {.max = 200};
+        OK(idv_buf_puts(&small, "x"));
+        FAILS(IDV_E_LIMIT, "more than", print[i](&table, &small));
+        assert_string_equal((char *)small.p, "x");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads),   cmocka_unit_test(defaults),
-        cmocka_unit_test(refuses), cmocka_unit_test(loads),
+        cmocka_unit_test(reads),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(loads),
         cmocka_unit_test(prints),
+        cmocka_unit_test(required_lists_hold_something),
+        cmocka_unit_test(prints_whole_or_nothing),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

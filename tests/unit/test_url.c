@@ -117,6 +117,18 @@ static void bounds(void **state)
     OK(idv_url_from_text(idv_bytes(text, 9 + 511), &url));
 }
 
+static void writes_whole_or_nothing(void **state)
+{
+    const struct idv_url url = {"host.example", 8443, "/path"};
+    IDV_AUTO(buf) small = {.max = 29};
+    (void)state;
+    FAILS(IDV_E_LIMIT, "more than", idv_url_to_text(&url, &small));
+    assert_int_equal(small.n, 0);
+    small.max = 30;
+    OK(idv_url_to_text(&url, &small));
+    assert_string_equal((char *)small.p, "https://host.example:8443/path");
+}
+
 static void origins(void **state)
 {
     struct idv_url a, b;
@@ -133,9 +145,8 @@ static void origins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepts),
-        cmocka_unit_test(refuses),
-        cmocka_unit_test(bounds),
+        cmocka_unit_test(accepts), cmocka_unit_test(refuses),
+        cmocka_unit_test(bounds),  cmocka_unit_test(writes_whole_or_nothing),
         cmocka_unit_test(origins),
     };
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
