@@ -131,7 +131,7 @@ static idv_rc read_all(struct reader *r, struct idv_bytes text)
         r->line++;
         idv_rc rc = read_line(r, line);
         if (rc != IDV_OK)
-            return idv_fail_at(rc, "%s:%zu", r->file, r->line);
+            return idv_fail_within(rc, "%s:%zu", r->file, r->line);
     }
     return fill_missing(r);
 }

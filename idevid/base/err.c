@@ -50,31 +50,17 @@ idv_rc idv_fail(idv_rc rc, const char *fmt, ...)
     return rc;
 }
 
-idv_rc idv_fail_at(idv_rc rc, const char *fmt, ...)
-{
-    char where[IDV_NOTE_MAX / 2], below[IDV_NOTE_MAX];
-    memcpy(below, note, sizeof(below));
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(where, sizeof(where), fmt, ap);
-    va_end(ap);
-    if (snprintf(note, sizeof(note), "%s%s%s", where, below[0] ? ": " : "",
-                 below) < 0)
-        note[0] = 0;
-    return rc;
-}
-
 idv_rc idv_fail_within(idv_rc rc, const char *fmt, ...)
 {
-    char inner[IDV_NOTE_MAX];
+    char where[IDV_NOTE_MAX / 2], inner[IDV_NOTE_MAX];
     va_list ap;
-    snprintf(inner, sizeof(inner), "%s", note[0] ? note : idv_rc_name(rc));
     va_start(ap, fmt);
-    int n = vsnprintf(note, sizeof(note), fmt, ap);
+    if (vsnprintf(where, sizeof(where), fmt, ap) < 0)
+        where[0] = 0;
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(note))
-        snprintf(note + n, sizeof(note) - (size_t)n, ": %.*s",
-                 (int)(sizeof(note) - 3), inner);
+    snprintf(inner, sizeof(inner), "%s", note[0] ? note : idv_rc_name(rc));
+    snprintf(note, sizeof(note), "%s: %.*s", where,
+             (int)(sizeof(note) - strlen(where) - 3), inner);
     return rc;
 }
 

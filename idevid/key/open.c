@@ -214,7 +214,7 @@ idv_rc idv_certs_open(const char *uri, const struct idv_pin *pin,
     const char *path;
     IDV_TRY(read_file(uri, &path, &text));
     idv_rc rc = idv_certs_from_pem(idv_view(&text), out);
-    return rc == IDV_OK ? rc : idv_fail_at(rc, "%s", path);
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "%s", path);
 }
 
 idv_rc idv_cert_open(const char *uri, const struct idv_pin *pin, X509 **out)

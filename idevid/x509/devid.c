@@ -82,7 +82,7 @@ static idv_rc read_masa_url(const X509 *cert, struct idv_devid *out)
         return idv_fail(IDV_E_FORMAT, "IDevID: more than one MASA URL");
     X509_EXTENSION *ext = X509_get_ext(cert, i);
     idv_rc rc = parse_masa_url(X509_EXTENSION_get_data(ext), out);
-    return rc == IDV_OK ? rc : idv_fail_at(rc, "IDevID: MASA URL");
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "IDevID: MASA URL");
 }
 
 static idv_rc malformed(void)

@@ -156,7 +156,7 @@ static idv_rc add_masa_url(const struct idv_cert_spec *spec, X509 *cert)
     if (!spec->masa_url || spec->kind != IDV_CERT_IDEVID)
         return IDV_OK;
     if (idv_url_from_text(idv_str(spec->masa_url), &url) != IDV_OK)
-        return idv_fail_at(IDV_E_ARG, "MASA URL");
+        return idv_fail_within(IDV_E_ARG, "MASA URL");
     if (!text || !oid || ASN1_STRING_set(text, spec->masa_url, -1) != 1)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(IDVI_PUT_DER(i2d_ASN1_IA5STRING, text, &der));

@@ -190,18 +190,28 @@ static void no_memory(void **state)
     assert_int_equal(all.n, 0);
 }
 
+/* where it was goes before what it was, and never hides it */
+static void notes(void **state)
+{
+    char deep[2 * IDV_NOTE_MAX];
+    (void)state;
+    FAILS(IDV_E_IO, "f:3: bad",
+          (idv_fail_within(idv_fail(IDV_E_IO, "bad"), "f:%d", 3)));
+    FAILS(IDV_E_LIMIT, "f: limit", idv_fail_within(IDV_E_LIMIT, "f"));
+    memset(deep, 'd', sizeof(deep) - 1);
+    deep[sizeof(deep) - 1] = 0;
+    FAILS(IDV_E_IO, "d: bad",
+          idv_fail_within(idv_fail(IDV_E_IO, "bad"), "%s", deep));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_inverse),
-        cmocka_unit_test(base64_text),
-        cmocka_unit_test(no_memory),
-        cmocka_unit_test(base64_refuses),
-        cmocka_unit_test(hex),
-        cmocka_unit_test(text_copy),
-        cmocka_unit_test(text_pieces),
-        cmocka_unit_test(text_int),
-        cmocka_unit_test(text_printable),
+        cmocka_unit_test(base64_inverse), cmocka_unit_test(base64_text),
+        cmocka_unit_test(no_memory),      cmocka_unit_test(notes),
+        cmocka_unit_test(base64_refuses), cmocka_unit_test(hex),
+        cmocka_unit_test(text_copy),      cmocka_unit_test(text_pieces),
+        cmocka_unit_test(text_int),       cmocka_unit_test(text_printable),
     };
     return cmocka_run_group_tests_name("codec", tests, NULL, NULL);
 }

@@ -36,19 +36,16 @@ typedef enum idv_rc idv_rc;
  * Notes why something failed and returns rc, so that
  * `return idv_fail(IDV_E_FORMAT, "voucher: no serial-number");` is one line.
  * The first note of a thread stays until idv_note_clear(): a caller with a
- * vaguer story cannot overwrite it. IDV_E_CRYPTO and IDV_E_DEVICE append and
- * empty libcrypto's error queue. Form: "what: what was wrong", no key material.
+ * vaguer story cannot overwrite it. IDV_E_CRYPTO and IDV_E_DEVICE append
+ * libcrypto's error queue to the note that they make, and empty the queue also
+ * when an older note stands. Form: "what: what was wrong", no key material.
  */
 idv_rc idv_fail(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
 
-/* Puts "where: " before the note that stands (or notes it alone) and returns
- * rc: for who knows the place, say file and line, of what went wrong below. */
-idv_rc idv_fail_at(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
-
 /*
- * For who passes a failure on and knows more of where it happened: puts the
- * formatted context and ": " before the note (and makes rc's name the note if
- * there is none). Returns rc.
+ * For who passes a failure on and knows more of where it happened, say file and
+ * line: puts the formatted context (cut at half a note) and ": " before the
+ * note, or before rc's name if there is none. Returns rc.
  */
 idv_rc idv_fail_within(idv_rc rc, const char *fmt, ...) IDV_PRINTF(2, 3);
 
