@@ -49,7 +49,7 @@ static idv_rc tell_lost(struct drive *d, idv_rc rc)
 
 static bool stopped(const struct drive *d)
 {
-    return d->conf->stop && *d->conf->stop;
+    return d->conf->stop && __atomic_load_n(d->conf->stop, __ATOMIC_RELAXED);
 }
 
 /* an exchange ended: what the machine is told of it */

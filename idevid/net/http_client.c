@@ -154,7 +154,7 @@ static idv_rc overdue(struct idvi_client *c)
 {
     int64_t now = idv_ticks_ms();
     const struct idv_drive_conf *f = c->conf;
-    if (f->stop && *f->stop)
+    if (f->stop && __atomic_load_n(f->stop, __ATOMIC_RELAXED))
         return idv_fail(IDV_E_STATE, "%s: stopped", c->where);
     if (!c->told) {
         if (now - c->began < ms(f->connect_s, 10))

@@ -297,7 +297,7 @@ static bool obey(struct conversation *k, const struct nt_step *s)
         return send_times(k, s->text, s->count);
     case NT_FLAG:
         if (k->raw->flag)
-            *k->raw->flag = 1;
+            __atomic_store_n(k->raw->flag, 1, __ATOMIC_RELAXED);
         if (k->raw->sent)
             *k->raw->sent = true;
         return k->raw->tell_fd <= 0 || write(k->raw->tell_fd, "", 1) == 1;

@@ -30,7 +30,7 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
     return fakereg_exchange(&s->reg, &call->req, &call->reply);
 }
 
-static void scene_init(struct scene *s)
+static void scene_init(struct scene *s, int idle_s)
 {
     const struct idv_service service = {serve, s};
     memset(s, 0, sizeof(*s));
@@ -39,7 +39,7 @@ static void scene_init(struct scene *s)
     fakedev_init(&s->dev, &pki);
     s->reg.pending = 1;
     s->reg.retry_after = 3;
-    s->server.conf.idle_s = 1;
+    s->server.conf.idle_s = idle_s;
     nt_server_start(&s->server, &pki, &service);
     snprintf(s->where, sizeof(s->where), "127.0.0.1:%u", s->server.port);
     s->registrars[0] = s->listen[0] = s->where;
@@ -78,7 +78,7 @@ static void test_longer_than_idle(void **state)
     struct scene s;
     struct idv_drive_conf conf = {.env = &pledge_env.env};
     (void)state;
-    scene_init(&s);
+    scene_init(&s, 1);
     OK(join(&s, &conf));
     joined_by_two(&s);
     assert_int_not_equal(s.connection[0], s.connection[1]);
@@ -91,9 +91,8 @@ static void test_within_idle(void **state)
     struct scene s;
     struct idv_drive_conf conf = {.env = &pledge_env.env};
     (void)state;
-    scene_init(&s);
+    scene_init(&s, 30);
     s.reg.retry_after = 1;
-    s.server.conf.idle_s = 30;
     OK(join(&s, &conf));
     joined_by_two(&s);
     assert_int_equal(s.connection[0], s.connection[1]);
@@ -122,7 +121,7 @@ static void test_restarted(void **state)
     struct idv_drive_conf conf = {
         .env = &pledge_env.env, .wait = replace_server, .wait_arg = &s};
     (void)state;
-    scene_init(&s);
+    scene_init(&s, 30);
     OK(join(&s, &conf));
     joined_by_two(&s);
     scene_free(&s);
@@ -136,7 +135,7 @@ static void test_other_certificate(void **state)
         .env = &pledge_env.env, .wait = replace_server, .wait_arg = &s};
     STACK_OF(X509) *chain = pki_stack(pki.rogue.cert, pki.rogue_ca.cert);
     (void)state;
-    scene_init(&s);
+    scene_init(&s, 30);
     s.second.id = &pki.rogue;
     s.second.chain = chain;
     assert_int_not_equal(join(&s, &conf), IDV_OK);

@@ -11,7 +11,8 @@ struct idv_drive_conf {
     int connect_s;  /* TCP and TLS handshake; 0: 10 */
     int exchange_s; /* request to whole reply; 0: 60 */
     int stall_s;    /* without a byte of progress; 0: 5 (RFC 8995 5.1) */
-    /* set from a signal handler: end at the next opportunity (IDV_E_STATE) */
+    /* set from a signal handler or thread: end at the next opportunity
+     * (IDV_E_STATE) */
     const volatile int *stop;
     /* for tests: replaces waiting; may be NULL */
     idv_rc (*wait)(void *arg, int seconds);
