@@ -21,14 +21,27 @@ static void auto_log(struct idv_audit_log *log)
 
 void idv_audit_log_free(struct idv_audit_log *log)
 {
-    free(log->events);
+    if (log->cap)
+        free(log->events);
     memset(log, 0, sizeof(*log));
 }
 
-/* room doubles whenever n reaches a power of two */
-static bool is_full(size_t n)
+/* an array that is not ours is copied, not grown */
+static idv_rc make_room(struct idv_audit_log *log)
 {
-    return n == 0 || (n >= 8 && (n & (n - 1)) == 0);
+    size_t cap = log->cap ? log->cap : 8;
+    while (cap <= log->n)
+        cap *= 2;
+    struct idv_audit_event *p = calloc(cap, sizeof(*p));
+    if (!p)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    if (log->n)
+        memcpy(p, log->events, log->n * sizeof(*p));
+    if (log->cap)
+        free(log->events);
+    log->events = p;
+    log->cap = cap;
+    return IDV_OK;
 }
 
 idv_rc idv_audit_log_add(struct idv_audit_log *log,
@@ -37,13 +50,8 @@ idv_rc idv_audit_log_add(struct idv_audit_log *log,
     if (log->n >= IDV_MAX_AUDIT_EVENTS)
         return idv_fail(IDV_E_LIMIT, "audit log: more than %d events",
                         IDV_MAX_AUDIT_EVENTS);
-    if (is_full(log->n)) {
-        size_t room = log->n ? log->n * 2 : 8;
-        void *p = realloc(log->events, room * sizeof(*log->events));
-        if (!p)
-            return idv_fail(IDV_E_NOMEM, "out of memory");
-        log->events = p;
-    }
+    if (log->n >= log->cap)
+        IDV_TRY(make_room(log));
     log->events[log->n++] = *event;
     return IDV_OK;
 }

@@ -113,6 +113,25 @@ static void audit_inverse(void **state)
     assert_memory_equal(log.events, back.events, 40 * sizeof(*log.events));
 }
 
+/* an array of the caller's is neither overrun nor freed */
+static void audit_of_the_caller(void **state)
+{
+    struct idv_audit_event own[4] = {event("A", "1"), event("B", "2"),
+                                     event("C", "3"), event("x", "x")};
+    struct idv_audit_log log = {.version = 1, .events = own, .n = 3};
+    struct idv_audit_event e = event("D", "4");
+    (void)state;
+    OK(idv_audit_log_add(&log, &e));
+    assert_int_equal(log.n, 4);
+    assert_string_equal(log.events[2].domain_id, "C");
+    assert_string_equal(log.events[3].domain_id, "D");
+    assert_string_equal(own[3].domain_id, "x");
+    idv_audit_log_free(&log);
+    log = (struct idv_audit_log){.version = 1, .events = own, .n = 3};
+    idv_audit_log_free(&log);
+    assert_null(log.events);
+}
+
 static void audit_bounds(void **state)
 {
     AUTO_LOG log = {.version = 1};
@@ -217,10 +236,15 @@ static void published(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(telemetry_inverse), cmocka_unit_test(telemetry_reads),
-        cmocka_unit_test(telemetry_refuses), cmocka_unit_test(audit_inverse),
-        cmocka_unit_test(audit_bounds),      cmocka_unit_test(audit_refuses),
-        cmocka_unit_test(audit_judged),      cmocka_unit_test(published),
+        cmocka_unit_test(telemetry_inverse),
+        cmocka_unit_test(telemetry_reads),
+        cmocka_unit_test(telemetry_refuses),
+        cmocka_unit_test(audit_inverse),
+        cmocka_unit_test(audit_of_the_caller),
+        cmocka_unit_test(audit_bounds),
+        cmocka_unit_test(audit_refuses),
+        cmocka_unit_test(audit_judged),
+        cmocka_unit_test(published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

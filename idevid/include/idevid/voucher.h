@@ -139,7 +139,9 @@ void idv_pinned_free(struct idv_pinned *p);
 /*
  * Judges the voucher bytes, in the order of the numbers above, stopping at the
  * first fault. Pure: no clock, no device, no I/O. IDV_OK and *out filled, or
- * IDV_E_REJECT (NOMEM, ARG possible) with *why and a note.
+ * IDV_E_REJECT with *why and a note. IDV_E_NOMEM, IDV_E_ARG (no IDevID) and
+ * IDV_E_CRYPTO (no SHA-256) judge nothing: *why is IDV_VERDICT_FORMAT then and
+ * means no more than that it is not OK.
  */
 idv_rc idv_voucher_check(const char *media, struct idv_bytes sealed,
                          const struct idv_voucher_claim *claim,
@@ -187,8 +189,10 @@ struct idv_audit_event {
 };
 struct idv_audit_log {
     int64_t version;
-    struct idv_audit_event *events; /* as received; only grown by _add */
+    struct idv_audit_event *events; /* oldest first, as received */
     size_t n;
+    size_t cap; /* room that _add made; 0: events, if any, is the caller's,
+                   which _add copies and _free leaves alone */
     uint32_t nonced_duplicates, nonceless_duplicates, arbitrary;
 };
 void idv_audit_log_free(struct idv_audit_log *log);
