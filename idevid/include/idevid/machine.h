@@ -59,7 +59,7 @@ enum idv_ask_kind {
     IDV_ASK_NOTHING,
     IDV_ASK_CONNECT,  /* close what is open, connect, then tell CONNECTED */
     IDV_ASK_EXCHANGE, /* send msg on this connection, then tell REPLY */
-    IDV_ASK_WAIT,     /* keep the connection; tell ELAPSED after seconds */
+    IDV_ASK_WAIT,     /* keep what is open; tell ELAPSED after seconds */
     IDV_ASK_DONE,     /* close everything; rc and note say how it ended */
 };
 
@@ -68,7 +68,9 @@ enum idv_ask_kind {
  * (its handshake signature is still checked by TLS). Otherwise it judges the
  * chain during the handshake, so that nothing is sent to a stranger.
  * The first EXCHANGE after CONNECTED must have the verb, path, media and
- * accept announced here (a driver may have begun to send its header).
+ * accept announced here (a driver may have begun to send its header). Any other
+ * ask in its place gives the connection up: nothing is open after it, whether
+ * it is WAIT or not.
  */
 struct idv_connect {
     char host[256]; /* name or address literal, with zone if link-local */
