@@ -63,7 +63,7 @@ static idv_rc limit_rate(struct idvi_masa_call *c)
 /* --- the voucher ---------------------------------------------------------- */
 
 /* DER of an AuthorityKeyIdentifier with this key identifier, in the form of
- * the maker's choice (protocol.md 2.7). */
+ * the maker's choice (RFC 8366 section 5.3, RFC 5280 section 4.2.1.1). */
 static idv_rc put_issuer(struct idvi_masa_call *c, struct idv_buf *out)
 {
     uint8_t n = (uint8_t)c->device.keyid_n;

@@ -32,10 +32,10 @@ struct idvi_masa_call {
 
 /* Each step: IDV_OK, or IDV_E_REJECT with no filled, or an internal failure. */
 
-/* Steps 2 to 4 of protocol.md 10.2: types, container, chain, signature,
+/* RFC 8995 sections 5.5.2 to 5.5.4: types, container, chain, signature,
  * content, device; pin and domainID follow from the chain. */
 idv_rc idvi_masa_open(struct idvi_masa_call *c) IDV_CHECKED;
-/* Step 6: the pledge's request inside, if any; sets assertion. */
+/* Section 5.5.5: the pledge's request inside, if any; sets assertion. */
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c) IDV_CHECKED;
 /* The whole answers. */
 idv_rc idvi_masa_voucher(struct idvi_masa_call *c) IDV_CHECKED;

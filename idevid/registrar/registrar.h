@@ -64,7 +64,8 @@ struct idv_registrar_conf {
 
 /* --- what must be kept: the ledger ---------------------------------------- */
 
-/* A pledge's way through (protocol.md 10.1). The numbers are in databases. */
+/* A pledge's way through (RFC 8995 sections 5.2 to 5.9). The numbers are in
+ * databases. */
 enum idv_session_state {
     IDV_SESSION_NEW = 0,
     IDV_SESSION_PVR_OK = 1,        /* request in order, policy admits */
@@ -170,7 +171,8 @@ void idv_registrar_free(struct idv_registrar *r);
  * brski/enrollstatus and EST. Stateless between calls but for the store, so
  * any number of workers and threads may serve; one call is served by one.
  * Every refusal is logged once: event "refused" with why=CODE, a code of its
- * own each, and answered by status and a short text (protocol.md 10.4).
+ * own each, and answered by status and a short text (RFC 8995 sections
+ * 5.3 and 5.6).
  */
 struct idv_service idv_registrar_service(struct idv_registrar *r);
 

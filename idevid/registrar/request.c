@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* requestvoucher: the pledge's request judged (protocol.md 10.1, 1 to 7). */
+/* requestvoucher: the pledge's request judged (RFC 8995 section 5.3). */
 #include <string.h>
 
 #include <openssl/evp.h>

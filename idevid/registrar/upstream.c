@@ -69,7 +69,7 @@ idv_rc idvi_reg_upstream(struct idvi_reg_call *c, const char *operation,
     return IDV_OK;
 }
 
-/* --- what (protocol.md 2.3) ----------------------------------------------- */
+/* --- what (RFC 8995 section 5.5) ------------------------------------------ */
 
 /* The serial number is the one TLS proved; the pledge's whole request goes in,
  * its proximity certificate does not (R-R-12, 23 to 26). */
