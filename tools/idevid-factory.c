@@ -36,28 +36,30 @@ static idv_rc key_type(enum idv_key_type *type)
 /* --- init: the maker's authorities -------------------------------------- */
 
 struct maker {
-    struct tool_authority root, issuing, masa, tls;
+    struct tool_authority root, issuing, voucher, masa, tls;
 };
 
 static inline void maker_free(struct maker *m)
 {
     tool_authority_free(&m->root);
     tool_authority_free(&m->issuing);
+    tool_authority_free(&m->voucher);
     tool_authority_free(&m->masa);
     tool_authority_free(&m->tls);
 }
 #define AUTO_MAKER __attribute__((cleanup(maker_free)))
 
-/* What devices and registrars are given: the maker's root. */
-static idv_rc write_anchors(const struct maker *m)
+static idv_rc write_anchors(const struct tool_authority *a, const char *name)
 {
     IDV_AUTO(buf) pem = {0};
     char path[1024];
-    IDV_TRY(tool_path(opt.dir, "anchors", ".pem", path));
-    IDV_TRY(idv_certs_to_pem(m->root.chain, &pem));
+    IDV_TRY(tool_path(opt.dir, name, ".pem", path));
+    IDV_TRY(idv_certs_to_pem(a->chain, &pem));
     return idv_fs_write(path, idv_view(&pem), 0644);
 }
 
+/* Vouchers have a root of their own: nothing else of the maker's, neither a
+ * device nor the MASA's server, can pass for their signer. */
 static idv_rc init(struct tool *t, int argc, char **argv)
 {
     AUTO_MAKER struct maker m = {0};
@@ -75,12 +77,16 @@ static idv_rc init(struct tool *t, int argc, char **argv)
                                 NULL, &m.root));
     IDV_TRY(tool_init_authority(t, &in, "issuing-ca", "Issuing CA", IDV_CERT_CA,
                                 30, &m.root, &m.issuing));
+    IDV_TRY(tool_init_authority(t, &in, "voucher-ca", "Voucher CA",
+                                IDV_CERT_ROOT, 40, NULL, &m.voucher));
     IDV_TRY(tool_init_authority(t, &in, "masa", "Voucher Signer",
-                                IDV_CERT_SIGNER, 10, &m.root, &m.masa));
+                                IDV_CERT_SIGNER, 10, &m.voucher, &m.masa));
     IDV_TRY(tool_init_authority(t, &in, "masa-tls", "MASA", IDV_CERT_SERVER, 2,
                                 &m.root, &m.tls));
-    IDV_TRY(write_anchors(&m));
-    tool_say(t, "anchors      %s/anchors.pem", opt.dir);
+    IDV_TRY(write_anchors(&m.root, "anchors"));
+    IDV_TRY(write_anchors(&m.voucher, "voucher-anchors"));
+    tool_say(t, "for owners   %s/anchors.pem", opt.dir);
+    tool_say(t, "for devices  %s/voucher-anchors.pem", opt.dir);
     return IDV_OK;
 }
 

@@ -47,7 +47,7 @@ static X509 *find_issuer(const idv_certs *certs, const idv_certs *chain,
         bool used = false;
         for (int j = 0; j < sk_X509_num(chain) && !used; j++)
             used = idv_cert_eq(sk_X509_value(chain, j), candidate);
-        if (!used && is_issuer(candidate, cert))
+        if (!used && idv_cert_is_ca(candidate) && is_issuer(candidate, cert))
             return candidate;
     }
     return NULL;

@@ -184,7 +184,7 @@ static idv_rc seconds(const ASN1_TIME *t, int64_t *out)
 
 idv_rc idv_cert_times(const X509 *cert, int64_t *not_before, int64_t *not_after)
 {
-    int64_t before, after;
+    int64_t before = 0, after = 0;
     IDV_TRY(seconds(X509_get0_notBefore(cert), &before));
     IDV_TRY(seconds(X509_get0_notAfter(cert), &after));
     *not_before = before;

@@ -41,8 +41,10 @@ static TSS2_RC in_pieces(struct hwk_tpm *tpm, TPMI_ALG_HASH alg,
         rc = Esys_SequenceUpdate(tpm->esys, *sequence, ESYS_TR_PASSWORD,
                                  ESYS_TR_NONE, ESYS_TR_NONE, &piece);
     }
+    if (rc != TSS2_RC_SUCCESS)
+        return rc;
     fill(&piece, p, n);
-    return rc ? rc : finish(tpm, sequence, &piece, digest, ticket);
+    return finish(tpm, sequence, &piece, digest, ticket);
 }
 
 TSS2_RC hwk_tpm_ticket(struct hwk_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *p,

@@ -221,7 +221,7 @@ pledge_conf() {
 uri = $uri
 pin-file = $WORLD/pin
 [idevid]
-anchors = $WORLD/maker/anchors.pem
+anchors = $WORLD/maker/voucher-anchors.pem
 chain = $WORLD/maker/issuing-ca.pem
 [trust]
 directory = $WORLD/$name.state

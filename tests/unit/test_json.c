@@ -58,8 +58,9 @@ static void nested(char *text, size_t depth, const char *open, char close)
     text[0] = 0;
     for (size_t i = 0; i < depth; i++)
         strcat(text, open);
-    for (size_t i = 0; i < depth; i++)
-        strncat(text, &close, 1);
+    const size_t n = strlen(text);
+    memset(text + n, close, depth);
+    text[n + depth] = 0;
 }
 
 static void bounds(void **state)
