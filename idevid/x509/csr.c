@@ -115,6 +115,7 @@ idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out)
     IDV_AUTO_PTR(X509_REQ) req = NULL;
     IDV_TRY(parse(der, &req));
     EVP_PKEY *key = X509_REQ_get0_pubkey(req);
+    ERR_clear_error();
     IDV_TRY(judge_key(key));
     int good = X509_REQ_verify(req, key);
     ERR_clear_error();
