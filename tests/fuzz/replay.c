@@ -2,7 +2,8 @@
 /*
  * Runs a fuzz target over its corpus, one TAP line per file: fuzz_NAME reads
  * tests/fuzz/corpus/NAME, or the files and directories given as arguments.
- * Each input is also run cut at every eighth of its length.
+ * Each input is also run cut short after every byte and with every bit
+ * turned; of long ones, at so many places evenly apart.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -12,20 +13,37 @@
 #include "tests/fuzz/fuzz.h"
 
 #define INPUT_MAX ((size_t)1 << 20)
+#define CUTS_MAX 256
+#define FLIPS_MAX 512
 
 static int count;
 
+static void run_copy(const uint8_t *data, size_t n, size_t turned)
+{
+    uint8_t *copy = malloc(n ? n : 1); /* so that overruns show */
+    if (!copy)
+        abort();
+    memcpy(copy, data, n);
+    if (turned < n * 8)
+        copy[turned / 8] ^= (uint8_t)(1u << turned % 8);
+    LLVMFuzzerTestOneInput(copy, n);
+    free(copy);
+}
+
+/* how far apart, so that at most max places are met; odd, so that all the
+ * eight bits have their turn */
+static size_t stride(size_t places, size_t max)
+{
+    return (places / max + (places >= max)) | 1;
+}
+
 static void run(const uint8_t *data, size_t n)
 {
-    for (size_t part = 0; part <= 8; part++) {
-        size_t some = n * part / 8;
-        uint8_t *copy = malloc(some ? some : 1); /* so that overruns show */
-        if (!copy)
-            abort();
-        memcpy(copy, data, some);
-        LLVMFuzzerTestOneInput(copy, some);
-        free(copy);
-    }
+    run_copy(data, n, SIZE_MAX);
+    for (size_t cut = 0; cut < n; cut += stride(n, CUTS_MAX))
+        run_copy(data, cut, SIZE_MAX);
+    for (size_t bit = 0; bit < n * 8; bit += stride(n * 8, FLIPS_MAX))
+        run_copy(data, n, bit);
 }
 
 static void run_file(const char *path)
