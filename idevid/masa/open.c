@@ -68,6 +68,14 @@ static idv_rc build_chain(struct idvi_masa_call *c)
     ERR_clear_error(); /* of candidates that were none */
     if (!c->chain || sk_X509_num(c->chain) == 0)
         return idv_fail(IDV_E_NOMEM, "out of memory");
+    /* what will be pinned is whole: libcrypto does not look at the signature
+     * of a trust anchor */
+    at = sk_X509_value(c->chain, sk_X509_num(c->chain) - 1);
+    if (X509_self_signed(at, 0) == 1 && X509_self_signed(at, 1) != 1) {
+        ERR_clear_error();
+        return idvi_refuse(&c->no, 403, "chain-root",
+                           "the domain CA's certificate is damaged");
+    }
     return IDV_OK;
 }
 
