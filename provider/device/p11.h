@@ -189,9 +189,21 @@ void p11_release(void *state, hwk_ref *ref);
 struct p11_ref *p11_ref_new(struct p11_token *t, const struct p11_object *o,
                             unsigned epoch);
 
-/* --- p11_ops.c --- */
+/* --- p11_use.c --- */
+/* What is done with the private key of a ref in one session. */
+typedef CK_RV p11_operation(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
+                            CK_OBJECT_HANDLE key);
+/* Runs op, once more when sessions, login or handles turn out to be lost: op
+ * begins anew then and leaves nothing behind when it fails. 1, or 0 with a
+ * reason that names what ("C_Sign"). */
+int p11_use(struct p11_ref *ref, const char *what, p11_operation *op,
+            void *arg);
+
+/* --- p11_sign.c --- */
 int p11_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
              const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
+
+/* --- p11_make.c --- */
 int p11_make(void *state, const struct hwk_uri *uri,
              const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
              struct hwk_found *out);

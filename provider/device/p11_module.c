@@ -254,7 +254,7 @@ static void p11_forked(void *state)
     }
 }
 
-static void p11_use(void)
+static void p11_begin(void)
 {
     pthread_mutex_lock(&all_lock);
     users++;
@@ -292,7 +292,7 @@ static void end_module(struct p11_module *m, bool exiting)
     atomic_store(&m->ready, false);
 }
 
-static void p11_unuse(bool exiting)
+static void p11_end(bool exiting)
 {
     struct p11_module *m;
 
@@ -312,7 +312,7 @@ static int p11_open(const struct hwk_config *cfg, void **state)
     if (st == NULL)
         return hwk_raise(HWK_R_MEMORY, "pkcs11");
     st->cfg = cfg;
-    p11_use();
+    p11_begin();
     if (init_args == NULL && cfg->pkcs11_init_args != NULL)
         init_args = OPENSSL_strdup(cfg->pkcs11_init_args);
     *state = st;
@@ -321,7 +321,7 @@ static int p11_open(const struct hwk_config *cfg, void **state)
 
 static void p11_close(void *state, bool exiting)
 {
-    p11_unuse(exiting);
+    p11_end(exiting);
     OPENSSL_free(state);
 }
 
