@@ -142,4 +142,64 @@ fails 3 'swtpm is missing' 'TPM: no swtpm' env PATH="$WORLD/bin" "$TPM_CTL" up "
 fails 3 'softhsm2-util is missing' 'token: no softhsm2-util' \
     env PATH="$WORLD/bin" "$TOKEN_CTL" up "$t"
 ok 'refusals leave nothing' test ! -e "$t"
+
+# --- a token in a TPM, and p11-kit ---
+# another NAME CTL: up, openssl finds a key with the openssl.cnf here, down
+another() {
+    local name=$1 ctl=$2 t=$WORLD/$1
+    ok "$name: up" save "$WORLD/t.env" "$ctl" up "$t" --label 'b c' --pin 4711
+    WORLD_DEVICES="$WORLD_DEVICES $ctl=$t"
+    ok "$name: pkcs11-tool makes a key with that PIN" with "$WORLD/t.env" \
+        sh -c 'exec pkcs11-tool --module "$HWKEY_PKCS11_MODULE" "$@"' - \
+        --token-label 'b c' --login --pin 4711 --keypairgen \
+        --key-type EC:prime256v1 --label k --id 01
+    ok "$name: the openssl.cnf here opens it" with "$WORLD/t.env" \
+        env -u HWKEY_PKCS11_MODULE HWKEY_PIN=4711 \
+        OPENSSL_CONF="$WORLD/$name.cnf" \
+        openssl pkey -in 'pkcs11:token=b%20c;object=k;type=private' \
+        -pubout -out "$WORLD/k.pem"
+    fails 3 'already' "$name: not made twice" "$ctl" up "$t"
+    ok "$name: that left the first alone" with "$WORLD/t.env" \
+        env HWKEY_PIN=4711 OPENSSL_CONF="$WORLD/$name.cnf" \
+        openssl pkey -in 'pkcs11:token=b%20c;object=k;type=private' \
+        -pubout -out "$WORLD/k.pem"
+    touch "$t/mine"
+    ok "$name: down" "$ctl" down "$t"
+    is "$name: what is not its own stays" "$(ls "$t")" mine
+    rm "$t/mine"
+    ok "$name: up, in JSON" save "$WORLD/t.json" "$ctl" up "$t" --json \
+        --label 'b c'
+    is "$name: it says its URI" "$(json "$WORLD/t.json" uri)" \
+        'pkcs11:token=b%20c'
+    ok "$name: and a module that is there" \
+        test -e "$(json "$WORLD/t.json" HWKEY_PKCS11_MODULE)"
+    ok "$name: down again" "$ctl" down "$t"
+    ok "$name: nothing is left" test ! -e "$t"
+    fails 2 'no device of this' "$name: down twice" "$ctl" down "$t"
+    fails 2 'DIR is missing' "$name: no DIR" "$ctl" up
+    fails 2 'unknown option' "$name: unknown option" "$ctl" up "$t" --pink
+    fails 2 'its value' "$name: no value" "$ctl" up "$t" --pin
+    fails 2 '4 to' "$name: short PIN" "$ctl" up "$t" --pin 471
+    fails 2 'only letters' "$name: label that would need quotes" \
+        "$ctl" up "$t" --label "a'b"
+    fails 5 'cannot be made' "$name: no room for it" \
+        "$ctl" up /proc/self/fd/token
+    ok "$name: refusals leave nothing" test ! -e "$t"
+}
+# the module's path of this machine in place of Debian's on amd64
+cnf() {
+    local module
+    module=$(echo /usr/lib/*/"$2")
+    sed "s|^pkcs11-module = .*|pkcs11-module = $module|" \
+        "$top_srcdir/hsm-configs/$1/openssl.cnf" >"$WORLD/$1.cnf"
+}
+cnf tpm2-pkcs11 pkcs11/libtpm2_pkcs11.so
+cnf p11-kit p11-kit-proxy.so
+another tpm2-pkcs11 "$top_srcdir/hsm-configs/tpm2-pkcs11/tpm2-pkcs11-device"
+# for what the system's configuration of p11-kit has, if root runs this
+export TPM2_PKCS11_STORE=$WORLD/no.store
+mkdir "$TPM2_PKCS11_STORE"
+another p11-kit "$top_srcdir/hsm-configs/p11-kit/p11-kit-device"
+fails 2 'is not there' 'p11-kit: another module that is not there' \
+    "$top_srcdir/hsm-configs/p11-kit/p11-kit-device" up "$t" --module none.so
 done_testing

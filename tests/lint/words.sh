@@ -18,8 +18,7 @@ files() {
 sources() {
     files \( -name '*.[ch]' -o -name '*.sh' -o -name '*.inc' -o -name '*.am' \
         -o -name '*.ac' -o -name '*.sql' -o -name '*.[1-8]' -o -name '*.py' \
-        -o -name '*.m4' -o -name run -o -name 'softhsm2-device' \
-        -o -name 'swtpm-device' \)
+        -o -name '*.m4' -o -name run -o -name '*-device' \)
 }
 
 is 'a SPDX line in every source' "$(sources | while read -r f; do

@@ -1,0 +1,277 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One list of checks on keys in each PKCS#11 module: SoftHSM2, tpm2-pkcs11
+# (the keys are in a TPM), and p11-kit's proxy, which shows tokens of others.
+# What only some of them can do is asked of all, and the answer is in a table.
+. "$(dirname "$0")/../lib/story.sh"
+. "$(dirname "$0")/world.sh"
+trap 'world_end' EXIT
+KIT_CTL=$top_srcdir/hsm-configs/p11-kit/p11-kit-device
+TPM_TOKEN_CTL=$top_srcdir/hsm-configs/tpm2-pkcs11/tpm2-pkcs11-device
+world_begin
+openssl_conf
+echo data >"$WORLD/data"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -keyout "$WORLD/soft.key" -out "$WORLD/soft.crt" -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -days 1 2>/dev/null
+
+# device NAME CTL ARGS ...: that device with a token NAME, its environment
+# in NAME.env
+device() {
+    local name=$1 ctl=$2
+    shift 2
+    "$ctl" up "$WORLD/$name.dev" --label "$name" --pin "$PIN" "$@" \
+        >"$WORLD/$name.env" || return
+    WORLD_DEVICES="$WORLD_DEVICES $ctl=$WORLD/$name.dev"
+    cat >>"$WORLD/$name.env" <<EOT
+export HWKEY_PIN_FILE=$WORLD/pin
+# for what the configuration of a system has besides
+export TPM2_PKCS11_STORE=\${TPM2_PKCS11_STORE:-$WORLD/no.store}
+EOT
+}
+mkdir "$WORLD/no.store"
+
+# ssl NAME ARGS ...: openssl with hwkey.so and that device
+ssl() {
+    local name=$1
+    shift
+    OPENSSL_CONF=$WORLD/openssl.cnf in_device "$name" timeout 60 openssl "$@"
+}
+# another PIN than the right one
+ssl_pin() {
+    local pin=$1
+    shift
+    (
+        export HWKEY_PIN=$pin
+        ssl "$@"
+    )
+}
+# the module by itself, through a tool that is not ours
+tool() {
+    local name=$1
+    shift
+    in_device "$name" sh -c 'exec pkcs11-tool --module "$HWKEY_PKCS11_MODULE" \
+        "$@"' - --token-label "$name" --login --pin "$PIN" "$@"
+}
+into() {
+    local file=$1
+    shift
+    "$@" >"$file"
+}
+
+# refused NAME TEXT WHAT CMD ...: CMD fails and says TEXT
+refused() {
+    local text=$1 what=$2 code=0
+    shift 2
+    "$@" >"$tap_dir/out" 2>"$tap_dir/err" || code=$?
+    if [ $code != 0 ] && grep -q -- "$text" "$tap_dir/err"; then
+        tap_result 0 "$what"
+        return
+    fi
+    tap_result 1 "$what"
+    echo "# exit code $code, wanted a failure that says '$text', of: $*"
+    tap_show "$tap_dir/out" "$tap_dir/err"
+}
+
+# --- the checks ---
+
+signs() { # NAME URI DIGEST SIGOPT ...
+    local name=$1 uri=$2 md=$3
+    shift 3
+    ssl "$name" dgst "-$md" -sign "$uri" "$@" -out "$WORLD/sig" \
+        "$WORLD/data" && openssl dgst "-$md" -verify "$WORLD/pub.pem" \
+        ${1:+"$@"} -signature "$WORLD/sig" "$WORLD/data"
+}
+pss() { # SALT
+    printf '%s\n' -sigopt rsa_padding_mode:pss -sigopt "rsa_pss_saltlen:$1"
+}
+
+check_rsa() {
+    local name=$1 uri=$2 md salt
+    for md in sha256 sha384 sha512; do
+        ok "$name RSA: PKCS1, $md" signs "$name" "$uri" $md
+        ok "$name RSA: PSS, $md" signs "$name" "$uri" $md $(pss digest)
+    done
+    for salt in max 0; do
+        "${can[pss_salt]}" "$name RSA: PSS, salt length $salt" \
+            signs "$name" "$uri" sha256 $(pss $salt)
+    done
+}
+
+check_certificate() { # NAME URI ALG ID
+    local name=$1 uri=$2 alg=$3 id=$4 crt=$WORLD/$1.$3.crt
+    ok "$name $alg: request" ssl "$name" req -new -key "$uri" \
+        -subj /CN=localhost -out "$WORLD/req.pem"
+    ok "$name $alg: openssl finds it signed" openssl req -in "$WORLD/req.pem" \
+        -verify -noout
+    ok "$name $alg: certificate" ssl "$name" req -x509 -new -key "$uri" \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 1 \
+        -out "$crt"
+    openssl x509 -in "$crt" -outform DER -out "$WORLD/crt.der"
+    ok "$name $alg: the certificate goes into the token" tool "$name" \
+        --write-object "$WORLD/crt.der" --type cert --id "$id" --label "$alg"
+    ok "$name $alg: and is read by its URI" ssl "$name" x509 \
+        -in "pkcs11:token=$name;id=%$id;type=cert" -outform DER \
+        -out "$WORLD/again.der"
+    ok "$name $alg: the same" cmp "$WORLD/crt.der" "$WORLD/again.der"
+}
+
+# served CERT KEY VERSION SERVER CLIENT ARGS ...: s_server by one of the
+# functions below (ARGS are its), s_client by another
+served() {
+    local crt=$1 key=$2 v=$3 pid port code server=$4 client=$5
+    shift 5
+    rm -f "$WORLD/srv.out"
+    "$server" s_server -accept 127.0.0.1:0 -cert "$crt" -key "$key" \
+        -naccept 1 -rev "$@" >"$WORLD/srv.out" 2>"$WORLD/srv.out.err" &
+    pid=$!
+    port=$(wait_text '^ACCEPT .*:\([0-9]*\)$' "$WORLD/srv.out" "$pid") ||
+        return 1
+    printf 'hello\nCLOSE\n' | "$client" s_client "-$v" -ign_eof \
+        -connect "127.0.0.1:$port" -CAfile "$crt" -verify_return_error -brief
+    code=$?
+    wait "$pid" || code=$?
+    return $code
+}
+plain() { # with keys in files
+
+    timeout 60 openssl "$@"
+}
+device_server() {
+    ssl "$END" "$@"
+}
+device_client() { # its certificate and its key, each by URI
+
+    ssl "$END" "$@" -cert "$WORLD/$END.$ALG.crt" \
+        -key "pkcs11:token=$END;object=$ALG;type=private"
+}
+check_tls() { # NAME URI ALG
+    local v
+    END=$1 ALG=$3
+    for v in tls1_2 tls1_3; do
+        ok "$1 $3: server, $v" served "$WORLD/$1.$3.crt" "$2" $v \
+            device_server plain
+        ok "$1 $3: client, $v" served "$WORLD/soft.crt" "$WORLD/soft.key" $v \
+            plain device_client -Verify 1 -verify_return_error \
+            -CAfile "$WORLD/$1.$3.crt"
+    done
+}
+
+check_key() { # NAME ALG ID TYPE
+    local name=$1 alg=$2 id=$3 uri="pkcs11:token=$1;object=$2;type=private"
+    ok "$name $alg: made by pkcs11-tool" tool "$name" --keypairgen \
+        --key-type "$4" --label "$alg" --id "$id"
+    ok "$name $alg: public key, by label" ssl "$name" pkey -in "$uri" \
+        -pubout -out "$WORLD/pub.pem"
+    ok "$name $alg: public key, by id" ssl "$name" pkey -pubout \
+        -in "pkcs11:token=$name;id=%$id;type=private" -out "$WORLD/pub2.pem"
+    ok "$name $alg: the same" cmp "$WORLD/pub.pem" "$WORLD/pub2.pem"
+    ok "$name $alg: pkcs11-tool reads a public key" tool "$name" \
+        --read-object --type pubkey --id "$id" -o "$WORLD/pub.der"
+    ok "$name $alg: openssl can read that" openssl pkey -pubin \
+        -inform DER -in "$WORLD/pub.der" -out "$WORLD/pub2.pem"
+    ok "$name $alg: and it is that key" cmp "$WORLD/pub.pem" "$WORLD/pub2.pem"
+    if [ "$alg" = RSA ]; then
+        check_rsa "$name" "$uri"
+    else
+        ok "$name EC: signs, sha256" signs "$name" "$uri" sha256
+        ok "$name EC: signs, sha512, longer than the curve" \
+            signs "$name" "$uri" sha512
+    fi
+    check_certificate "$name" "$uri" "$alg" "$id"
+    check_tls "$name" "$uri" "$alg"
+}
+
+check_token() {
+    local name=$1 uri="pkcs11:token=$1;object=EC;type=private"
+    is "$name: lists two keys and two certificates" \
+        "$(ssl "$name" storeutl -noout "pkcs11:token=$name" 2>/dev/null |
+            sed -n 's/^[0-9]*: //p' | sort | uniq -c | tr -s ' \n' '  ')" \
+        ' 2 Certificate 2 Pkey '
+    refused 'PIN incorrect' "$name: a wrong PIN" \
+        ssl_pin 000000 "$name" pkey -in "$uri" -noout
+    ok "$name: the right one afterwards" ssl "$name" pkey -in "$uri" -pubout \
+        -out "$WORLD/pub2.pem"
+    refused "token 'none' is not there" "$name: a token that is not there" \
+        ssl "$name" pkey -in 'pkcs11:token=none;type=private' -noout
+    refused 'Could not read' "$name: a key that is not there" ssl "$name" \
+        pkey -in "pkcs11:token=$name;object=none;type=private" -noout
+}
+
+check_module() {
+    check_key "$1" EC 01 EC:prime256v1
+    check_key "$1" RSA 02 rsa:2048
+    check_token "$1"
+}
+
+# --- the modules, and what they answer where they differ ---
+
+no_params() {
+    local what=$1
+    shift
+    refused CKR_MECHANISM_PARAM_INVALID "$what: the module has it not" "$@"
+}
+declare -A can
+
+ok 'softhsm2: up' device softhsm2 "$TOKEN_CTL" || bail 'no token'
+can=([pss_salt]=ok)
+check_module softhsm2
+
+ok 'tpm2-pkcs11: up' device tpm2 "$TPM_TOKEN_CTL" || bail 'no token in a TPM'
+can=([pss_salt]=no_params)
+check_module tpm2
+
+ok 'p11-kit: up' device kit "$KIT_CTL" || bail 'no token behind the proxy'
+can=([pss_salt]=ok)
+check_module kit
+
+# --- several modules at once ---
+
+# key_of NAME in the environment ENV: found, and it signs
+key_of() {
+    local uri="pkcs11:token=$2;object=EC;type=private"
+    ssl "$1" pkey -in "$uri" -pubout -out "$WORLD/pub.pem" &&
+        signs "$1" "$uri" sha256
+}
+both=$(
+    for name in softhsm2 tpm2; do
+        sed -n "s/^export HWKEY_PKCS11_MODULE='\\(.*\\)'/\\1/p" \
+            "$WORLD/$name.env"
+    done
+)
+{
+    cat "$WORLD/softhsm2.env" "$WORLD/tpm2.env"
+    echo "export HWKEY_PKCS11_MODULE='${both/$'\n'/:}'"
+} >"$WORLD/listed.env"
+ok 'two modules listed: a key of the first' key_of listed softhsm2
+ok 'two modules listed: a key of the second' key_of listed tpm2
+
+# The proxy with a second module: its own configuration names it, or that of
+# the system, which is all that root gets.
+ok 'p11-kit: up, with tpm2-pkcs11' device kit2 "$KIT_CTL" \
+    --module "${both#*$'\n'}"
+{
+    cat "$WORLD/tpm2.env" "$WORLD/kit2.env"
+} >"$WORLD/proxied.env"
+ok 'a key for the first token behind the proxy' in_device kit2 pkcs11-tool \
+    --module "${both%$'\n'*}" --token-label kit2 --login --pin "$PIN" \
+    --keypairgen --key-type EC:prime256v1 --label EC --id 01
+ok 'two modules behind the proxy: a key of the first' key_of proxied kit2
+ok 'two modules behind the proxy: a key of the second' key_of proxied tpm2
+
+# somebody who is not root, as far as p11-kit can see
+user_of_kit() {
+    if [ "$(id -u)" = 0 ]; then
+        in_device kit unshare --user --map-user=1 "$@"
+    else
+        in_device kit "$@"
+    fi
+}
+if user_of_kit true 2>/dev/null; then
+    is "p11-kit: no module but those of the device's own configuration" \
+        "$(user_of_kit p11-kit list-modules |
+            sed -n 's/^\([^ ].*\):.*/\1/p')" softhsm2
+else
+    skip 'p11-kit: its own configuration' 'root here, and no user namespaces'
+fi
+done_testing
