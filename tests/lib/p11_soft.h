@@ -13,8 +13,9 @@
  *  RSA       PKCS#1 and raw (sign, decrypt), PSS, OAEP with SHA-1..SHA-512, any
  *            MGF1 of these and a label
  *  EC        ECDSA and ECDH (CKD_NULL) on every named curve that OpenSSL has
- *  Edwards   CKM_EDDSA with Ed25519, Ed448; CK_EDDSA_PARAMS with a context or
- *            prehashing: the message is what C_Sign gets, for prehashing too
+ *  Edwards   CKM_EDDSA with Ed25519, Ed448. CK_EDDSA_PARAMS make it Ed25519ctx
+ *            or Ed25519ph, Ed448 with a context or Ed448ph; C_Sign always gets
+ *            the message. Ed448 goes without parameters, too.
  *  Montgomery CKM_ECDH1_DERIVE with X25519, X448
  *  objects   keys made or imported (RSA by its numbers, EC and the others by
  *            CKA_VALUE), certificates, data, secrets that were derived

@@ -75,6 +75,7 @@ struct soft_session {
     bool wants_auth;
     EVP_PKEY *key;
     CK_MECHANISM_TYPE mech;
+    bool has_param;
     union { /* a copy of the mechanism's parameter */
         uint8_t bytes[SOFT_PARAM_MAX];
         CK_RSA_PKCS_PSS_PARAMS pss;
@@ -294,6 +295,10 @@ CK_RV soft_random(CK_BYTE *out, CK_ULONG n);
 CK_RV soft_may_use(const struct soft_session *s, struct soft_object *o,
                    CK_MECHANISM_TYPE mech, CK_FLAGS use,
                    CK_ATTRIBUTE_TYPE permission);
+
+/* --- p11_soft_rsa.c --- */
+/* The padding that the operation at has begun with; no lock. */
+bool soft_set_padding(EVP_PKEY_CTX *ctx, const struct soft_session *at);
 
 /* --- p11_soft_derive.c; lets the lock go --- */
 CK_RV soft_derive(CK_SESSION_HANDLE s, const CK_MECHANISM *mech,

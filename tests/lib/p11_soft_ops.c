@@ -9,7 +9,6 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
-#include <openssl/rsa.h>
 
 #include "tests/lib/p11_soft_int.h"
 
@@ -69,6 +68,7 @@ static bool take(struct soft_session *s, const CK_MECHANISM *m, size_t size,
 static bool take_param(struct soft_session *s, const CK_MECHANISM *m)
 {
     memset(&s->param, 0, sizeof(s->param));
+    s->has_param = m->ulParameterLen > 0;
     switch (m->mechanism) {
     case CKM_RSA_PKCS_PSS:
         return take(s, m, sizeof(s->param.pss), NULL, NULL);
@@ -154,80 +154,6 @@ struct job {
     uint8_t out[1100];
 };
 
-static const char *md_of(CK_MECHANISM_TYPE hash)
-{
-    switch (hash) {
-    case CKM_SHA_1:
-        return "SHA1";
-    case CKM_SHA224:
-        return "SHA224";
-    case CKM_SHA256:
-        return "SHA256";
-    case CKM_SHA384:
-        return "SHA384";
-    case CKM_SHA512:
-        return "SHA512";
-    default:
-        return NULL;
-    }
-}
-
-static const char *mgf_of(CK_ULONG mgf)
-{
-    static const CK_MECHANISM_TYPE hash[] = {
-        0, CKM_SHA_1, CKM_SHA256, CKM_SHA384, CKM_SHA512, CKM_SHA224};
-
-    return mgf < sizeof(hash) / sizeof(hash[0]) ? md_of(hash[mgf]) : NULL;
-}
-
-static bool set_pss(EVP_PKEY_CTX *ctx, const CK_RSA_PKCS_PSS_PARAMS *p)
-{
-    const char *md = md_of(p->hashAlg), *mgf = mgf_of(p->mgf);
-
-    return md != NULL && mgf != NULL &&
-           EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_signature_md(ctx, EVP_get_digestbyname(md)) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, mgf, NULL) == 1 &&
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)p->sLen) == 1;
-}
-
-static bool set_oaep(EVP_PKEY_CTX *ctx, const struct soft_session *at)
-{
-    const CK_RSA_PKCS_OAEP_PARAMS *p = &at->param.oaep;
-    const char *md = md_of(p->hashAlg), *mgf = mgf_of(p->mgf);
-    void *label = NULL;
-
-    if (md == NULL || mgf == NULL ||
-        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1 ||
-        EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, md, NULL) != 1 ||
-        EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, mgf, NULL) != 1)
-        return false;
-    if (p->ulSourceDataLen == 0)
-        return true;
-    label = OPENSSL_memdup(at->extra, p->ulSourceDataLen);
-    if (label != NULL && EVP_PKEY_CTX_set0_rsa_oaep_label(
-                             ctx, label, (int)p->ulSourceDataLen) == 1)
-        return true;
-    OPENSSL_free(label);
-    return false;
-}
-
-static bool set_mech(EVP_PKEY_CTX *ctx, const struct job *j)
-{
-    switch (j->mech) {
-    case CKM_RSA_PKCS:
-        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
-    case CKM_RSA_X_509:
-        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) == 1;
-    case CKM_RSA_PKCS_PSS:
-        return set_pss(ctx, &j->at.param.pss);
-    case CKM_RSA_PKCS_OAEP:
-        return set_oaep(ctx, &j->at);
-    default:
-        return true;
-    }
-}
-
 static size_t order_bytes(EVP_PKEY *key)
 {
     BIGNUM *order = NULL;
@@ -267,7 +193,7 @@ static bool sign_eddsa(struct job *j)
     bool ok;
 
     p->context = j->at.extra;
-    if (p->prehash || p->context_n > 0)
+    if (j->at.has_param)
         return soft_eddsa(j->key, p, j->in, j->n, j->out, &j->out_n);
     ctx = EVP_MD_CTX_new();
     ok = EVP_DigestSignInit_ex(ctx, NULL, NULL, soft.libctx, NULL, j->key,
@@ -302,11 +228,12 @@ static bool reckon(struct job *j, enum soft_op op)
     widen(j, wide);
     ctx = EVP_PKEY_CTX_new_from_pkey(soft.libctx, j->key, NULL);
     if (op == SOFT_SIGN)
-        ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 && set_mech(ctx, j) &&
+        ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+             soft_set_padding(ctx, &j->at) &&
              EVP_PKEY_sign(ctx, j->out, &j->out_n, j->in, j->n) == 1;
     else
         ok = ctx != NULL && EVP_PKEY_decrypt_init(ctx) == 1 &&
-             set_mech(ctx, j) &&
+             soft_set_padding(ctx, &j->at) &&
              EVP_PKEY_decrypt(ctx, j->out, &j->out_n, j->in, j->n) == 1;
     EVP_PKEY_CTX_free(ctx);
     return ok && (j->mech != CKM_ECDSA || flat(j));

@@ -438,6 +438,81 @@ static void edwards(void **state)
     }
 }
 
+/* RFC 8032, 7.2 to 7.5 */
+struct eddsa_vector {
+    bool ed448;
+    CK_BBOOL prehash;
+    const char *seed, *context, *msg, *sig;
+};
+static const struct eddsa_vector eddsa_vectors[] = {
+    {false, CK_FALSE,
+     "0305334e381af78f141cb666f6199f57bc3495335a256a95bd2a55bf546663f6",
+     "666f6f", "f726936d19c800494e3fdaff20b276a8",
+     "55a4cc2f70a54e04288c5f4cd1e45a7bb520b36292911876cada7323198dd87a"
+     "8b36950b95130022907a7fb7c4e9b2d5f6cca685a587b4b21f4b888e4e7edb0d"},
+    {false, CK_TRUE,
+     "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42", "",
+     "616263",
+     "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41"
+     "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406"},
+    {true, CK_FALSE,
+     "c4eab05d357007c632f3dbb48489924d552b08fe0c353a0d4a1f00acda2c463a"
+     "fbea67c5e8d2877c5e3bc397a659949ef8021e954e0a12274e",
+     "666f6f", "03",
+     "d4f8f6131770dd46f40867d6fd5d5055de43541f8c5e35abbcd001b32a89f7d2"
+     "151f7647f11d8ca2ae279fb842d607217fce6e042f6815ea000c85741de5c8da"
+     "1144a6a1aba7f96de42505d7a7298524fda538fccbbb754f578c1cad10d54d0d"
+     "5428407e85dcbc98a49155c13764e66c3c00"},
+    {true, CK_TRUE,
+     "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42"
+     "ef7822e0d5104127dc05d6dbefde69e3ab2cec7c867c6e2c49",
+     "", "616263",
+     "822f6901f7480f3d5f562c592994d9693602875614483256505600bbc281ae38"
+     "1f54d6bce2ea911574932f52a4e6cadd78769375ec3ffd1b801a0d9b3f4030cd"
+     "433964b6457ea39476511214f97469b57dd32dbc560a9a94d00bff07620464a3"
+     "ad203df7dc7ce360c3cd3696d9d9fab90f00"},
+};
+
+static void eddsa_variants(void **state)
+{
+    static uint8_t oid[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_KEY_TYPE type = CKK_EC_EDWARDS;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(eddsa_vectors) / sizeof(eddsa_vectors[0]); i++) {
+        const struct eddsa_vector *v = &eddsa_vectors[i];
+        uint8_t sig[114];
+        long seed_n, context_n = 0, msg_n, want_n;
+        unsigned char *seed = OPENSSL_hexstr2buf(v->seed, &seed_n);
+        unsigned char *context = OPENSSL_hexstr2buf(v->context, &context_n);
+        unsigned char *msg = OPENSSL_hexstr2buf(v->msg, &msg_n);
+        unsigned char *want = OPENSSL_hexstr2buf(v->sig, &want_n);
+        CK_ATTRIBUTE a[] = {{CKA_CLASS, &class, sizeof(class)},
+                            {CKA_KEY_TYPE, &type, sizeof(type)},
+                            {CKA_EC_PARAMS, oid, sizeof(oid)},
+                            {CKA_VALUE, seed, (CK_ULONG)seed_n}};
+        struct {
+            CK_BBOOL prehash;
+            CK_ULONG context_n;
+            CK_BYTE *context;
+        } params = {v->prehash, (CK_ULONG)context_n, context};
+        CK_MECHANISM mech = {CKM_EDDSA, &params, sizeof(params)};
+        CK_OBJECT_HANDLE h;
+
+        oid[4] = v->ed448 ? 0x71 : 0x70;
+        OK(f->C_CreateObject(s, a, 4, &h));
+        assert_int_equal(sign(&mech, h, msg, (size_t)msg_n, sig, sizeof(sig)),
+                         want_n);
+        assert_memory_equal(sig, want, want_n);
+        OPENSSL_free(seed);
+        OPENSSL_free(context);
+        OPENSSL_free(msg);
+        OPENSSL_free(want);
+    }
+}
+
 static void montgomery(void **state)
 {
     struct pair a = make_ec("X25519", NID_X25519);
@@ -770,20 +845,11 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, each, after)
     const struct CMUnitTest tests[] = {
-        T(rsa_signs),
-        T(rsa_decrypts),
-        T(curves),
-        T(edwards),
-        T(montgomery),
-        T(imports),
-        T(permissions),
-        T(handles_are_dealt_anew),
-        T(kept_in_a_file),
-        T(pins_are_counted),
-        T(for_each_use),
-        T(fails_when_told),
-        T(tokens_come_and_go),
-        T(holds),
+        T(rsa_signs),       T(rsa_decrypts),       T(curves),
+        T(edwards),         T(eddsa_variants),     T(montgomery),
+        T(imports),         T(permissions),        T(handles_are_dealt_anew),
+        T(kept_in_a_file),  T(pins_are_counted),   T(for_each_use),
+        T(fails_when_told), T(tokens_come_and_go), T(holds),
         T(processes),
     };
 
