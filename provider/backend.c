@@ -176,6 +176,8 @@ struct hwk_device_slot *hwk_registry_use(struct hwk_registry *reg,
 {
     size_t i;
 
+    if (!hwk_config_check(reg->cfg))
+        return NULL;
     for (i = 0; i < reg->n; i++)
         if (hwk_table_serves(reg->slot[i].table, scheme))
             return hwk_slot_ready(&reg->slot[i]) ? &reg->slot[i] : NULL;

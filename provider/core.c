@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
@@ -31,66 +31,16 @@ void hwk_exit_watch(void)
 
 /* --- configuration --- */
 
-static bool yes(const char *value, bool otherwise)
+static const char *setting(void *arg, const char *name)
 {
-    if (value == NULL)
-        return otherwise;
-    return strcasecmp(value, "yes") == 0 || strcasecmp(value, "on") == 0 ||
-           strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0;
-}
+    struct hwk_core *core = arg;
+    char *value = NULL;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_ptr(name, &value, 0),
+                           OSSL_PARAM_construct_end()};
 
-static int set(char **out, const char *env, const char *configured)
-{
-    const char *value = env != NULL ? secure_getenv(env) : NULL;
-
-    if (value == NULL || *value == 0)
-        value = configured;
-    if (value == NULL)
-        return 1;
-    *out = OPENSSL_strdup(value);
-    return *out != NULL;
-}
-
-enum {
-    MODULE,
-    INIT_ARGS,
-    MODULE_PATH,
-    TCTI,
-    TPM_LOCK,
-    PIN_SOURCE,
-    FILES,
-    DEFAULT
-};
-
-static int configure(struct hwk_core *core)
-{
-    static const char *const names[] = {"pkcs11-module",     "pkcs11-init-args",
-                                        "allow-module-path", "tcti",
-                                        "tpm-lock",          "pin-source",
-                                        "wrapper-files",     "load-default"};
-    char *value[DEFAULT + 1] = {NULL};
-    OSSL_PARAM params[DEFAULT + 2];
-    const char *pin = secure_getenv("HWKEY_PIN");
-    size_t i;
-
-    for (i = 0; i <= DEFAULT; i++)
-        params[i] = OSSL_PARAM_construct_utf8_ptr(names[i], &value[i], 0);
-    params[i] = OSSL_PARAM_construct_end();
-    if (core->get_params != NULL && !core->get_params(core->handle, params))
-        return hwk_raise(HWK_R_CONFIG, "the section cannot be read");
-    core->cfg.allow_module_path = yes(value[MODULE_PATH], false);
-    core->cfg.wrapper_files = yes(value[FILES], true);
-    core->cfg.load_default = yes(value[DEFAULT], true);
-    if (pin != NULL &&
-        (core->cfg.pin = hwk_secret_new(pin, strlen(pin))) == NULL)
-        return 0;
-    if (!set(&core->cfg.pkcs11_module, "HWKEY_PKCS11_MODULE", value[MODULE]) ||
-        !set(&core->cfg.pkcs11_init_args, NULL, value[INIT_ARGS]) ||
-        !set(&core->cfg.tcti, "HWKEY_TCTI", value[TCTI]) ||
-        !set(&core->cfg.tpm_lock, "HWKEY_TPM_LOCK", value[TPM_LOCK]) ||
-        !set(&core->cfg.pin_source, "HWKEY_PIN_FILE", value[PIN_SOURCE]))
-        return hwk_raise(HWK_R_MEMORY, "configuration");
-    return 1;
+    if (core->get_params == NULL || !core->get_params(core->handle, params))
+        return NULL;
+    return value;
 }
 
 /* --- life --- */
@@ -123,15 +73,16 @@ static void take(struct hwk_core *core, const OSSL_DISPATCH *in)
  * application names first: libcrypto 3.0 takes the first that is active, and
  * libssl drops every group whose keys are not the announcing provider's.
  */
-static int load_default(struct hwk_core *core)
+static void load_default(struct hwk_core *core)
 {
     if (!core->cfg.load_default || core->get_libctx == NULL)
-        return 1;
+        return;
+    ERR_set_mark();
     core->under = OSSL_PROVIDER_load(
         (OSSL_LIB_CTX *)core->get_libctx(core->handle), "default");
     if (core->under == NULL)
-        return hwk_raise(HWK_R_CONFIG, "the default provider does not load");
-    return 1;
+        hwk_config_wrong(&core->cfg, "the default provider does not load");
+    ERR_pop_to_mark();
 }
 
 /*
@@ -169,11 +120,17 @@ struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
     core->handle = handle;
     pthread_mutex_init(&core->lock, NULL);
     take(core, in);
-    if (!configure(core) || !load_default(core) ||
-        (core->registry = hwk_registry_new(&core->cfg)) == NULL) {
+    if (!hwk_config_read(&core->cfg, setting, core)) {
         hwk_core_free(core);
         return NULL;
     }
+    load_default(core);
+    if ((core->registry = hwk_registry_new(&core->cfg)) == NULL) {
+        hwk_core_free(core);
+        return NULL;
+    }
+    hwk_log(HWK_LOG_INFO, "start", "version", PACKAGE_VERSION, "modules",
+            core->cfg.pkcs11_module);
     hwk_exit_watch();
     return core;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <openssl/crypto.h>
 
@@ -11,6 +13,23 @@
 #include "provider/err.h"
 
 /* --- secrets --- */
+
+static struct hwk_secret *new_page(enum hwk_pin_from from)
+{
+    struct hwk_secret *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (s == MAP_FAILED) {
+        hwk_raise(HWK_R_MEMORY, "PIN");
+        return NULL;
+    }
+    if (mlock(s, sizeof(*s)) != 0)
+        hwk_log(HWK_LOG_INFO, "pin", "memory", "not locked", "why",
+                strerror(errno));
+    madvise(s, sizeof(*s), MADV_DONTDUMP);
+    s->from = from;
+    return s;
+}
 
 struct hwk_secret *hwk_secret_new(const void *p, size_t n)
 {
@@ -20,11 +39,9 @@ struct hwk_secret *hwk_secret_new(const void *p, size_t n)
         hwk_raise(HWK_R_ARGUMENT, "a PIN of more than %d bytes", HWK_PIN_MAX);
         return NULL;
     }
-    s = OPENSSL_secure_zalloc(sizeof(*s));
-    if (s == NULL) {
-        hwk_raise(HWK_R_MEMORY, "PIN");
+    s = new_page(0);
+    if (s == NULL)
         return NULL;
-    }
     s->n = n;
     if (n > 0)
         memcpy(s->p, p, n);
@@ -33,7 +50,11 @@ struct hwk_secret *hwk_secret_new(const void *p, size_t n)
 
 struct hwk_secret *hwk_secret_dup(const struct hwk_secret *secret)
 {
-    return hwk_secret_new(secret->p, secret->n);
+    struct hwk_secret *dup = hwk_secret_new(secret->p, secret->n);
+
+    if (dup != NULL)
+        dup->from = secret->from;
+    return dup;
 }
 
 bool hwk_secret_eq(const struct hwk_secret *a, const struct hwk_secret *b)
@@ -43,19 +64,16 @@ bool hwk_secret_eq(const struct hwk_secret *a, const struct hwk_secret *b)
 
 void hwk_secret_free(struct hwk_secret *secret)
 {
-    if (secret != NULL)
-        OPENSSL_secure_clear_free(secret, sizeof(*secret));
+    if (secret == NULL)
+        return;
+    OPENSSL_cleanse(secret, sizeof(*secret));
+    munmap(secret, sizeof(*secret));
 }
 
-void hwk_config_clear(struct hwk_config *cfg)
+void hwk_secret_forked(struct hwk_secret *secret)
 {
-    OPENSSL_free(cfg->pkcs11_module);
-    OPENSSL_free(cfg->pkcs11_init_args);
-    OPENSSL_free(cfg->tcti);
-    OPENSSL_free(cfg->tpm_lock);
-    OPENSSL_free(cfg->pin_source);
-    hwk_secret_free(cfg->pin);
-    memset(cfg, 0, sizeof(*cfg));
+    if (secret != NULL)
+        mlock(secret, sizeof(*secret));
 }
 
 /* --- files --- */
@@ -105,68 +123,168 @@ static const char *source_path(const char *source)
     return strncasecmp(source, "localhost/", 10) == 0 ? source + 9 : source;
 }
 
-static int pin_from_file(const char *source, struct hwk_secret **out)
+/* others must not read it; that is for who looks after the machine */
+static void note_mode(FILE *f, const char *path)
 {
-    uint8_t *p;
-    size_t n, len;
+    struct stat st;
+    char mode[8];
+
+    if (!hwk_log_on(HWK_LOG_INFO) || fstat(fileno(f), &st) != 0)
+        return;
+    snprintf(mode, sizeof(mode), "%03o", (unsigned)st.st_mode & 0777);
+    if ((st.st_mode & (S_IRGRP | S_IROTH)) != 0)
+        hwk_log(HWK_LOG_INFO, "pin", "file", path, "mode", mode, "warning",
+                "others can read it");
+}
+
+/* what a file begins with, straight into the locked page */
+static int first_line(FILE *f, const char *path, struct hwk_secret *pin)
+{
+    char *end;
+    size_t got;
+
+    setvbuf(f, NULL, _IONBF, 0); /* no copy in stdio's buffer */
+    got = fread(pin->p, 1, sizeof(pin->p), f);
+    if (ferror(f))
+        return hwk_raise(HWK_R_FILE, "%s: %s", path, strerror(errno));
+    end = memchr(pin->p, '\n', got);
+    pin->n = end != NULL ? (size_t)(end - pin->p) : got;
+    if (pin->n > 0 && pin->p[pin->n - 1] == '\r')
+        pin->n--;
+    memset(pin->p + pin->n, 0, sizeof(pin->p) - pin->n);
+    return pin->n <= HWK_PIN_MAX ||
+           hwk_raise(HWK_R_FILE, "%s: a PIN of more than %d bytes", path,
+                     HWK_PIN_MAX);
+}
+
+static int pin_from_file(const char *source, enum hwk_pin_from from,
+                         struct hwk_secret **out)
+{
+    const char *path = source_path(source);
+    FILE *f;
+    int ok;
 
     if (source[0] == '|')
         return hwk_raise(HWK_R_BAD_URI, "pin-source: commands are not run");
-    if (!hwk_file_read(source_path(source), HWK_PIN_MAX + 2, &p, &n))
-        return 0;
-    len = strcspn((char *)p, "\r\n");
-    *out = hwk_secret_new(p, len);
-    OPENSSL_clear_free(p, HWK_PIN_MAX + 4);
-    return *out != NULL;
+    f = fopen(path, "rbe");
+    if (f == NULL)
+        return hwk_raise(HWK_R_FILE, "pin-source: %s: %s", path,
+                         strerror(errno));
+    note_mode(f, path);
+    *out = new_page(from);
+    ok = *out != NULL && first_line(f, path, *out);
+    fclose(f);
+    if (ok)
+        return 1;
+    hwk_secret_free(*out);
+    *out = NULL;
+    return 0;
 }
 
 /* --- PINs --- */
 
+const char *hwk_pin_from_name(enum hwk_pin_from from)
+{
+    static const char *const names[] = {
+        [HWK_PIN_URI] = "the URI",
+        [HWK_PIN_URI_FILE] = "pin-source of the URI",
+        [HWK_PIN_ENV] = "the environment",
+        [HWK_PIN_FILE] = "pin-source",
+        [HWK_PIN_PROMPT] = "the prompt",
+    };
+
+    return names[from];
+}
+
 static int pin_from_prompt(const struct hwk_pin_source *prompt,
                            const char *what, struct hwk_secret **out)
 {
-    char *pin = OPENSSL_secure_zalloc(HWK_PIN_MAX);
-    size_t n = 0;
+    struct hwk_secret *pin = new_page(HWK_PIN_PROMPT);
 
     if (pin == NULL)
-        return hwk_raise(HWK_R_MEMORY, "PIN");
-    if (!prompt->get(prompt->arg, what, pin, HWK_PIN_MAX, &n))
-        hwk_raise(HWK_R_PIN_MISSING, "%s: nobody gave a PIN", what);
-    else if (n <= HWK_PIN_MAX)
-        *out = hwk_secret_new(pin, n);
-    OPENSSL_secure_clear_free(pin, HWK_PIN_MAX);
-    return *out != NULL;
+        return 0;
+    if (prompt->get(prompt->arg, what, pin->p, HWK_PIN_MAX, &pin->n) &&
+        pin->n <= HWK_PIN_MAX) {
+        pin->p[pin->n] = 0;
+        *out = pin;
+        return 1;
+    }
+    hwk_secret_free(pin);
+    return hwk_raise(HWK_R_PIN_MISSING, "%s: nobody gave a PIN", what);
+}
+
+/* 0: there is nothing but to ask */
+static enum hwk_pin_from origin(const struct hwk_pin_ask *ask)
+{
+    const struct hwk_uri *uri = ask->uri;
+    const struct hwk_config *cfg = ask->cfg;
+
+    if (uri != NULL && uri->pin_value.p != NULL)
+        return HWK_PIN_URI;
+    if (uri != NULL && uri->pin_source.p != NULL)
+        return HWK_PIN_URI_FILE;
+    if (cfg != NULL && cfg->pin != NULL)
+        return HWK_PIN_ENV;
+    return cfg != NULL && cfg->pin_source != NULL ? HWK_PIN_FILE : 0;
 }
 
 bool hwk_pin_at_hand(const struct hwk_pin_ask *ask)
 {
-    return (ask->uri != NULL && (ask->uri->pin_value.p != NULL ||
-                                 ask->uri->pin_source.p != NULL)) ||
-           (ask->cfg != NULL &&
-            (ask->cfg->pin != NULL || ask->cfg->pin_source != NULL));
+    return origin(ask) != 0;
+}
+
+const char *hwk_pin_file(const struct hwk_pin_ask *ask, enum hwk_pin_from from)
+{
+    if (from == HWK_PIN_URI_FILE)
+        return (const char *)ask->uri->pin_source.p;
+    return from == HWK_PIN_FILE ? ask->cfg->pin_source : NULL;
+}
+
+static int given(const void *p, size_t n, enum hwk_pin_from from,
+                 struct hwk_secret **out)
+{
+    *out = hwk_secret_new(p, n);
+    if (*out != NULL)
+        (*out)->from = from;
+    return *out != NULL;
 }
 
 int hwk_pin_get(const struct hwk_pin_ask *ask, const char *what,
                 struct hwk_secret **out)
 {
-    const struct hwk_uri *uri = ask->uri;
-    const struct hwk_config *cfg = ask->cfg;
+    enum hwk_pin_from from = origin(ask);
 
     *out = NULL;
-    if (uri != NULL && uri->pin_value.p != NULL)
-        *out = hwk_secret_new(uri->pin_value.p, uri->pin_value.n);
-    else if (uri != NULL && uri->pin_source.p != NULL)
-        return pin_from_file((const char *)uri->pin_source.p, out);
-    else if (cfg != NULL && cfg->pin != NULL)
-        *out = hwk_secret_dup(cfg->pin);
-    else if (cfg != NULL && cfg->pin_source != NULL)
-        return pin_from_file(cfg->pin_source, out);
-    else if (ask->prompt != NULL)
-        return pin_from_prompt(ask->prompt, what, out);
-    else
+    switch (from) {
+    case HWK_PIN_URI:
+        return given(ask->uri->pin_value.p, ask->uri->pin_value.n, from, out);
+    case HWK_PIN_ENV:
+        return given(ask->cfg->pin->p, ask->cfg->pin->n, from, out);
+    case HWK_PIN_URI_FILE:
+    case HWK_PIN_FILE:
+        return pin_from_file(hwk_pin_file(ask, from), from, out);
+    default:
+        if (ask->prompt != NULL)
+            return pin_from_prompt(ask->prompt, what, out);
         return hwk_raise(HWK_R_PIN_MISSING,
                          "%s: no PIN in the URI, the environment or a file, "
                          "and nobody to ask",
                          what);
-    return *out != NULL;
+    }
+}
+
+int hwk_pin_again(enum hwk_pin_from from, const char *file, const char *what,
+                  struct hwk_secret **out)
+{
+    const char *pin = from == HWK_PIN_ENV ? hwk_config_env_pin() : NULL;
+
+    *out = NULL;
+    if (pin != NULL)
+        return given(pin, strlen(pin), from, out);
+    if (file != NULL)
+        return pin_from_file(file, from, out);
+    return hwk_raise(HWK_R_PIN_MISSING,
+                     "%s: cache-pin = no keeps none, and that from %s cannot "
+                     "be had again: name a pin-source",
+                     what, hwk_pin_from_name(from));
 }

@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration and PINs: openssl.cnf, the environment, files, the prompt. */
+/* PINs: where they come from and how they are kept. */
 #ifndef HWK_ENV_H
 #define HWK_ENV_H
 
+#include "provider/conf.h"
 #include "provider/device.h"
 #include "provider/uri.h"
 
 #define HWK_PIN_MAX 256
 
-/* Bytes in secure memory, wiped when freed. */
+enum hwk_pin_from {
+    HWK_PIN_URI = 1,  /* pin-value */
+    HWK_PIN_URI_FILE, /* pin-source of the URI */
+    HWK_PIN_ENV,      /* HWKEY_PIN */
+    HWK_PIN_FILE,     /* pin-source of the configuration, HWKEY_PIN_FILE */
+    HWK_PIN_PROMPT,   /* somebody typed it now */
+};
+const char *hwk_pin_from_name(enum hwk_pin_from from); /* "prompt" ... */
+
+/* Bytes in a locked page of their own that no core dump has, wiped when
+ * freed. (The secure heap of libcrypto is ordinary memory in a program that did
+ * not set it up.) */
 struct hwk_secret {
+    enum hwk_pin_from from; /* 0: from none of these */
     size_t n;
     char p[HWK_PIN_MAX + 1]; /* NUL-terminated besides */
 };
@@ -17,36 +30,8 @@ struct hwk_secret *hwk_secret_new(const void *p, size_t n);
 struct hwk_secret *hwk_secret_dup(const struct hwk_secret *secret);
 bool hwk_secret_eq(const struct hwk_secret *a, const struct hwk_secret *b);
 void hwk_secret_free(struct hwk_secret *secret); /* NULL is fine */
-
-/*
- * What openssl.cnf's section of the provider and the environment say; the
- * environment wins, and is not read in a program with raised privileges.
- *
- *   pkcs11-module      HWKEY_PKCS11_MODULE  paths of modules, ':' between
- *   pkcs11-init-args                        string for C_Initialize
- *   allow-module-path                       yes: module-path= of a URI may
- *                                           name a module not listed
- *   tcti               HWKEY_TCTI           as tpm2-tss names it
- *   tpm-lock           HWKEY_TPM_LOCK       file that holders of the TPM lock
- *   pin-source         HWKEY_PIN_FILE       file with a PIN in its first line
- *                      HWKEY_PIN            the PIN itself
- *   wrapper-files                           no: no PEM files that stand for
- *                                           keys; parsing any certificate in
- *                                           the process gets cheaper
- *   load-default                            no: do not load "default" first
- */
-struct hwk_config {
-    char *pkcs11_module;
-    char *pkcs11_init_args;
-    char *tcti;
-    char *tpm_lock;
-    char *pin_source;
-    bool allow_module_path;
-    bool load_default;
-    bool wrapper_files;
-    struct hwk_secret *pin; /* HWKEY_PIN */
-};
-void hwk_config_clear(struct hwk_config *cfg);
+/* A child of a fork locks its copy again; NULL is fine, from any handler. */
+void hwk_secret_forked(struct hwk_secret *secret);
 
 /*
  * Where a PIN may come from, in this order: pin-value of the URI, pin-source of
@@ -67,6 +52,15 @@ int hwk_pin_get(const struct hwk_pin_ask *ask, const char *what,
 
 /* Whether hwk_pin_get would have one without asking anybody. */
 bool hwk_pin_at_hand(const struct hwk_pin_ask *ask);
+
+/* The file that a PIN of that origin was read from, lent; NULL: from none. */
+const char *hwk_pin_file(const struct hwk_pin_ask *ask, enum hwk_pin_from from);
+
+/* The same PIN once more, for who keeps none: from the file or the environment
+ * that it came from; file may be NULL. 0 with HWK_R_PIN_MISSING when that is
+ * neither, HWK_R_FILE ... */
+int hwk_pin_again(enum hwk_pin_from from, const char *file, const char *what,
+                  struct hwk_secret **out);
 
 /* A file whole, at most max bytes, into OPENSSL_malloc'ed *out (NUL after the
  * end). 0 with HWK_R_FILE that names it. */

@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include <openssl/err.h>
 
 #include "provider/err.h"
+#include "provider/log.h"
 
 static ERR_STRING_DATA strings[] = {
     {ERR_PACK(0, 0, HWK_R_NOT_FOUND), "no such object"},
@@ -73,11 +75,35 @@ void hwk_err_unload(void)
     pthread_mutex_unlock(&lock);
 }
 
+static const char *reason_text(int reason)
+{
+    size_t i;
+
+    for (i = 0; strings[i].string != NULL; i++)
+        if (ERR_GET_REASON(strings[i].error) == reason)
+            return strings[i].string;
+    return "unknown";
+}
+
+static void log_error(int reason, const char *fmt, va_list args)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof(text), fmt, args);
+    hwk_log_line("error", "reason", reason_text(reason), "text", text,
+                 (const char *)NULL);
+}
+
 int hwk_raise_at(const char *file, int line, const char *func, int reason,
                  const char *fmt, ...)
 {
     va_list args;
 
+    if (hwk_log_on(HWK_LOG_ERROR)) {
+        va_start(args, fmt);
+        log_error(reason, fmt, args);
+        va_end(args);
+    }
     ERR_new();
     ERR_set_debug(file, line, func);
     va_start(args, fmt);

@@ -67,6 +67,8 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
     const struct hwk_core *core = ctx;
 
     *no_cache = 0;
+    if (operation < 32 && (core->cfg.blocked >> operation & 1) != 0)
+        return NULL;
     switch (operation) {
     case OSSL_OP_KEYMGMT:
         return keymgmts;

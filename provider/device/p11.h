@@ -21,7 +21,16 @@
  * at load and at a scan for tokens, are not. libp11 does not log in: it would
  * keep the PIN in plain memory.) */
 #define P11(module, fn, ...)                                                   \
-    (hwk_count(pkcs11_calls), (module)->f->fn(__VA_ARGS__))
+    (hwk_count(pkcs11_calls), p11_seen(#fn, (module)->f->fn(__VA_ARGS__)))
+
+/* the return code goes into the debug log when that wants every call */
+void p11_log_call(const char *fn, CK_RV rv);
+static inline CK_RV p11_seen(const char *fn, CK_RV rv)
+{
+    if (hwk_log_on(HWK_LOG_CALLS))
+        p11_log_call(fn, rv);
+    return rv;
+}
 
 struct p11_session {
     CK_SESSION_HANDLE h;
@@ -63,8 +72,10 @@ struct p11_retired {
 struct p11_module {
     struct p11_module *next;
     char *path;
-    pthread_mutex_t lock; /* of loading and scanning */
-    atomic_bool ready;    /* initialised and scanned since load, fork, loss */
+    char *init_args;
+    unsigned max_sessions; /* of a token; 0: as many as are needed */
+    pthread_mutex_t lock;  /* of loading and scanning */
+    atomic_bool ready;     /* initialised and scanned since load, fork, loss */
     bool rescan;
     bool owner; /* our C_Initialize was the first */
     void *dl;

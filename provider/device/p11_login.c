@@ -212,6 +212,7 @@ void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv)
     struct p11_module *m = t->module;
     struct p11_token *other;
 
+    hwk_log(HWK_LOG_INFO, "lost", "token", t->label, "rv", p11_rv_name(rv));
     drop_epoch(t, epoch, sessions_dead(rv));
     if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
         for (other = m->tokens; other != NULL; other = other->next)

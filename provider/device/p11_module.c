@@ -18,12 +18,10 @@ static int users;
 
 /* --- loading --- */
 
-static char *init_args; /* of the first configuration that has some */
-
 static int initialize(struct p11_module *m)
 {
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
-                                 .pReserved = init_args};
+                                 .pReserved = m->init_args};
     CK_RV rv = P11(m, C_Initialize, &args);
 
     if (rv == CKR_OK)
@@ -74,8 +72,8 @@ static int load_libp11(struct p11_module *m)
     m->ctx = PKCS11_CTX_new();
     if (m->ctx == NULL)
         return hwk_raise(HWK_R_MEMORY, "%s", m->path);
-    if (init_args != NULL)
-        PKCS11_CTX_init_args(m->ctx, init_args);
+    if (m->init_args != NULL)
+        PKCS11_CTX_init_args(m->ctx, m->init_args);
     if (PKCS11_CTX_load(m->ctx, m->path) != 0)
         return hwk_raise(HWK_R_MODULE, "%s: does not load", m->path);
     snprintf(m->manufacturer, sizeof(m->manufacturer), "%s",
@@ -115,6 +113,8 @@ int p11_module_ready(struct p11_module *m)
     pthread_mutex_lock(&m->lock);
     if (!atomic_load(&m->ready)) {
         ok = prepare(m);
+        hwk_log(HWK_LOG_INFO, "module", "path", m->path, "ready",
+                ok ? "yes" : "no");
         m->rescan = false;
         atomic_store(&m->ready, ok);
     }
@@ -130,7 +130,18 @@ int p11_module_rescan(struct p11_module *m)
 
 /* --- which modules --- */
 
-static struct p11_module *module_for(const char *path, size_t n)
+/* what the first configuration that names it says of it stays */
+static void settle_module(struct p11_module *m, const struct hwk_config *cfg)
+{
+    const char *args = hwk_config_init_args(cfg, m->path, strlen(m->path));
+
+    if (args != NULL)
+        m->init_args = OPENSSL_strdup(args);
+    m->max_sessions = cfg->max_sessions;
+}
+
+static struct p11_module *module_for(const struct hwk_config *cfg,
+                                     const char *path, size_t n)
 {
     struct p11_module *m;
 
@@ -140,6 +151,8 @@ static struct p11_module *module_for(const char *path, size_t n)
             break;
     if (m == NULL && (m = OPENSSL_zalloc(sizeof(*m))) != NULL) {
         m->path = OPENSSL_strndup(path, n);
+        if (m->path != NULL)
+            settle_module(m, cfg);
         pthread_mutex_init(&m->lock, NULL);
         m->next = all;
         all = m;
@@ -150,50 +163,36 @@ static struct p11_module *module_for(const char *path, size_t n)
     return m != NULL && m->path != NULL ? m : NULL;
 }
 
-/* module-name= is the file's name without "lib" in front and what follows the
- * first dot (RFC 7512 2.3), in any case of letters */
-static bool named(const char *path, size_t n, const struct hwk_str *name)
-{
-    const char *base = memrchr(path, '/', n), *dot;
-
-    base = base != NULL ? base + 1 : path;
-    n -= (size_t)(base - path);
-    dot = memchr(base, '.', n);
-    if (dot != NULL)
-        n = (size_t)(dot - base);
-    if (n == name->n && strncasecmp(base, (const char *)name->p, n) == 0)
-        return true;
-    return n == name->n + 3 && strncmp(base, "lib", 3) == 0 &&
-           strncasecmp(base + 3, (const char *)name->p, name->n) == 0;
-}
-
 static bool chosen(const char *path, size_t n, const struct hwk_uri *uri)
 {
     if (uri->module_path.p != NULL &&
         (n != uri->module_path.n || memcmp(path, uri->module_path.p, n) != 0))
         return false;
-    return uri->module_name.p == NULL || named(path, n, &uri->module_name);
+    return uri->module_name.p == NULL ||
+           hwk_module_named(path, n, (const char *)uri->module_name.p,
+                            uri->module_name.n);
 }
 
-static int one_module(const char *path, size_t n,
+static int one_module(const struct hwk_config *cfg, const char *path, size_t n,
                       int (*each)(void *arg, struct p11_module *m), void *arg)
 {
-    struct p11_module *m = module_for(path, n);
+    struct p11_module *m = module_for(cfg, path, n);
 
     return m != NULL && p11_module_ready(m) ? each(arg, m) : -1;
 }
 
-static int configured(const char *list, const struct hwk_uri *uri,
+static int configured(const struct hwk_config *cfg, const struct hwk_uri *uri,
                       int (*each)(void *arg, struct p11_module *m), void *arg,
                       int *failed)
 {
+    const char *list = cfg->pkcs11_module;
     int tried = 0;
 
     while (list != NULL && *list != 0) {
         size_t n = strcspn(list, ":");
 
         if (n > 0 && chosen(list, n, uri)) {
-            int r = one_module(list, n, each, arg);
+            int r = one_module(cfg, list, n, each, arg);
 
             tried++;
             if (r < 0)
@@ -210,17 +209,16 @@ static int configured(const char *list, const struct hwk_uri *uri,
 int p11_each_module(struct p11_state *st, const struct hwk_uri *uri,
                     int (*each)(void *arg, struct p11_module *m), void *arg)
 {
-    const char *list = st->cfg->pkcs11_module;
-    int failed = 0, tried = configured(list, uri, each, arg, &failed);
+    const struct hwk_config *cfg = st->cfg;
+    int failed = 0, tried = configured(cfg, uri, each, arg, &failed);
 
-    if (tried == 0 && uri->module_path.p != NULL &&
-        st->cfg->allow_module_path) {
+    if (tried == 0 && uri->module_path.p != NULL && cfg->allow_module_path) {
         tried = 1;
-        failed = one_module((const char *)uri->module_path.p,
+        failed = one_module(cfg, (const char *)uri->module_path.p,
                             uri->module_path.n, each, arg) < 0;
     }
     if (tried == 0)
-        return hwk_raise(HWK_R_CONFIG, list == NULL
+        return hwk_raise(HWK_R_CONFIG, cfg->pkcs11_module == NULL
                                            ? "no PKCS#11 module: set "
                                              "pkcs11-module in openssl.cnf or "
                                              "HWKEY_PKCS11_MODULE"
@@ -313,8 +311,6 @@ static int p11_open(const struct hwk_config *cfg, void **state)
         return hwk_raise(HWK_R_MEMORY, "pkcs11");
     st->cfg = cfg;
     p11_begin();
-    if (init_args == NULL && cfg->pkcs11_init_args != NULL)
-        init_args = OPENSSL_strdup(cfg->pkcs11_init_args);
     *state = st;
     return 1;
 }

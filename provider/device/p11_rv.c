@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a token's return code is called and what it means for us. */
+#include <stdio.h>
+
 #include "provider/device/p11.h"
 
 #define NAME(rv)                                                               \
@@ -113,6 +115,15 @@ const char *p11_rv_name(CK_RV rv)
         if (names[i].rv == rv)
             return names[i].name;
     return "of the vendor";
+}
+
+void p11_log_call(const char *fn, CK_RV rv)
+{
+    char number[24];
+
+    snprintf(number, sizeof(number), "0x%lx", rv);
+    hwk_log_line("call", "fn", fn, "rv", p11_rv_name(rv), "code", number,
+                 (const char *)NULL);
 }
 
 static int reason_of(CK_RV rv)

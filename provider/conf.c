@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration: one table of settings, read from openssl.cnf's section and
+ * the environment. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/core_dispatch.h>
+#include <openssl/crypto.h>
+
+#include "provider/conf.h"
+#include "provider/env.h"
+#include "provider/err.h"
+
+/* --- kinds of values: each reads value into *at; 1, 0 for one that is not
+ * allowed, -1 without memory --- */
+
+typedef int read_fn(struct hwk_config *cfg, void *at, const char *value);
+
+static int text(struct hwk_config *cfg, void *at, const char *value)
+{
+    char *copy = OPENSSL_strdup(value);
+
+    (void)cfg;
+    if (copy == NULL)
+        return -1;
+    OPENSSL_free(*(char **)at);
+    *(char **)at = copy;
+    return 1;
+}
+
+static int yesno(struct hwk_config *cfg, void *at, const char *value)
+{
+    static const char *const words[] = {"no",    "yes",  "off", "on",
+                                        "false", "true", "0",   "1"};
+    size_t i;
+
+    (void)cfg;
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(value, words[i]) == 0) {
+            *(bool *)at = i % 2 == 1;
+            return 1;
+        }
+    return 0;
+}
+
+static int sessions(struct hwk_config *cfg, void *at, const char *value)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    (void)cfg;
+    if (*value < '0' || *value > '9' || *end != 0 || n < 1 || n > 10000)
+        return 0;
+    *(unsigned *)at = (unsigned)n;
+    return 1;
+}
+
+static int login(struct hwk_config *cfg, void *at, const char *value)
+{
+    static const char *const words[] = {
+        [HWK_LOGIN_AUTO] = "auto",
+        [HWK_LOGIN_ALWAYS] = "always",
+        [HWK_LOGIN_NEVER] = "never",
+    };
+    size_t i;
+
+    (void)cfg;
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(value, words[i]) == 0) {
+            *(enum hwk_login *)at = (enum hwk_login)i;
+            return 1;
+        }
+    return 0;
+}
+
+/* all of OpenSSL's operations, so that a configuration outlives versions */
+static const struct {
+    const char *name;
+    int id;
+} operations[] = {
+    {"digest", OSSL_OP_DIGEST},   {"cipher", OSSL_OP_CIPHER},
+    {"mac", OSSL_OP_MAC},         {"kdf", OSSL_OP_KDF},
+    {"rand", OSSL_OP_RAND},       {"keymgmt", OSSL_OP_KEYMGMT},
+    {"keyexch", OSSL_OP_KEYEXCH}, {"signature", OSSL_OP_SIGNATURE},
+    {"kem", OSSL_OP_KEM},         {"asymcipher", OSSL_OP_ASYM_CIPHER},
+    {"store", OSSL_OP_STORE},     {"encoder", OSSL_OP_ENCODER},
+    {"decoder", OSSL_OP_DECODER},
+};
+#define OPERATIONS                                                             \
+    "names, blanks between, of digest cipher mac kdf rand keymgmt keyexch "    \
+    "signature kem asymcipher store encoder decoder"
+
+static uint32_t operation(const char *name, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+        if (strlen(operations[i].name) == n &&
+            strncasecmp(operations[i].name, name, n) == 0)
+            return UINT32_C(1) << operations[i].id;
+    return 0;
+}
+
+static int blocked(struct hwk_config *cfg, void *at, const char *value)
+{
+    static const char blanks[] = " \t,";
+    uint32_t all = 0, one;
+
+    (void)cfg;
+    for (value += strspn(value, blanks); *value != 0;
+         value += strspn(value, blanks)) {
+        size_t n = strcspn(value, blanks);
+
+        one = operation(value, n);
+        if (one == 0)
+            return 0;
+        all |= one;
+        value += n;
+    }
+    *(uint32_t *)at = all;
+    return 1;
+}
+
+/* FILE[:LEVEL] */
+static int debug(struct hwk_config *cfg, void *at, const char *value)
+{
+    static const struct {
+        const char *name;
+        enum hwk_log_level level;
+    } levels[] = {{":error", HWK_LOG_ERROR},
+                  {":info", HWK_LOG_INFO},
+                  {":calls", HWK_LOG_CALLS}};
+    const char *colon = strrchr(value, ':');
+    size_t i;
+
+    cfg->log_level = HWK_LOG_INFO;
+    if (colon == NULL || strchr(colon, '/') != NULL)
+        return *value != 0 ? text(cfg, at, value) : 0;
+    for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (strcasecmp(colon, levels[i].name) == 0)
+            break;
+    if (i == sizeof(levels) / sizeof(levels[0]) || colon == value)
+        return 0;
+    cfg->log_level = levels[i].level;
+    OPENSSL_free(*(char **)at);
+    *(char **)at = OPENSSL_strndup(value, (size_t)(colon - value));
+    return *(char **)at != NULL ? 1 : -1;
+}
+
+/* --- the settings --- */
+
+#define AT(member) offsetof(struct hwk_config, member)
+#define YESNO "yes or no"
+static const struct setting {
+    const char *name, *env;
+    read_fn *read;
+    size_t at;
+    const char *allowed; /* in words; NULL: anything */
+} settings[] = {
+    /* the log first, so that it has what is said of the others */
+    {"debug", "HWKEY_DEBUG", debug, AT(log_path),
+     "FILE or stderr, with :error, :info or :calls after it"},
+    {"pkcs11-module", "HWKEY_PKCS11_MODULE", text, AT(pkcs11_module), NULL},
+    {"pkcs11-init-args", "HWKEY_PKCS11_INIT_ARGS", text, AT(pkcs11_init_args),
+     NULL},
+    {"allow-module-path", "HWKEY_ALLOW_MODULE_PATH", yesno,
+     AT(allow_module_path), YESNO},
+    {"tcti", "HWKEY_TCTI", text, AT(tcti), NULL},
+    {"tpm-lock", "HWKEY_TPM_LOCK", text, AT(tpm_lock), NULL},
+    {"pin-source", "HWKEY_PIN_FILE", text, AT(pin_source), NULL},
+    {"cache-pin", "HWKEY_CACHE_PIN", yesno, AT(cache_pin), YESNO},
+    {"pin-final-try", "HWKEY_PIN_FINAL_TRY", yesno, AT(pin_final_try), YESNO},
+    {"login", "HWKEY_LOGIN", login, AT(login), "auto, always or never"},
+    {"max-sessions", "HWKEY_MAX_SESSIONS", sessions, AT(max_sessions),
+     "a number from 1 to 10000"},
+    {"block-operations", "HWKEY_BLOCK_OPERATIONS", blocked, AT(blocked),
+     OPERATIONS},
+    {"wrapper-files", "HWKEY_WRAPPER_FILES", yesno, AT(wrapper_files), YESNO},
+    {"load-default", "HWKEY_LOAD_DEFAULT", yesno, AT(load_default), YESNO},
+};
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* libcrypto 3.0 tells a provider the settings that it asks for by name and no
+ * others; so the likeliest slips are asked for, and what others call them */
+static const struct {
+    const char *theirs, *ours;
+} elsewhere[] = {
+    {"pkcs11-module-path", "pkcs11-module"},
+    {"pkcs11-module-init-args", "pkcs11-init-args"},
+    {"pkcs11-module-token-pin", "pin-source"},
+    {"pkcs11-module-login-behavior", "login"},
+    {"pkcs11-module-cache-pins", "cache-pin"},
+    {"pkcs11-module-block-operations", "block-operations"},
+    {"module-path", "pkcs11-module"},
+    {"init-args", "pkcs11-init-args"},
+    {"debug-level", "debug"},
+    {"force-login", "login"},
+    {"pin", "pin-source"},
+};
+
+/* --- reading --- */
+
+void hwk_config_wrong(struct hwk_config *cfg, const char *fmt, ...)
+{
+    char what[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(what, sizeof(what), fmt, args);
+    va_end(args);
+    hwk_log(HWK_LOG_ERROR, "config", "wrong", what);
+    if (cfg->error == NULL)
+        cfg->error = OPENSSL_strdup(what);
+}
+
+int hwk_config_check(const struct hwk_config *cfg)
+{
+    return cfg == NULL || cfg->error == NULL ||
+           hwk_raise(HWK_R_CONFIG, "%s", cfg->error);
+}
+
+static const char *env(const char *name)
+{
+    const char *value = secure_getenv(name);
+
+    return value != NULL && *value != 0 ? value : NULL;
+}
+
+static int read_setting(struct hwk_config *cfg, const struct setting *s,
+                        hwk_config_get_fn *get, void *arg)
+{
+    const char *value = env(s->env), *name = s->env;
+    int r;
+
+    if (value == NULL) {
+        name = s->name;
+        value = get(arg, name);
+    }
+    if (value == NULL)
+        return 1;
+    r = s->read(cfg, (char *)cfg + s->at, value);
+    if (r == 0)
+        hwk_config_wrong(cfg, "%s: '%s' is not allowed, but %s", name, value,
+                         s->allowed);
+    if (r > 0 && s->read == debug)
+        hwk_log_begin(cfg->log_path, cfg->log_level);
+    return r >= 0;
+}
+
+/* name with '_' where it has '-' */
+static const char *underscored(const char *name, char out[static 64])
+{
+    char *p;
+
+    snprintf(out, 64, "%s", name);
+    for (p = out; *p != 0; p++)
+        *p = *p == '-' ? '_' : *p;
+    return strcmp(out, name) != 0 ? out : NULL;
+}
+
+static void misspelt(struct hwk_config *cfg, const char *name, const char *ours,
+                     hwk_config_get_fn *get, void *arg)
+{
+    if (name != NULL && get(arg, name) != NULL)
+        hwk_config_wrong(cfg, "%s: no such setting, but '%s'", name, ours);
+}
+
+static void look_for_slips(struct hwk_config *cfg, hwk_config_get_fn *get,
+                           void *arg)
+{
+    char other[64];
+    size_t i;
+
+    for (i = 0; i < SETTINGS; i++)
+        misspelt(cfg, underscored(settings[i].name, other), settings[i].name,
+                 get, arg);
+    for (i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+        misspelt(cfg, elsewhere[i].theirs, elsewhere[i].ours, get, arg);
+        misspelt(cfg, underscored(elsewhere[i].theirs, other),
+                 elsewhere[i].ours, get, arg);
+    }
+}
+
+/* what set-ups made for others have in the environment */
+static int adopt(struct hwk_config *cfg)
+{
+    const char *module = env("PKCS11_PROVIDER_MODULE");
+    const char *pin = hwk_config_env_pin();
+
+    if (module == NULL)
+        module = env("PKCS11_MODULE_PATH");
+    if (cfg->pkcs11_module == NULL && module != NULL &&
+        text(cfg, &cfg->pkcs11_module, module) < 0)
+        return 0;
+    if (pin == NULL ||
+        (secure_getenv("HWKEY_PIN") == NULL && cfg->pin_source != NULL))
+        return 1;
+    if (strlen(pin) > HWK_PIN_MAX) {
+        hwk_config_wrong(cfg, "HWKEY_PIN: longer than %d bytes", HWK_PIN_MAX);
+        return 1;
+    }
+    cfg->pin = hwk_secret_new(pin, strlen(pin));
+    return cfg->pin != NULL;
+}
+
+const char *hwk_config_env_pin(void)
+{
+    const char *pin = secure_getenv("HWKEY_PIN"); /* may be empty */
+
+    return pin != NULL ? pin : secure_getenv("PKCS11_PIN");
+}
+
+/* --- what is said of one module --- */
+
+static const char *base_name(const char *path, size_t *n)
+{
+    const char *base = memrchr(path, '/', *n), *dot;
+
+    base = base != NULL ? base + 1 : path;
+    *n -= (size_t)(base - path);
+    dot = memchr(base, '.', *n);
+    if (dot != NULL)
+        *n = (size_t)(dot - base);
+    return base;
+}
+
+bool hwk_module_named(const char *path, size_t n, const char *name,
+                      size_t name_n)
+{
+    const char *base = base_name(path, &n);
+
+    if (n == name_n && strncasecmp(base, name, n) == 0)
+        return true;
+    return n == name_n + 3 && strncmp(base, "lib", 3) == 0 &&
+           strncasecmp(base + 3, name, name_n) == 0;
+}
+
+static int args_of(struct hwk_config *cfg, const char *base, size_t n,
+                   hwk_config_get_fn *get, void *arg)
+{
+    struct hwk_module_args *m;
+    const char *args;
+    char name[128];
+
+    snprintf(name, sizeof(name), "pkcs11-init-args.%.*s", (int)n, base);
+    args = get(arg, name);
+    if (args == NULL)
+        return 1;
+    m = OPENSSL_zalloc(sizeof(*m));
+    if (m == NULL)
+        return 0;
+    m->next = cfg->module_args;
+    cfg->module_args = m;
+    m->name = OPENSSL_strndup(base, n);
+    m->args = OPENSSL_strdup(args);
+    return m->name != NULL && m->args != NULL;
+}
+
+static int read_module_args(struct hwk_config *cfg, hwk_config_get_fn *get,
+                            void *arg)
+{
+    const char *list = cfg->pkcs11_module, *base;
+    int ok = 1;
+    size_t n;
+
+    while (ok && list != NULL && *list != 0) {
+        size_t len = strcspn(list, ":");
+
+        n = len;
+        base = base_name(list, &n);
+        ok = args_of(cfg, base, n, get, arg);
+        if (ok && n > 3 && strncmp(base, "lib", 3) == 0)
+            ok = args_of(cfg, base + 3, n - 3, get, arg);
+        list += len;
+        list += *list == ':';
+    }
+    return ok;
+}
+
+const char *hwk_config_init_args(const struct hwk_config *cfg, const char *path,
+                                 size_t n)
+{
+    const struct hwk_module_args *m;
+
+    for (m = cfg->module_args; m != NULL; m = m->next)
+        if (hwk_module_named(path, n, m->name, strlen(m->name)))
+            return m->args;
+    return cfg->pkcs11_init_args;
+}
+
+/* --- life --- */
+
+int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
+{
+    size_t i;
+    int ok = 1;
+
+    memset(cfg, 0, sizeof(*cfg));
+    cfg->load_default = cfg->wrapper_files = cfg->cache_pin = true;
+    for (i = 0; i < SETTINGS && ok; i++)
+        ok = read_setting(cfg, &settings[i], get, arg);
+    if (!ok || !adopt(cfg) || !read_module_args(cfg, get, arg))
+        return hwk_raise(HWK_R_MEMORY, "configuration");
+    look_for_slips(cfg, get, arg);
+    return 1;
+}
+
+void hwk_config_clear(struct hwk_config *cfg)
+{
+    struct hwk_module_args *m;
+
+    if (cfg->log_path != NULL)
+        hwk_log_end();
+    while ((m = cfg->module_args) != NULL) {
+        cfg->module_args = m->next;
+        OPENSSL_free(m->name);
+        OPENSSL_free(m->args);
+        OPENSSL_free(m);
+    }
+    OPENSSL_free(cfg->pkcs11_module);
+    OPENSSL_free(cfg->pkcs11_init_args);
+    OPENSSL_free(cfg->tcti);
+    OPENSSL_free(cfg->tpm_lock);
+    OPENSSL_free(cfg->pin_source);
+    OPENSSL_free(cfg->log_path);
+    OPENSSL_free(cfg->error);
+    hwk_secret_free(cfg->pin);
+    memset(cfg, 0, sizeof(*cfg));
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration: the provider's section of openssl.cnf and the environment. */
+#ifndef HWK_CONF_H
+#define HWK_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "provider/log.h"
+
+struct hwk_secret;
+
+/* login = ... : when C_Login is called on a token that has a PIN */
+enum hwk_login {
+    HWK_LOGIN_AUTO, /* for private keys; or when a URI that carries a PIN names
+                       something that is not seen without */
+    HWK_LOGIN_ALWAYS, /* also before public keys and certificates are looked
+                         for */
+    HWK_LOGIN_NEVER,  /* somebody else logs in, or nobody */
+};
+
+/* pkcs11-init-args of one module */
+struct hwk_module_args {
+    struct hwk_module_args *next;
+    char *name; /* as module-name= of a URI has it */
+    char *args;
+};
+
+/*
+ * What openssl.cnf's section of the provider and the environment say; conf.c
+ * has the table of names, hwkey-provider(7) what each does. The environment
+ * wins, and is not read in a program with raised privileges. All zero is the
+ * default of every member but those that say otherwise.
+ */
+struct hwk_config {
+    char *pkcs11_module; /* paths, ':' between */
+    char *pkcs11_init_args;
+    struct hwk_module_args *module_args;
+    char *tcti;
+    char *tpm_lock;
+    char *pin_source;
+    bool allow_module_path;
+    bool load_default;  /* by default true */
+    bool wrapper_files; /* by default true */
+    bool cache_pin;     /* by default true */
+    bool pin_final_try;
+    enum hwk_login login;
+    unsigned max_sessions; /* of each token; 0: as many as are needed */
+    uint32_t blocked;      /* operations: 1 << OSSL_OP_x */
+    char *log_path;
+    enum hwk_log_level log_level;
+    struct hwk_secret *pin; /* HWKEY_PIN, PKCS11_PIN */
+    char *error;            /* the first wrong setting, in words */
+};
+
+/* One setting of the section by name, lent; NULL: not there. */
+typedef const char *hwk_config_get_fn(void *arg, const char *name);
+
+/* Reads everything. A wrong value never fails, or one wrong setting would stop
+ * every program of the machine: it is kept as cfg->error, with the default in
+ * its place. 0 only when out of memory. */
+int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg);
+void hwk_config_clear(struct hwk_config *cfg);
+
+/* Makes something wrong known (unless something was before). */
+void hwk_config_wrong(struct hwk_config *cfg, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Before a device is used: 1, or 0 with HWK_R_CONFIG that says what is wrong.
+ * cfg may be NULL. */
+int hwk_config_check(const struct hwk_config *cfg);
+
+/* The argument of C_Initialize for the module at path[n], lent; may be NULL. */
+const char *hwk_config_init_args(const struct hwk_config *cfg, const char *path,
+                                 size_t n);
+
+/* Is name[name_n] what RFC 7512 2.3 calls the module at path[n]: the file's
+ * name without "lib" in front and what follows the first dot, in any case? */
+bool hwk_module_named(const char *path, size_t n, const char *name,
+                      size_t name_n);
+
+/* The PIN of the environment as it is now; NULL when there is none. */
+const char *hwk_config_env_pin(void);
+
+#endif
