@@ -11,13 +11,21 @@ extern const OSSL_DISPATCH hwk_keymgmt_rsa[];
 extern const OSSL_DISPATCH hwk_signature_ec[];
 extern const OSSL_DISPATCH hwk_signature_rsa[];
 extern const OSSL_DISPATCH hwk_store[];
-extern const OSSL_DISPATCH hwk_decoder_pem[]; /* PEM of ours -> its DER */
-extern const OSSL_DISPATCH hwk_decoder_ec[];  /* that DER -> a key */
-extern const OSSL_DISPATCH hwk_decoder_rsa[];
+extern const OSSL_DISPATCH hwk_decoder[]; /* PEM of ours -> a key */
 extern const OSSL_DISPATCH hwk_encoder[]; /* the PEM of ours */
 
-/* The structure name under which the two steps of the decoder meet. */
-#define HWK_STRUCTURE "hwkey"
+/* How libcrypto carries a key from our store or decoder to our key management,
+ * as a reference: load takes the key out, so who gave it frees what is left.
+ * It is no mere pointer, as it is with other providers: libcrypto 3.0 may show
+ * it to the key management of another one, which then refuses it by its size.
+ */
+struct hwk_handover {
+    struct hwk_key *key;
+    const void *ours;
+};
+struct hwk_handover hwk_handover(struct hwk_key *key);
+/* The key of a reference, lent; NULL when it is not one of ours. */
+struct hwk_key *hwk_handover_key(const void *reference, size_t size);
 
 /* The wrapper of a URI: SEQUENCE { UTF8String version, UTF8String uri }. The
  * uri is copied to out, NUL-terminated. 1, or 0 with HWK_R_FORMAT. */

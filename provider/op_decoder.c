@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that stand for a key on a device: the wrapper of a URI and the TSS2
- * private key, in two steps: PEM -> DER of ours -> key. */
+ * private key. */
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -10,6 +10,24 @@
 
 #include "provider/op.h"
 
+/*
+ * One decoder does it all, whatever the type of the key: libcrypto 3.0 looks
+ * at every decoder there is whenever it parses a certificate, and so each one
+ * more costs the whole process.
+ *
+ * It says that what it makes of PEM is PVK, a format of private keys. Thus it
+ * is asked where private keys are read, also by the loader of files, which
+ * looks for what becomes DER, MSBLOB or PVK; a decoder to DER would be one
+ * more that every certificate goes through.
+ *
+ * Who reads a key takes a reference to it. The loader of files, which is
+ * another provider's, can take bytes only, and has them decoded: as a private
+ * RSA key, for that brings PVK into play, and the decoder is called a second
+ * time from within its call. That time it finds the key here.
+ */
+#define BYTES_TYPE "RSA"
+#define BYTES_STRUCTURE "hwkey" /* so that no decoder of PVK tries them */
+
 #define DER_MAX 65536
 #define LINE 256
 
@@ -17,15 +35,10 @@ enum label { WRAPPER, TSS2 };
 static const char *const begins[] = {"-----BEGIN HWKEY URI-----",
                                      "-----BEGIN TSS2 PRIVATE KEY-----"};
 
-/*
- * The first step must know the type of the key, so it has found the key
- * already; the second one, which libcrypto calls from within the first, takes
- * it from here instead of going to the device again.
- */
 struct handoff {
     const uint8_t *der;
     size_t n;
-    struct hwk_key *key;
+    struct hwk_key *key; /* NULL: taken */
     struct handoff *outer;
 };
 static _Thread_local struct handoff *handoff;
@@ -98,7 +111,7 @@ static struct hwk_key *from_tss2(struct hwk_core *core, const uint8_t *der,
     return c.key;
 }
 
-/* --- step one: PEM of ours --- */
+/* --- reading --- */
 
 static int read_line(struct hwk_core *core, OSSL_CORE_BIO *in, char *line)
 {
@@ -159,6 +172,8 @@ static uint8_t *read_body(struct hwk_core *core, OSSL_CORE_BIO *in, size_t *n)
     return NULL;
 }
 
+/* --- handing over --- */
+
 static char *lent(const char *s)
 {
     union {
@@ -169,113 +184,104 @@ static char *lent(const char *s)
     return u.p;
 }
 
-static int pass_on(struct hwk_key *key, uint8_t *der, size_t n,
-                   OSSL_CALLBACK *cb, void *arg)
+static int give_reference(struct hwk_key *key, OSSL_CALLBACK *cb, void *arg)
 {
     int type = OSSL_OBJECT_PKEY, ok;
-    const char *name = hwk_pub_type_name(&key->pub);
-    struct handoff h = {der, n, key, handoff};
+    struct hwk_handover ref = hwk_handover(key);
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
         OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
-                                         lent(name), 0),
-        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE,
-                                         lent(HWK_STRUCTURE), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der, n),
+                                         lent(hwk_pub_type_name(&key->pub)), 0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &ref,
+                                          sizeof(ref)),
         OSSL_PARAM_construct_end()};
 
-    handoff = &h;
     ok = cb(params, arg);
-    handoff = h.outer;
-    hwk_key_free(h.key);
+    hwk_key_free(ref.key);
     return ok;
 }
 
-static int decode_pem(void *ctx, OSSL_CORE_BIO *in, int selection,
-                      OSSL_CALLBACK *cb, void *arg,
-                      OSSL_PASSPHRASE_CALLBACK *pw, void *pw_arg)
+static int give_bytes(uint8_t *der, size_t n, OSSL_CALLBACK *cb, void *arg)
 {
-    struct hwk_core *core = ctx;
-    struct hwk_passphrase passphrase = {pw, pw_arg};
-    struct hwk_pin_source prompt = {hwk_passphrase_get, &passphrase};
+    int type = OSSL_OBJECT_PKEY;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
+                                         lent(BYTES_TYPE), 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_STRUCTURE,
+                                         lent(BYTES_STRUCTURE), 0),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der, n),
+        OSSL_PARAM_construct_end()};
+
+    return cb(params, arg);
+}
+
+/* Bytes first: who takes references ignores them at no cost, whereas the
+ * loader of files fails for good on a reference. Takes key. */
+static int hand_over(struct hwk_key *key, uint8_t *der, size_t n,
+                     OSSL_CALLBACK *cb, void *arg)
+{
+    struct handoff h = {der, n, key, handoff};
+    int ok;
+
+    hwk_mark();
+    handoff = &h;
+    ok = give_bytes(der, n, cb, arg);
+    handoff = h.outer;
+    if (!ok && h.key != NULL)
+        return hwk_settle(give_reference(h.key, cb, arg));
+    hwk_key_free(h.key);
+    return hwk_settle(ok);
+}
+
+/* called from within give_bytes: 1, whether these are the bytes or not */
+static int decode_bytes(struct hwk_core *core, OSSL_CORE_BIO *in,
+                        OSSL_CALLBACK *cb, void *arg)
+{
+    struct hwk_key *key = handoff->key;
+    uint8_t head[64];
+    size_t n = 0;
+
+    if (key == NULL || !core->bio_read_ex(in, head, sizeof(head), &n) ||
+        n > handoff->n || memcmp(handoff->der, head, n) != 0)
+        return 1;
+    handoff->key = NULL;
+    return give_reference(key, cb, arg);
+}
+
+static int decode_pem(struct hwk_core *core, OSSL_CORE_BIO *in,
+                      const struct hwk_pin_source *prompt, OSSL_CALLBACK *cb,
+                      void *arg)
+{
     int label = our_label(core, in), ok = 0;
     struct hwk_key *key;
     uint8_t *der;
     size_t n;
 
-    (void)selection;
     if (label < 0)
         return 1;
     der = read_body(core, in, &n);
     if (der == NULL)
         return 0;
-    key = label == WRAPPER ? from_wrapper(core, der, n, &prompt)
-                           : from_tss2(core, der, n, &prompt);
+    key = label == WRAPPER ? from_wrapper(core, der, n, prompt)
+                           : from_tss2(core, der, n, prompt);
     if (key != NULL)
-        ok = pass_on(key, der, n, cb, arg);
+        ok = hand_over(key, der, n, cb, arg);
     OPENSSL_free(der);
     return ok;
 }
 
-/* --- step two: that DER --- */
-
-static struct hwk_key *handed(const uint8_t *head, size_t n)
+static int decode(void *core, OSSL_CORE_BIO *in, int selection,
+                  OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *pw,
+                  void *pw_arg)
 {
-    struct hwk_key *key;
+    struct hwk_passphrase passphrase = {pw, pw_arg};
+    struct hwk_pin_source prompt = {hwk_passphrase_get, &passphrase};
 
-    if (handoff == NULL || handoff->key == NULL || n > handoff->n ||
-        memcmp(handoff->der, head, n) != 0)
-        return NULL;
-    key = handoff->key;
-    handoff->key = NULL;
-    return key;
-}
-
-static int decode_der(struct hwk_core *core, enum hwk_key_type type,
-                      OSSL_CORE_BIO *in, OSSL_CALLBACK *cb, void *arg)
-{
-    uint8_t head[64];
-    size_t n = 0;
-    struct hwk_key *key;
-    const char *name;
-    int object = OSSL_OBJECT_PKEY, ok;
-
-    if (handoff == NULL || handoff->key == NULL ||
-        handoff->key->pub.type != type ||
-        !core->bio_read_ex(in, head, sizeof(head), &n) ||
-        (key = handed(head, n)) == NULL)
-        return 1;
-    name = hwk_pub_type_name(&key->pub);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &object),
-        OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
-                                         lent(name), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &key,
-                                          sizeof(key)),
-        OSSL_PARAM_construct_end()};
-    ok = cb(params, arg);
-    hwk_key_free(key);
-    return ok;
-}
-
-static int decode_ec(void *core, OSSL_CORE_BIO *in, int selection,
-                     OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *pw,
-                     void *pw_arg)
-{
     (void)selection;
-    (void)pw;
-    (void)pw_arg;
-    return decode_der(core, HWK_KEY_EC, in, cb, arg);
-}
-
-static int decode_rsa(void *core, OSSL_CORE_BIO *in, int selection,
-                      OSSL_CALLBACK *cb, void *arg,
-                      OSSL_PASSPHRASE_CALLBACK *pw, void *pw_arg)
-{
-    (void)selection;
-    (void)pw;
-    (void)pw_arg;
-    return decode_der(core, HWK_KEY_RSA, in, cb, arg);
+    if (handoff != NULL)
+        return decode_bytes(core, in, cb, arg);
+    return decode_pem(core, in, &prompt, cb, arg);
 }
 
 /* --- tables --- */
@@ -300,14 +306,11 @@ static int does_selection(void *core, int selection)
 static int export_object(void *core, const void *reference, size_t size,
                          OSSL_CALLBACK *cb, void *arg)
 {
-    union {
-        const void *c;
-        struct hwk_key **p;
-    } ref = {reference};
+    struct hwk_key *key = hwk_handover_key(reference, size);
 
     (void)core;
-    return size == sizeof(*ref.p) && *ref.p != NULL &&
-           hwk_keymgmt_export(*ref.p,
+    return key != NULL &&
+           hwk_keymgmt_export(key,
                               OSSL_KEYMGMT_SELECT_PUBLIC_KEY |
                                   OSSL_KEYMGMT_SELECT_ALL_PARAMETERS,
                               cb, arg);
@@ -317,14 +320,11 @@ static int export_object(void *core, const void *reference, size_t size,
     {                                                                          \
         OSSL_FUNC_DECODER_##name, (void (*)(void))(fn)                         \
     }
-#define TABLE(name, fn)                                                        \
-    const OSSL_DISPATCH name[] = {F(NEWCTX, decoder_new),                      \
-                                  F(FREECTX, decoder_free),                    \
-                                  F(DOES_SELECTION, does_selection),           \
-                                  F(DECODE, fn),                               \
-                                  F(EXPORT_OBJECT, export_object),             \
-                                  {0, NULL}}
-
-TABLE(hwk_decoder_pem, decode_pem);
-TABLE(hwk_decoder_ec, decode_ec);
-TABLE(hwk_decoder_rsa, decode_rsa);
+const OSSL_DISPATCH hwk_decoder[] = {
+    F(NEWCTX, decoder_new),
+    F(FREECTX, decoder_free),
+    F(DOES_SELECTION, does_selection),
+    F(DECODE, decode),
+    F(EXPORT_OBJECT, export_object),
+    {0, NULL},
+};

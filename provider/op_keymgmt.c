@@ -12,19 +12,37 @@ void hwk_keymgmt_free(void *key)
     hwk_key_free(key);
 }
 
-/* the reference is a pointer that the loader lends: we take the key out */
-void *hwk_keymgmt_load(const void *reference, size_t size)
+static const char ours; /* its address is the mark */
+
+struct hwk_handover hwk_handover(struct hwk_key *key)
+{
+    return (struct hwk_handover){key, &ours};
+}
+
+static struct hwk_handover *handover_of(const void *reference, size_t size)
 {
     union {
         const void *c;
-        struct hwk_key **p;
+        struct hwk_handover *p;
     } ref = {reference};
-    struct hwk_key *key;
 
-    if (size != sizeof(key))
-        return NULL;
-    key = *ref.p;
-    *ref.p = NULL;
+    return size == sizeof(*ref.p) && ref.p->ours == &ours ? ref.p : NULL;
+}
+
+struct hwk_key *hwk_handover_key(const void *reference, size_t size)
+{
+    const struct hwk_handover *ref = handover_of(reference, size);
+
+    return ref != NULL ? ref->key : NULL;
+}
+
+void *hwk_keymgmt_load(const void *reference, size_t size)
+{
+    struct hwk_handover *ref = handover_of(reference, size);
+    struct hwk_key *key = ref != NULL ? ref->key : NULL;
+
+    if (key != NULL)
+        ref->key = NULL;
     return key;
 }
 

@@ -157,19 +157,22 @@ static char *lent(const char *s)
     return u.p;
 }
 
-static int give_key(struct hwk_key **key, OSSL_CALLBACK *cb, void *arg)
+static int give_key(struct item *item, OSSL_CALLBACK *cb, void *arg)
 {
-    int type = OSSL_OBJECT_PKEY;
-    const char *name = hwk_pub_type_name(&(*key)->pub);
+    int type = OSSL_OBJECT_PKEY, ok;
+    const char *name = hwk_pub_type_name(&item->key->pub);
+    struct hwk_handover ref = hwk_handover(item->key);
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type),
         OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
                                          lent(name), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, key,
-                                          sizeof(*key)),
+        OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &ref,
+                                          sizeof(ref)),
         OSSL_PARAM_construct_end()};
 
-    return cb(params, arg);
+    ok = cb(params, arg);
+    item->key = ref.key;
+    return ok;
 }
 
 static int give_cert(struct item *item, OSSL_CALLBACK *cb, void *arg)
@@ -201,8 +204,7 @@ static int store_load(void *ctx, OSSL_CALLBACK *cb, void *arg,
     s->first = item->next;
     if (s->first == NULL)
         s->last = &s->first;
-    ok = item->key != NULL ? give_key(&item->key, cb, arg)
-                           : give_cert(item, cb, arg);
+    ok = item->key != NULL ? give_key(item, cb, arg) : give_cert(item, cb, arg);
     item_free(item);
     return ok;
 }

@@ -46,11 +46,7 @@ static const OSSL_ALGORITHM stores_for_tests[] = {
 };
 
 static const OSSL_ALGORITHM decoders[] = {
-    ROW("DER", ",input=pem", hwk_decoder_pem),
-    ROW("EC:id-ecPublicKey:1.2.840.10045.2.1",
-        ",input=der,structure=" HWK_STRUCTURE, hwk_decoder_ec),
-    ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1",
-        ",input=der,structure=" HWK_STRUCTURE, hwk_decoder_rsa),
+    ROW("PVK", ",input=pem", hwk_decoder),
     END,
 };
 

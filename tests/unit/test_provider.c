@@ -495,28 +495,50 @@ static void wrapper_files(void **state)
     assert_null(read_pem(der, wrapper("1.0", "hwksoft:ec", der), "OTHER URI"));
 }
 
-static void file_store(void **state)
+/* the file of that URI by the loader of files, of somebody else's provider */
+static EVP_PKEY *from_file(const char *uri, int expect)
 {
     uint8_t der[128];
-    size_t n = wrapper("1.0", "hwksoft:rsa", der);
+    size_t n = wrapper("1.0", uri, der);
     FILE *f = fopen("wrapper.pem", "w");
     OSSL_STORE_CTX *store;
     OSSL_STORE_INFO *info;
+    EVP_PKEY *key;
 
-    (void)state;
     PEM_write(f, "HWKEY URI", "", der, (long)n);
     fclose(f);
     store = OSSL_STORE_open_ex("wrapper.pem", w.libctx, NULL, NULL, NULL, NULL,
                                NULL, NULL);
     assert_non_null(store);
+    assert_true(OSSL_STORE_expect(store, expect));
     info = OSSL_STORE_load(store);
-    assert_non_null(info);
-    assert_int_equal(OSSL_STORE_INFO_get_type(info), OSSL_STORE_INFO_PKEY);
-    assert_true(
-        sign_verify(&w, OSSL_STORE_INFO_get0_PKEY(info), "SHA256", NO_PSS));
+    key = info != NULL ? OSSL_STORE_INFO_get1_PKEY(info) : NULL;
     OSSL_STORE_INFO_free(info);
     OSSL_STORE_close(store);
     unlink("wrapper.pem");
+    return key;
+}
+
+static void file_store(void **state)
+{
+    static const int private[] = {0, OSSL_STORE_INFO_PKEY};
+    static const int other[] = {OSSL_STORE_INFO_PUBKEY, OSSL_STORE_INFO_CERT};
+    size_t i, k;
+
+    (void)state;
+    for (i = 0; i < KEYS; i++)
+        for (k = 0; k < 2; k++) {
+            EVP_PKEY *key = from_file(keys[i].uri, private[k]);
+
+            assert_non_null(key);
+            assert_true(EVP_PKEY_is_a(key, keys[i].type));
+            assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+            EVP_PKEY_free(key);
+            assert_int_equal(ERR_peek_error(), 0);
+            assert_null(from_file(keys[i].uri, other[k]));
+            ERR_clear_error();
+        }
+    assert_null(from_file("hwksoft:no", OSSL_STORE_INFO_PKEY));
 }
 
 static void truncated_wrappers(void **state)
