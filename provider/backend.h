@@ -52,7 +52,7 @@ enum hwk_usage { HWK_USAGE_SIGN = 1, HWK_USAGE_DECRYPT, HWK_USAGE_IDEVID };
 
 struct hwk_spec { /* of a key to be made */
     enum hwk_key_type type;
-    const struct hwk_curve *curve; /* EC */
+    const struct hwk_curve *curve; /* EC, ED, X */
     unsigned bits;                 /* RSA: 2048, 3072, 4096 */
     enum hwk_usage usage;
 };
@@ -117,9 +117,10 @@ struct hwk_backend {
                 struct hwk_found *out);
 
     /* Signs in[n]: a digest of mech->md (n is its size), or as mech says. sig
-     * gets r||s, each field bytes, for EC and the modulus' size for RSA; *sig_n
-     * is the room on entry. mech has passed hwk_mech_check. A device that
-     * cannot do it: HWK_R_UNSUPPORTED. A lost session is healed once within. */
+     * gets r||s, each order bytes, for EC, the modulus' size for RSA, and what
+     * RFC 8032 has for ED; *sig_n is the room on entry. mech has passed
+     * hwk_mech_check. A device that cannot do it: HWK_R_UNSUPPORTED. A lost
+     * session is healed once within. */
     int (*sign)(void *state, hwk_ref *ref, const struct hwk_mech *mech,
                 const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
 
@@ -128,7 +129,8 @@ struct hwk_backend {
                    const uint8_t *in, size_t n, uint8_t *out, size_t *out_n);
 
     /* ECDH with the uncompressed point peer[n] of the same curve; out gets
-     * the x coordinate, field bytes. Optional. */
+     * the x coordinate, field bytes. With an X key: RFC 7748's peer and secret.
+     * Optional. */
     int (*derive)(void *state, hwk_ref *ref, const uint8_t *peer, size_t n,
                   uint8_t *out, size_t *out_n);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Key type x padding x digest: what fits together, and how it is written. */
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/asn1.h>
 #include <openssl/objects.h>
@@ -11,128 +10,6 @@
 #include "provider/err.h"
 #include "provider/mech.h"
 
-#define PREFIX(last, size)                                                     \
-    0x30, 0x11 + (size), 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, \
-        0x03, 0x04, 0x02, (last), 0x05, 0x00, 0x04, (size)
-
-static const uint8_t pre_sha1[] = {0x30, 0x21, 0x30, 0x09, 0x06,
-                                   0x05, 0x2b, 0x0e, 0x03, 0x02,
-                                   0x1a, 0x05, 0x00, 0x04, 0x14};
-static const uint8_t pre_sha224[] = {PREFIX(4, 28)};
-static const uint8_t pre_sha256[] = {PREFIX(1, 32)};
-static const uint8_t pre_sha384[] = {PREFIX(2, 48)};
-static const uint8_t pre_sha512[] = {PREFIX(3, 64)};
-static const uint8_t pre_sha3_256[] = {PREFIX(8, 32)};
-static const uint8_t pre_sha3_384[] = {PREFIX(9, 48)};
-static const uint8_t pre_sha3_512[] = {PREFIX(10, 64)};
-
-static const struct {
-    const char *name, *aliases[3];
-    size_t size;
-    const uint8_t *prefix;
-    size_t prefix_len;
-    int nid, nid_ecdsa, nid_rsa;
-} digests[HWK_MD_COUNT] = {
-    [HWK_MD_SHA1] = {"SHA1",
-                     {"SHA-1", "SSL3-SHA1"},
-                     20,
-                     pre_sha1,
-                     sizeof(pre_sha1),
-                     NID_sha1,
-                     NID_ecdsa_with_SHA1,
-                     NID_sha1WithRSAEncryption},
-    [HWK_MD_SHA224] = {"SHA2-224",
-                       {"SHA224", "SHA-224"},
-                       28,
-                       pre_sha224,
-                       sizeof(pre_sha224),
-                       NID_sha224,
-                       NID_ecdsa_with_SHA224,
-                       NID_sha224WithRSAEncryption},
-    [HWK_MD_SHA256] = {"SHA2-256",
-                       {"SHA256", "SHA-256"},
-                       32,
-                       pre_sha256,
-                       sizeof(pre_sha256),
-                       NID_sha256,
-                       NID_ecdsa_with_SHA256,
-                       NID_sha256WithRSAEncryption},
-    [HWK_MD_SHA384] = {"SHA2-384",
-                       {"SHA384", "SHA-384"},
-                       48,
-                       pre_sha384,
-                       sizeof(pre_sha384),
-                       NID_sha384,
-                       NID_ecdsa_with_SHA384,
-                       NID_sha384WithRSAEncryption},
-    [HWK_MD_SHA512] = {"SHA2-512",
-                       {"SHA512", "SHA-512"},
-                       64,
-                       pre_sha512,
-                       sizeof(pre_sha512),
-                       NID_sha512,
-                       NID_ecdsa_with_SHA512,
-                       NID_sha512WithRSAEncryption},
-    [HWK_MD_SHA3_256] = {"SHA3-256",
-                         {NULL},
-                         32,
-                         pre_sha3_256,
-                         sizeof(pre_sha3_256),
-                         NID_sha3_256,
-                         NID_ecdsa_with_SHA3_256,
-                         NID_RSA_SHA3_256},
-    [HWK_MD_SHA3_384] = {"SHA3-384",
-                         {NULL},
-                         48,
-                         pre_sha3_384,
-                         sizeof(pre_sha3_384),
-                         NID_sha3_384,
-                         NID_ecdsa_with_SHA3_384,
-                         NID_RSA_SHA3_384},
-    [HWK_MD_SHA3_512] = {"SHA3-512",
-                         {NULL},
-                         64,
-                         pre_sha3_512,
-                         sizeof(pre_sha3_512),
-                         NID_sha3_512,
-                         NID_ecdsa_with_SHA3_512,
-                         NID_RSA_SHA3_512},
-    [HWK_MD_MD5_SHA1] =
-        {"MD5-SHA1", {NULL}, 36, NULL, 0, NID_undef, NID_undef, NID_undef},
-};
-
-enum hwk_md hwk_md_by_name(const char *name)
-{
-    int md, i;
-
-    for (md = 1; md < HWK_MD_COUNT; md++) {
-        if (strcasecmp(name, digests[md].name) == 0 ||
-            (digests[md].nid != NID_undef &&
-             strcmp(name, OBJ_nid2sn(digests[md].nid)) == 0))
-            return (enum hwk_md)md;
-        for (i = 0; i < 3 && digests[md].aliases[i] != NULL; i++)
-            if (strcasecmp(name, digests[md].aliases[i]) == 0)
-                return (enum hwk_md)md;
-    }
-    return HWK_MD_NONE;
-}
-
-const char *hwk_md_name(enum hwk_md md)
-{
-    return digests[md].name;
-}
-
-size_t hwk_md_size(enum hwk_md md)
-{
-    return digests[md].size;
-}
-
-const uint8_t *hwk_md_prefix(enum hwk_md md, size_t *n)
-{
-    *n = digests[md].prefix_len;
-    return digests[md].prefix;
-}
-
 static int check_ec(const struct hwk_mech *mech, size_t n)
 {
     if (mech->pad != HWK_PAD_NONE)
@@ -141,6 +18,16 @@ static int check_ec(const struct hwk_mech *mech, size_t n)
         return hwk_raise(HWK_R_DIGEST, "MD5-SHA1 with an EC key");
     if (n == 0)
         return hwk_raise(HWK_R_DIGEST, "an empty digest");
+    return 1;
+}
+
+static int check_ed(const struct hwk_mech *mech)
+{
+    if (mech->pad != HWK_PAD_NONE || mech->md != HWK_MD_NONE)
+        return hwk_raise(HWK_R_DIGEST, "EdDSA hashes by itself");
+    if (mech->context_len > HWK_CONTEXT_MAX)
+        return hwk_raise(HWK_R_PARAM, "EdDSA context of %zu bytes",
+                         mech->context_len);
     return 1;
 }
 
@@ -188,8 +75,17 @@ int hwk_mech_check(const struct hwk_mech *mech, const struct hwk_pub *pub,
     if (!mech->message && mech->md != HWK_MD_NONE && n != hwk_md_size(mech->md))
         return hwk_raise(HWK_R_DIGEST, "%zu bytes are no %s digest", n,
                          hwk_md_name(mech->md));
-    return mech->type == HWK_KEY_EC ? check_ec(mech, n)
-                                    : check_rsa(mech, pub, n);
+    switch (mech->type) {
+    case HWK_KEY_EC:
+        return check_ec(mech, n);
+    case HWK_KEY_RSA:
+        return check_rsa(mech, pub, n);
+    case HWK_KEY_ED:
+        return check_ed(mech);
+    default:
+        return hwk_raise(HWK_R_KEY, "%s: agrees on keys, signs nothing",
+                         pub->curve->nist);
+    }
 }
 
 size_t hwk_mech_pss_max(const struct hwk_pub *pub, enum hwk_md md)
@@ -222,7 +118,7 @@ static X509_ALGOR *md_algor(enum hwk_md md)
     X509_ALGOR *a = X509_ALGOR_new();
 
     if (a != NULL &&
-        !X509_ALGOR_set0(a, OBJ_nid2obj(digests[md].nid), V_ASN1_UNDEF, NULL)) {
+        !X509_ALGOR_set0(a, OBJ_nid2obj(hwk_md_nid(md)), V_ASN1_UNDEF, NULL)) {
         X509_ALGOR_free(a);
         a = NULL;
     }
@@ -266,8 +162,8 @@ static ASN1_STRING *pss_params(const struct hwk_mech *mech)
 
 static int fill_algor(const struct hwk_mech *mech, X509_ALGOR *a)
 {
-    int nid = mech->type == HWK_KEY_EC ? digests[mech->md].nid_ecdsa
-                                       : digests[mech->md].nid_rsa;
+    int nid = mech->type == HWK_KEY_EC ? hwk_md_nid_ecdsa(mech->md)
+                                       : hwk_md_nid_rsa(mech->md);
     ASN1_STRING *pss;
 
     if (mech->pad != HWK_PAD_PSS)

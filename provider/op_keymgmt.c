@@ -67,7 +67,8 @@ int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
     if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0)
         return a->has_public && b->has_public && hwk_pub_eq(&a->pub, &b->pub);
     if ((selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0)
-        return a->pub.type == b->pub.type && a->pub.curve == b->pub.curve;
+        return hwk_pub_same_type(&a->pub, &b->pub) &&
+               a->pub.curve == b->pub.curve;
     return 1;
 }
 
@@ -100,7 +101,7 @@ int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
 
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
         return hwk_raise(HWK_R_PRIVATE, "import: devices make their own keys");
-    if (!hwk_pub_from_params(&key->pub, key->pub.type, params))
+    if (!hwk_pub_from_params(&key->pub, &key->pub, params))
         return 0;
     key->has_public = key->pub.point_len > 0 || key->pub.n_len > 0;
     return key->has_public || (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0;
@@ -120,8 +121,7 @@ int hwk_keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb,
         return 0;
     hwk_pub_to_params(&key->pub, &params);
     if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0 || !key->has_public)
-        params.p[key->pub.type == HWK_KEY_EC ? 1 : 0] =
-            OSSL_PARAM_construct_end();
+        params.p[params.n_domain] = OSSL_PARAM_construct_end();
     return cb(params.p, arg);
 }
 

@@ -63,9 +63,13 @@ int hwk_gen_template(void *ctx, void *template)
 
 static int set_group(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
+    const struct hwk_curve *curve;
+
     if (p->data_type != OSSL_PARAM_UTF8_STRING ||
-        (gen->spec.curve = hwk_curve_by_name(p->data)) == NULL)
-        return hwk_raise(HWK_R_PARAM, "group: none of P-256, P-384, P-521");
+        (curve = hwk_curve_by_name(p->data)) == NULL ||
+        curve->type != gen->spec.type)
+        return hwk_raise(HWK_R_PARAM, "group: not a curve of ours");
+    gen->spec.curve = curve;
     return 1;
 }
 

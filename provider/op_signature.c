@@ -187,8 +187,8 @@ static int sign_tbs(struct hwk_sig *sig, const uint8_t *tbs, size_t n,
         return 0;
     *out_n = room;
     if (pub->type == HWK_KEY_EC)
-        return raw_n == 2 * pub->curve->field
-                   ? hwk_sig_to_der(raw, pub->curve->field, out, out_n)
+        return raw_n == 2 * pub->curve->order
+                   ? hwk_sig_to_der(raw, pub->curve->order, out, out_n)
                    : hwk_raise(HWK_R_FORMAT, "signature of %zu bytes", raw_n);
     if (raw_n != pub->n_len)
         return hwk_raise(HWK_R_FORMAT, "signature of %zu bytes", raw_n);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public half of a key as plain values, and the table of curves. */
+/* The public half of a key as plain values, for every type of key. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -15,54 +14,6 @@
 #include "provider/pub.h"
 
 #define UNCOMPRESSED 4 /* first byte of such a point */
-
-static const uint8_t oid_p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48,
-                                   0xce, 0x3d, 0x03, 0x01, 0x07};
-static const uint8_t oid_p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
-static const uint8_t oid_p521[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
-
-static const struct hwk_curve curves[] = {
-    {"prime256v1", "P-256", 256, 32, 128, 72, oid_p256, sizeof(oid_p256)},
-    {"secp384r1", "P-384", 384, 48, 192, 104, oid_p384, sizeof(oid_p384)},
-    {"secp521r1", "P-521", 521, 66, 256, 139, oid_p521, sizeof(oid_p521)},
-};
-#define CURVES (sizeof(curves) / sizeof(curves[0]))
-
-const struct hwk_curve *hwk_curve_by_name(const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < CURVES; i++)
-        if (strcasecmp(name, curves[i].name) == 0 ||
-            strcasecmp(name, curves[i].nist) == 0)
-            return &curves[i];
-    return strcasecmp(name, "secp256r1") == 0 ? &curves[0] : NULL;
-}
-
-const struct hwk_curve *hwk_curve_by_bits(unsigned bits)
-{
-    size_t i;
-
-    for (i = 0; i < CURVES; i++)
-        if (curves[i].bits == bits)
-            return &curves[i];
-    return NULL;
-}
-
-const struct hwk_curve *hwk_curve_by_der(const uint8_t *der, size_t n)
-{
-    char name[32];
-    size_t i;
-
-    for (i = 0; i < CURVES; i++)
-        if (n == curves[i].oid_len && memcmp(der, curves[i].oid, n) == 0)
-            return &curves[i];
-    if (n < 2 || der[0] != 0x13 || der[1] != n - 2 || n - 2 >= sizeof(name))
-        return NULL;
-    memcpy(name, der + 2, n - 2);
-    name[n - 2] = 0;
-    return hwk_curve_by_name(name);
-}
 
 static void skip_zeros(const uint8_t **p, size_t *n)
 {
@@ -123,6 +74,20 @@ int hwk_pub_ec_point(struct hwk_pub *out, const struct hwk_curve *curve,
     return hwk_pub_ec_xy(out, curve, point + 1, f, point + 1 + f, f);
 }
 
+int hwk_pub_raw(struct hwk_pub *out, const struct hwk_curve *curve,
+                const uint8_t *p, size_t n)
+{
+    if (curve == NULL || curve->type == HWK_KEY_EC || n != curve->field)
+        return hwk_raise(HWK_R_KEY, "%s public key: %zu bytes",
+                         curve != NULL ? curve->nist : "Ed or X", n);
+    memset(out, 0, sizeof(*out));
+    out->type = curve->type;
+    out->curve = curve;
+    memcpy(out->point, p, n);
+    out->point_len = n;
+    return 1;
+}
+
 int hwk_pub_rsa(struct hwk_pub *out, const uint8_t *n, size_t n_len,
                 const uint8_t *e, size_t e_len)
 {
@@ -151,19 +116,30 @@ int hwk_pub_rsa(struct hwk_pub *out, const uint8_t *n, size_t n_len,
 
 bool hwk_pub_eq(const struct hwk_pub *a, const struct hwk_pub *b)
 {
-    if (a->type != b->type)
-        return false;
-    if (a->type == HWK_KEY_EC)
-        return a->curve == b->curve && a->point_len == b->point_len &&
-               memcmp(a->point, b->point, a->point_len) == 0;
-    return a->n_len == b->n_len && a->e_len == b->e_len &&
+    return a->type == b->type && a->curve == b->curve &&
+           a->point_len == b->point_len && a->n_len == b->n_len &&
+           a->e_len == b->e_len &&
+           memcmp(a->point, b->point, a->point_len) == 0 &&
            memcmp(a->n, b->n, a->n_len) == 0 &&
            memcmp(a->e, b->e, a->e_len) == 0;
 }
 
 const char *hwk_pub_type_name(const struct hwk_pub *pub)
 {
-    return pub->type == HWK_KEY_EC ? "EC" : "RSA";
+    switch (pub->type) {
+    case HWK_KEY_EC:
+        return "EC";
+    case HWK_KEY_RSA:
+        return pub->pss.only ? "RSA-PSS" : "RSA";
+    default:
+        return pub->curve->name;
+    }
+}
+
+bool hwk_pub_same_type(const struct hwk_pub *a, const struct hwk_pub *b)
+{
+    return a->type == b->type && a->pss.only == b->pss.only &&
+           (a->type == HWK_KEY_EC || a->curve == b->curve);
 }
 
 int hwk_pub_bits(const struct hwk_pub *pub)
@@ -171,8 +147,8 @@ int hwk_pub_bits(const struct hwk_pub *pub)
     unsigned top;
     int bits;
 
-    if (pub->type == HWK_KEY_EC)
-        return pub->curve != NULL ? (int)pub->curve->bits : 0;
+    if (pub->curve != NULL)
+        return (int)pub->curve->bits;
     if (pub->n_len == 0)
         return 0;
     bits = (int)pub->n_len * 8 - 8;
@@ -183,25 +159,26 @@ int hwk_pub_bits(const struct hwk_pub *pub)
 
 int hwk_pub_security_bits(const struct hwk_pub *pub)
 {
-    if (pub->type == HWK_KEY_EC)
+    if (pub->type != HWK_KEY_RSA)
         return pub->curve != NULL ? (int)pub->curve->security : 0;
     return BN_security_bits(hwk_pub_bits(pub), -1);
 }
 
 size_t hwk_pub_max_size(const struct hwk_pub *pub)
 {
-    if (pub->type == HWK_KEY_EC)
-        return pub->curve != NULL ? pub->curve->der_sig : 0;
+    if (pub->curve != NULL)
+        return pub->curve->der_sig;
     return pub->n_len;
 }
 
 void hwk_pub_describe(const struct hwk_pub *pub, char *out, size_t max)
 {
-    if (pub->type == HWK_KEY_EC)
-        snprintf(out, max, "EC %s",
-                 pub->curve != NULL ? pub->curve->nist : "?");
+    const char *curve = pub->curve != NULL ? pub->curve->nist : "?";
+
+    if (pub->type == HWK_KEY_RSA)
+        snprintf(out, max, "%s %d", hwk_pub_type_name(pub), hwk_pub_bits(pub));
     else
-        snprintf(out, max, "RSA %d", hwk_pub_bits(pub));
+        snprintf(out, max, "%s%s", pub->type == HWK_KEY_EC ? "EC " : "", curve);
 }
 
 /* big-endian bytes as an OSSL_PARAM integer */
@@ -216,46 +193,80 @@ static OSSL_PARAM integer(const char *key, const uint8_t *p, size_t n,
                         OSSL_PARAM_UNMODIFIED};
 }
 
+static OSSL_PARAM text(const char *key, const char *value)
+{
+    union {
+        const char *c;
+        char *p;
+    } v = {value};
+
+    return OSSL_PARAM_construct_utf8_string(key, v.p, strlen(value));
+}
+
+static size_t pss_to_params(struct hwk_pss *pss, OSSL_PARAM *p)
+{
+    if (!pss->only || pss->md == HWK_MD_NONE)
+        return 0;
+    p[0] = text(OSSL_PKEY_PARAM_RSA_DIGEST, hwk_md_name(pss->md));
+    p[1] = text(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, hwk_md_name(pss->mgf1));
+    p[2] = OSSL_PARAM_construct_uint(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN,
+                                     &pss->min_salt);
+    return 3;
+}
+
 void hwk_pub_to_params(struct hwk_pub *pub, struct hwk_pub_params *out)
 {
-    if (pub->type == HWK_KEY_EC) {
-        union {
-            const char *c;
-            char *p;
-        } name = {pub->curve->name};
+    OSSL_PARAM *p = out->p;
 
-        out->p[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                                     name.p, strlen(name.c));
-        out->p[1] = OSSL_PARAM_construct_octet_string(
-            OSSL_PKEY_PARAM_PUB_KEY, pub->point, pub->point_len);
+    if (pub->type == HWK_KEY_EC && pub->curve != NULL)
+        *p++ = text(OSSL_PKEY_PARAM_GROUP_NAME, pub->curve->name);
+    else if (pub->type == HWK_KEY_RSA)
+        p += pss_to_params(&pub->pss, p);
+    out->n_domain = (size_t)(p - out->p);
+    if (pub->type == HWK_KEY_RSA) {
+        *p++ = integer(OSSL_PKEY_PARAM_RSA_N, pub->n, pub->n_len, out->n);
+        *p++ = integer(OSSL_PKEY_PARAM_RSA_E, pub->e, pub->e_len, out->e);
     } else {
-        out->p[0] = integer(OSSL_PKEY_PARAM_RSA_N, pub->n, pub->n_len, out->n);
-        out->p[1] = integer(OSSL_PKEY_PARAM_RSA_E, pub->e, pub->e_len, out->e);
+        *p++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                 pub->point, pub->point_len);
     }
-    out->p[2] = OSSL_PARAM_construct_end();
+    *p = OSSL_PARAM_construct_end();
+}
+
+static const OSSL_PARAM *octets(const OSSL_PARAM params[], const char *key)
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, key);
+
+    return p != NULL && p->data_type == OSSL_PARAM_OCTET_STRING ? p : NULL;
 }
 
 static int ec_from_params(struct hwk_pub *out, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *g =
         OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_GROUP_NAME);
-    const OSSL_PARAM *p =
-        OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PUB_KEY);
+    const OSSL_PARAM *p = octets(params, OSSL_PKEY_PARAM_PUB_KEY);
     const struct hwk_curve *curve = NULL;
 
     if (g != NULL && g->data_type == OSSL_PARAM_UTF8_STRING)
         curve = hwk_curve_by_name(g->data);
-    if (curve == NULL)
+    if (curve == NULL || curve->type != HWK_KEY_EC)
         return hwk_raise(HWK_R_KEY, "EC public key: no curve of ours");
-    if (p == NULL) {
-        memset(out, 0, sizeof(*out));
-        out->type = HWK_KEY_EC;
-        out->curve = curve;
-        return 1;
-    }
-    if (p->data_type != OSSL_PARAM_OCTET_STRING)
-        return hwk_raise(HWK_R_PARAM, "%s: not octets", p->key);
-    return hwk_pub_ec_point(out, curve, p->data, p->data_size);
+    if (p != NULL)
+        return hwk_pub_ec_point(out, curve, p->data, p->data_size);
+    memset(out, 0, sizeof(*out));
+    out->type = HWK_KEY_EC;
+    out->curve = curve;
+    return 1;
+}
+
+static int raw_from_params(struct hwk_pub *out, const struct hwk_curve *curve,
+                           const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p = octets(params, OSSL_PKEY_PARAM_PUB_KEY);
+
+    if (p == NULL)
+        return hwk_raise(HWK_R_KEY, "%s: no public key", curve->nist);
+    return hwk_pub_raw(out, curve, p->data, p->data_size);
 }
 
 static int big(const OSSL_PARAM params[], const char *key, uint8_t *out,
@@ -275,19 +286,64 @@ static int big(const OSSL_PARAM params[], const char *key, uint8_t *out,
     return 1;
 }
 
-static int rsa_from_params(struct hwk_pub *out, const OSSL_PARAM params[])
+static int md_from_params(const OSSL_PARAM params[], const char *key,
+                          enum hwk_md *md)
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, key);
+
+    if (p == NULL)
+        return 1;
+    *md = p->data_type == OSSL_PARAM_UTF8_STRING ? hwk_md_by_name(p->data)
+                                                 : HWK_MD_NONE;
+    return *md != HWK_MD_NONE ||
+           hwk_raise(HWK_R_KEY, "RSA public key: '%s' is not one of ours", key);
+}
+
+/* what is not said is as RFC 8017 A.2.3 has it once anything is */
+static int pss_from_params(struct hwk_pss *pss, const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p =
+        OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN);
+    struct hwk_pss got = {.only = pss->only, .min_salt = 20};
+
+    if (!md_from_params(params, OSSL_PKEY_PARAM_RSA_DIGEST, &got.md) ||
+        !md_from_params(params, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, &got.mgf1) ||
+        (p != NULL && !OSSL_PARAM_get_uint(p, &got.min_salt)))
+        return 0;
+    if (p == NULL && got.md == HWK_MD_NONE && got.mgf1 == HWK_MD_NONE)
+        return 1;
+    if (got.md == HWK_MD_NONE)
+        got.md = HWK_MD_SHA1;
+    if (got.mgf1 == HWK_MD_NONE)
+        got.mgf1 = HWK_MD_SHA1;
+    *pss = got;
+    return 1;
+}
+
+static int rsa_from_params(struct hwk_pub *out, struct hwk_pss pss,
+                           const OSSL_PARAM params[])
 {
     uint8_t n[HWK_RSA_MAX], e[8];
     size_t n_len, e_len;
 
-    return big(params, OSSL_PKEY_PARAM_RSA_N, n, sizeof(n), &n_len) &&
-           big(params, OSSL_PKEY_PARAM_RSA_E, e, sizeof(e), &e_len) &&
-           hwk_pub_rsa(out, n, n_len, e, e_len);
+    if (!big(params, OSSL_PKEY_PARAM_RSA_N, n, sizeof(n), &n_len) ||
+        !big(params, OSSL_PKEY_PARAM_RSA_E, e, sizeof(e), &e_len) ||
+        (pss.only && !pss_from_params(&pss, params)) ||
+        !hwk_pub_rsa(out, n, n_len, e, e_len))
+        return 0;
+    out->pss = pss;
+    return 1;
 }
 
-int hwk_pub_from_params(struct hwk_pub *out, enum hwk_key_type type,
+int hwk_pub_from_params(struct hwk_pub *out, const struct hwk_pub *kind,
                         const OSSL_PARAM params[])
 {
-    return type == HWK_KEY_EC ? ec_from_params(out, params)
-                              : rsa_from_params(out, params);
+    switch (kind->type) {
+    case HWK_KEY_EC:
+        return ec_from_params(out, params);
+    case HWK_KEY_RSA:
+        return rsa_from_params(out, kind->pss, params);
+    default:
+        return raw_from_params(out, kind->curve, params);
+    }
 }

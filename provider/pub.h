@@ -9,73 +9,75 @@
 
 #include <openssl/core.h>
 
-enum hwk_key_type { HWK_KEY_EC = 1, HWK_KEY_RSA };
+#include "provider/curve.h"
+#include "provider/md.h"
 
-struct hwk_curve {
-    const char *name;   /* OpenSSL's group name: "prime256v1" */
-    const char *nist;   /* "P-256" */
-    unsigned bits;      /* of the field and of the order: 256 384 521 */
-    unsigned field;     /* bytes: 32 48 66 */
-    unsigned security;  /* bits: 128 192 256 */
-    unsigned der_sig;   /* longest ECDSA-Sig-Value: 72 104 139 */
-    const uint8_t *oid; /* DER, tag and length included */
-    size_t oid_len;
-};
-
-#define HWK_POINT_MAX (1 + 2 * 66)
 #define HWK_RSA_MAX 1024 /* bytes: 8192 bits */
 #define HWK_SIG_MAX HWK_RSA_MAX
 
+/* What an RSA key may be used for when it is one for PSS only (key type
+ * "RSA-PSS"); with md NONE any digest, mgf1 and salt will do. */
+struct hwk_pss {
+    bool only;
+    enum hwk_md md, mgf1;
+    unsigned min_salt;
+};
+
 struct hwk_pub {
     enum hwk_key_type type;
-    /* EC */
+    /* EC, ED, X */
     const struct hwk_curve *curve;
-    uint8_t point[HWK_POINT_MAX]; /* 04 || x || y */
+    uint8_t point[HWK_POINT_MAX]; /* EC: 04 || x || y; else RFC 8410's bytes */
     size_t point_len;
     /* RSA: big-endian, no leading zero */
     uint8_t n[HWK_RSA_MAX];
     size_t n_len;
     uint8_t e[8];
     size_t e_len;
+    struct hwk_pss pss;
 };
 
-/* A curve by name (either name, any case), by field bits, or by DER OID (also
- * as PrintableString); NULL when it is none of ours. */
-const struct hwk_curve *hwk_curve_by_name(const char *name);
-const struct hwk_curve *hwk_curve_by_bits(unsigned bits);
-const struct hwk_curve *hwk_curve_by_der(const uint8_t *der, size_t n);
-
 /* Fill out from coordinates (each at most field bytes, padded on the left),
- * from an encoded point (also compressed), from modulus and exponent (leading
- * zeros are dropped; e_len 0 means 65537). 1, or 0 with HWK_R_KEY. */
+ * from an encoded point (also compressed), from the bytes of an ED or X key
+ * (its curve says which), from modulus and exponent (leading zeros are dropped;
+ * e_len 0 means 65537). 1, or 0 with HWK_R_KEY. */
 int hwk_pub_ec_xy(struct hwk_pub *out, const struct hwk_curve *curve,
                   const uint8_t *x, size_t x_len, const uint8_t *y,
                   size_t y_len);
 int hwk_pub_ec_point(struct hwk_pub *out, const struct hwk_curve *curve,
                      const uint8_t *point, size_t n);
+int hwk_pub_raw(struct hwk_pub *out, const struct hwk_curve *curve,
+                const uint8_t *p, size_t n);
 int hwk_pub_rsa(struct hwk_pub *out, const uint8_t *n, size_t n_len,
                 const uint8_t *e, size_t e_len);
 
+/* The same key; what it may be used for does not matter. */
 bool hwk_pub_eq(const struct hwk_pub *a, const struct hwk_pub *b);
-const char *hwk_pub_type_name(const struct hwk_pub *pub); /* "EC", "RSA" */
+/* Both halves of what OpenSSL calls a key type: "EC", "RSA", "RSA-PSS",
+ * "ED25519" ... */
+const char *hwk_pub_type_name(const struct hwk_pub *pub);
+bool hwk_pub_same_type(const struct hwk_pub *a, const struct hwk_pub *b);
 int hwk_pub_bits(const struct hwk_pub *pub);
 int hwk_pub_security_bits(const struct hwk_pub *pub);
-size_t hwk_pub_max_size(const struct hwk_pub *pub); /* DER signature */
+size_t hwk_pub_max_size(const struct hwk_pub *pub); /* signature, as written */
 
-/* "EC P-256", "RSA 2048" */
+/* "EC P-256", "RSA 2048", "RSA-PSS 2048", "Ed25519" */
 void hwk_pub_describe(const struct hwk_pub *pub, char *out, size_t max);
 
-/* The values as OSSL_PKEY_PARAM_* (group and point, or n and e), ended; what
- * they point to is in pub and here, so keep both where they are. */
+/* The values as OSSL_PKEY_PARAM_* (group and point, point alone, restrictions
+ * of PSS and n and e), ended; what they point to is in pub and here, so keep
+ * both where they are. */
 struct hwk_pub_params {
-    OSSL_PARAM p[3];
+    OSSL_PARAM p[7];
+    size_t n_domain;              /* the first ones are of domain parameters */
     uint8_t n[HWK_RSA_MAX], e[8]; /* native byte order */
 };
 void hwk_pub_to_params(struct hwk_pub *pub, struct hwk_pub_params *out);
 
-/* Reads the same values. 0 with HWK_R_KEY when they are not those of a key of
- * this type that we know. */
-int hwk_pub_from_params(struct hwk_pub *out, enum hwk_key_type type,
+/* Reads the same values of a key of kind's type (and curve, where a type has
+ * one curve; what kind says of PSS is kept). kind and out may be one. 0 with
+ * HWK_R_KEY when they are not those of a key that we know. */
+int hwk_pub_from_params(struct hwk_pub *out, const struct hwk_pub *kind,
                         const OSSL_PARAM params[]);
 
 #endif

@@ -5,7 +5,7 @@
 #include "provider/err.h"
 #include "provider/sigform.h"
 
-#define FIELD_MAX 66
+#define FIELD_MAX 72
 
 /* INTEGER of big-endian p[n]; its length, 0 when the number is zero */
 static size_t put_integer(uint8_t *out, const uint8_t *p, size_t n)
@@ -37,7 +37,7 @@ int hwk_sig_to_der(const uint8_t *raw, size_t field, uint8_t *der, size_t *n)
     s = put_integer(body + r, raw + field, field);
     if (r == 0 || s == 0)
         return hwk_raise(HWK_R_FORMAT, "signature: r or s is zero");
-    head = r + s < 128 ? 2 : 3;
+    head = r + s < 128 ? 2 : 3; /* 2 * 75 at most */
     if (*n < head + r + s)
         return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
     der[0] = 0x30;

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* raw[2 * field] -> ECDSA-Sig-Value. *n is the room on entry, the length on
- * success. r and s must not be zero. Field is at most 66. */
+ * success. r and s must not be zero. field, here the bytes of the curve's
+ * order, is at most 72. */
 int hwk_sig_to_der(const uint8_t *raw, size_t field, uint8_t *der, size_t *n);
 
 /* The inverse; exactly DER, nothing after it, both numbers within field. */

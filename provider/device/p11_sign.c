@@ -59,7 +59,7 @@ static int prepare(struct job *j, const struct hwk_mech *m, const uint8_t *in,
     memset(&j->mech, 0, sizeof(j->mech));
     if (m->type == HWK_KEY_EC) {
         j->mech.mechanism = CKM_ECDSA;
-        return take(j, in, n > curve->field ? curve->field : n);
+        return take(j, in, n > curve->order ? curve->order : n);
     }
     switch (m->pad) {
     case HWK_PAD_PKCS1:

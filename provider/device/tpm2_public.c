@@ -17,7 +17,7 @@ static const struct {
 TPMI_ECC_CURVE hwk_tpm_curve(const struct hwk_curve *curve)
 {
     for (size_t i = 0; curve && i < sizeof(curves) / sizeof(*curves); i++)
-        if (curves[i].bits == curve->bits)
+        if (hwk_curve_by_bits(curves[i].bits) == curve)
             return curves[i].tpm;
     return TPM2_ECC_NONE;
 }

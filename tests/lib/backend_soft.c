@@ -125,10 +125,10 @@ static int soft_renew(void *state)
 static int to_pub(EVP_PKEY *pkey, struct hwk_pub *out)
 {
     OSSL_PARAM *params = NULL;
-    int ok =
-        EVP_PKEY_todata(pkey, EVP_PKEY_PUBLIC_KEY, &params) &&
-        hwk_pub_from_params(
-            out, EVP_PKEY_is_a(pkey, "EC") ? HWK_KEY_EC : HWK_KEY_RSA, params);
+    struct hwk_pub kind = {.type = EVP_PKEY_is_a(pkey, "EC") ? HWK_KEY_EC
+                                                             : HWK_KEY_RSA};
+    int ok = EVP_PKEY_todata(pkey, EVP_PKEY_PUBLIC_KEY, &params) &&
+             hwk_pub_from_params(out, &kind, params);
 
     OSSL_PARAM_free(params);
     return ok;
@@ -322,9 +322,9 @@ static int soft_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
     }
     if (mech->type == HWK_KEY_RSA)
         return soft_raw(state, ref, mech, in, n, sig, sig_n);
-    *sig_n = 2 * pub.curve->field;
+    *sig_n = 2 * pub.curve->order;
     return soft_raw(state, ref, mech, in, n, der, &der_n) &&
-           hwk_sig_from_der(der, der_n, pub.curve->field, sig);
+           hwk_sig_from_der(der, der_n, pub.curve->order, sig);
 }
 
 static const enum hwk_scheme soft_schemes[] = {HWK_SCHEME_SOFT, 0};

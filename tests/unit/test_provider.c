@@ -378,7 +378,7 @@ static void generation(void **state)
     key = make_key(&w, "RSA", NULL, 2048, "hwksoft:newrsa");
     assert_true(sign_verify(&w, key, "SHA256", RSA_PSS_SALTLEN_DIGEST));
     EVP_PKEY_free(key);
-    assert_null(make_key(&w, "EC", "secp256k1", 0, "hwksoft:k1"));
+    assert_null(make_key(&w, "EC", "ED25519", 0, "hwksoft:k1"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
     assert_null(make_key(&w, "EC", "P-256", 0, "nonsense:"));
     assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
