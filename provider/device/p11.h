@@ -40,9 +40,11 @@ struct p11_session {
 struct p11_token {
     struct p11_token *next;
     struct p11_module *module;
-    /* from the last scan, under module->lock */
-    CK_SLOT_ID slot_id;
-    bool present, login_required, protected_path;
+    /* from the last scan; written under module->lock, read at any time */
+    _Atomic(CK_SLOT_ID) slot_id;
+    atomic_bool present, login_required, protected_path;
+    atomic_bool unsure; /* another token may be at slot_id by now */
+    bool marked;        /* within a scan */
     /* who it is, for ever */
     char label[33], manufacturer[33], model[17], serial[17];
     char slot_description[65], slot_manufacturer[33];
@@ -52,21 +54,16 @@ struct p11_token {
     unsigned epoch; /* grows when sessions and handles became worthless */
     unsigned dead;  /* sessions up to this epoch do not exist any more */
     struct p11_session idle[P11_IDLE];
-    size_t n_idle, n_busy;
+    size_t n_idle;
+    size_t n_busy;    /* sessions in use or being opened */
+    size_t n_waiting; /* of these, those that wait for one to come back */
 
     pthread_mutex_t login_lock; /* held over C_Login, never over a prompt */
     atomic_bool logged_in;
+    atomic_bool kept;       /* there was a login that can be repeated */
     struct hwk_secret *pin; /* the one that worked */
     struct hwk_secret *bad[P11_BAD_PINS];
     size_t n_bad;
-};
-
-/* libp11's contexts that saw a restart or a fork: unloading one would finalize
- * the module for everybody */
-struct p11_retired {
-    PKCS11_CTX *ctx;
-    PKCS11_SLOT *slots;
-    struct p11_retired *next;
 };
 
 struct p11_module {
@@ -74,20 +71,24 @@ struct p11_module {
     char *path;
     char *init_args;
     unsigned max_sessions; /* of a token; 0: as many as are needed */
-    pthread_mutex_t lock;  /* of loading and scanning */
-    atomic_bool ready;     /* initialised and scanned since load, fork, loss */
-    bool rescan;
+    pthread_mutex_t lock;  /* of the tokens; never held over a call */
+    pthread_cond_t changed;
+    bool busy;            /* a thread loads or scans, without the lock */
+    unsigned begun, done; /* scans */
+    atomic_bool ready;    /* initialised and scanned since load, fork, loss */
+    atomic_bool lost;     /* somebody has finalized the module */
+    atomic_bool seen;     /* somebody has used what the last scan found */
+    struct p11_token *tokens; /* only ever grows */
+    /* the rest is the busy thread's; f does not change once ready */
     bool owner; /* our C_Initialize was the first */
     void *dl;
     CK_FUNCTION_LIST *f;
-    PKCS11_CTX *ctx;
-    bool stale; /* ctx is not to be asked any more */
+    PKCS11_CTX *ctx; /* libp11's, for the first look */
+    bool looked;
+    bool forked; /* since then: libp11 does not finalize any more */
     PKCS11_SLOT *slots;
     unsigned n_slots;
-    struct p11_retired *retired;
     char manufacturer[33], description[33];
-    CK_VERSION version;
-    struct p11_token *tokens;
 };
 
 struct p11_state {
@@ -118,7 +119,7 @@ struct p11_ref {
     bool always_auth;
     char label[P11_ID_MAX];
     size_t label_len;
-    pthread_mutex_t lock; /* of handle and epoch */
+    /* under token->lock */
     CK_OBJECT_HANDLE handle;
     unsigned epoch;
 };
@@ -136,21 +137,29 @@ bool p11_lost(CK_RV rv);
  * load fails only when nothing else is left. */
 int p11_each_module(struct p11_state *st, const struct hwk_uri *uri,
                     int (*each)(void *arg, struct p11_module *m), void *arg);
-/* Ready for use; scans again when something was lost or rescan is set. */
+/* Initialised and scanned; does that when it is not. */
 int p11_module_ready(struct p11_module *m);
+/* CKR_CRYPTOKI_NOT_INITIALIZED was seen. */
+void p11_module_lost(struct p11_module *m);
 /* Looks for tokens again. */
 int p11_module_rescan(struct p11_module *m);
+/* The token is at its slot_id, looked at again when that was in doubt. 0 with
+ * HWK_R_NO_DEVICE when it is not there. */
+int p11_token_there(struct p11_token *t);
 
 /* --- p11_scan.c --- */
-/* Look for tokens, under module->lock; the second when it was looked at. */
-int p11_scan(struct p11_module *m);
-int p11_scan_again(struct p11_module *m);
+/* Look for tokens, by the busy thread: through libp11, and by ourselves. 1, or
+ * 0 with a reason; *rv is that of Cryptoki. */
+int p11_first_look(struct p11_module *m);
+int p11_scan(struct p11_module *m, CK_RV *rv);
+/* CKR_OK: the token is still at its slot_id. */
+CK_RV p11_confirm(struct p11_token *t);
 bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri);
 /* The tokens that uri names, at most max; their number, or -1 with a reason. */
 int p11_tokens(struct p11_state *st, const struct hwk_uri *uri,
                struct p11_token *out[], int max);
 
-/* --- p11_login.c --- */
+/* --- p11_session.c --- */
 /* A session, logged in again when the token was; from the pool unless rw. */
 int p11_session_get(struct p11_token *t, bool rw, struct p11_session *out);
 /* Back to the pool; closed when broken or no longer of use. */
@@ -159,15 +168,20 @@ void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
 /* rv (p11_lost) was seen in a session of that epoch: everything of that epoch
  * is worthless from now on. */
 void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv);
+unsigned p11_epoch(struct p11_token *t);
+/* Asked when a private key is not seen: CKR_USER_NOT_LOGGED_IN when somebody
+ * has logged us out, which hides it, CKR_OK when it is really not there. */
+CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s);
+
+/* --- p11_login.c --- */
+/* Logs in again, in a session just opened, as it was done before; nothing when
+ * nobody had. 1, 0 with a reason, or -1: *rv says that the session is lost. */
+int p11_relogin(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv);
 /* Logs in with what ask gives unless that is done or not needed. */
 int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
 /* For one operation of a key that wants the PIN each time: the PIN that is
  * known, but never again once it was refused. */
 CK_RV p11_login_again(struct p11_token *t, CK_SESSION_HANDLE h);
-unsigned p11_epoch(struct p11_token *t);
-/* Asked when a private key is not seen: CKR_USER_NOT_LOGGED_IN when somebody
- * has logged us out, which hides it, CKR_OK when it is really not there. */
-CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s);
 
 /* --- p11_object.c --- */
 /* Objects that fit class (or any), id and label of uri, or all; *out is for

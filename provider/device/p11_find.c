@@ -27,7 +27,6 @@ struct p11_ref *p11_ref_new(struct p11_token *t, const struct p11_object *o,
     ref->always_auth = o->always_auth;
     ref->handle = o->h;
     ref->epoch = epoch;
-    pthread_mutex_init(&ref->lock, NULL);
     return ref;
 }
 

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions and logins of a token, and what happens when they are lost. */
+/* Logins of a token: a PIN is tried once, and kept when it is right. */
 #include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "provider/device/p11.h"
-
-unsigned p11_epoch(struct p11_token *t)
-{
-    unsigned epoch;
-
-    pthread_mutex_lock(&t->lock);
-    epoch = t->epoch;
-    pthread_mutex_unlock(&t->lock);
-    return epoch;
-}
 
 /* --- the login itself; login_lock is held --- */
 
@@ -34,10 +24,30 @@ static void remember_bad(struct p11_token *t, const struct hwk_secret *pin)
         t->bad[t->n_bad++] = hwk_secret_dup(pin);
     if (t->n_bad > 0 && t->bad[t->n_bad - 1] == NULL)
         t->n_bad--;
-    if (pin != t->pin)
+    if (t->pin != NULL && (pin == NULL || !hwk_secret_eq(t->pin, pin)))
         return;
+    atomic_store(&t->kept, false);
     hwk_secret_free(t->pin);
     t->pin = NULL;
+}
+
+/* a login that worked can be repeated: with its PIN, or at the keypad */
+static void keep(struct p11_token *t, const struct hwk_secret *pin)
+{
+    if (t->pin == NULL && pin != NULL)
+        t->pin = hwk_secret_dup(pin);
+    atomic_store(&t->kept, t->pin != NULL || t->protected_path);
+}
+
+static struct hwk_secret *kept_pin(struct p11_token *t)
+{
+    struct hwk_secret *pin = NULL;
+
+    pthread_mutex_lock(&t->login_lock);
+    if (t->pin != NULL)
+        pin = hwk_secret_dup(t->pin);
+    pthread_mutex_unlock(&t->login_lock);
+    return pin;
 }
 
 static int refused(const struct p11_token *t, const char *why)
@@ -78,163 +88,17 @@ static int try_pin(struct p11_token *t, CK_SESSION_HANDLE h,
     return p11_raise("C_Login", *rv);
 }
 
-/* --- sessions --- */
-
-/* logs in again with the PIN that worked, in a session just opened */
-static int relogin(struct p11_token *t, struct p11_session *s)
+int p11_relogin(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv)
 {
-    CK_RV rv = CKR_OK;
     int r = 1;
 
-    if (atomic_load(&t->logged_in) || t->pin == NULL)
+    if (atomic_load(&t->logged_in) || !atomic_load(&t->kept))
         return 1;
     pthread_mutex_lock(&t->login_lock);
-    if (!atomic_load(&t->logged_in) && t->pin != NULL)
-        r = try_pin(t, s->h, t->pin, &rv);
+    if (!atomic_load(&t->logged_in) && atomic_load(&t->kept))
+        r = try_pin(t, h, t->pin, rv);
     pthread_mutex_unlock(&t->login_lock);
-    return r >= 0 ? r : p11_raise("C_Login", rv);
-}
-
-static bool pop(struct p11_token *t, struct p11_session *out)
-{
-    if (t->n_idle == 0)
-        return false;
-    *out = t->idle[--t->n_idle];
-    return true;
-}
-
-/* the token has no session left: wait for one of ours, if there are any */
-static bool wait_idle(struct p11_token *t, struct p11_session *out)
-{
-    bool got;
-
-    pthread_mutex_lock(&t->lock);
-    while (!(got = pop(t, out)) && t->n_busy > 1)
-        pthread_cond_wait(&t->freed, &t->lock);
-    pthread_mutex_unlock(&t->lock);
-    return got;
-}
-
-static int open_session(struct p11_token *t, bool rw, struct p11_session *out)
-{
-    CK_FLAGS flags = CKF_SERIAL_SESSION | (rw ? CKF_RW_SESSION : 0);
-    CK_RV rv = CKR_OK;
-    int tries;
-
-    for (tries = 0; tries < 2; tries++) {
-        if (!p11_module_ready(t->module))
-            return 0;
-        if (!t->present)
-            return hwk_raise(HWK_R_NO_DEVICE, "token '%s' is not there",
-                             t->label);
-        out->epoch = p11_epoch(t);
-        rv = P11(t->module, C_OpenSession, t->slot_id, flags, NULL, NULL,
-                 &out->h);
-        if (rv == CKR_OK)
-            return relogin(t, out);
-        if (rv == CKR_SESSION_COUNT && !rw && wait_idle(t, out))
-            return 1;
-        if (!p11_lost(rv))
-            break;
-        p11_token_lost(t, out->epoch, rv);
-    }
-    return p11_raise("C_OpenSession", rv);
-}
-
-int p11_session_get(struct p11_token *t, bool rw, struct p11_session *out)
-{
-    bool got;
-
-    pthread_mutex_lock(&t->lock);
-    t->n_busy++;
-    got = !rw && pop(t, out);
-    pthread_mutex_unlock(&t->lock);
-    if (got || open_session(t, rw, out))
-        return 1;
-    pthread_mutex_lock(&t->lock);
-    t->n_busy--;
-    pthread_cond_broadcast(&t->freed);
-    pthread_mutex_unlock(&t->lock);
-    return 0;
-}
-
-void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
-                     bool broken)
-{
-    bool close;
-
-    pthread_mutex_lock(&t->lock);
-    t->n_busy--;
-    close = s->epoch > t->dead;
-    if (!rw && !broken && s->epoch == t->epoch && t->n_idle < P11_IDLE) {
-        t->idle[t->n_idle++] = *s;
-        close = false;
-    }
-    if (close && t->n_idle == 0 && t->n_busy == 0)
-        atomic_store(&t->logged_in, false); /* ends with the last session */
-    pthread_cond_signal(&t->freed);
-    pthread_mutex_unlock(&t->lock);
-    if (close)
-        P11(t->module, C_CloseSession, s->h);
-}
-
-/* --- loss --- */
-
-static bool sessions_dead(CK_RV rv)
-{
-    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED ||
-           rv == CKR_CRYPTOKI_NOT_INITIALIZED || rv == CKR_DEVICE_REMOVED ||
-           rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_SLOT_ID_INVALID;
-}
-
-static void drop_epoch(struct p11_token *t, unsigned epoch, bool dead)
-{
-    CK_SESSION_HANDLE close[P11_IDLE];
-    size_t n = 0;
-
-    pthread_mutex_lock(&t->lock);
-    if (t->epoch == epoch) {
-        while (!dead && t->n_idle > 0)
-            close[n++] = t->idle[--t->n_idle].h;
-        t->n_idle = 0;
-        if (dead)
-            t->dead = t->epoch;
-        t->epoch++;
-        atomic_store(&t->logged_in, false);
-    }
-    pthread_mutex_unlock(&t->lock);
-    while (n > 0)
-        P11(t->module, C_CloseSession, close[--n]);
-}
-
-void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv)
-{
-    struct p11_module *m = t->module;
-    struct p11_token *other;
-
-    hwk_log(HWK_LOG_INFO, "lost", "token", t->label, "rv", p11_rv_name(rv));
-    drop_epoch(t, epoch, sessions_dead(rv));
-    if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
-        for (other = m->tokens; other != NULL; other = other->next)
-            if (other != t)
-                drop_epoch(other, p11_epoch(other), true);
-    if (rv == CKR_CRYPTOKI_NOT_INITIALIZED || rv == CKR_DEVICE_REMOVED ||
-        rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_SLOT_ID_INVALID)
-        atomic_store(&m->ready, false);
-}
-
-CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s)
-{
-    CK_SESSION_INFO info;
-    CK_RV rv;
-
-    if (!t->login_required)
-        return CKR_OK;
-    rv = P11(t->module, C_GetSessionInfo, s->h, &info);
-    if (rv == CKR_OK && info.state != CKS_RO_USER_FUNCTIONS &&
-        info.state != CKS_RW_USER_FUNCTIONS)
-        rv = CKR_USER_NOT_LOGGED_IN;
-    return rv;
+    return r;
 }
 
 /* --- login on request --- */
@@ -250,8 +114,8 @@ static int login_with(struct p11_token *t, struct hwk_secret *pin)
             return 0;
         pthread_mutex_lock(&t->login_lock);
         r = atomic_load(&t->logged_in) ? 1 : try_pin(t, s.h, pin, &rv);
-        if (r == 1 && t->pin == NULL && pin != NULL)
-            t->pin = hwk_secret_dup(pin);
+        if (r == 1)
+            keep(t, pin);
         pthread_mutex_unlock(&t->login_lock);
         if (r < 0)
             p11_token_lost(t, s.epoch, rv);
@@ -278,14 +142,20 @@ static int same_pin(struct p11_token *t, const struct hwk_pin_ask *ask)
 
 int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask)
 {
-    struct hwk_secret *pin = NULL;
+    struct hwk_secret *pin;
     char what[64];
     int ok;
 
     if (!t->login_required)
         return 1;
-    if (atomic_load(&t->logged_in) || t->pin != NULL)
-        return same_pin(t, ask) && login_with(t, t->pin);
+    if (!same_pin(t, ask))
+        return 0;
+    pin = kept_pin(t);
+    if (atomic_load(&t->logged_in) || pin != NULL) {
+        ok = login_with(t, pin);
+        hwk_secret_free(pin);
+        return ok;
+    }
     snprintf(what, sizeof(what), "PIN of token '%s'", t->label);
     if (!t->protected_path && !hwk_pin_get(ask, what, &pin))
         return 0;

@@ -24,6 +24,8 @@ static int initialize(struct p11_module *m)
                                  .pReserved = m->init_args};
     CK_RV rv = P11(m, C_Initialize, &args);
 
+    if (atomic_exchange(&m->lost, false))
+        m->owner = false;
     if (rv == CKR_OK)
         m->owner = true;
     else if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
@@ -54,28 +56,18 @@ static int load_functions(struct p11_module *m)
     return 1;
 }
 
-/* a fresh context every time: one that saw a foreign C_Finalize or a fork
- * never recovers, and unloading it would finalize the module for everybody */
 static int load_libp11(struct p11_module *m)
 {
-    struct p11_retired *old;
-
-    if (m->ctx != NULL && (old = OPENSSL_zalloc(sizeof(*old))) != NULL) {
-        old->ctx = m->ctx;
-        old->slots = m->slots;
-        old->next = m->retired;
-        m->retired = old;
-    }
-    m->stale = false;
-    m->slots = NULL;
-    m->n_slots = 0;
     m->ctx = PKCS11_CTX_new();
     if (m->ctx == NULL)
         return hwk_raise(HWK_R_MEMORY, "%s", m->path);
     if (m->init_args != NULL)
         PKCS11_CTX_init_args(m->ctx, m->init_args);
-    if (PKCS11_CTX_load(m->ctx, m->path) != 0)
+    if (PKCS11_CTX_load(m->ctx, m->path) != 0) {
+        PKCS11_CTX_free(m->ctx);
+        m->ctx = NULL;
         return hwk_raise(HWK_R_MODULE, "%s: does not load", m->path);
+    }
     snprintf(m->manufacturer, sizeof(m->manufacturer), "%s",
              m->ctx->manufacturer != NULL ? m->ctx->manufacturer : "");
     snprintf(m->description, sizeof(m->description), "%s",
@@ -85,18 +77,35 @@ static int load_libp11(struct p11_module *m)
 
 /* --- getting ready --- */
 
+/* libp11 looks once: its context never recovers from a C_Finalize of somebody
+ * else or a fork, and gives up over one bad slot. Then we look ourselves. */
+static int look(struct p11_module *m, CK_RV *rv)
+{
+    *rv = CKR_OK;
+    if (!m->looked) {
+        m->looked = true;
+        if (load_libp11(m) && p11_first_look(m))
+            return 1;
+    }
+    return p11_scan(m, rv);
+}
+
 /* modules and libp11 leave errors behind although all went well */
 static int prepare(struct p11_module *m)
 {
-    int ok;
+    CK_RV rv = CKR_OK;
+    int ok, tries;
 
     ERR_set_mark();
-    ok = m->ctx != NULL && !m->stale && p11_scan_again(m);
-    ERR_pop_to_mark();
+    for (tries = 0; tries < 2; tries++) {
+        ok = load_functions(m) && (atomic_load(&m->ready) || initialize(m)) &&
+             look(m, &rv);
+        if (ok || rv != CKR_CRYPTOKI_NOT_INITIALIZED)
+            break;
+        p11_module_lost(m);
+    }
     if (ok)
-        return 1;
-    ERR_set_mark();
-    ok = load_functions(m) && initialize(m) && load_libp11(m) && p11_scan(m);
+        atomic_store(&m->ready, true);
     if (ok)
         ERR_pop_to_mark();
     else
@@ -104,28 +113,84 @@ static int prepare(struct p11_module *m)
     return ok;
 }
 
-int p11_module_ready(struct p11_module *m)
+static int prepare_alone(struct p11_module *m)
 {
+    int ok = prepare(m);
+
+    hwk_log(HWK_LOG_INFO, "module", "path", m->path, "ready",
+            ok ? "yes" : "no");
+    atomic_store(&m->seen, false);
+    return ok;
+}
+
+/* One thread at a time, without the lock: a slot that takes its time keeps
+ * those waiting that need the scan, and nobody else. A scan that began after we
+ * came is as good as our own. */
+static int refresh(struct p11_module *m, bool again)
+{
+    unsigned want;
     int ok = 1;
 
-    if (atomic_load(&m->ready))
-        return 1;
     pthread_mutex_lock(&m->lock);
-    if (!atomic_load(&m->ready)) {
-        ok = prepare(m);
-        hwk_log(HWK_LOG_INFO, "module", "path", m->path, "ready",
-                ok ? "yes" : "no");
-        m->rescan = false;
-        atomic_store(&m->ready, ok);
+    want = m->begun + 1;
+    while (m->busy)
+        pthread_cond_wait(&m->changed, &m->lock);
+    if (!atomic_load(&m->ready) || (again && m->done < want)) {
+        unsigned mine = ++m->begun;
+
+        m->busy = true;
+        pthread_mutex_unlock(&m->lock);
+        ok = prepare_alone(m);
+        pthread_mutex_lock(&m->lock);
+        m->busy = false;
+        if (ok)
+            m->done = mine;
+        pthread_cond_broadcast(&m->changed);
     }
     pthread_mutex_unlock(&m->lock);
     return ok;
 }
 
+int p11_module_ready(struct p11_module *m)
+{
+    return atomic_load(&m->ready) || refresh(m, false);
+}
+
+void p11_module_lost(struct p11_module *m)
+{
+    atomic_store(&m->lost, true);
+    atomic_store(&m->ready, false);
+}
+
 int p11_module_rescan(struct p11_module *m)
 {
-    atomic_store(&m->ready, false);
-    return p11_module_ready(m);
+    return refresh(m, true);
+}
+
+int p11_token_there(struct p11_token *t)
+{
+    int tries;
+
+    for (tries = 0; tries < 2; tries++) {
+        CK_RV rv = CKR_OK;
+
+        if (!p11_module_ready(t->module))
+            return 0;
+        if (atomic_load(&t->present) && atomic_load(&t->unsure))
+            rv = p11_confirm(t);
+        if (atomic_load(&t->present) && rv == CKR_OK)
+            return 1;
+        if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {
+            p11_module_lost(t->module);
+            continue;
+        }
+        if (!p11_module_rescan(t->module))
+            return 0;
+        if (atomic_load(&t->present))
+            return 1;
+        break;
+    }
+    return hwk_raise(HWK_R_NO_DEVICE, "token '%s' is not there", t->label);
 }
 
 /* --- which modules --- */
@@ -154,6 +219,7 @@ static struct p11_module *module_for(const struct hwk_config *cfg,
         if (m->path != NULL)
             settle_module(m, cfg);
         pthread_mutex_init(&m->lock, NULL);
+        pthread_cond_init(&m->changed, NULL);
         m->next = all;
         all = m;
     }
@@ -238,14 +304,16 @@ static void p11_forked(void *state)
     pthread_mutex_init(&all_lock, NULL);
     for (m = all; m != NULL; m = m->next) {
         pthread_mutex_init(&m->lock, NULL);
+        pthread_cond_init(&m->changed, NULL);
+        m->busy = false;
         atomic_store(&m->ready, false);
-        m->stale = true;
+        m->forked = true;
         m->owner = false;
         for (t = m->tokens; t != NULL; t = t->next) {
             pthread_mutex_init(&t->lock, NULL);
             pthread_mutex_init(&t->login_lock, NULL);
             pthread_cond_init(&t->freed, NULL);
-            t->n_idle = t->n_busy = 0;
+            t->n_idle = t->n_busy = t->n_waiting = 0;
             atomic_store(&t->logged_in, false);
             t->dead = t->epoch++;
         }
@@ -268,6 +336,24 @@ static void end_token(struct p11_token *t, bool exiting)
     t->epoch++;
     hwk_secret_free(t->pin);
     t->pin = NULL;
+    atomic_store(&t->kept, false);
+}
+
+static void finalize(struct p11_module *m)
+{
+    if (m->ctx != NULL && !m->forked) {
+        PKCS11_release_all_slots(m->ctx, m->slots, m->n_slots);
+        PKCS11_CTX_unload(m->ctx); /* C_Finalize */
+        PKCS11_CTX_free(m->ctx);
+        m->ctx = NULL;
+        m->slots = NULL;
+        m->n_slots = 0;
+        m->looked = false;
+    } else {
+        P11(m, C_Finalize, NULL);
+    }
+    m->owner = false;
+    atomic_store(&m->ready, false);
 }
 
 static void end_module(struct p11_module *m, bool exiting)
@@ -276,18 +362,11 @@ static void end_module(struct p11_module *m, bool exiting)
 
     for (t = m->tokens; t != NULL; t = t->next) {
         end_token(t, exiting);
-        t->present = t->present && (exiting || !m->owner);
+        if (!exiting && m->owner)
+            atomic_store(&t->present, false);
     }
-    if (exiting || !m->owner || m->ctx == NULL)
-        return;
-    PKCS11_release_all_slots(m->ctx, m->slots, m->n_slots);
-    PKCS11_CTX_unload(m->ctx); /* C_Finalize */
-    PKCS11_CTX_free(m->ctx);
-    m->ctx = NULL;
-    m->slots = NULL;
-    m->n_slots = 0;
-    m->owner = false;
-    atomic_store(&m->ready, false);
+    if (!exiting && m->owner)
+        finalize(m);
 }
 
 static void p11_end(bool exiting)

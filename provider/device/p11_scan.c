@@ -7,30 +7,37 @@
 
 #include "provider/device/p11.h"
 
-#define SLOTS 256
+#define SLOTS 1024 /* that we look at */
 
-/* --- noting what was seen --- */
+/* a token as it was seen in a slot */
+struct sight {
+    CK_SLOT_ID slot_id;
+    bool login_required, protected_path;
+    char label[33], manufacturer[33], model[17], serial[17];
+    char slot_description[65], slot_manufacturer[33];
+    bool noted;
+};
 
-static bool same(const struct p11_token *a, const struct p11_token *b)
+/* --- noting what was seen; module->lock is held --- */
+
+static bool same(const struct p11_token *t, const struct sight *s)
 {
-    return strcmp(a->label, b->label) == 0 &&
-           strcmp(a->serial, b->serial) == 0 &&
-           strcmp(a->manufacturer, b->manufacturer) == 0 &&
-           strcmp(a->model, b->model) == 0;
+    return strcmp(t->label, s->label) == 0 &&
+           strcmp(t->serial, s->serial) == 0 &&
+           strcmp(t->manufacturer, s->manufacturer) == 0 &&
+           strcmp(t->model, s->model) == 0;
 }
 
-static struct p11_token *token_for(struct p11_module *m,
-                                   const struct p11_token *like)
+static struct p11_token *new_token(struct p11_module *m, const struct sight *s)
 {
-    struct p11_token *t;
+    struct p11_token *t = OPENSSL_zalloc(sizeof(*t));
 
-    for (t = m->tokens; t != NULL; t = t->next)
-        if (!t->present && same(t, like))
-            return t;
-    t = OPENSSL_zalloc(sizeof(*t));
     if (t == NULL)
         return NULL;
-    *t = *like;
+    strcpy(t->label, s->label);
+    strcpy(t->manufacturer, s->manufacturer);
+    strcpy(t->model, s->model);
+    strcpy(t->serial, s->serial);
     t->module = m;
     pthread_mutex_init(&t->lock, NULL);
     pthread_mutex_init(&t->login_lock, NULL);
@@ -41,29 +48,51 @@ static struct p11_token *token_for(struct p11_module *m,
     return t;
 }
 
-static int note(struct p11_module *m, const struct p11_token *like)
+static void note(struct p11_token *t, struct sight *s)
 {
-    struct p11_token *t = token_for(m, like);
-
-    if (t == NULL)
-        return hwk_raise(HWK_R_MEMORY, "token");
-    memcpy(t->slot_description, like->slot_description,
-           sizeof(t->slot_description));
-    memcpy(t->slot_manufacturer, like->slot_manufacturer,
-           sizeof(t->slot_manufacturer));
-    t->slot_id = like->slot_id;
-    t->login_required = like->login_required;
-    t->protected_path = like->protected_path;
-    t->present = true;
-    return 1;
+    strcpy(t->slot_description, s->slot_description);
+    strcpy(t->slot_manufacturer, s->slot_manufacturer);
+    atomic_store(&t->slot_id, s->slot_id);
+    atomic_store(&t->login_required, s->login_required);
+    atomic_store(&t->protected_path, s->protected_path);
+    atomic_store(&t->unsure, false);
+    atomic_store(&t->present, true);
+    t->marked = s->noted = true;
 }
 
-static void none_present(struct p11_module *m)
+/* tokens that nothing tells apart stay where they were */
+static void note_known(struct p11_module *m, struct sight *s, size_t n,
+                       bool moved)
 {
     struct p11_token *t;
+    size_t i;
 
+    for (i = 0; i < n; i++)
+        for (t = m->tokens; t != NULL && !s[i].noted; t = t->next)
+            if (!t->marked && same(t, &s[i]) &&
+                (moved || t->slot_id == s[i].slot_id))
+                note(t, &s[i]);
+}
+
+static int note_all(struct p11_module *m, struct sight *s, size_t n)
+{
+    struct p11_token *t;
+    size_t i;
+    int ok = 1;
+
+    pthread_mutex_lock(&m->lock);
     for (t = m->tokens; t != NULL; t = t->next)
-        t->present = false;
+        t->marked = false;
+    note_known(m, s, n, false);
+    note_known(m, s, n, true);
+    for (i = 0; i < n && ok; i++)
+        if (!s[i].noted && (ok = (t = new_token(m, &s[i])) != NULL))
+            note(t, &s[i]);
+    for (t = m->tokens; t != NULL; t = t->next)
+        if (!t->marked)
+            atomic_store(&t->present, false);
+    pthread_mutex_unlock(&m->lock);
+    return ok || hwk_raise(HWK_R_MEMORY, "token");
 }
 
 /* --- the first look at a module is libp11's --- */
@@ -77,39 +106,44 @@ static void copy(char *out, size_t max, const char *from)
         out[n - 1] = 0;
 }
 
-static int note_slot(struct p11_module *m, PKCS11_SLOT *slot)
+static bool look_through(PKCS11_SLOT *slot, struct sight *s)
 {
     const PKCS11_TOKEN *token = slot->token;
-    struct p11_token like = {0};
 
     if (token == NULL || !token->initialized)
-        return 1;
-    copy(like.label, sizeof(like.label), token->label);
-    copy(like.manufacturer, sizeof(like.manufacturer), token->manufacturer);
-    copy(like.model, sizeof(like.model), token->model);
-    copy(like.serial, sizeof(like.serial), token->serialnr);
-    copy(like.slot_description, sizeof(like.slot_description),
-         slot->description);
-    copy(like.slot_manufacturer, sizeof(like.slot_manufacturer),
+        return false;
+    memset(s, 0, sizeof(*s));
+    copy(s->label, sizeof(s->label), token->label);
+    copy(s->manufacturer, sizeof(s->manufacturer), token->manufacturer);
+    copy(s->model, sizeof(s->model), token->model);
+    copy(s->serial, sizeof(s->serial), token->serialnr);
+    copy(s->slot_description, sizeof(s->slot_description), slot->description);
+    copy(s->slot_manufacturer, sizeof(s->slot_manufacturer),
          slot->manufacturer);
-    like.slot_id = PKCS11_get_slotid_from_slot(slot);
-    like.login_required = token->loginRequired != 0;
-    like.protected_path = token->secureLogin != 0;
-    return note(m, &like);
+    s->slot_id = PKCS11_get_slotid_from_slot(slot);
+    s->login_required = token->loginRequired != 0;
+    s->protected_path = token->secureLogin != 0;
+    return true;
 }
 
-int p11_scan(struct p11_module *m)
+int p11_first_look(struct p11_module *m)
 {
+    struct sight *s;
+    size_t n = 0;
     unsigned i;
+    int ok;
 
     if (PKCS11_enumerate_slots(m->ctx, &m->slots, &m->n_slots) != 0)
         return hwk_raise(HWK_R_PKCS11, "%s: the slots cannot be listed",
                          m->path);
-    none_present(m);
+    s = OPENSSL_malloc((m->n_slots + 1) * sizeof(*s));
+    if (s == NULL)
+        return hwk_raise(HWK_R_MEMORY, "slots");
     for (i = 0; i < m->n_slots; i++)
-        if (!note_slot(m, &m->slots[i]))
-            return 0;
-    return 1;
+        n += look_through(&m->slots[i], &s[n]);
+    ok = note_all(m, s, n);
+    OPENSSL_free(s);
+    return ok;
 }
 
 /* --- later ones are ours: libp11 0.4.12 closes every session of a slot that it
@@ -125,9 +159,22 @@ static void copy_n(char *out, size_t max, const CK_UTF8CHAR *from, size_t n)
     out[n] = 0;
 }
 
-static int look_at(struct p11_module *m, CK_SLOT_ID id)
+static void token_to(struct sight *s, CK_SLOT_ID id, const CK_TOKEN_INFO *token)
 {
-    struct p11_token like = {0};
+    memset(s, 0, sizeof(*s));
+    COPY(s->label, token->label);
+    COPY(s->manufacturer, token->manufacturerID);
+    COPY(s->model, token->model);
+    COPY(s->serial, token->serialNumber);
+    s->slot_id = id;
+    s->login_required = (token->flags & CKF_LOGIN_REQUIRED) != 0;
+    s->protected_path = (token->flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
+}
+
+/* a slot that fails is a slot without a token, as long as the module is up */
+static CK_RV look_at(struct p11_module *m, CK_SLOT_ID id, struct sight *s,
+                     size_t *n)
+{
     CK_SLOT_INFO slot;
     CK_TOKEN_INFO token;
     CK_RV rv = P11(m, C_GetSlotInfo, id, &slot);
@@ -135,35 +182,69 @@ static int look_at(struct p11_module *m, CK_SLOT_ID id)
     if (rv == CKR_OK)
         rv = P11(m, C_GetTokenInfo, id, &token);
     if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
-        return p11_raise("C_GetTokenInfo", rv);
+        return rv;
     if (rv != CKR_OK || (token.flags & CKF_TOKEN_INITIALIZED) == 0)
-        return 1;
-    COPY(like.label, token.label);
-    COPY(like.manufacturer, token.manufacturerID);
-    COPY(like.model, token.model);
-    COPY(like.serial, token.serialNumber);
-    COPY(like.slot_description, slot.slotDescription);
-    COPY(like.slot_manufacturer, slot.manufacturerID);
-    like.slot_id = id;
-    like.login_required = (token.flags & CKF_LOGIN_REQUIRED) != 0;
-    like.protected_path =
-        (token.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
-    return note(m, &like);
+        return CKR_OK;
+    token_to(s, id, &token);
+    COPY(s->slot_description, slot.slotDescription);
+    COPY(s->slot_manufacturer, slot.manufacturerID);
+    ++*n;
+    return CKR_OK;
 }
 
-int p11_scan_again(struct p11_module *m)
+static CK_RV list_slots(struct p11_module *m, CK_SLOT_ID **out, CK_ULONG *n)
 {
-    CK_SLOT_ID id[SLOTS];
-    CK_ULONG i, n = SLOTS;
-    CK_RV rv = P11(m, C_GetSlotList, CK_TRUE, id, &n);
+    CK_ULONG room = 16;
+    CK_RV rv = CKR_BUFFER_TOO_SMALL;
+
+    for (; rv == CKR_BUFFER_TOO_SMALL && room <= SLOTS; room *= 8) {
+        OPENSSL_free(*out);
+        *out = OPENSSL_malloc(room * sizeof(**out));
+        if (*out == NULL)
+            return CKR_HOST_MEMORY;
+        *n = room;
+        rv = P11(m, C_GetSlotList, CK_TRUE, *out, n);
+        if (rv == CKR_OK && *n > room)
+            rv = CKR_GENERAL_ERROR;
+    }
+    return rv;
+}
+
+int p11_scan(struct p11_module *m, CK_RV *rv)
+{
+    CK_SLOT_ID *id = NULL;
+    CK_ULONG i, slots = 0;
+    struct sight *s = NULL;
+    size_t n = 0;
+    int ok = 0;
+
+    *rv = list_slots(m, &id, &slots);
+    if (*rv == CKR_OK)
+        s = OPENSSL_malloc((slots + 1) * sizeof(*s));
+    if (*rv == CKR_OK && s == NULL)
+        *rv = CKR_HOST_MEMORY;
+    for (i = 0; i < slots && *rv == CKR_OK; i++)
+        *rv = look_at(m, id[i], &s[n], &n);
+    ok = *rv == CKR_OK ? note_all(m, s, n) : p11_raise("C_GetSlotList", *rv);
+    OPENSSL_free(s);
+    OPENSSL_free(id);
+    return ok;
+}
+
+CK_RV p11_confirm(struct p11_token *t)
+{
+    CK_SLOT_ID id = t->slot_id;
+    CK_TOKEN_INFO token;
+    struct sight s;
+    CK_RV rv = P11(t->module, C_GetTokenInfo, id, &token);
 
     if (rv != CKR_OK)
-        return p11_raise("C_GetSlotList", rv);
-    none_present(m);
-    for (i = 0; i < n; i++)
-        if (!look_at(m, id[i]))
-            return 0;
-    return 1;
+        return rv;
+    token_to(&s, id, &token);
+    if (!same(t, &s))
+        return CKR_SLOT_ID_INVALID;
+    atomic_store(&t->unsure, false);
+    return CKR_OK;
 }
 
 /* --- which tokens --- */
@@ -211,9 +292,10 @@ static int collect_module(void *arg, struct p11_module *m)
     int before = c->n;
 
     collect_tokens(c, m);
-    if (c->n == before && m->rescan && p11_module_rescan(m))
+    /* the first look was fresh; later ones may be stale */
+    if (atomic_exchange(&m->seen, true) && c->n == before &&
+        p11_module_rescan(m))
         collect_tokens(c, m);
-    m->rescan = true; /* the first look was fresh; later ones may be stale */
     return 1;
 }
 

@@ -9,20 +9,20 @@ static CK_RV handle_for(struct p11_ref *ref, const struct p11_session *s,
 {
     CK_RV rv = CKR_OK;
 
-    pthread_mutex_lock(&ref->lock);
+    pthread_mutex_lock(&ref->token->lock);
     if (ref->epoch == s->epoch) {
         *out = ref->handle;
-        pthread_mutex_unlock(&ref->lock);
+        pthread_mutex_unlock(&ref->token->lock);
         return CKR_OK;
     }
-    pthread_mutex_unlock(&ref->lock);
+    pthread_mutex_unlock(&ref->token->lock);
     rv = p11_refind(ref, s, out);
     if (rv != CKR_OK)
         return rv;
-    pthread_mutex_lock(&ref->lock);
+    pthread_mutex_lock(&ref->token->lock);
     ref->handle = *out;
     ref->epoch = s->epoch;
-    pthread_mutex_unlock(&ref->lock);
+    pthread_mutex_unlock(&ref->token->lock);
     return CKR_OK;
 }
 
