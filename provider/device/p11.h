@@ -77,7 +77,6 @@ struct p11_module {
     unsigned begun, done; /* scans */
     atomic_bool ready;    /* initialised and scanned since load, fork, loss */
     atomic_bool lost;     /* somebody has finalized the module */
-    atomic_bool seen;     /* somebody has used what the last scan found */
     struct p11_token *tokens; /* only ever grows */
     /* the rest is the busy thread's; f does not change once ready */
     bool owner; /* our C_Initialize was the first */

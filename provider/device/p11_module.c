@@ -119,7 +119,6 @@ static int prepare_alone(struct p11_module *m)
 
     hwk_log(HWK_LOG_INFO, "module", "path", m->path, "ready",
             ok ? "yes" : "no");
-    atomic_store(&m->seen, false);
     return ok;
 }
 

@@ -288,14 +288,15 @@ static void collect_tokens(struct collect *c, struct p11_module *m)
 
 static int collect_module(void *arg, struct p11_module *m)
 {
-    struct collect *c = arg;
-    int before = c->n;
+    collect_tokens(arg, m);
+    return 1;
+}
 
-    collect_tokens(c, m);
-    /* the first look was fresh; later ones may be stale */
-    if (atomic_exchange(&m->seen, true) && c->n == before &&
-        p11_module_rescan(m))
-        collect_tokens(c, m);
+static int collect_again(void *arg, struct p11_module *m)
+{
+    if (!p11_module_rescan(m))
+        return -1;
+    collect_tokens(arg, m);
     return 1;
 }
 
@@ -316,7 +317,9 @@ int p11_tokens(struct p11_state *st, const struct hwk_uri *uri,
     struct collect c = {uri, out, 0, max};
 
     ERR_set_mark();
-    if (!p11_each_module(st, uri, collect_module, &c)) {
+    if (!p11_each_module(st, uri, collect_module, &c) ||
+        /* it may have come meanwhile */
+        (c.n == 0 && !p11_each_module(st, uri, collect_again, &c))) {
         ERR_clear_last_mark();
         return -1;
     }

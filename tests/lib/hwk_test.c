@@ -11,8 +11,8 @@
 #include "provider/device.h"
 #include "tests/lib/hwk_test.h"
 
-int prompts;
-static const char *answer;
+atomic_int prompts;
+static __thread const char *answer;
 
 int world_open(struct world *w, const char *order)
 {

@@ -33,7 +33,7 @@ const struct hwk_device_ops *world_ops(struct world *w, void **ctx);
  * it; NULL with what is on the error queue. pin answers the prompt. */
 EVP_PKEY *open_key(struct world *w, const char *uri, int type, const char *pin);
 X509 *open_cert(struct world *w, const char *uri);
-extern int prompts; /* how often the prompt was asked */
+extern atomic_int prompts; /* how often the prompt was asked */
 
 /* Signs msg; NULL digest: the key's default. pss: RSA-PSS with this salt (-4:
  * PKCS#1). Gives the length, 0 on failure. */
