@@ -17,6 +17,9 @@
 enum device { SOFTWARE, TOKEN, TPM };
 enum alg { P256, RSA2048 };
 
+/* what is loaded beside the default provider */
+enum beside { NOTHING, BARE, HWKEY };
+
 /* One way of doing something. open prepares, op does it once; both give 1, or
  * 0 after a line on stderr. A process opens a contestant once and just ends:
  * nothing is closed. */
@@ -26,22 +29,26 @@ struct contestant {
     int (*op)(struct contestant *c);
     enum device device;
     enum alg alg;
-    bool hwkey; /* the provider is loaded too */
+    enum beside with;
+    size_t message; /* bytes to sign; 0: a short text (the group's) */
     void *state;
 };
 
-#define GROUP_MAX 3
+#define GROUP_MAX 6
 struct group {
     const char *name;
     struct contestant c[GROUP_MAX]; /* ended by one without a name */
     const char *delay_ms;           /* added to each TPM command; NULL none */
-    bool cold;                      /* each operation in a process of its own */
-    bool counts; /* instructions too, when valgrind is there */
+    size_t message;  /* bytes that its contestants sign; 0: a short text */
+    bool cold;       /* each operation in a process of its own */
+    unsigned counts; /* over so many operations instructions are counted too,
+                        when valgrind is there; 0: they are not */
 };
 
-/* What came out; negative: not known or of no meaning. */
+/* What came out; negative: not known or of no meaning. bytes are those that a
+ * token was given to sign or to hash. */
 struct result {
-    double per_s, ratio, calls, instructions, more_instructions;
+    double per_s, ratio, calls, bytes, instructions, more_instructions;
     long peak_kib;
 };
 
@@ -64,8 +71,9 @@ double bench_median(double *v, unsigned n); /* sorts v */
 /* Instructions of one operation by callgrind, negative without valgrind. */
 double bench_instructions(const struct options *o, unsigned group, unsigned c);
 
-/* Calls to devices by this process so far. */
+/* Calls to devices by this process so far; bytes given to a token. */
 uint64_t bench_calls(void);
+uint64_t bench_bytes(void);
 
 /* --- report.c --- */
 
@@ -75,30 +83,51 @@ void report_group(const struct options *o, const struct group *g,
 /* text: what idevid-pledge --json join printed */
 int report_join(const struct options *o, const char *name, const char *text);
 
+/* --- targets.c --- */
+
+/* What the project promises, and whether these results keep it. */
+void report_targets(const struct options *o,
+                    const struct result all[][GROUP_MAX]);
+
 /* --- hwkey.c --- */
 
 struct hwkey {
     OSSL_LIB_CTX *libctx;
     EVP_PKEY *key;
+    EVP_MD_CTX *again; /* of sign_again */
 };
 
 int bench_fail(const char *what); /* says it and libcrypto's queue; 0 */
-OSSL_LIB_CTX *hwkey_context(bool with_hwkey);
+OSSL_LIB_CTX *hwkey_context(enum beside with);
 const char *hwkey_uri(enum device device, enum alg alg);
 EVP_PKEY *hwkey_open(OSSL_LIB_CTX *libctx, const char *uri);
 int hwkey_make(enum device device, enum alg alg); /* in the device */
 EVP_PKEY *software_key(OSSL_LIB_CTX *libctx, enum alg alg);
 X509 *self_signed(OSSL_LIB_CTX *libctx, EVP_PKEY *key);
+const unsigned char *message_of(const struct contestant *c, size_t *n);
+
+/* --- bare.c: a provider with the same types of key that does nothing but what
+ * the floor does: the share of libcrypto in what a provider costs --- */
+
+int bare_load(OSSL_LIB_CTX *libctx);
+EVP_PKEY *bare_key(OSSL_LIB_CTX *libctx);
+
+/* --- groups.c --- */
 
 extern const struct group bench_groups[];
 extern const unsigned bench_group_count;
 
 /* --- contestants --- */
 
-int hwkey_sign_open(struct contestant *c), hwkey_sign(struct contestant *c);
+int sign_open(struct contestant *c), sign_once(struct contestant *c);
+int sign_again_open(struct contestant *c), sign_again(struct contestant *c);
+int bare_open(struct contestant *c);
 int hwkey_kept_open(struct contestant *c);
 int hwkey_kept_sign(struct contestant *c);
 int raw_token_open(struct contestant *c), raw_token_sign(struct contestant *c);
+/* signs, in DER when it is ECDSA; *sig_n is the room on entry */
+int raw_token_signature(enum alg alg, const unsigned char *message, size_t n,
+                        unsigned char *sig, size_t *sig_n);
 int raw_tpm_open(struct contestant *c), raw_tpm_sign(struct contestant *c);
 int raw_token_load(struct contestant *c), raw_tpm_load(struct contestant *c);
 int tls_open(struct contestant *c), tls_handshake(struct contestant *c);

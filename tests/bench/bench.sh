@@ -3,11 +3,14 @@
 # Makes devices, measures, takes everything away again. Run by make bench:
 #
 #   BENCH_SECONDS   of each measurement (1)
-#   BENCH_JSON      a file that gets one JSON object per line of the table
+#   BENCH_JSON      a file that gets one JSON object per line of the tables
 #
 # calls are Cryptoki functions or TPM commands per operation; ratio is against
 # the first line of its group, in interleaved rounds, medians; KiB is the
-# largest a process became that did only that.
+# largest a process became that did only that. Instructions are callgrind's, the
+# difference of two runs of different length. "bare" is a provider that does
+# nothing (bare.c): what libcrypto asks of any. The second table holds the
+# figures against what the project promises.
 set -u
 
 . "$(dirname "$0")/../integration/world.sh"
@@ -43,9 +46,16 @@ devices() {
     "$TOKEN_CTL" up "$WORLD/bench.token" --label bench --pin 1234 \
         >"$WORLD/bench.env" || return
     WORLD_DEVICES="$WORLD_DEVICES $TOKEN_CTL=$WORLD/bench.token"
+    another_token >"$WORLD/another.out" || return
     "$TPM_CTL" up "$WORLD/bench.tpm" >>"$WORLD/bench.env" || return
     WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/bench.tpm"
 }
+
+# so that a key has to be looked for
+another_token() (
+    . "$WORLD/bench.env" && softhsm2-util --init-token --free --label another \
+        --pin 1234 --so-pin 1234
+)
 
 operations() {
     devices && (bench_env && "$BENCH" keys && "$BENCH" run)

@@ -36,8 +36,11 @@ static void be_child(job_fn *job, const struct options *o,
 {
     struct group mine = *g;
     struct report out = {0};
+    unsigned k;
     int ok;
 
+    for (k = 0; k < GROUP_MAX; k++)
+        mine.c[k].message = g->message;
     if (g->delay_ms != NULL) {
         setenv("TCTICOUNT_DELAY_MS", g->delay_ms, 1);
         count_commands();
@@ -89,7 +92,7 @@ static int do_some(const struct options *o, struct group *g, unsigned i,
                    struct report *out)
 {
     struct contestant *c = &g->c[i];
-    uint64_t calls;
+    uint64_t calls, bytes;
     int k;
 
     (void)o;
@@ -97,10 +100,12 @@ static int do_some(const struct options *o, struct group *g, unsigned i,
     if (!c->open(c) || !c->op(c))
         return 0;
     calls = bench_calls();
+    bytes = bench_bytes();
     for (k = 0; k < SOME_OPS; k++)
         if (!c->op(c))
             return 0;
     out->r[i].calls = (double)(bench_calls() - calls) / SOME_OPS;
+    out->r[i].bytes = (double)(bench_bytes() - bytes) / SOME_OPS;
     return 1;
 }
 
@@ -161,6 +166,7 @@ static int warm_group(const struct options *o, const struct group *g,
         if (!in_child(do_some, o, g, i, &report, &out[i].peak_kib))
             return 0;
         out[i].calls = report.r[i].calls;
+        out[i].bytes = report.r[i].bytes;
     }
     return 1;
 }
@@ -174,7 +180,10 @@ int bench_group(const struct options *o, const struct group *g, unsigned index,
     if (!(g->cold ? cold_group(o, g, out) : warm_group(o, g, out)))
         return 0;
     for (i = 0; i < GROUP_MAX && g->c[i].name != NULL; i++) {
-        out[i].instructions = g->counts ? bench_instructions(o, index, i) : -1;
+        /* what a TPM takes is not counted in instructions of this process */
+        out[i].instructions = g->counts > 0 && g->c[i].device != TPM
+                                  ? bench_instructions(o, index, i)
+                                  : -1;
         out[i].more_instructions =
             out[i].instructions >= 0 ? out[i].instructions - out[0].instructions
                                      : 0;
@@ -220,7 +229,8 @@ static double collected(const struct options *o, unsigned group, unsigned c,
 
 double bench_instructions(const struct options *o, unsigned group, unsigned c)
 {
-    int few = o->seconds < 1 ? 2 : 20, many = o->seconds < 1 ? 7 : 120;
+    int more = o->seconds < 1 ? 5 : (int)bench_groups[group].counts;
+    int few = more / 5 + 1, many = few + more;
     double a = collected(o, group, c, few);
     double b = a > 0 ? collected(o, group, c, many) : -1;
 

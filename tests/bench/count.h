@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 /* Exported as bench_count by p11count.so (Cryptoki functions called) and by
- * tcticount.so (commands sent to the TPM), of this process. */
+ * tcticount.so (commands sent to the TPM), of this process; as bench_bytes by
+ * p11count.so: what the token was given to sign or to hash. */
 typedef uint64_t count_fn(void);
 
 #endif

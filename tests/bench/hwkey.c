@@ -18,13 +18,14 @@ int bench_fail(const char *what)
     return 0;
 }
 
-OSSL_LIB_CTX *hwkey_context(bool with_hwkey)
+OSSL_LIB_CTX *hwkey_context(enum beside with)
 {
     OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
     const char *modules = getenv("BENCH_MODULES");
 
     if (libctx != NULL && OSSL_PROVIDER_load(libctx, "default") != NULL &&
-        (!with_hwkey ||
+        (with != BARE || bare_load(libctx)) &&
+        (with != HWKEY ||
          (modules != NULL &&
           OSSL_PROVIDER_set_default_search_path(libctx, modules) &&
           OSSL_PROVIDER_load(libctx, "hwkey") != NULL)))
@@ -99,7 +100,7 @@ EVP_PKEY *software_key(OSSL_LIB_CTX *libctx, enum alg alg)
 
 int hwkey_make(enum device device, enum alg alg)
 {
-    OSSL_LIB_CTX *libctx = hwkey_context(true);
+    OSSL_LIB_CTX *libctx = hwkey_context(HWKEY);
     EVP_PKEY *key =
         libctx != NULL ? generate(libctx, alg, hwkey_uri(device, alg)) : NULL;
 
@@ -132,41 +133,86 @@ X509 *self_signed(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
     return NULL;
 }
 
-/* --- signing: with a context per signature, as TLS and CMS do, and with one
- * that is kept, as a program does that signs much --- */
+/* --- signing: with a context per signature, as TLS and CMS do, with one that
+ * is begun again, and with one that is kept, as a program does that signs much
+ * --- */
 
-static const unsigned char message[] = "a message to be signed";
+const unsigned char *message_of(const struct contestant *c, size_t *n)
+{
+    static const unsigned char text[] = "a message to be signed";
+    static unsigned char *large;
+
+    *n = c->message > 0 ? c->message : sizeof(text);
+    if (c->message > 0 && large == NULL)
+        large = OPENSSL_zalloc(c->message);
+    return c->message > 0 ? large : text;
+}
 
 struct kept {
     EVP_MD *md;
     EVP_PKEY_CTX *ctx;
 };
 
-int hwkey_sign_open(struct contestant *c)
+int sign_open(struct contestant *c)
 {
-    static struct hwkey h;
+    static struct hwkey all[HWKEY + 1];
+    struct hwkey *h = &all[c->with];
 
-    h.libctx = hwkey_context(true);
-    if (h.libctx == NULL)
+    h->libctx = hwkey_context(c->with);
+    if (h->libctx == NULL)
         return 0;
-    h.key = hwkey_open(h.libctx, hwkey_uri(c->device, c->alg));
-    c->state = &h;
-    return h.key != NULL;
+    h->key = c->with == BARE ? bare_key(h->libctx)
+             : c->device == SOFTWARE
+                 ? software_key(h->libctx, c->alg)
+                 : hwkey_open(h->libctx, hwkey_uri(c->device, c->alg));
+    c->state = h;
+    return h->key != NULL;
 }
 
-int hwkey_sign(struct contestant *c)
+int bare_open(struct contestant *c)
+{
+    return raw_token_open(c) && sign_open(c);
+}
+
+static int sign_in(EVP_MD_CTX *ctx, struct contestant *c)
 {
     struct hwkey *h = c->state;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     unsigned char sig[512];
-    size_t n = sizeof(sig);
-    int ok = ctx != NULL &&
-             EVP_DigestSignInit_ex(ctx, NULL, "SHA256", h->libctx, NULL, h->key,
-                                   NULL) == 1 &&
-             EVP_DigestSign(ctx, sig, &n, message, sizeof(message)) == 1;
+    size_t n, sig_n = sizeof(sig);
+    const unsigned char *message = message_of(c, &n);
+
+    return (ctx != NULL &&
+            EVP_DigestSignInit_ex(ctx, NULL, "SHA256", h->libctx, NULL, h->key,
+                                  NULL) == 1 &&
+            EVP_DigestSign(ctx, sig, &sig_n, message, n) == 1) ||
+           bench_fail("no signature");
+}
+
+int sign_once(struct contestant *c)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    int ok = sign_in(ctx, c);
 
     EVP_MD_CTX_free(ctx);
-    return ok || bench_fail("no signature");
+    return ok;
+}
+
+int sign_again_open(struct contestant *c)
+{
+    struct hwkey *h;
+
+    if (!sign_open(c))
+        return 0;
+    h = c->state;
+    h->again = EVP_MD_CTX_new();
+    return h->again != NULL;
+}
+
+int sign_again(struct contestant *c)
+{
+    struct hwkey *h = c->state;
+
+    return sign_in(h->again, c);
 }
 
 int hwkey_kept_open(struct contestant *c)
@@ -174,7 +220,7 @@ int hwkey_kept_open(struct contestant *c)
     static struct kept k;
     struct hwkey *h;
 
-    if (!hwkey_sign_open(c))
+    if (!sign_open(c))
         return 0;
     h = c->state;
     k.md = EVP_MD_fetch(h->libctx, "SHA256", NULL);
@@ -189,9 +235,10 @@ int hwkey_kept_sign(struct contestant *c)
 {
     struct kept *k = c->state;
     unsigned char digest[32], sig[512];
-    size_t n = sizeof(sig);
+    size_t n, sig_n = sizeof(sig);
+    const unsigned char *message = message_of(c, &n);
 
-    return (EVP_Digest(message, sizeof(message), digest, NULL, k->md, NULL) &&
-            EVP_PKEY_sign(k->ctx, sig, &n, digest, sizeof(digest)) > 0) ||
+    return (EVP_Digest(message, n, digest, NULL, k->md, NULL) &&
+            EVP_PKEY_sign(k->ctx, sig, &sig_n, digest, sizeof(digest)) > 0) ||
            bench_fail("no signature");
 }

@@ -10,12 +10,12 @@ int load_nothing(struct contestant *c)
 
 int load_provider(struct contestant *c)
 {
-    return hwkey_context(c->hwkey) != NULL;
+    return hwkey_context(c->with) != NULL;
 }
 
 int load_open(struct contestant *c)
 {
-    c->state = hwkey_context(true);
+    c->state = hwkey_context(HWKEY);
     return c->state != NULL;
 }
 

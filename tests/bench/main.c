@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench: the groups, and the commands that bench.sh gives. */
+/* bench: the commands that bench.sh gives. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,104 +7,21 @@
 
 #include "tests/bench/bench.h"
 
-#define RAW_TOKEN(type)                                                        \
-    {                                                                          \
-        .name = "raw C_Sign", .open = raw_token_open, .op = raw_token_sign,    \
-        .device = TOKEN, .alg = type                                           \
-    }
-#define RAW_TPM(type)                                                          \
-    {                                                                          \
-        .name = "raw Esys_Sign", .open = raw_tpm_open, .op = raw_tpm_sign,     \
-        .device = TPM, .alg = type                                             \
-    }
-#define SIGN(where, type)                                                      \
-    {                                                                          \
-        .name = "hwkey", .open = hwkey_sign_open, .op = hwkey_sign,            \
-        .device = where, .alg = type, .hwkey = true                            \
-    }
-#define KEPT(where, type)                                                      \
-    {                                                                          \
-        .name = "hwkey, context kept", .open = hwkey_kept_open,                \
-        .op = hwkey_kept_sign, .device = where, .alg = type, .hwkey = true     \
-    }
-#define TLS(text, where, type, with)                                           \
-    {                                                                          \
-        .name = text, .open = tls_open, .op = tls_handshake, .device = where,  \
-        .alg = type, .hwkey = with                                             \
-    }
-#define PARSE(text, type, with)                                                \
-    {                                                                          \
-        .name = text, .open = parse_open, .op = parse_cert, .alg = type,       \
-        .hwkey = with                                                          \
-    }
-#define PROVIDER(text, with)                                                   \
-    {                                                                          \
-        .name = text, .open = load_nothing, .op = load_provider, .hwkey = with \
-    }
-#define LOAD(where)                                                            \
-    {                                                                          \
-        .name = "hwkey", .open = load_open, .op = load_key, .device = where,   \
-        .hwkey = true                                                          \
-    }
-
-const struct group bench_groups[] = {
-    {.name = "sign P-256, token",
-     .c = {RAW_TOKEN(P256), SIGN(TOKEN, P256), KEPT(TOKEN, P256)},
-     .counts = true},
-    {.name = "sign RSA-2048, token",
-     .c = {RAW_TOKEN(RSA2048), SIGN(TOKEN, RSA2048)}},
-    {.name = "sign P-256, TPM",
-     .c = {RAW_TPM(P256), SIGN(TPM, P256), KEPT(TPM, P256)}},
-    {.name = "sign P-256, TPM, +5 ms a command",
-     .c = {RAW_TPM(P256), SIGN(TPM, P256)},
-     .delay_ms = "5"},
-    {.name = "sign RSA-2048, TPM", .c = {RAW_TPM(RSA2048), SIGN(TPM, RSA2048)}},
-    {.name = "TLS 1.3, P-256 server key",
-     .c = {TLS("software", SOFTWARE, P256, false),
-           TLS("token", TOKEN, P256, true), TLS("TPM", TPM, P256, true)}},
-    {.name = "TLS 1.3, RSA-2048 server key",
-     .c = {TLS("software", SOFTWARE, RSA2048, false),
-           TLS("token", TOKEN, RSA2048, true), TLS("TPM", TPM, RSA2048, true)}},
-    {.name = "d2i_X509, EC",
-     .c = {PARSE("default", P256, false), PARSE("default, hwkey", P256, true)},
-     .counts = true},
-    {.name = "d2i_X509, RSA",
-     .c = {PARSE("default", RSA2048, false),
-           PARSE("default, hwkey", RSA2048, true)},
-     .counts = true},
-    {.name = "providers loaded",
-     .c = {PROVIDER("default", false), PROVIDER("default, hwkey", true)},
-     .cold = true},
-    {.name = "first key by URI, token",
-     .c = {{.name = "raw Cryptoki",
-            .open = load_nothing,
-            .op = raw_token_load,
-            .device = TOKEN},
-           LOAD(TOKEN)},
-     .cold = true},
-    {.name = "first key by URI, TPM",
-     .c = {{.name = "raw ESYS",
-            .open = load_nothing,
-            .op = raw_tpm_load,
-            .device = TPM},
-           LOAD(TPM)},
-     .cold = true},
-};
-const unsigned bench_group_count =
-    sizeof(bench_groups) / sizeof(bench_groups[0]);
-
 static int run(const struct options *o)
 {
-    struct result r[GROUP_MAX];
+    struct result(*all)[GROUP_MAX] = calloc(bench_group_count, sizeof(*all));
     unsigned i;
-    int ok = 1;
+    int ok = all != NULL;
 
     report_head();
-    for (i = 0; i < bench_group_count; i++)
-        if (bench_group(o, &bench_groups[i], i, r))
-            report_group(o, &bench_groups[i], r);
+    for (i = 0; all != NULL && i < bench_group_count; i++)
+        if (bench_group(o, &bench_groups[i], i, all[i]))
+            report_group(o, &bench_groups[i], all[i]);
         else
             ok = bench_fail(bench_groups[i].name);
+    if (ok)
+        report_targets(o, all);
+    free(all);
     return ok;
 }
 

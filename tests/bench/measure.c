@@ -35,8 +35,8 @@ double bench_median(double *v, unsigned n)
 
 /* --- calls --- */
 
-/* the counter of a module that is in use, or will be, in this process */
-static count_fn *counter(const char *variable)
+/* a counter of a module that is in use, or will be, in this process */
+static count_fn *counter(const char *variable, const char *name)
 {
     count_fn *count = NULL;
     char path[1024];
@@ -48,7 +48,7 @@ static count_fn *counter(const char *variable)
     snprintf(path, sizeof(path), "%.*s", (int)strcspn(value, ":"), value);
     dl = dlopen(path, RTLD_NOW);
     if (dl != NULL)
-        *(void **)(void *)&count = dlsym(dl, "bench_count");
+        *(void **)(void *)&count = dlsym(dl, name);
     return count;
 }
 
@@ -57,10 +57,19 @@ uint64_t bench_calls(void)
     static count_fn *p11, *tpm;
 
     if (p11 == NULL)
-        p11 = counter("HWKEY_PKCS11_MODULE");
+        p11 = counter("HWKEY_PKCS11_MODULE", "bench_count");
     if (tpm == NULL)
-        tpm = counter("TCTICOUNT");
+        tpm = counter("TCTICOUNT", "bench_count");
     return (p11 != NULL ? p11() : 0) + (tpm != NULL ? tpm() : 0);
+}
+
+uint64_t bench_bytes(void)
+{
+    static count_fn *p11;
+
+    if (p11 == NULL)
+        p11 = counter("HWKEY_PKCS11_MODULE", "bench_bytes");
+    return p11 != NULL ? p11() : 0;
 }
 
 /* --- rounds --- */

@@ -12,12 +12,17 @@
 #define SHOW __attribute__((visibility("default")))
 
 static CK_FUNCTION_LIST list, *real;
-static atomic_uint_least64_t calls;
+static atomic_uint_least64_t calls, bytes;
 
-SHOW count_fn bench_count;
+SHOW count_fn bench_count, bench_bytes;
 uint64_t bench_count(void)
 {
     return calls;
+}
+
+uint64_t bench_bytes(void)
+{
+    return bytes;
 }
 
 #define CALL(name, parameters, arguments)                                      \
@@ -28,6 +33,22 @@ uint64_t bench_count(void)
     }
 #include "tests/bench/p11calls.h"
 #undef CALL
+
+/* what is to be signed or hashed is measured too */
+#define GIVEN(name, parameters, arguments)                                     \
+    static CK_RV given_##name parameters                                       \
+    {                                                                          \
+        bytes += n;                                                            \
+        return count_##name arguments;                                         \
+    }
+#define WHOLE                                                                  \
+    (CK_SESSION_HANDLE s, CK_BYTE * in, CK_ULONG n, CK_BYTE * out,             \
+     CK_ULONG * out_n)
+#define PART (CK_SESSION_HANDLE s, CK_BYTE * in, CK_ULONG n)
+GIVEN(C_Sign, WHOLE, (s, in, n, out, out_n))
+GIVEN(C_SignUpdate, PART, (s, in, n))
+GIVEN(C_Digest, WHOLE, (s, in, n, out, out_n))
+GIVEN(C_DigestUpdate, PART, (s, in, n))
 
 static int load(void)
 {
@@ -44,6 +65,10 @@ static int load(void)
 #define CALL(name, parameters, arguments) list.name = count_##name;
 #include "tests/bench/p11calls.h"
 #undef CALL
+    list.C_Sign = given_C_Sign;
+    list.C_SignUpdate = given_C_SignUpdate;
+    list.C_Digest = given_C_Digest;
+    list.C_DigestUpdate = given_C_DigestUpdate;
     list.C_GetFunctionList = C_GetFunctionList;
     return 1;
 }

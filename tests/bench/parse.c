@@ -25,7 +25,7 @@ static FILE *file_of(enum alg alg, const char *mode)
 
 int parse_make(enum alg alg)
 {
-    OSSL_LIB_CTX *libctx = hwkey_context(false);
+    OSSL_LIB_CTX *libctx = hwkey_context(NOTHING);
     EVP_PKEY *key = libctx != NULL ? software_key(libctx, alg) : NULL;
     X509 *cert = key != NULL ? self_signed(libctx, key) : NULL;
     FILE *f = file_of(alg, "wb");
@@ -40,15 +40,15 @@ int parse_make(enum alg alg)
 
 int parse_open(struct contestant *c)
 {
-    static struct parsed all[2];
-    struct parsed *p = &all[c->hwkey];
+    static struct parsed all[HWKEY + 1];
+    struct parsed *p = &all[c->with];
     FILE *f = file_of(c->alg, "rb");
 
     if (f == NULL)
         return bench_fail("no certificate to be parsed");
     p->n = fread(p->der, 1, sizeof(p->der), f);
     fclose(f);
-    p->libctx = hwkey_context(c->hwkey);
+    p->libctx = hwkey_context(c->with);
     c->state = p;
     return p->n > 0 && p->libctx != NULL;
 }

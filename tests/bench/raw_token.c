@@ -111,32 +111,47 @@ int raw_token_load(struct contestant *c)
 }
 
 /* r and s side by side, as a Cryptoki module gives them, in DER */
-static int to_der(const CK_BYTE *rs, CK_ULONG n)
+static int to_der(const CK_BYTE *rs, CK_ULONG n, unsigned char *der,
+                  size_t *der_n)
 {
-    unsigned char der[160], *p = der;
     ECDSA_SIG *sig = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(rs, (int)n / 2, NULL);
     BIGNUM *s = BN_bin2bn(rs + n / 2, (int)n / 2, NULL);
-    int ok = ECDSA_SIG_set0(sig, r, s) && i2d_ECDSA_SIG(sig, &p) > 0;
+    int len = ECDSA_SIG_set0(sig, r, s) ? i2d_ECDSA_SIG(sig, &der) : 0;
 
     ECDSA_SIG_free(sig);
-    return ok;
+    *der_n = len > 0 ? (size_t)len : 0;
+    return len > 0;
+}
+
+int raw_token_signature(enum alg alg, const unsigned char *message, size_t n,
+                        unsigned char *sig, size_t *sig_n)
+{
+    CK_BYTE info[51] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60,
+                        0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+                        0x01, 0x05, 0x00, 0x04, 0x20};
+    CK_MECHANISM mech = {.mechanism = alg == P256 ? CKM_ECDSA : CKM_RSA_PKCS};
+    CK_BYTE bare[512], *in = alg == P256 ? info + 19 : info;
+    CK_ULONG room = sizeof(bare), in_n = alg == P256 ? 32 : sizeof(info);
+
+    if (!EVP_Digest(message, n, info + 19, NULL, raw.md, NULL))
+        return bench_fail("no digest");
+    TRY(C_SignInit, raw.session, &mech, raw.key);
+    if (alg == P256) {
+        TRY(C_Sign, raw.session, in, in_n, bare, &room);
+        return to_der(bare, room, sig, sig_n);
+    }
+    room = *sig_n;
+    TRY(C_Sign, raw.session, in, in_n, sig, &room);
+    *sig_n = room;
+    return 1;
 }
 
 int raw_token_sign(struct contestant *c)
 {
-    static const unsigned char message[] = "a message to be signed";
-    CK_BYTE info[51] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60,
-                        0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
-                        0x01, 0x05, 0x00, 0x04, 0x20};
-    CK_MECHANISM mech = {.mechanism =
-                             c->alg == P256 ? CKM_ECDSA : CKM_RSA_PKCS};
-    CK_BYTE sig[512], *in = c->alg == P256 ? info + 19 : info;
-    CK_ULONG n = sizeof(sig), in_n = c->alg == P256 ? 32 : sizeof(info);
+    unsigned char sig[512];
+    size_t n, sig_n = sizeof(sig);
+    const unsigned char *message = message_of(c, &n);
 
-    if (!EVP_Digest(message, sizeof(message), info + 19, NULL, raw.md, NULL))
-        return bench_fail("no digest");
-    TRY(C_SignInit, raw.session, &mech, raw.key);
-    TRY(C_Sign, raw.session, in, in_n, sig, &n);
-    return c->alg != P256 || to_der(sig, n);
+    return raw_token_signature(c->alg, message, n, sig, &sig_n);
 }

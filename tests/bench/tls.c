@@ -24,7 +24,7 @@ int tls_open(struct contestant *c)
 {
     static struct ends all[GROUP_MAX];
     struct ends *e = &all[c->device];
-    OSSL_LIB_CTX *libctx = hwkey_context(c->hwkey);
+    OSSL_LIB_CTX *libctx = hwkey_context(c->with);
     EVP_PKEY *key;
     X509 *cert;
 
