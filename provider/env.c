@@ -111,16 +111,66 @@ int hwk_file_read(const char *path, size_t max, uint8_t **out, size_t *n)
     return ok;
 }
 
-/* file:/path, file:///path, file://localhost/path or a path */
-static const char *source_path(const char *source)
+/* what is before the ':' of a URI; 0: source is a path */
+static size_t scheme_length(const char *source)
 {
-    if (strncasecmp(source, "file:", 5) != 0)
-        return source;
-    source += 5;
-    if (strncmp(source, "//", 2) != 0)
-        return source;
-    source += 2;
-    return strncasecmp(source, "localhost/", 10) == 0 ? source + 9 : source;
+    size_t n = strspn(source, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+
+    return source[n] == ':' ? n : 0;
+}
+
+static int percent_decode(char *text)
+{
+    char *out = text;
+
+    for (; *text != 0; text++) {
+        int hi, lo;
+
+        if (*text != '%') {
+            *out++ = *text;
+            continue;
+        }
+        hi = OPENSSL_hexchar2int((unsigned char)text[1]);
+        lo = hi >= 0 ? OPENSSL_hexchar2int((unsigned char)text[2]) : -1;
+        if (lo < 0 || (hi == 0 && lo == 0))
+            return hwk_raise(HWK_R_BAD_URI,
+                             "pin-source: '%%' without two hex digits");
+        *out++ = (char)(hi << 4 | lo);
+        text += 2;
+    }
+    *out = 0;
+    return 1;
+}
+
+/* A path, or file:/path, file:///path, file://localhost/path (RFC 8089),
+ * OPENSSL_malloc'ed. */
+static int source_path(const char *source, char **out)
+{
+    size_t scheme = scheme_length(source);
+
+    if (source[0] == '|')
+        return hwk_raise(HWK_R_BAD_URI, "pin-source: commands are not run");
+    if (scheme > 0 && (scheme != 4 || strncasecmp(source, "file", 4) != 0))
+        return hwk_raise(HWK_R_BAD_URI, "pin-source: %.*s: only files are read",
+                         (int)(scheme < 16 ? scheme : 16), source);
+    if (scheme > 0)
+        source += 5;
+    if (scheme > 0 && strncmp(source, "//", 2) == 0) {
+        source += 2;
+        if (strncasecmp(source, "localhost/", 10) == 0)
+            source += 9;
+        if (source[0] != '/')
+            return hwk_raise(HWK_R_BAD_URI,
+                             "pin-source: a file of another machine");
+    }
+    *out = OPENSSL_strdup(source);
+    if (*out == NULL)
+        return hwk_raise(HWK_R_MEMORY, "pin-source");
+    if (scheme == 0 || percent_decode(*out))
+        return 1;
+    OPENSSL_free(*out);
+    return 0;
 }
 
 /* others must not read it; that is for who looks after the machine */
@@ -157,16 +207,12 @@ static int first_line(FILE *f, const char *path, struct hwk_secret *pin)
                      HWK_PIN_MAX);
 }
 
-static int pin_from_file(const char *source, enum hwk_pin_from from,
-                         struct hwk_secret **out)
+static int read_pin(const char *path, enum hwk_pin_from from,
+                    struct hwk_secret **out)
 {
-    const char *path = source_path(source);
-    FILE *f;
+    FILE *f = fopen(path, "rbe");
     int ok;
 
-    if (source[0] == '|')
-        return hwk_raise(HWK_R_BAD_URI, "pin-source: commands are not run");
-    f = fopen(path, "rbe");
     if (f == NULL)
         return hwk_raise(HWK_R_FILE, "pin-source: %s: %s", path,
                          strerror(errno));
@@ -174,6 +220,20 @@ static int pin_from_file(const char *source, enum hwk_pin_from from,
     *out = new_page(from);
     ok = *out != NULL && first_line(f, path, *out);
     fclose(f);
+    return ok;
+}
+
+static int pin_from_file(const char *source, enum hwk_pin_from from,
+                         struct hwk_secret **out)
+{
+    char *path;
+    int ok;
+
+    *out = NULL;
+    if (!source_path(source, &path))
+        return 0;
+    ok = read_pin(path, from, out);
+    OPENSSL_free(path);
     if (ok)
         return 1;
     hwk_secret_free(*out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of keys and objects: one table per scheme says what may be in them. */
-#include <stdio.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,6 +17,7 @@ struct attribute {
     unsigned where;
     size_t at; /* of the struct hwk_str that gets the value */
     int (*more)(struct hwk_uri *uri, const struct hwk_str *value);
+    size_t max;  /* bytes that PKCS#11 has room for; 0: no such limit */
     bool binary; /* NUL bytes are welcome */
 };
 
@@ -78,8 +79,22 @@ static int class_of(struct hwk_uri *uri, const struct hwk_str *value)
 static int slot_id(struct hwk_uri *uri, const struct hwk_str *value)
 {
     uri->has_slot_id = true;
-    return number("slot-id", (const char *)value->p, 10, UINT32_MAX,
+    return number("slot-id", (const char *)value->p, 10, ULONG_MAX,
                   &uri->slot_id);
+}
+
+/* a relative one would be looked for wherever the linker looks (2.4) */
+static int module_path(struct hwk_uri *uri, const struct hwk_str *value)
+{
+    (void)uri;
+    return (value->n > 0 && value->p[0] == '/') ||
+           bad("module-path", 11, "is not absolute");
+}
+
+static int list_what(struct hwk_uri *uri, const struct hwk_str *value)
+{
+    uri->list_names = strcmp((const char *)value->p, "names") == 0;
+    return uri->list_names || bad("list", 4, "is not names");
 }
 
 static int library_version(struct hwk_uri *uri, const struct hwk_str *value)
@@ -148,33 +163,34 @@ static int tpm_parent(struct hwk_uri *uri, const struct hwk_str *value)
 #define NOWHERE ((size_t)-1)
 
 static const struct attribute pkcs11_attributes[] = {
-    {"token", PATH, AT(token), NULL, false},
-    {"manufacturer", PATH, AT(manufacturer), NULL, false},
-    {"model", PATH, AT(model), NULL, false},
-    {"serial", PATH, AT(serial), NULL, false},
-    {"library-manufacturer", PATH, AT(library_manufacturer), NULL, false},
-    {"library-description", PATH, AT(library_description), NULL, false},
-    {"library-version", PATH, NOWHERE, library_version, false},
-    {"slot-manufacturer", PATH, AT(slot_manufacturer), NULL, false},
-    {"slot-description", PATH, AT(slot_description), NULL, false},
-    {"slot-id", PATH, NOWHERE, slot_id, false},
-    {"object", PATH, AT(object), NULL, false},
-    {"id", PATH, AT(id), NULL, true},
-    {"type", PATH, NOWHERE, class_of, false},
-    {"pin-value", PATH | QUERY, AT(pin_value), NULL, false},
-    {"pin-source", PATH | QUERY, AT(pin_source), NULL, false},
-    {"module-name", QUERY, AT(module_name), NULL, false},
-    {"module-path", QUERY, AT(module_path), NULL, false},
-    {NULL, 0, 0, NULL, false},
+    {"token", PATH, AT(token), NULL, 32, false},
+    {"manufacturer", PATH, AT(manufacturer), NULL, 32, false},
+    {"model", PATH, AT(model), NULL, 16, false},
+    {"serial", PATH, AT(serial), NULL, 16, false},
+    {"library-manufacturer", PATH, AT(library_manufacturer), NULL, 32, false},
+    {"library-description", PATH, AT(library_description), NULL, 32, false},
+    {"library-version", PATH, NOWHERE, library_version, 0, false},
+    {"slot-manufacturer", PATH, AT(slot_manufacturer), NULL, 32, false},
+    {"slot-description", PATH, AT(slot_description), NULL, 64, false},
+    {"slot-id", PATH, NOWHERE, slot_id, 0, false},
+    {"object", PATH, AT(object), NULL, 0, true},
+    {"id", PATH, AT(id), NULL, 0, true},
+    {"type", PATH, NOWHERE, class_of, 0, false},
+    {"pin-value", PATH | QUERY, AT(pin_value), NULL, 0, false},
+    {"pin-source", PATH | QUERY, AT(pin_source), NULL, 0, false},
+    {"module-name", QUERY, AT(module_name), NULL, 0, false},
+    {"module-path", QUERY, AT(module_path), module_path, 0, false},
+    {"list", QUERY, NOWHERE, list_what, 0, false},
+    {NULL, 0, 0, NULL, 0, false},
 };
 
 static const struct attribute tpm2_attributes[] = {
-    {"handle", PATH, NOWHERE, tpm_handle, false},
-    {"object", PATH, AT(path), tpm_object, false},
-    {"parent", PATH, NOWHERE, tpm_parent, false},
-    {"pin-value", PATH | QUERY, AT(pin_value), NULL, false},
-    {"pin-source", PATH | QUERY, AT(pin_source), NULL, false},
-    {NULL, 0, 0, NULL, false},
+    {"handle", PATH, NOWHERE, tpm_handle, 0, false},
+    {"object", PATH, AT(path), tpm_object, 0, false},
+    {"parent", PATH, NOWHERE, tpm_parent, 0, false},
+    {"pin-value", PATH | QUERY, AT(pin_value), NULL, 0, false},
+    {"pin-source", PATH | QUERY, AT(pin_source), NULL, 0, false},
+    {NULL, 0, 0, NULL, 0, false},
 };
 
 /* --- reading --- */
@@ -228,6 +244,8 @@ static int store(const struct attribute *a, struct hwk_uri *out,
 
     if (!a->binary && memchr(value->p, 0, value->n) != NULL)
         return bad(a->name, strlen(a->name), "has a NUL byte");
+    if (a->max > 0 && value->n > a->max)
+        return bad(a->name, strlen(a->name), "is longer than PKCS#11 has it");
     if (a->more != NULL && !a->more(out, value))
         return 0;
     if (a->at == NOWHERE)
@@ -240,6 +258,18 @@ static int store(const struct attribute *a, struct hwk_uri *out,
     return 1;
 }
 
+/* Somebody else's attribute of the query is skipped (RFC 7512 2.5) when it is
+ * well formed; in the path it would choose something, and fails. */
+static int unknown(const char *s, size_t name_n, const char *eq, size_t n)
+{
+    struct hwk_str value = {NULL, 0};
+    int ok = eq == NULL || decode(s, name_n, eq + 1, n - name_n - 1, &value);
+
+    if (value.p != NULL)
+        OPENSSL_clear_free(value.p, n - name_n);
+    return ok;
+}
+
 static int one(const struct attribute *table, unsigned where, const char *s,
                size_t n, unsigned *seen, struct hwk_uri *out)
 {
@@ -250,7 +280,7 @@ static int one(const struct attribute *table, unsigned where, const char *s,
     int ok;
 
     if (a == NULL && where == QUERY && name_n > 0)
-        return 1;
+        return unknown(s, name_n, eq, n);
     if (a == NULL)
         return bad(s, name_n,
                    name_n > 0 ? "is no attribute of such a URI"
@@ -390,6 +420,8 @@ static int parse(const char *text, struct hwk_uri *out)
         return 0;
     if (out->scheme == HWK_SCHEME_TPM2 && out->tpm == 0 && n > 0)
         return bad("tpm2", 4, "none of handle=, object=, idevid, iak is given");
+    if (out->pin_value.p != NULL && out->pin_source.p != NULL)
+        return bad("pin-source", 10, "is given besides pin-value");
     return 1;
 }
 
@@ -400,101 +432,4 @@ int hwk_uri_parse(const char *text, struct hwk_uri *out)
         return 1;
     hwk_uri_clear(out);
     return 0;
-}
-
-/* --- what the struct holds --- */
-
-static const size_t owned[] = {
-    AT(token),
-    AT(manufacturer),
-    AT(model),
-    AT(serial),
-    AT(library_manufacturer),
-    AT(library_description),
-    AT(slot_manufacturer),
-    AT(slot_description),
-    AT(module_name),
-    AT(module_path),
-    AT(object),
-    AT(id),
-    AT(path),
-    AT(pin_value),
-    AT(pin_source),
-};
-#define OWNED (sizeof(owned) / sizeof(owned[0]))
-
-void hwk_uri_clear(struct hwk_uri *uri)
-{
-    size_t i;
-
-    for (i = 0; i < OWNED; i++) {
-        struct hwk_str *s = (struct hwk_str *)(void *)((char *)uri + owned[i]);
-
-        if (s->p != NULL)
-            OPENSSL_clear_free(s->p, s->n + 1);
-    }
-    memset(uri, 0, sizeof(*uri));
-}
-
-int hwk_uri_copy(const struct hwk_uri *uri, struct hwk_uri *out)
-{
-    size_t i;
-
-    *out = *uri;
-    for (i = 0; i < OWNED; i++)
-        *(struct hwk_str *)(void *)((char *)out + owned[i]) =
-            (struct hwk_str){NULL, 0};
-    for (i = 0; i < OWNED; i++) {
-        const struct hwk_str *s =
-            (const struct hwk_str *)(const void *)((const char *)uri +
-                                                   owned[i]);
-        struct hwk_str *d = (struct hwk_str *)(void *)((char *)out + owned[i]);
-
-        if (s->p == NULL || owned[i] == AT(pin_value) ||
-            owned[i] == AT(pin_source))
-            continue;
-        d->n = s->n;
-        d->p = OPENSSL_memdup(s->p, s->n + 1);
-        if (d->p == NULL) {
-            hwk_uri_clear(out);
-            return hwk_raise(HWK_R_MEMORY, "uri");
-        }
-    }
-    return 1;
-}
-
-/* --- writing --- */
-
-static bool plain(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') ||
-           (c != 0 && strchr("-._~:[]@!$'()*+,=&", c) != NULL);
-}
-
-int hwk_uri_put(char *out, size_t max, const char *name, const void *value,
-                size_t n, bool binary)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    const unsigned char *v = value;
-    size_t at = strlen(out);
-    size_t i, need = at + strlen(name) + 2;
-
-    for (i = 0; i < n; i++)
-        need += !binary && plain(v[i]) ? 1 : 3;
-    if (need >= max)
-        return 0;
-    at += (size_t)sprintf(out + at, "%s%s=", at == strlen("pkcs11:") ? "" : ";",
-                          name);
-    for (i = 0; i < n; i++) {
-        if (!binary && plain(v[i])) {
-            out[at++] = (char)v[i];
-            continue;
-        }
-        out[at++] = '%';
-        out[at++] = hex[v[i] >> 4];
-        out[at++] = hex[v[i] & 15];
-    }
-    out[at] = 0;
-    return 1;
 }

@@ -49,6 +49,7 @@ struct hwk_uri {
     struct hwk_str module_name, module_path; /* query */
     struct hwk_str object, id;               /* the object */
     enum hwk_uri_class type;
+    bool list_names; /* ?list=names: names of objects instead of them */
     bool has_slot_id, has_library_version;
     unsigned long slot_id;
     unsigned library_major, library_minor;
@@ -70,9 +71,12 @@ struct hwk_uri {
 /* True when text has one of our schemes, in any case of letters. */
 bool hwk_uri_ours(const char *text);
 
-/* Parses text whole. 1, or 0 with HWK_R_BAD_URI that names the attribute and
- * what is wrong with it; *out is then empty. Limits: HWK_URI_MAX bytes,
- * each attribute once, percent-encoding well formed, no NUL in text values. */
+/* Parses text whole (RFC 7512). 1, or 0 with HWK_R_BAD_URI that names the
+ * attribute and what is wrong with it; *out is then empty. Limits: HWK_URI_MAX
+ * bytes, each attribute once, percent-encoding well formed, no NUL in text
+ * other than labels of objects, nothing longer than PKCS#11 has room for, one
+ * of pin-value and pin-source, module-path absolute. An attribute of the path
+ * that is not known is an error, one of the query is skipped. */
 int hwk_uri_parse(const char *text, struct hwk_uri *out);
 
 /* Frees what the struct holds, wiping the PIN; the struct itself stays. */

@@ -88,6 +88,8 @@ struct p11_module {
     PKCS11_SLOT *slots;
     unsigned n_slots;
     char manufacturer[33], description[33];
+    CK_VERSION version; /* of the library, once a URI had one */
+    bool has_version;
 };
 
 struct p11_state {

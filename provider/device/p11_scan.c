@@ -266,7 +266,26 @@ bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri)
            text(&uri->slot_manufacturer, t->slot_manufacturer) &&
            text(&uri->library_manufacturer, m->manufacturer) &&
            text(&uri->library_description, m->description) &&
-           (!uri->has_slot_id || uri->slot_id == t->slot_id);
+           (!uri->has_slot_id || uri->slot_id == t->slot_id) &&
+           (!uri->has_library_version ||
+            (uri->library_major == m->version.major &&
+             uri->library_minor == m->version.minor));
+}
+
+/* the version is asked for when a URI has one: it costs a call */
+static int learn_version(struct p11_module *m)
+{
+    CK_INFO info;
+    CK_RV rv;
+
+    if (m->has_version)
+        return 1;
+    rv = P11(m, C_GetInfo, &info);
+    if (rv != CKR_OK)
+        return p11_raise("C_GetInfo", rv);
+    m->version = info.libraryVersion;
+    m->has_version = true;
+    return 1;
 }
 
 struct collect {
@@ -288,7 +307,11 @@ static void collect_tokens(struct collect *c, struct p11_module *m)
 
 static int collect_module(void *arg, struct p11_module *m)
 {
-    collect_tokens(arg, m);
+    struct collect *c = arg;
+
+    if (c->uri->has_library_version && !learn_version(m))
+        return -1;
+    collect_tokens(c, m);
     return 1;
 }
 

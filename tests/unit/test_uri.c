@@ -22,8 +22,9 @@ static void pkcs11_whole(void **state)
                       "serial=01;object=a%2fb;id=%00%fF;type=private;"
                       "slot-id=7;slot-description=sd;slot-manufacturer=sm;"
                       "library-manufacturer=lm;library-description=ld;"
-                      "library-version=2.6?pin-value=12%2634&pin-source=file:/p"
-                      "&module-name=softhsm2&module-path=/x/y.so&unknown=1",
+                      "library-version=2.6?pin-value=12%2634"
+                      "&module-name=softhsm2&module-path=/x/y.so&unknown=1"
+                      "&unknown=2&x-vendor&list=names",
                       &u),
         1);
     assert_int_equal(u.scheme, HWK_SCHEME_PKCS11);
@@ -44,7 +45,7 @@ static void pkcs11_whole(void **state)
     assert_int_equal(u.library_major, 2);
     assert_int_equal(u.library_minor, 6);
     check_str(&u.pin_value, "12&34");
-    check_str(&u.pin_source, "file:/p");
+    assert_true(u.list_names);
     check_str(&u.module_name, "softhsm2");
     check_str(&u.module_path, "/x/y.so");
     hwk_uri_clear(&u);
@@ -54,18 +55,22 @@ static void pkcs11_whole(void **state)
 static void pin_in_the_path(void **state)
 {
     struct hwk_uri u, copy;
+    static const char *const texts[] = {"pkcs11:object=k;pin-value=1",
+                                        "pkcs11:object=k;pin-source=/f",
+                                        "pkcs11:object=k?pin-source=/f"};
+    size_t i;
 
     (void)state;
-    assert_int_equal(
-        hwk_uri_parse("pkcs11:object=k;pin-value=1;pin-source=/f", &u), 1);
-    check_str(&u.pin_value, "1");
-    check_str(&u.pin_source, "/f");
-    assert_int_equal(hwk_uri_copy(&u, &copy), 1);
-    check_str(&copy.object, "k");
-    assert_null(copy.pin_value.p);
-    assert_null(copy.pin_source.p);
-    hwk_uri_clear(&copy);
-    hwk_uri_clear(&u);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(hwk_uri_parse(texts[i], &u), 1);
+        check_str(i == 0 ? &u.pin_value : &u.pin_source, i == 0 ? "1" : "/f");
+        assert_int_equal(hwk_uri_copy(&u, &copy), 1);
+        check_str(&copy.object, "k");
+        assert_null(copy.pin_value.p);
+        assert_null(copy.pin_source.p);
+        hwk_uri_clear(&copy);
+        hwk_uri_clear(&u);
+    }
 }
 
 static void tpm2_names(void **state)
@@ -118,7 +123,7 @@ static const struct {
     {"pkcs11:object=%zz", "object: '%' without"},
     {"pkcs11:object=a b", "object: has a character"},
     {"pkcs11:object=a#b", "object: has a character"},
-    {"pkcs11:object=%00", "object: has a NUL"},
+    {"pkcs11:token=%00", "token: has a NUL"},
     {"pkcs11:type=key", "type: is none of"},
     {"pkcs11:slot-id=1x", "slot-id: is not a number"},
     {"pkcs11:slot-id=", "slot-id: is empty"},
@@ -126,6 +131,28 @@ static const struct {
     {"pkcs11:library-version=1.", "library-version: is empty"},
     {"pkcs11:library-version=1.256", "library-version: is too large"},
     {"pkcs11:?token=x;", NULL},
+    {"pkcs11:", NULL},
+    {"pkcs11:token=;serial=;id=;object=", NULL},
+    {"pkcs11:object=a%00", NULL},
+    {"pkcs11:x-colour=blue", "x-colour: is no attribute"},
+    {"pkcs11:?x-colour=%zz", "x-colour: '%' without"},
+    {"pkcs11:?list=keys", "list: is not names"},
+    {"pkcs11:list=names", "list: is no attribute"},
+    {"pkcs11:module-path=/x", "module-path: is no attribute"},
+    {"pkcs11:?module-path=x/y.so", "module-path: is not absolute"},
+    {"pkcs11:?module-path=", "module-path: is not absolute"},
+    {"pkcs11:?module-name=a&module-name=b", "module-name: is given twice"},
+    {"pkcs11:?pin-value=1&pin-source=/f", "pin-source: is given besides"},
+    {"pkcs11:token=123456789012345678901234567890123", "token: is longer"},
+    {"pkcs11:serial=12345678901234567", "serial: is longer"},
+    {"pkcs11:model=12345678901234567", "model: is longer"},
+    {"pkcs11:slot-id=18446744073709551615", NULL},
+    {"pkcs11:slot-id=18446744073709551616", "slot-id: is too large"},
+    {"pkcs11:library-version=.1", "library-version: is empty"},
+    {"pkcs11:token=M\xc3\xbcller", "token: has a character"},
+    {"pkcs11:token=M%C3%BCller", NULL},
+    {"pkcs11:type=Private", "type: is none of"},
+    {"file:/etc/key.pem", "no scheme"},
     {"tpm2:;parent=owner", "empty attribute"},
     {"tpm2:parent=owner", "none of handle="},
     {"tpm2:", NULL},
