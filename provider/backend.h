@@ -21,6 +21,10 @@ typedef void hwk_ref;
 #define HWK_WANT_PUBLIC 2u
 #define HWK_WANT_CERT 4u
 #define HWK_WANT_ANY 7u
+#define HWK_WANT_NAMES                                                         \
+    8u /* names will do: of what is visible without asking for a PIN,          \
+          found.ref NULL, found.pub only when it is known (type 0 otherwise)                      \
+        */
 
 /* found.flags */
 #define HWK_FOUND_MESSAGE                                                      \
@@ -47,6 +51,7 @@ struct hwk_found {
 
 /* 1: go on; 0: enough (find still succeeds); -1: find fails */
 typedef int hwk_found_fn(void *arg, struct hwk_found *found);
+typedef int hwk_device_fn(void *arg, const char *uri, const char *about);
 
 enum hwk_usage { HWK_USAGE_SIGN = 1, HWK_USAGE_DECRYPT, HWK_USAGE_IDEVID };
 
@@ -103,6 +108,11 @@ struct hwk_backend {
      * A PIN found wrong is never tried again. found is lent for the call. */
     int (*find)(void *state, const struct hwk_uri *uri, unsigned want,
                 const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg);
+
+    /* Names the devices that uri fits, without a PIN. about is a line that says
+     * what it is. Optional: there is but one. */
+    int (*devices)(void *state, const struct hwk_uri *uri, hwk_device_fn *each,
+                   void *arg);
 
     /* The key in a key file's DER (PEM label "TSS2 PRIVATE KEY"). Calls each
      * once. Optional. */

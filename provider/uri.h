@@ -82,6 +82,9 @@ int hwk_uri_parse(const char *text, struct hwk_uri *out);
 /* Frees what the struct holds, wiping the PIN; the struct itself stays. */
 void hwk_uri_clear(struct hwk_uri *uri);
 
+/* Does a pkcs11: URI choose a token or a slot? */
+bool hwk_uri_names_token(const struct hwk_uri *uri);
+
 /* A deep copy without pin-value and pin-source. */
 int hwk_uri_copy(const struct hwk_uri *uri, struct hwk_uri *out);
 

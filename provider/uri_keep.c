@@ -44,6 +44,14 @@ void hwk_uri_clear(struct hwk_uri *uri)
     memset(uri, 0, sizeof(*uri));
 }
 
+bool hwk_uri_names_token(const struct hwk_uri *uri)
+{
+    return uri->token.p != NULL || uri->serial.p != NULL ||
+           uri->manufacturer.p != NULL || uri->model.p != NULL ||
+           uri->slot_manufacturer.p != NULL ||
+           uri->slot_description.p != NULL || uri->has_slot_id;
+}
+
 int hwk_uri_copy(const struct hwk_uri *uri, struct hwk_uri *out)
 {
     size_t i;

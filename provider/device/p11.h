@@ -11,9 +11,10 @@
 
 #include "provider/backend.h"
 
-#define P11_IDLE 16      /* sessions kept open for the next operation */
-#define P11_BAD_PINS 4   /* wrong PINs remembered */
-#define P11_OBJECTS 1024 /* on one token */
+#define P11_IDLE 16           /* sessions kept open for the next operation */
+#define P11_BAD_PINS 4        /* wrong PINs remembered */
+#define P11_BATCH 64          /* handles that one C_FindObjects gives */
+#define P11_OBJECTS (1 << 20) /* that fit one search: more is an error */
 #define P11_ID_MAX 64
 #define P11_VALUE_MAX 65536
 
@@ -185,8 +186,9 @@ int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
 CK_RV p11_login_again(struct p11_token *t, CK_SESSION_HANDLE h);
 
 /* --- p11_object.c --- */
-/* Objects that fit class (or any), id and label of uri, or all; *out is for
- * the caller to OPENSSL_free. rv is that of Cryptoki. */
+/* Objects that fit class (or any), id and label of uri, or all, whatever their
+ * number; *out is for the caller to OPENSSL_free. rv is that of Cryptoki,
+ * CKR_BUFFER_TOO_SMALL for more than P11_OBJECTS. */
 CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,
                  const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
                  struct p11_object **out, size_t *n);
@@ -205,10 +207,16 @@ CK_RV p11_complete(struct p11_token *t, CK_SESSION_HANDLE s,
 /* The key of ref again, by class, id and public key. */
 CK_RV p11_refind(struct p11_ref *ref, const struct p11_session *s,
                  CK_OBJECT_HANDLE *out);
-/* Its URI, never with a PIN. */
+/* Its URI, never with a PIN. What it does not have is there, empty: a URI
+ * without id= fits any. */
 void p11_object_uri(const struct p11_token *t, const struct p11_object *o,
                     char out[static HWK_OBJECT_URI_MAX]);
+/* The same of the token alone. */
+void p11_token_uri(const struct p11_token *t,
+                   char out[static HWK_OBJECT_URI_MAX]);
 /* --- p11_find.c --- */
+int p11_devices(void *state, const struct hwk_uri *uri, hwk_device_fn *each,
+                void *arg);
 int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
              const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg);
 void p11_release(void *state, hwk_ref *ref);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a URI to the keys and certificates that libcrypto gets. */
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -131,7 +132,7 @@ static int collect(struct p11_token *t, const struct hwk_uri *uri,
 /* --- handing over --- */
 
 static int give(struct haul *h, size_t i, enum hwk_object_type type,
-                hwk_found_fn *each, void *arg)
+                bool with_ref, hwk_found_fn *each, void *arg)
 {
     const struct p11_object *o = &h->o[i];
     struct hwk_found f;
@@ -147,7 +148,7 @@ static int give(struct haul *h, size_t i, enum hwk_object_type type,
     f.der_len = h->der_n[i];
     if (!o->sign)
         f.flags |= HWK_FOUND_NO_SIGN;
-    if (type == HWK_OBJ_PRIVATE &&
+    if (type == HWK_OBJ_PRIVATE && with_ref &&
         (f.ref = p11_ref_new(h->t, o, h->epoch)) == NULL)
         return -1;
     r = each(arg, &f);
@@ -162,7 +163,7 @@ static bool given_as_private(const struct haul *h, size_t i)
 
     for (j = 0; j < h->n; j++)
         if (h->o[j].class == CKO_PRIVATE_KEY && h->o[j].has_pub &&
-            hwk_pub_eq(&h->o[j].pub, &h->o[i].pub))
+            h->o[i].has_pub && hwk_pub_eq(&h->o[j].pub, &h->o[i].pub))
             return true;
     return false;
 }
@@ -174,7 +175,7 @@ static enum hwk_object_type type_of(const struct haul *h, size_t i,
 
     if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0)
         return HWK_OBJ_CERT;
-    if (!o->has_pub)
+    if (!o->has_pub && (want & HWK_WANT_NAMES) == 0)
         return 0;
     if (o->class == CKO_PRIVATE_KEY && (want & HWK_WANT_PRIVATE) != 0)
         return HWK_OBJ_PRIVATE;
@@ -194,26 +195,63 @@ static int give_all(struct haul *h, unsigned want, hwk_found_fn *each,
     for (pass = HWK_OBJ_PRIVATE; pass <= HWK_OBJ_CERT && r > 0; pass++)
         for (i = 0; i < h->n && r > 0; i++)
             if ((int)type_of(h, i, want) == pass)
-                r = give(h, i, (enum hwk_object_type)pass, each, arg);
+                r = give(h, i, (enum hwk_object_type)pass,
+                         (want & HWK_WANT_NAMES) == 0, each, arg);
     return r;
+}
+
+/* --- what a name may mean --- */
+
+static bool names_object(const struct hwk_uri *uri)
+{
+    return uri->id.p != NULL || uri->object.p != NULL;
+}
+
+static bool given_before(const struct haul *h, size_t i)
+{
+    size_t j;
+
+    for (j = 0; j < i; j++)
+        if (type_of(h, j, HWK_WANT_PRIVATE) != 0 &&
+            hwk_pub_eq(&h->o[j].pub, &h->o[i].pub))
+            return true;
+    return false;
+}
+
+/* A program that opens a private key takes the first: with two different ones
+ * of that name it would sign with whichever the token lists first. */
+static int only_one_key(const struct haul *h)
+{
+    char first[HWK_OBJECT_URI_MAX] = "", second[HWK_OBJECT_URI_MAX] = "";
+    size_t i, n = 0;
+
+    for (i = 0; i < h->n; i++) {
+        if (type_of(h, i, HWK_WANT_PRIVATE) == 0 || given_before(h, i))
+            continue;
+        n++;
+        p11_object_uri(h->t, &h->o[i], n == 1 ? first : second);
+    }
+    return n < 2 || hwk_raise(HWK_R_BAD_URI,
+                              "%zu private keys fit: name one by id= and "
+                              "object=, as in '%s' and '%s'",
+                              n, first, second);
 }
 
 /* --- which tokens, and logging in --- */
 
 static unsigned narrowed(const struct hwk_uri *uri, unsigned want)
 {
-    switch (uri->type) {
-    case HWK_CLASS_ANY:
-        return want;
-    case HWK_CLASS_CERT:
-        return want & HWK_WANT_CERT;
-    case HWK_CLASS_PUBLIC:
-        return want & HWK_WANT_PUBLIC;
-    case HWK_CLASS_PRIVATE: /* its public half is fair to ask for */
-        return want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC);
-    default:
-        return 0;
-    }
+    static const unsigned kinds[] = {
+        [HWK_CLASS_ANY] = HWK_WANT_ANY,
+        [HWK_CLASS_CERT] = HWK_WANT_CERT,
+        [HWK_CLASS_PUBLIC] = HWK_WANT_PUBLIC,
+        /* its public half is fair to ask for */
+        [HWK_CLASS_PRIVATE] = HWK_WANT_PRIVATE | HWK_WANT_PUBLIC,
+        [HWK_CLASS_SECRET] = 0,
+    };
+    unsigned kind = want & kinds[uri->type];
+
+    return kind != 0 ? kind | (want & HWK_WANT_NAMES) : 0;
 }
 
 /* does the token show, without a login, something that fits? */
@@ -239,7 +277,7 @@ static int settle(struct p11_token *t[], int n, const struct hwk_uri *uri)
         if (atomic_load(&t[i]->logged_in) || !t[i]->login_required ||
             shows(t[i], uri))
             t[kept++] = t[i];
-    if (kept > 1 && uri->id.p == NULL && uri->object.p == NULL)
+    if (kept > 1 && !names_object(uri))
         return kept;
     if (kept > 1)
         hwk_raise(HWK_R_BAD_URI,
@@ -260,6 +298,9 @@ static int login_for(struct p11_token *t, unsigned want, int n_tokens,
 {
     if ((want & HWK_WANT_PRIVATE) == 0)
         return 1;
+    if ((want & HWK_WANT_NAMES) != 0 && !atomic_load(&t->logged_in) &&
+        t->login_required && !hwk_pin_at_hand(pin))
+        return -1;
     if (n_tokens > 1 && !atomic_load(&t->logged_in) && t->login_required)
         return -1;
     ERR_set_mark();
@@ -275,27 +316,82 @@ static int login_for(struct p11_token *t, unsigned want, int n_tokens,
     return -1;
 }
 
+/* A public key or certificate that the token shows after a login only: worth
+ * one when the PIN is at hand, never worth a prompt. */
+static bool hidden(const struct haul *h, const struct hwk_uri *uri,
+                   unsigned want, const struct hwk_pin_ask *pin)
+{
+    return h->n == 0 && names_object(uri) && (want & HWK_WANT_PRIVATE) == 0 &&
+           h->t->login_required && !atomic_load(&h->t->logged_in) &&
+           hwk_pin_at_hand(pin);
+}
+
+/* 1 go on, 0 enough, -1 fails */
+static int find_on(struct p11_token *t, const struct hwk_uri *uri,
+                   unsigned want, int n_tokens, const struct hwk_pin_ask *pin,
+                   hwk_found_fn *each, void *arg)
+{
+    int login = login_for(t, want, n_tokens, pin), r;
+    struct haul h;
+
+    if (login < 0)
+        want &= ~HWK_WANT_PRIVATE;
+    if (login == 0 || !collect(t, uri, want, &h))
+        return -1;
+    if (n_tokens == 1 && hidden(&h, uri, want, pin)) {
+        drop(&h);
+        if (!p11_login(t, pin) || !collect(t, uri, want, &h))
+            return -1;
+    }
+    if (want == HWK_WANT_PRIVATE && names_object(uri) && !only_one_key(&h))
+        r = -1;
+    else
+        r = give_all(&h, want, each, arg);
+    drop(&h);
+    return r;
+}
+
+static int tokens_for(struct p11_state *st, const struct hwk_uri *uri,
+                      struct p11_token *out[static TOKENS + 1])
+{
+    int n = p11_tokens(st, uri, out, TOKENS + 1);
+
+    if (n <= TOKENS)
+        return n;
+    hwk_raise(HWK_R_BAD_URI,
+              "more than %d tokens fit: name one by token=", TOKENS);
+    return -1;
+}
+
 int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
              const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
 {
-    struct p11_token *tokens[TOKENS];
-    int i, r = 1, n = p11_tokens(state, uri, tokens, TOKENS);
-    struct haul h;
+    struct p11_token *tokens[TOKENS + 1];
+    int i, r = 1, n = tokens_for(state, uri, tokens);
 
     want = narrowed(uri, want);
     if (n <= 0 || want == 0)
         return n > 0;
     if (n > 1 && (want & HWK_WANT_PRIVATE) != 0 &&
-        (n = settle(tokens, n, uri)) < 0)
+        (want & HWK_WANT_NAMES) == 0 && (n = settle(tokens, n, uri)) < 0)
         return 0;
-    for (i = 0; i < n && r > 0; i++) {
-        int login = login_for(tokens[i], want, n, pin);
-        unsigned now = login < 0 ? want & ~HWK_WANT_PRIVATE : want;
-
-        if (login == 0 || !collect(tokens[i], uri, now, &h))
-            return 0;
-        r = give_all(&h, now, each, arg);
-        drop(&h);
-    }
+    for (i = 0; i < n && r > 0; i++)
+        r = find_on(tokens[i], uri, want, n, pin, each, arg);
     return r >= 0;
+}
+
+int p11_devices(void *state, const struct hwk_uri *uri, hwk_device_fn *each,
+                void *arg)
+{
+    struct p11_token *t[TOKENS + 1];
+    int i, r = 1, n = tokens_for(state, uri, t);
+    char name[HWK_OBJECT_URI_MAX], about[128];
+
+    for (i = 0; i < n && r > 0; i++) {
+        p11_token_uri(t[i], name);
+        snprintf(about, sizeof(about), "token, %s %s%s", t[i]->manufacturer,
+                 t[i]->model, t[i]->login_required ? "" : ", no PIN");
+        r = each(arg, name, about);
+    }
+    return n > 0 && r >= 0;
 }

@@ -408,6 +408,7 @@ const struct hwk_backend hwk_backend_pkcs11 = {
     .close = p11_close,
     .forked = p11_forked,
     .find = p11_find,
+    .devices = p11_devices,
     .make = p11_make,
     .sign = p11_sign,
     .release = p11_release,

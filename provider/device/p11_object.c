@@ -186,34 +186,72 @@ static size_t template_of(const CK_OBJECT_CLASS *class,
 
     if (class != NULL)
         a[n++] = (CK_ATTRIBUTE){CKA_CLASS, c.p, sizeof(*class)};
-    if (uri != NULL && uri->id.p != NULL)
+    if (uri != NULL && uri->id.n > 0)
         a[n++] = (CK_ATTRIBUTE){CKA_ID, uri->id.p, uri->id.n};
-    if (uri != NULL && uri->object.p != NULL)
+    if (uri != NULL && uri->object.n > 0)
         a[n++] = (CK_ATTRIBUTE){CKA_LABEL, uri->object.p, uri->object.n};
     return n;
 }
 
-static CK_RV handles(struct p11_token *t, CK_SESSION_HANDLE s, CK_ATTRIBUTE *a,
-                     size_t n_attr, CK_OBJECT_HANDLE *out, size_t max,
-                     size_t *n)
+/* an empty attribute of the URI: one that tokens keep empty, or not at all */
+static bool empty_as_asked(const struct hwk_uri *uri,
+                           const struct p11_object *o)
 {
-    CK_ULONG batch = 0;
+    return uri == NULL ||
+           ((uri->id.p == NULL || uri->id.n > 0 || o->id_len == 0) &&
+            (uri->object.p == NULL || uri->object.n > 0 || o->label_len == 0));
+}
+
+static CK_RV more_room(CK_OBJECT_HANDLE **h, size_t n)
+{
+    CK_OBJECT_HANDLE *more;
+
+    if (n > P11_OBJECTS)
+        return CKR_BUFFER_TOO_SMALL;
+    more = OPENSSL_realloc(*h, (n + P11_BATCH) * sizeof(**h));
+    if (more == NULL)
+        return CKR_HOST_MEMORY;
+    *h = more;
+    return CKR_OK;
+}
+
+/* *out is for the caller to OPENSSL_free, also on failure */
+static CK_RV handles(struct p11_token *t, CK_SESSION_HANDLE s, CK_ATTRIBUTE *a,
+                     size_t n_attr, CK_OBJECT_HANDLE **out, size_t *n)
+{
+    CK_ULONG batch = P11_BATCH;
     CK_RV rv = P11(t->module, C_FindObjectsInit, s, a, n_attr);
 
+    *n = 0;
     if (rv != CKR_OK)
         return rv;
-    *n = 0;
-    do {
-        CK_ULONG room = max - *n > 64 ? 64 : max - *n;
-
-        rv = P11(t->module, C_FindObjects, s, out + *n, room, &batch);
-        if (rv != CKR_OK || batch > room)
-            break;
-        *n += batch;
-        if (batch < room)
-            break;
-    } while (*n < max);
+    while (rv == CKR_OK && batch > 0) { /* 0 is the end, fewer is not */
+        rv = more_room(out, *n);
+        if (rv == CKR_OK)
+            rv = P11(t->module, C_FindObjects, s, *out + *n, P11_BATCH, &batch);
+        if (rv == CKR_OK && batch > P11_BATCH)
+            rv = CKR_GENERAL_ERROR;
+        if (rv == CKR_OK)
+            *n += batch;
+    }
     P11(t->module, C_FindObjectsFinal, s);
+    return rv;
+}
+
+static CK_RV read_all(struct p11_token *t, CK_SESSION_HANDLE s,
+                      const struct hwk_uri *uri, const CK_OBJECT_HANDLE *h,
+                      size_t got, struct p11_object *out, size_t *n)
+{
+    CK_RV rv = CKR_OK;
+    size_t i;
+
+    for (i = 0; i < got && rv == CKR_OK; i++) {
+        rv = p11_read_object(t, s, h[i], &out[*n]);
+        if (rv == CKR_OK && empty_as_asked(uri, &out[*n]))
+            ++*n;
+        else if (rv == CKR_OBJECT_HANDLE_INVALID)
+            rv = CKR_OK; /* gone meanwhile */
+    }
     return rv;
 }
 
@@ -221,26 +259,19 @@ CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,
                  const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
                  struct p11_object **out, size_t *n)
 {
-    CK_OBJECT_HANDLE h[P11_OBJECTS];
+    CK_OBJECT_HANDLE *h = NULL;
     CK_ATTRIBUTE a[3];
-    size_t i, got = 0;
-    CK_RV rv =
-        handles(t, s, a, template_of(class, uri, a), h, P11_OBJECTS, &got);
+    size_t got = 0;
+    CK_RV rv = handles(t, s, a, template_of(class, uri, a), &h, &got);
 
     *out = NULL;
     *n = 0;
-    if (rv != CKR_OK || got == 0)
-        return rv;
-    *out = OPENSSL_zalloc(got * sizeof(**out));
-    if (*out == NULL)
-        return CKR_HOST_MEMORY;
-    for (i = 0; i < got && rv == CKR_OK; i++) {
-        rv = p11_read_object(t, s, h[i], &(*out)[*n]);
-        if (rv == CKR_OK)
-            ++*n;
-        else if (rv == CKR_OBJECT_HANDLE_INVALID)
-            rv = CKR_OK; /* gone meanwhile */
+    if (rv == CKR_OK && got > 0) {
+        *out = OPENSSL_zalloc(got * sizeof(**out));
+        rv = *out != NULL ? read_all(t, s, uri, h, got, *out, n)
+                          : CKR_HOST_MEMORY;
     }
+    OPENSSL_free(h);
     if (rv != CKR_OK) {
         OPENSSL_free(*out);
         *out = NULL;
@@ -353,10 +384,9 @@ CK_RV p11_refind(struct p11_ref *ref, const struct p11_session *s,
 
 /* --- names --- */
 
-void p11_object_uri(const struct p11_token *t, const struct p11_object *o,
-                    char out[static HWK_OBJECT_URI_MAX])
+void p11_token_uri(const struct p11_token *t,
+                   char out[static HWK_OBJECT_URI_MAX])
 {
-    static const char *const types[] = {"data", "cert", "public", "private"};
     size_t max = HWK_OBJECT_URI_MAX;
 
     strcpy(out, "pkcs11:");
@@ -364,9 +394,18 @@ void p11_object_uri(const struct p11_token *t, const struct p11_object *o,
     if (t->serial[0] != 0)
         (void)!hwk_uri_put(out, max, "serial", t->serial, strlen(t->serial),
                            false);
-    if (o->id_len > 0)
+}
+
+void p11_object_uri(const struct p11_token *t, const struct p11_object *o,
+                    char out[static HWK_OBJECT_URI_MAX])
+{
+    static const char *const types[] = {"data", "cert", "public", "private"};
+    size_t max = HWK_OBJECT_URI_MAX;
+
+    p11_token_uri(t, out);
+    if (o->id_len > 0 || o->class != CKO_DATA)
         (void)!hwk_uri_put(out, max - 16, "id", o->id, o->id_len, true);
-    if (o->label_len > 0)
+    if (o->label_len > 0 || o->id_len == 0)
         (void)!hwk_uri_put(out, max - 16, "object", o->label, o->label_len,
                            false);
     if (o->class <= CKO_PRIVATE_KEY)
