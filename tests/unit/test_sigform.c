@@ -73,6 +73,28 @@ static void bad_ders(void **state)
     ERR_clear_error();
 }
 
+static void has_name(const char *name, void *md)
+{
+    assert_int_equal(hwk_md_by_name(name), *(int *)md);
+}
+
+/* all names that the default provider has for them */
+static void digest_names(void **state)
+{
+    int md;
+
+    (void)state;
+    for (md = HWK_MD_NONE + 1; md < HWK_MD_COUNT; md++) {
+        EVP_MD *fetched =
+            EVP_MD_fetch(NULL, hwk_md_name((enum hwk_md)md), NULL);
+
+        assert_non_null(fetched);
+        assert_true(EVP_MD_names_do_all(fetched, has_name, &md));
+        EVP_MD_free(fetched);
+    }
+    assert_int_equal(hwk_md_by_name("1.2.840"), HWK_MD_NONE);
+}
+
 static void digests(void **state)
 {
     (void)state;
@@ -183,9 +205,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips), cmocka_unit_test(longest_fits),
-        cmocka_unit_test(bad_ders),    cmocka_unit_test(digests),
-        cmocka_unit_test(prefixes),    cmocka_unit_test(checks),
-        cmocka_unit_test(points),
+        cmocka_unit_test(bad_ders),    cmocka_unit_test(digest_names),
+        cmocka_unit_test(digests),     cmocka_unit_test(prefixes),
+        cmocka_unit_test(checks),      cmocka_unit_test(points),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
