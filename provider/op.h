@@ -8,8 +8,15 @@
 
 extern const OSSL_DISPATCH hwk_keymgmt_ec[];
 extern const OSSL_DISPATCH hwk_keymgmt_rsa[];
+extern const OSSL_DISPATCH hwk_keymgmt_rsapss[];
+extern const OSSL_DISPATCH hwk_keymgmt_ed25519[];
+extern const OSSL_DISPATCH hwk_keymgmt_ed448[];
+extern const OSSL_DISPATCH hwk_keymgmt_x25519[];
+extern const OSSL_DISPATCH hwk_keymgmt_x448[];
 extern const OSSL_DISPATCH hwk_signature_ec[];
 extern const OSSL_DISPATCH hwk_signature_rsa[];
+extern const OSSL_DISPATCH hwk_signature_ed25519[];
+extern const OSSL_DISPATCH hwk_signature_ed448[];
 extern const OSSL_DISPATCH hwk_store[];
 extern const OSSL_DISPATCH hwk_decoder[]; /* PEM of ours -> a key */
 extern const OSSL_DISPATCH hwk_encoder[]; /* the PEM of ours */
@@ -36,7 +43,7 @@ int hwk_wrapper_parse(const uint8_t *der, size_t n,
 #define HWK_WRAPPER_MAX (HWK_URI_MAX + 32)
 int hwk_wrapper_build(const char *uri, uint8_t *out, size_t *n);
 
-/* What both key managements share. */
+/* What all key managements share. */
 OSSL_FUNC_keymgmt_free_fn hwk_keymgmt_free;
 OSSL_FUNC_keymgmt_load_fn hwk_keymgmt_load;
 OSSL_FUNC_keymgmt_has_fn hwk_keymgmt_has;
@@ -45,6 +52,8 @@ OSSL_FUNC_keymgmt_validate_fn hwk_keymgmt_validate;
 OSSL_FUNC_keymgmt_import_fn hwk_keymgmt_import;
 OSSL_FUNC_keymgmt_export_fn hwk_keymgmt_export;
 OSSL_FUNC_keymgmt_dup_fn hwk_keymgmt_dup;
+/* the encoded public half of a key that has no private one */
+OSSL_FUNC_keymgmt_set_params_fn hwk_keymgmt_set_params;
 int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[]);
 /* what nobody here knows is asked of the public half in software */
 int hwk_keymgmt_soft_params(struct hwk_key *key, OSSL_PARAM params[]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key management, the part that EC and RSA share. */
+/* Key management, the part that all types share. */
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -50,6 +50,8 @@ int hwk_keymgmt_has(const void *keydata, int selection)
 {
     const struct hwk_key *key = keydata;
 
+    if (key == NULL) /* an EVP_PKEY of our type that nothing was put into */
+        return 0;
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 && !key->has_private)
         return 0;
     if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 && !key->has_public)
@@ -64,6 +66,8 @@ int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
 {
     const struct hwk_key *a = a_, *b = b_;
 
+    if (a == NULL || b == NULL)
+        return 0;
     if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0)
         return a->has_public && b->has_public && hwk_pub_eq(&a->pub, &b->pub);
     if ((selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0)
@@ -131,28 +135,55 @@ void *hwk_keymgmt_dup(const void *keydata, int selection)
         const void *c;
         struct hwk_key *p;
     } key = {keydata};
+    struct hwk_key *copy;
 
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
         return hwk_key_up(key.p);
     if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0)
         return hwk_key_public(key.p->core, &key.p->pub);
-    return hwk_key_empty(key.p->core, key.p->pub.type);
+    copy = hwk_key_empty(key.p->core, key.p->pub.type);
+    if (copy != NULL) {
+        copy->pub.curve = key.p->pub.curve;
+        copy->pub.pss = key.p->pub.pss;
+    }
+    return copy;
 }
 
 /* --- parameters --- */
 
-static int set_digest(const struct hwk_key *key, OSSL_PARAM params[])
+struct digests {
+    const char *any, *only; /* what is usual, and what alone will do */
+};
+
+static struct digests digests_of(const struct hwk_key *key)
 {
+    const struct hwk_pss *pss = &key->pub.pss;
+
+    if (key->md != HWK_MD_NONE)
+        return (struct digests){hwk_md_name(key->md), hwk_md_name(key->md)};
+    if (pss->only && pss->md != HWK_MD_NONE)
+        return (struct digests){NULL, hwk_md_name(pss->md)};
+    switch (key->pub.type) {
+    case HWK_KEY_EC:
+    case HWK_KEY_RSA:
+        return (struct digests){HWK_MD_DEFAULT, NULL};
+    case HWK_KEY_ED:
+        return (struct digests){NULL, ""};
+    default:
+        return (struct digests){NULL, NULL};
+    }
+}
+
+static int set_digests(const struct hwk_key *key, OSSL_PARAM params[])
+{
+    struct digests d = digests_of(key);
     OSSL_PARAM *p;
-    const char *digest =
-        key->md != HWK_MD_NONE ? hwk_md_name(key->md) : HWK_MD_DEFAULT;
 
     p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_DEFAULT_DIGEST);
-    if (p != NULL && !OSSL_PARAM_set_utf8_string(p, digest))
+    if (p != NULL && d.any != NULL && !OSSL_PARAM_set_utf8_string(p, d.any))
         return 0;
     p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST);
-    return p == NULL || key->md == HWK_MD_NONE ||
-           OSSL_PARAM_set_utf8_string(p, digest);
+    return p == NULL || d.only == NULL || OSSL_PARAM_set_utf8_string(p, d.only);
 }
 
 int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[])
@@ -168,24 +199,59 @@ int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[])
     p = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_MAX_SIZE);
     if (p != NULL && !OSSL_PARAM_set_int(p, (int)hwk_pub_max_size(&key->pub)))
         return 0;
-    return set_digest(key, params);
+    return set_digests(key, params);
+}
+
+/* what digests_of says of them is all there is to say */
+static bool about_digests(const OSSL_PARAM *p)
+{
+    return strcmp(p->key, OSSL_PKEY_PARAM_DEFAULT_DIGEST) == 0 ||
+           strcmp(p->key, OSSL_PKEY_PARAM_MANDATORY_DIGEST) == 0;
 }
 
 int hwk_keymgmt_soft_params(struct hwk_key *key, OSSL_PARAM params[])
 {
     EVP_PKEY *soft = NULL;
     size_t i;
+    int ok;
 
     for (i = 0; params[i].key != NULL; i++) {
         OSSL_PARAM one[] = {params[i], OSSL_PARAM_END};
 
         if (OSSL_PARAM_modified(&params[i]) || !key->has_public ||
-            strcmp(params[i].key, OSSL_PKEY_PARAM_MANDATORY_DIGEST) == 0)
+            about_digests(&params[i]))
             continue;
         if (soft == NULL && (soft = hwk_key_soft(key)) == NULL)
             return 0;
-        EVP_PKEY_get_params(soft, one);
+        ok = EVP_PKEY_get_params(soft, one);
         params[i].return_size = one[0].return_size;
+        if (!ok)
+            return 0;
     }
+    return 1;
+}
+
+int hwk_keymgmt_set_params(void *keydata, const OSSL_PARAM params[])
+{
+    struct hwk_key *key = keydata;
+    const OSSL_PARAM *p =
+        OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY);
+    struct hwk_pub pub;
+
+    if (p == NULL)
+        return 1;
+    if (key->has_private)
+        return hwk_raise(HWK_R_PRIVATE,
+                         "%s: the public half of a device's key is what it is",
+                         key->uri);
+    if (p->data_type != OSSL_PARAM_OCTET_STRING)
+        return hwk_raise(HWK_R_PARAM, "%s: not octets", p->key);
+    if (!(key->pub.type == HWK_KEY_EC
+              ? hwk_pub_ec_point(&pub, key->pub.curve, p->data, p->data_size)
+              : hwk_pub_raw(&pub, key->pub.curve, p->data, p->data_size)))
+        return 0;
+    key->pub = pub;
+    key->has_public = true;
+    EVP_PKEY_free(atomic_exchange(&key->soft, NULL));
     return 1;
 }

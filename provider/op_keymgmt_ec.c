@@ -79,6 +79,25 @@ static const OSSL_PARAM *ec_gettable(void *core)
         OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_ORDER, NULL, 0),
         OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_COFACTOR, NULL, 0),
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_EC_GENERATOR, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_EC_SEED, NULL, 0),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_CHAR2_M, NULL),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_CHAR2_TYPE, NULL, 0),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_CHAR2_TP_BASIS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_CHAR2_PP_K1, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_CHAR2_PP_K2, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_CHAR2_PP_K3, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, NULL),
+        OSSL_PARAM_END};
+
+    (void)core;
+    return list;
+}
+
+static const OSSL_PARAM *ec_settable(void *core)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
         OSSL_PARAM_END};
 
     (void)core;
@@ -136,6 +155,8 @@ const OSSL_DISPATCH hwk_keymgmt_ec[] = {
     F(DUP, hwk_keymgmt_dup),
     F(GET_PARAMS, ec_get_params),
     F(GETTABLE_PARAMS, ec_gettable),
+    F(SET_PARAMS, hwk_keymgmt_set_params),
+    F(SETTABLE_PARAMS, ec_settable),
     F(QUERY_OPERATION_NAME, ec_operation),
     F(GEN_INIT, ec_gen_init),
     F(GEN_SET_TEMPLATE, hwk_gen_template),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key management "RSA". */
+/* Key managements "RSA" and "RSA-PSS". */
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
@@ -8,6 +8,15 @@
 static void *rsa_new(void *core)
 {
     return hwk_key_empty(core, HWK_KEY_RSA);
+}
+
+static void *pss_new(void *core)
+{
+    struct hwk_key *key = hwk_key_empty(core, HWK_KEY_RSA);
+
+    if (key != NULL)
+        key->pub.pss.only = true;
+    return key;
 }
 
 static const char *rsa_operation(int operation)
@@ -47,6 +56,19 @@ static const OSSL_PARAM *rsa_types(int selection)
     return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
 }
 
+static const OSSL_PARAM *pss_types(int selection)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
+        OSSL_PARAM_END};
+
+    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
+}
+
 static void *rsa_gen_init(void *core, int selection, const OSSL_PARAM params[])
 {
     struct hwk_gen *gen = hwk_gen_new(core, HWK_KEY_RSA, selection);
@@ -75,26 +97,32 @@ static const OSSL_PARAM *rsa_gen_settable(void *gen, void *core)
     {                                                                          \
         OSSL_FUNC_KEYMGMT_##name, (void (*)(void))(fn)                         \
     }
+#define COMMON                                                                 \
+    F(FREE, hwk_keymgmt_free), F(LOAD, hwk_keymgmt_load),                      \
+        F(HAS, hwk_keymgmt_has), F(MATCH, hwk_keymgmt_match),                  \
+        F(VALIDATE, hwk_keymgmt_validate), F(IMPORT, hwk_keymgmt_import),      \
+        F(EXPORT, hwk_keymgmt_export), F(DUP, hwk_keymgmt_dup),                \
+        F(GET_PARAMS, rsa_get_params), F(GETTABLE_PARAMS, rsa_gettable),       \
+        F(QUERY_OPERATION_NAME, rsa_operation)
+
 const OSSL_DISPATCH hwk_keymgmt_rsa[] = {
     F(NEW, rsa_new),
-    F(FREE, hwk_keymgmt_free),
-    F(LOAD, hwk_keymgmt_load),
-    F(HAS, hwk_keymgmt_has),
-    F(MATCH, hwk_keymgmt_match),
-    F(VALIDATE, hwk_keymgmt_validate),
-    F(IMPORT, hwk_keymgmt_import),
+    COMMON,
     F(IMPORT_TYPES, rsa_types),
-    F(EXPORT, hwk_keymgmt_export),
     F(EXPORT_TYPES, rsa_types),
-    F(DUP, hwk_keymgmt_dup),
-    F(GET_PARAMS, rsa_get_params),
-    F(GETTABLE_PARAMS, rsa_gettable),
-    F(QUERY_OPERATION_NAME, rsa_operation),
     F(GEN_INIT, rsa_gen_init),
     F(GEN_SET_TEMPLATE, hwk_gen_template),
     F(GEN_SET_PARAMS, hwk_gen_set_params),
     F(GEN_SETTABLE_PARAMS, rsa_gen_settable),
     F(GEN, hwk_gen_run),
     F(GEN_CLEANUP, hwk_gen_free),
+    {0, NULL},
+};
+
+const OSSL_DISPATCH hwk_keymgmt_rsapss[] = {
+    F(NEW, pss_new),
+    COMMON,
+    F(IMPORT_TYPES, pss_types),
+    F(EXPORT_TYPES, pss_types),
     {0, NULL},
 };

@@ -22,12 +22,19 @@
 static const OSSL_ALGORITHM keymgmts[] = {
     ROW("EC:id-ecPublicKey:1.2.840.10045.2.1", "", hwk_keymgmt_ec),
     ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", "", hwk_keymgmt_rsa),
+    ROW("RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", "", hwk_keymgmt_rsapss),
+    ROW("ED25519:1.3.101.112", "", hwk_keymgmt_ed25519),
+    ROW("ED448:1.3.101.113", "", hwk_keymgmt_ed448),
+    ROW("X25519:1.3.101.110", "", hwk_keymgmt_x25519),
+    ROW("X448:1.3.101.111", "", hwk_keymgmt_x448),
     END,
 };
 
 static const OSSL_ALGORITHM signatures[] = {
     ROW("ECDSA", "", hwk_signature_ec),
     ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", "", hwk_signature_rsa),
+    ROW("ED25519:1.3.101.112", "", hwk_signature_ed25519),
+    ROW("ED448:1.3.101.113", "", hwk_signature_ed448),
     END,
 };
 

@@ -209,8 +209,8 @@ static size_t pss_to_params(struct hwk_pss *pss, OSSL_PARAM *p)
         return 0;
     p[0] = text(OSSL_PKEY_PARAM_RSA_DIGEST, hwk_md_name(pss->md));
     p[1] = text(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, hwk_md_name(pss->mgf1));
-    p[2] = OSSL_PARAM_construct_uint(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN,
-                                     &pss->min_salt);
+    p[2] = OSSL_PARAM_construct_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN,
+                                    &pss->min_salt);
     return 3;
 }
 
@@ -308,7 +308,7 @@ static int pss_from_params(struct hwk_pss *pss, const OSSL_PARAM params[])
 
     if (!md_from_params(params, OSSL_PKEY_PARAM_RSA_DIGEST, &got.md) ||
         !md_from_params(params, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, &got.mgf1) ||
-        (p != NULL && !OSSL_PARAM_get_uint(p, &got.min_salt)))
+        (p != NULL && !OSSL_PARAM_get_int(p, &got.min_salt)))
         return 0;
     if (p == NULL && got.md == HWK_MD_NONE && got.mgf1 == HWK_MD_NONE)
         return 1;

@@ -20,7 +20,7 @@
 struct hwk_pss {
     bool only;
     enum hwk_md md, mgf1;
-    unsigned min_salt;
+    int min_salt;
 };
 
 struct hwk_pub {

@@ -42,9 +42,14 @@ static int device_call(const char *what)
 
 static EVP_PKEY *generate(struct soft_state *st, const struct hwk_spec *spec)
 {
-    return spec->type == HWK_KEY_EC
-               ? EVP_PKEY_Q_keygen(st->libctx, NULL, "EC", spec->curve->name)
-               : EVP_PKEY_Q_keygen(st->libctx, NULL, "RSA", (size_t)spec->bits);
+    switch (spec->type) {
+    case HWK_KEY_EC:
+        return EVP_PKEY_Q_keygen(st->libctx, NULL, "EC", spec->curve->name);
+    case HWK_KEY_RSA:
+        return EVP_PKEY_Q_keygen(st->libctx, NULL, "RSA", (size_t)spec->bits);
+    default:
+        return EVP_PKEY_Q_keygen(st->libctx, NULL, spec->curve->name);
+    }
 }
 
 static int add(struct soft_state *st, const char *name,
@@ -65,13 +70,20 @@ static int add(struct soft_state *st, const char *name,
 static int soft_open(const struct hwk_config *cfg, void **out)
 {
     static const struct {
-        const char *name;
-        unsigned bits;
-    } names[] = {{"ec", 256},
-                 {"ec384", 384},
-                 {"ec521", 521},
-                 {"rsa", 2048},
-                 {"pin-ec", 256}};
+        const char *name, *curve; /* NULL: RSA */
+    } names[] = {{"ec", "P-256"},
+                 {"ec384", "P-384"},
+                 {"ec521", "P-521"},
+                 {"eck1", "secp256k1"},
+                 {"ecbp", "brainpoolP384r1"},
+                 {"rsa", NULL},
+                 {"rsa-pss", NULL},
+                 {"rsa-pss-sha256", NULL},
+                 {"ed25519", "ED25519"},
+                 {"ed448", "ED448"},
+                 {"x25519", "X25519"},
+                 {"x448", "X448"},
+                 {"pin-ec", "P-256"}};
     struct soft_state *st;
     size_t i;
 
@@ -82,11 +94,12 @@ static int soft_open(const struct hwk_config *cfg, void **out)
     st->libctx = OSSL_LIB_CTX_new();
     st->provider = OSSL_PROVIDER_load(st->libctx, "default");
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct hwk_spec spec = {HWK_KEY_EC, hwk_curve_by_bits(names[i].bits),
-                                names[i].bits, HWK_USAGE_SIGN};
+        struct hwk_spec spec = {HWK_KEY_RSA, NULL, 2048, HWK_USAGE_SIGN};
 
-        if (spec.curve == NULL)
-            spec.type = HWK_KEY_RSA;
+        if (names[i].curve != NULL) {
+            spec.curve = hwk_curve_by_name(names[i].curve);
+            spec.type = spec.curve->type;
+        }
         if (!add(st, names[i].name, &spec))
             return 0;
     }
@@ -125,10 +138,15 @@ static int soft_renew(void *state)
 static int to_pub(EVP_PKEY *pkey, struct hwk_pub *out)
 {
     OSSL_PARAM *params = NULL;
-    struct hwk_pub kind = {.type = EVP_PKEY_is_a(pkey, "EC") ? HWK_KEY_EC
-                                                             : HWK_KEY_RSA};
-    int ok = EVP_PKEY_todata(pkey, EVP_PKEY_PUBLIC_KEY, &params) &&
-             hwk_pub_from_params(out, &kind, params);
+    struct hwk_pub kind = {
+        .curve = hwk_curve_by_name(EVP_PKEY_get0_type_name(pkey))};
+    int ok;
+
+    kind.type = kind.curve != NULL          ? kind.curve->type
+                : EVP_PKEY_is_a(pkey, "EC") ? HWK_KEY_EC
+                                            : HWK_KEY_RSA;
+    ok = EVP_PKEY_todata(pkey, EVP_PKEY_PUBLIC_KEY, &params) &&
+         hwk_pub_from_params(out, &kind, params);
 
     OSSL_PARAM_free(params);
     return ok;
@@ -180,7 +198,14 @@ static int hand_over(struct soft_state *st, struct soft_key *k, bool private,
     int r;
 
     describe(k, &found, private);
-    r = to_pub(k->pkey, &found.pub) ? each(arg, &found) : -1;
+    r = to_pub(k->pkey, &found.pub) ? 1 : -1;
+    if (strncmp(k->name, "rsa-pss", 7) == 0)
+        found.pub.pss.only = true;
+    if (strcmp(k->name, "rsa-pss-sha256") == 0)
+        found.pub.pss =
+            (struct hwk_pss){true, HWK_MD_SHA256, HWK_MD_SHA256, 32};
+    if (r > 0)
+        r = each(arg, &found);
     if (found.ref != NULL)
         soft_release(st, found.ref);
     return r;
@@ -303,6 +328,24 @@ static int soft_raw(struct soft_state *st, EVP_PKEY *pkey,
     return ok || hwk_raise(HWK_R_DELEGATE, "soft: sign");
 }
 
+static int soft_eddsa(struct soft_state *st, EVP_PKEY *pkey,
+                      const struct hwk_mech *mech, const uint8_t *in, size_t n,
+                      uint8_t *sig, size_t *sig_n)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    int ok;
+
+    if (mech->prehash || mech->context_len > 0) {
+        EVP_MD_CTX_free(ctx);
+        return hwk_raise(HWK_R_UNSUPPORTED, "soft: only the plain EdDSA");
+    }
+    ok = EVP_DigestSignInit_ex(ctx, NULL, NULL, st->libctx, NULL, pkey, NULL) >
+             0 &&
+         EVP_DigestSign(ctx, sig, sig_n, in, n) > 0;
+    EVP_MD_CTX_free(ctx);
+    return ok || hwk_raise(HWK_R_DELEGATE, "soft: sign");
+}
+
 static int soft_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
                      const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n)
 {
@@ -312,6 +355,8 @@ static int soft_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
 
     if (!device_call("sign") || !to_pub(ref, &pub))
         return 0;
+    if (mech->type == HWK_KEY_ED)
+        return soft_eddsa(state, ref, mech, in, n, sig, sig_n);
     if (mech->message) {
         if (!EVP_Q_digest(((struct soft_state *)state)->libctx,
                           hwk_md_name(mech->md), NULL, in, n, digest,
