@@ -46,16 +46,9 @@ devices() {
     "$TOKEN_CTL" up "$WORLD/bench.token" --label bench --pin 1234 \
         >"$WORLD/bench.env" || return
     WORLD_DEVICES="$WORLD_DEVICES $TOKEN_CTL=$WORLD/bench.token"
-    another_token >"$WORLD/another.out" || return
     "$TPM_CTL" up "$WORLD/bench.tpm" >>"$WORLD/bench.env" || return
     WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/bench.tpm"
 }
-
-# so that a key has to be looked for
-another_token() (
-    . "$WORLD/bench.env" && softhsm2-util --init-token --free --label another \
-        --pin 1234 --so-pin 1234
-)
 
 operations() {
     devices && (bench_env && "$BENCH" keys && "$BENCH" run)

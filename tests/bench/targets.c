@@ -131,7 +131,7 @@ static const struct {
     {"signature of 1 MiB, RSA-2048", "calls", calls_large, 2},
     {"  bytes of it that the token sees, over DigestInfo", "bytes", bytes_large,
      0},
-    {"first key by URI, two tokens", "calls", calls_open, 18},
+    {"first key by URI, two slots", "calls", calls_open, 18},
     {"signature, P-256, over raw C_Sign", "instr.", sign_once_over, 8000},
     {"  over a bare provider", "instr.", sign_once_own, 3000},
     {"  over raw, context begun again", "instr.", sign_again_over, 8000},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -495,6 +496,35 @@ static void wrapper_files(void **state)
     assert_null(read_pem(der, wrapper("1.0", "hwksoft:ec", der), "OTHER URI"));
 }
 
+static int decoders_of(OSSL_LIB_CTX *libctx, const char *type)
+{
+    EVP_PKEY *key = NULL;
+    OSSL_DECODER_CTX *ctx =
+        OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "SubjectPublicKeyInfo", type,
+                                      EVP_PKEY_PUBLIC_KEY, libctx, NULL);
+    int n;
+
+    assert_non_null(ctx);
+    n = OSSL_DECODER_CTX_get_num_decoders(ctx);
+    OSSL_DECODER_CTX_free(ctx);
+    return n;
+}
+
+/* each one more would make every certificate dearer to parse */
+static void certificates_untouched(void **state)
+{
+    OSSL_LIB_CTX *alone = OSSL_LIB_CTX_new();
+    OSSL_PROVIDER *def = OSSL_PROVIDER_load(alone, "default");
+
+    (void)state;
+    assert_int_equal(decoders_of(w.libctx, "id-ecPublicKey"),
+                     decoders_of(alone, "id-ecPublicKey"));
+    assert_int_equal(decoders_of(w.libctx, "rsaEncryption"),
+                     decoders_of(alone, "rsaEncryption"));
+    OSSL_PROVIDER_unload(def);
+    OSSL_LIB_CTX_free(alone);
+}
+
 /* the file of that URI by the loader of files, of somebody else's provider */
 static EVP_PKEY *from_file(const char *uri, int expect)
 {
@@ -601,6 +631,7 @@ int main(void)
         T(every_call_fails_once),
         T(forks),
         T(wrapper_files),
+        T(certificates_untouched),
         T(file_store),
         T(truncated_wrappers),
         T(software_files),
