@@ -23,7 +23,7 @@ typedef void hwk_ref;
 #define HWK_WANT_ANY 7u
 #define HWK_WANT_NAMES                                                         \
     8u /* names will do: of what is visible without asking for a PIN,          \
-          found.ref NULL, found.pub only when it is known (type 0 otherwise)                      \
+          found.ref NULL, found.pub only when it is known (type 0 otherwise)   \
         */
 
 /* found.flags */
@@ -41,9 +41,10 @@ struct hwk_found {
     char uri[HWK_OBJECT_URI_MAX]; /* finds it again; never a PIN */
     char label[HWK_LABEL_MAX];
     unsigned flags;
-    enum hwk_md md;     /* mandatory digest; NONE: any */
-    struct hwk_pub pub; /* of keys */
-    const uint8_t *der; /* of certificates, lent for the call */
+    enum hwk_md md;           /* mandatory digest; NONE: any */
+    struct hwk_limits limits; /* of private keys */
+    struct hwk_pub pub;       /* of keys */
+    const uint8_t *der;       /* of certificates, lent for the call */
     size_t der_len;
     hwk_ref *ref; /* of private keys: who keeps it sets this to NULL,
                      otherwise it is released after the callback */

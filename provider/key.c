@@ -42,6 +42,7 @@ struct hwk_key *hwk_key_new(struct hwk_core *core, struct hwk_device_slot *slot,
     key->uri = OPENSSL_strdup(found->uri);
     key->flags = found->flags;
     key->md = found->md;
+    key->limits = found->limits;
     if (key->uri == NULL) {
         hwk_raise(HWK_R_MEMORY, "key");
         hwk_key_free(key);
@@ -82,7 +83,8 @@ int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
         return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
     if ((key->flags & HWK_FOUND_NO_SIGN) != 0)
         return hwk_raise(HWK_R_KEY, "%s: not a signing key", key->uri);
-    if (!hwk_mech_check(mech, &key->pub, n) || !hwk_slot_ready(key->slot))
+    if (!hwk_mech_check(mech, &key->pub, n) ||
+        !hwk_limits_check(&key->limits, mech) || !hwk_slot_ready(key->slot))
         return 0;
     t = hwk_slot_table(key->slot);
     hwk_mark();

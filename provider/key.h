@@ -14,8 +14,9 @@ struct hwk_key {
     struct hwk_core *core; /* lent: outlives its keys */
     struct hwk_pub pub;
     bool has_public, has_private;
-    unsigned flags;               /* HWK_FOUND_* */
-    enum hwk_md md;               /* mandatory digest */
+    unsigned flags; /* HWK_FOUND_* */
+    enum hwk_md md; /* mandatory digest */
+    struct hwk_limits limits;
     char *uri;                    /* "" when it came without */
     struct hwk_device_slot *slot; /* NULL: a public key only */
     hwk_ref *ref;                 /* NULL: no private half here */

@@ -88,6 +88,38 @@ int hwk_mech_check(const struct hwk_mech *mech, const struct hwk_pub *pub,
     }
 }
 
+bool hwk_limits_message(const struct hwk_limits *l, enum hwk_pad pad,
+                        enum hwk_md md)
+{
+    return l->limited && !l->plain[pad] && (l->hashing[pad] & 1u << md) != 0;
+}
+
+static const char *pad_name(const struct hwk_mech *mech)
+{
+    switch (mech->pad) {
+    case HWK_PAD_PKCS1:
+        return "PKCS#1";
+    case HWK_PAD_PSS:
+        return "PSS";
+    case HWK_PAD_OAEP:
+        return "OAEP";
+    default:
+        return mech->type == HWK_KEY_RSA ? "raw" : "such";
+    }
+}
+
+int hwk_limits_check(const struct hwk_limits *l, const struct hwk_mech *mech)
+{
+    bool message = mech->message && mech->type != HWK_KEY_ED;
+
+    if (!l->limited || (!message && l->plain[mech->pad]) ||
+        (message && hwk_limits_message(l, mech->pad, mech->md)))
+        return 1;
+    return hwk_raise(HWK_R_PADDING, "this key may do no %s operations%s%s",
+                     pad_name(mech), mech->md != HWK_MD_NONE ? " with " : "",
+                     mech->md != HWK_MD_NONE ? hwk_md_name(mech->md) : "");
+}
+
 size_t hwk_mech_pss_max(const struct hwk_pub *pub, enum hwk_md md)
 {
     size_t em = ((size_t)hwk_pub_bits(pub) + 6) / 8;

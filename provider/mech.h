@@ -38,6 +38,20 @@ struct hwk_mech {
     size_t context_len;
 };
 
+/* What a device lets a key do, when it says so (limited), by padding: plain,
+ * with what it gets; hashing (bits 1 << md), messages that it hashes itself. */
+struct hwk_limits {
+    bool limited;
+    bool plain[HWK_PAD_OAEP + 1];
+    uint16_t hashing[HWK_PAD_OAEP + 1];
+};
+
+/* Must the device see the message, to hash it itself? */
+bool hwk_limits_message(const struct hwk_limits *l, enum hwk_pad pad,
+                        enum hwk_md md);
+/* Whether mech is within them. 1, or 0 with HWK_R_PADDING. */
+int hwk_limits_check(const struct hwk_limits *l, const struct hwk_mech *mech);
+
 /* Whether mech with n bytes of input can be done with pub at all: types agree,
  * the digest has its size, the padding leaves room. 1, or 0 with the reason. */
 int hwk_mech_check(const struct hwk_mech *mech, const struct hwk_pub *pub,

@@ -80,6 +80,16 @@ static void *sig_dup(void *ctx)
 
 /* --- beginning --- */
 
+/* what an RSA key begins with */
+static void as_key_has_it(struct hwk_sig *sig, const struct hwk_pss *pss)
+{
+    sig->pad = pss->only ? HWK_PAD_PSS : HWK_PAD_PKCS1;
+    sig->mgf1 = pss->mgf1;
+    sig->salt = pss->md != HWK_MD_NONE ? pss->min_salt : HWK_SALT_AUTO;
+    if (pss->md != HWK_MD_NONE)
+        sig->md = pss->md;
+}
+
 static int set_key(struct hwk_sig *sig, struct hwk_key *key, bool verifying)
 {
     if (key != NULL && key != sig->key) {
@@ -94,45 +104,39 @@ static int set_key(struct hwk_sig *sig, struct hwk_key *key, bool verifying)
     if (!verifying && !sig->key->has_private)
         return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
     sig->verifying = verifying;
+    sig->md_fixed = sig->begun = false;
+    if (sig->type == HWK_KEY_RSA)
+        as_key_has_it(sig, &sig->key->pub.pss);
     return 1;
 }
 
 static int sign_init(void *ctx, void *key, const OSSL_PARAM params[])
 {
-    struct hwk_sig *sig = ctx;
-
-    sig->md_fixed = false;
-    return set_key(sig, key, false) && hwk_sig_set_params(sig, params);
+    return set_key(ctx, key, false) && hwk_sig_set_params(ctx, params);
 }
 
 static int verify_init(void *ctx, void *key, const OSSL_PARAM params[])
 {
-    struct hwk_sig *sig = ctx;
-
-    sig->md_fixed = false;
-    return set_key(sig, key, true) && hwk_sig_set_params(sig, params);
+    return set_key(ctx, key, true) && hwk_sig_set_params(ctx, params);
 }
 
 static int set_md(struct hwk_sig *sig, const char *name)
 {
-    const struct hwk_key *key = sig->key;
-    enum hwk_md md;
+    enum hwk_md only = hwk_sig_only_md(sig), md;
 
     if (name == NULL || *name == 0)
-        name = key->md != HWK_MD_NONE ? hwk_md_name(key->md) : HWK_MD_DEFAULT;
+        name = only != HWK_MD_NONE ? hwk_md_name(only) : HWK_MD_DEFAULT;
     md = hwk_md_by_name(name);
     if (md == HWK_MD_NONE)
         return hwk_raise(HWK_R_DIGEST, "%s: not one of ours", name);
-    if (!sig->verifying && key->md != HWK_MD_NONE && md != key->md)
-        return hwk_raise(HWK_R_DIGEST, "%s: this key signs only %s", name,
-                         hwk_md_name(key->md));
-    sig->md = md;
-    return 1;
+    return hwk_sig_set_md(sig, md);
 }
 
 static bool wants_message(const struct hwk_sig *sig)
 {
-    return !sig->verifying && (sig->key->flags & HWK_FOUND_MESSAGE) != 0;
+    return !sig->verifying &&
+           ((sig->key->flags & HWK_FOUND_MESSAGE) != 0 ||
+            hwk_limits_message(&sig->key->limits, sig->pad, sig->md));
 }
 
 static int digest_begin(struct hwk_sig *sig, const char *name)
@@ -181,7 +185,7 @@ static int sign_tbs(struct hwk_sig *sig, const uint8_t *tbs, size_t n,
     if (!hwk_sig_mech(sig, &mech))
         return 0;
     mech.message = message;
-    if (pub->type == HWK_KEY_RSA && room < pub->n_len)
+    if (room < hwk_pub_max_size(pub))
         return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
     if (!hwk_key_sign(sig->key, &mech, tbs, n, raw, &raw_n))
         return 0;
@@ -239,7 +243,11 @@ static int digest_update(void *ctx, const unsigned char *data, size_t n)
 
     if (!sig->md_fixed)
         return hwk_raise(HWK_R_ARGUMENT, "update before init");
-    if (wants_message(sig))
+    if (!sig->begun) {
+        sig->begun = true;
+        sig->keeps = wants_message(sig);
+    }
+    if (sig->keeps)
         return keep_message(sig, data, n);
     return EVP_DigestUpdate(sig->hash, data, n);
 }
@@ -251,6 +259,8 @@ static int digest_sign_final(void *ctx, unsigned char *out, size_t *out_n,
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
 
+    if (sig->begun && sig->keeps != wants_message(sig))
+        return hwk_raise(HWK_R_PARAM, "another padding than at the beginning");
     if (out == NULL || wants_message(sig))
         return sign_tbs(sig, sig->message, sig->message_n, out != NULL, out,
                         out_n, room);

@@ -20,6 +20,7 @@ struct hwk_sig {
     enum hwk_md md, mgf1; /* mgf1 NONE: as md */
     int salt;
     bool verifying, md_fixed; /* md_fixed: hashing has begun */
+    bool begun, keeps;        /* data came, and is kept, not hashed */
     EVP_MD_CTX *hash;
     uint8_t *message; /* of HWK_FOUND_MESSAGE keys */
     size_t message_n, message_room;
@@ -27,6 +28,11 @@ struct hwk_sig {
 
 /* The mechanism as the parameters have it. 1, or 0 with a reason. */
 int hwk_sig_mech(const struct hwk_sig *sig, struct hwk_mech *out);
+
+/* The one digest that the key may be used with for this, or NONE; and setting
+ * a digest, which 0 with HWK_R_DIGEST refuses. */
+enum hwk_md hwk_sig_only_md(const struct hwk_sig *sig);
+int hwk_sig_set_md(struct hwk_sig *sig, enum hwk_md md);
 
 OSSL_FUNC_signature_set_ctx_params_fn hwk_sig_set_params;
 OSSL_FUNC_signature_settable_ctx_params_fn hwk_sig_settable;

@@ -53,6 +53,26 @@ static int md_param(const OSSL_PARAM *p, enum hwk_md *out)
     return 1;
 }
 
+enum hwk_md hwk_sig_only_md(const struct hwk_sig *sig)
+{
+    if (sig->key == NULL)
+        return HWK_MD_NONE;
+    if (!sig->verifying && sig->key->md != HWK_MD_NONE)
+        return sig->key->md;
+    return sig->key->pub.pss.md;
+}
+
+int hwk_sig_set_md(struct hwk_sig *sig, enum hwk_md md)
+{
+    enum hwk_md only = hwk_sig_only_md(sig);
+
+    if (only != HWK_MD_NONE && md != only)
+        return hwk_raise(HWK_R_DIGEST, "%s: this key does only %s",
+                         hwk_md_name(md), hwk_md_name(only));
+    sig->md = md;
+    return 1;
+}
+
 static int set_digest(struct hwk_sig *sig, const OSSL_PARAM *p)
 {
     enum hwk_md md;
@@ -64,17 +84,27 @@ static int set_digest(struct hwk_sig *sig, const OSSL_PARAM *p)
     if (sig->md_fixed && md != sig->md)
         return hwk_raise(HWK_R_DIGEST, "%s: hashing has begun with %s",
                          (const char *)p->data, hwk_md_name(sig->md));
-    if (!sig->verifying && sig->key != NULL && sig->key->md != HWK_MD_NONE &&
-        md != sig->key->md)
-        return hwk_raise(HWK_R_DIGEST, "this key signs only %s",
-                         hwk_md_name(sig->key->md));
-    sig->md = md;
-    return 1;
+    return hwk_sig_set_md(sig, md);
+}
+
+static const struct hwk_pss *pss_of(const struct hwk_sig *sig)
+{
+    return sig->key != NULL && sig->key->pub.pss.only ? &sig->key->pub.pss
+                                                      : NULL;
 }
 
 static int set_mgf1(struct hwk_sig *sig, const OSSL_PARAM *p)
 {
-    return md_param(p, &sig->mgf1);
+    const struct hwk_pss *pss = pss_of(sig);
+    enum hwk_md md;
+
+    if (!md_param(p, &md))
+        return 0;
+    if (pss != NULL && pss->md != HWK_MD_NONE && md != pss->mgf1)
+        return hwk_raise(HWK_R_DIGEST, "%s: this key does MGF1 only with %s",
+                         hwk_md_name(md), hwk_md_name(pss->mgf1));
+    sig->mgf1 = md;
+    return 1;
 }
 
 static const struct {
@@ -101,6 +131,8 @@ static int set_pad(struct hwk_sig *sig, const OSSL_PARAM *p)
     for (i = 0; i < PADS; i++) {
         if (text ? strcmp(p->data, pads[i].name) == 0
                  : number == pads[i].number) {
+            if (pss_of(sig) != NULL && pads[i].pad != HWK_PAD_PSS)
+                return hwk_raise(HWK_R_PADDING, "this key does only PSS");
             sig->pad = pads[i].pad;
             return 1;
         }
@@ -110,6 +142,7 @@ static int set_pad(struct hwk_sig *sig, const OSSL_PARAM *p)
 
 static int set_salt(struct hwk_sig *sig, const OSSL_PARAM *p)
 {
+    const struct hwk_pss *pss = pss_of(sig);
     long salt = 0;
     int number = 0;
     char *end = NULL;
@@ -131,6 +164,10 @@ static int set_salt(struct hwk_sig *sig, const OSSL_PARAM *p)
     }
     if (salt < HWK_SALT_MAX || salt > HWK_RSA_MAX)
         return hwk_raise(HWK_R_PADDING, "PSS salt of %ld bytes", salt);
+    if (pss != NULL && salt >= 0 && salt < pss->min_salt)
+        return hwk_raise(HWK_R_PADDING,
+                         "PSS salt of %ld bytes: this key wants %d", salt,
+                         pss->min_salt);
     sig->salt = (int)salt;
     return 1;
 }

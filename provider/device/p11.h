@@ -107,9 +107,21 @@ struct p11_object {
     char label[P11_ID_MAX];
     size_t label_len;
     struct hwk_pub pub;
-    bool has_pub, always_auth, sign, sensitive, never_extractable, modifiable;
-    const struct hwk_curve *curve;
+    struct hwk_limits limits;
+    bool has_pub, always_auth, sign, decrypt, derive, sensitive,
+        never_extractable, modifiable;
+    const struct hwk_curve *curve; /* known also without the public key */
     size_t size; /* of the value of a certificate or data object */
+};
+
+/* What a search on one token came to. */
+struct p11_haul {
+    struct p11_token *t;
+    unsigned epoch;
+    struct p11_object *o;
+    size_t n;
+    uint8_t **der; /* of certificates, by index, when they were read */
+    size_t *der_n;
 };
 
 /* A private key (hwk_ref). */
@@ -196,14 +208,40 @@ CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,
 int p11_search_once(struct p11_token *t, const CK_OBJECT_CLASS *class,
                     const struct hwk_uri *uri, struct p11_object **out,
                     size_t *n);
+
+/* --- p11_read.c --- */
+/* One object, in one call of a module that follows the standard. */
 CK_RV p11_read_object(struct p11_token *t, CK_SESSION_HANDLE s,
                       CK_OBJECT_HANDLE h, struct p11_object *out);
 /* CKA_VALUE of a certificate or data object, OPENSSL_malloc'ed. */
 CK_RV p11_value(struct p11_token *t, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h,
                 uint8_t **out, size_t *n);
-/* Completes o->pub from a public key or certificate with its id. */
+
+/* --- p11_public.c --- */
+/* The public half of a private key o, unless it has one: of a public key or
+ * certificate with the same CKA_ID, or, when there is no CKA_ID, with the same
+ * label; first among what was found, where a certificate also says whether an
+ * RSA key is one for PSS. */
+CK_RV p11_haul_public(struct p11_haul *h, CK_SESSION_HANDLE s,
+                      struct p11_object *o);
+/* The same by a search. */
 CK_RV p11_complete(struct p11_token *t, CK_SESSION_HANDLE s,
                    struct p11_object *o);
+
+/* --- p11_mech.c --- */
+/* Digest and mask generator of CK_RSA_PKCS_PSS_PARAMS. 1, or 0 with
+ * HWK_R_UNSUPPORTED when PKCS#11 has no number for them. */
+int p11_pss_params(enum hwk_md md, enum hwk_md mgf1,
+                   CK_RSA_PKCS_PSS_PARAMS *out);
+/* The mechanism that hashes and signs; 0 when there is none. */
+CK_MECHANISM_TYPE p11_hashing(const struct hwk_mech *mech);
+/* What a list of mechanisms lets a key do; none at all is no limit. */
+void p11_limits(const CK_MECHANISM_TYPE *list, size_t n,
+                struct hwk_limits *out);
+/* Does that come to an RSA key for PSS only? */
+bool p11_limited_to_pss(const struct hwk_limits *l, struct hwk_pss *out);
+
+/* --- p11_object.c again --- */
 /* The key of ref again, by class, id and public key. */
 CK_RV p11_refind(struct p11_ref *ref, const struct p11_session *s,
                  CK_OBJECT_HANDLE *out);

@@ -39,16 +39,7 @@ void p11_release(void *state, hwk_ref *ref)
 
 /* --- what was found on one token --- */
 
-struct haul {
-    struct p11_token *t;
-    unsigned epoch;
-    struct p11_object *o;
-    size_t n;
-    uint8_t **der; /* of certificates, by index */
-    size_t *der_n;
-};
-
-static void drop(struct haul *h)
+static void drop(struct p11_haul *h)
 {
     size_t i;
 
@@ -60,10 +51,10 @@ static void drop(struct haul *h)
     memset(h, 0, sizeof(*h));
 }
 
-static CK_RV details(struct haul *h, CK_SESSION_HANDLE s, unsigned want)
+static CK_RV details(struct p11_haul *h, CK_SESSION_HANDLE s, unsigned want)
 {
     CK_RV rv = CKR_OK;
-    size_t i, j;
+    size_t i;
 
     h->der = OPENSSL_zalloc((h->n + 1) * sizeof(*h->der));
     h->der_n = OPENSSL_zalloc((h->n + 1) * sizeof(*h->der_n));
@@ -72,23 +63,16 @@ static CK_RV details(struct haul *h, CK_SESSION_HANDLE s, unsigned want)
     for (i = 0; i < h->n && rv == CKR_OK; i++) {
         struct p11_object *o = &h->o[i];
 
-        for (j = 0; j < h->n && o->class == CKO_PRIVATE_KEY && !o->has_pub; j++)
-            if (h->o[j].class == CKO_PUBLIC_KEY && h->o[j].has_pub &&
-                h->o[j].key_type == o->key_type && o->id_len > 0 &&
-                h->o[j].id_len == o->id_len &&
-                memcmp(h->o[j].id, o->id, o->id_len) == 0) {
-                o->pub = h->o[j].pub;
-                o->has_pub = true;
-            }
-        if (o->class == CKO_PRIVATE_KEY && !o->has_pub)
-            rv = p11_complete(h->t, s, o);
-        else if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0)
+        if (o->class == CKO_PRIVATE_KEY)
+            rv = p11_haul_public(h, s, o);
+        else if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0 &&
+                 h->der[i] == NULL)
             rv = p11_value(h->t, s, o->h, &h->der[i], &h->der_n[i]);
     }
     return rv;
 }
 
-static bool any_private(const struct haul *h)
+static bool any_private(const struct p11_haul *h)
 {
     size_t i;
 
@@ -99,7 +83,7 @@ static bool any_private(const struct haul *h)
 }
 
 static int collect(struct p11_token *t, const struct hwk_uri *uri,
-                   unsigned want, struct haul *h)
+                   unsigned want, struct p11_haul *h)
 {
     struct p11_session s;
     CK_RV rv = CKR_OK;
@@ -131,7 +115,7 @@ static int collect(struct p11_token *t, const struct hwk_uri *uri,
 
 /* --- handing over --- */
 
-static int give(struct haul *h, size_t i, enum hwk_object_type type,
+static int give(struct p11_haul *h, size_t i, enum hwk_object_type type,
                 bool with_ref, hwk_found_fn *each, void *arg)
 {
     const struct p11_object *o = &h->o[i];
@@ -146,8 +130,11 @@ static int give(struct haul *h, size_t i, enum hwk_object_type type,
     f.pub = o->pub;
     f.der = h->der[i];
     f.der_len = h->der_n[i];
+    f.limits = o->limits;
     if (!o->sign)
         f.flags |= HWK_FOUND_NO_SIGN;
+    if (o->decrypt || o->derive)
+        f.flags |= HWK_FOUND_DECRYPT;
     if (type == HWK_OBJ_PRIVATE && with_ref &&
         (f.ref = p11_ref_new(h->t, o, h->epoch)) == NULL)
         return -1;
@@ -157,7 +144,7 @@ static int give(struct haul *h, size_t i, enum hwk_object_type type,
     return r;
 }
 
-static bool given_as_private(const struct haul *h, size_t i)
+static bool given_as_private(const struct p11_haul *h, size_t i)
 {
     size_t j;
 
@@ -168,7 +155,7 @@ static bool given_as_private(const struct haul *h, size_t i)
     return false;
 }
 
-static enum hwk_object_type type_of(const struct haul *h, size_t i,
+static enum hwk_object_type type_of(const struct p11_haul *h, size_t i,
                                     unsigned want)
 {
     const struct p11_object *o = &h->o[i];
@@ -186,7 +173,7 @@ static enum hwk_object_type type_of(const struct haul *h, size_t i,
     return o->class == CKO_PRIVATE_KEY ? HWK_OBJ_PUBLIC : 0;
 }
 
-static int give_all(struct haul *h, unsigned want, hwk_found_fn *each,
+static int give_all(struct p11_haul *h, unsigned want, hwk_found_fn *each,
                     void *arg)
 {
     int pass, r = 1;
@@ -207,7 +194,7 @@ static bool names_object(const struct hwk_uri *uri)
     return uri->id.p != NULL || uri->object.p != NULL;
 }
 
-static bool given_before(const struct haul *h, size_t i)
+static bool given_before(const struct p11_haul *h, size_t i)
 {
     size_t j;
 
@@ -220,7 +207,7 @@ static bool given_before(const struct haul *h, size_t i)
 
 /* A program that opens a private key takes the first: with two different ones
  * of that name it would sign with whichever the token lists first. */
-static int only_one_key(const struct haul *h)
+static int only_one_key(const struct p11_haul *h)
 {
     char first[HWK_OBJECT_URI_MAX] = "", second[HWK_OBJECT_URI_MAX] = "";
     size_t i, n = 0;
@@ -318,7 +305,7 @@ static int login_for(struct p11_token *t, unsigned want, int n_tokens,
 
 /* A public key or certificate that the token shows after a login only: worth
  * one when the PIN is at hand, never worth a prompt. */
-static bool hidden(const struct haul *h, const struct hwk_uri *uri,
+static bool hidden(const struct p11_haul *h, const struct hwk_uri *uri,
                    unsigned want, const struct hwk_pin_ask *pin)
 {
     return h->n == 0 && names_object(uri) && (want & HWK_WANT_PRIVATE) == 0 &&
@@ -332,7 +319,7 @@ static int find_on(struct p11_token *t, const struct hwk_uri *uri,
                    hwk_found_fn *each, void *arg)
 {
     int login = login_for(t, want, n_tokens, pin), r;
-    struct haul h;
+    struct p11_haul h;
 
     if (login < 0)
         want &= ~HWK_WANT_PRIVATE;

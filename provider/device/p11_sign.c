@@ -6,49 +6,88 @@
 
 #include "provider/device/p11.h"
 
-/* --- mechanisms --- */
+struct eddsa_params { /* CK_EDDSA_PARAMS of Cryptoki 3.0 */
+    CK_BBOOL ph;
+    CK_ULONG context_len;
+    CK_BYTE *context;
+};
 
 struct job { /* one signature */
     struct p11_ref *ref;
     CK_MECHANISM mech;
-    CK_RSA_PKCS_PSS_PARAMS pss;
-    uint8_t tbs[HWK_RSA_MAX];
+    union {
+        CK_RSA_PKCS_PSS_PARAMS pss;
+        struct eddsa_params eddsa;
+    } params;
+    CK_BYTE *tbs; /* what C_Sign gets: lent, or in room */
     size_t tbs_n;
+    uint8_t room[HWK_RSA_MAX];
     uint8_t *sig;
     size_t *sig_n;
 };
 
-static const struct {
-    CK_MECHANISM_TYPE hash;
-    CK_ULONG mgf;
-} hashes[HWK_MD_COUNT] = {
-    [HWK_MD_SHA1] = {CKM_SHA_1, CKG_MGF1_SHA1},
-    [HWK_MD_SHA224] = {CKM_SHA224, CKG_MGF1_SHA224},
-    [HWK_MD_SHA256] = {CKM_SHA256, CKG_MGF1_SHA256},
-    [HWK_MD_SHA384] = {CKM_SHA384, CKG_MGF1_SHA384},
-    [HWK_MD_SHA512] = {CKM_SHA512, CKG_MGF1_SHA512},
-};
+/* --- mechanisms --- */
 
-static int take(struct job *j, const uint8_t *in, size_t n)
+static CK_BYTE *lent(const uint8_t *p)
 {
-    if (n > sizeof(j->tbs))
-        return hwk_raise(HWK_R_ARGUMENT, "%zu bytes to sign", n);
-    memcpy(j->tbs, in, n);
-    j->tbs_n = n;
+    union {
+        const uint8_t *c;
+        CK_BYTE *p;
+    } u = {p};
+
+    return u.p;
+}
+
+static void with_params(struct job *j, CK_MECHANISM_TYPE type, void *params,
+                        size_t n)
+{
+    j->mech = (CK_MECHANISM){type, params, n};
+}
+
+static int prepare_pss(struct job *j, const struct hwk_mech *m,
+                       CK_MECHANISM_TYPE type)
+{
+    j->params.pss.sLen = m->salt;
+    with_params(j, type, &j->params.pss, sizeof(j->params.pss));
+    return p11_pss_params(m->md, m->mgf1, &j->params.pss);
+}
+
+/* Ed25519 as it was before Cryptoki 3.0 wants none; all others do */
+static int prepare_eddsa(struct job *j, const struct hwk_mech *m)
+{
+    struct eddsa_params *p = &j->params.eddsa;
+
+    p->ph = m->prehash ? CK_TRUE : CK_FALSE;
+    p->context_len = m->context_len;
+    p->context = m->context_len > 0 ? lent(m->context) : NULL;
+    if (m->with_context || m->prehash)
+        with_params(j, CKM_EDDSA, p, sizeof(*p));
+    else
+        with_params(j, CKM_EDDSA, NULL, 0);
     return 1;
 }
 
-static int prepare_pss(struct job *j, const struct hwk_mech *m)
+/* the token hashes: a key that may not sign digests made elsewhere */
+static int prepare_hashing(struct job *j, const struct hwk_mech *m)
 {
-    if (hashes[m->md].hash == 0 || hashes[m->mgf1].mgf == 0)
-        return hwk_raise(HWK_R_UNSUPPORTED, "PSS with %s", hwk_md_name(m->md));
-    j->pss.hashAlg = hashes[m->md].hash;
-    j->pss.mgf = hashes[m->mgf1].mgf;
-    j->pss.sLen = m->salt;
-    j->mech.mechanism = CKM_RSA_PKCS_PSS;
-    j->mech.pParameter = &j->pss;
-    j->mech.ulParameterLen = sizeof(j->pss);
+    CK_MECHANISM_TYPE type = p11_hashing(m);
+
+    if (type == 0)
+        return hwk_raise(HWK_R_UNSUPPORTED, "%s: hashed in no mechanism",
+                         hwk_md_name(m->md));
+    if (m->pad == HWK_PAD_PSS)
+        return prepare_pss(j, m, type);
+    with_params(j, type, NULL, 0);
     return 1;
+}
+
+static int prepare_pkcs1(struct job *j, const struct hwk_mech *m,
+                         const uint8_t *in, size_t n)
+{
+    with_params(j, CKM_RSA_PKCS, NULL, 0);
+    j->tbs = j->room;
+    j->tbs_n = sizeof(j->room);
+    return hwk_mech_pkcs1(m, in, n, j->room, &j->tbs_n);
 }
 
 static int prepare(struct job *j, const struct hwk_mech *m, const uint8_t *in,
@@ -56,22 +95,20 @@ static int prepare(struct job *j, const struct hwk_mech *m, const uint8_t *in,
 {
     const struct hwk_curve *curve = j->ref->pub.curve;
 
-    memset(&j->mech, 0, sizeof(j->mech));
-    if (m->type == HWK_KEY_EC) {
-        j->mech.mechanism = CKM_ECDSA;
-        return take(j, in, n > curve->order ? curve->order : n);
-    }
-    switch (m->pad) {
-    case HWK_PAD_PKCS1:
-        j->mech.mechanism = CKM_RSA_PKCS;
-        j->tbs_n = sizeof(j->tbs);
-        return hwk_mech_pkcs1(m, in, n, j->tbs, &j->tbs_n);
-    case HWK_PAD_PSS:
-        return prepare_pss(j, m) && take(j, in, n);
-    default:
-        j->mech.mechanism = CKM_RSA_X_509;
-        return take(j, in, n);
-    }
+    j->tbs = lent(in);
+    j->tbs_n = n;
+    if (m->type == HWK_KEY_ED)
+        return prepare_eddsa(j, m);
+    if (m->message)
+        return prepare_hashing(j, m);
+    if (m->pad == HWK_PAD_PKCS1)
+        return prepare_pkcs1(j, m, in, n);
+    if (m->pad == HWK_PAD_PSS)
+        return prepare_pss(j, m, CKM_RSA_PKCS_PSS);
+    if (m->type == HWK_KEY_EC && n > curve->order)
+        j->tbs_n = curve->order;
+    with_params(j, m->type == HWK_KEY_EC ? CKM_ECDSA : CKM_RSA_X_509, NULL, 0);
+    return 1;
 }
 
 /* --- signing --- */
@@ -93,11 +130,35 @@ static CK_RV sign_in(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
     return rv;
 }
 
+/* what the code alone does not say */
+static int refused(const struct p11_token *t, const struct hwk_mech *m)
+{
+    if (!hwk_err_is(HWK_R_UNSUPPORTED))
+        return 0;
+    if (m->type == HWK_KEY_ED)
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "token '%s' makes no EdDSA signature%s%s", t->label,
+                         m->prehash ? " with prehashing" : "",
+                         m->context_len > 0 ? " with a context" : "");
+    if (m->pad == HWK_PAD_PSS)
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "token '%s' makes no PSS signature with %s, MGF1 with "
+                         "%s and a salt of %zu bytes",
+                         t->label, hwk_md_name(m->md), hwk_md_name(m->mgf1),
+                         m->salt);
+    return hwk_raise(HWK_R_UNSUPPORTED, "token '%s' makes no such signature",
+                     t->label);
+}
+
 int p11_sign(void *state, hwk_ref *key, const struct hwk_mech *mech,
              const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n)
 {
-    struct job j = {.ref = key, .sig = sig, .sig_n = sig_n};
+    struct job j;
 
     (void)state;
-    return prepare(&j, mech, in, n) && p11_use(key, "C_Sign", sign_in, &j);
+    j.ref = key;
+    j.sig = sig;
+    j.sig_n = sig_n;
+    return prepare(&j, mech, in, n) &&
+           (p11_use(key, "C_Sign", sign_in, &j) || refused(j.ref->token, mech));
 }
