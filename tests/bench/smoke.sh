@@ -35,7 +35,7 @@ done <<'EOF'
 2 first key by URI, token
 2 first key by URI, TPM
 EOF
-is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 14
+is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 15
 is 'targets of calls and bytes met' \
     "$(grep -A5 '^targets' "$tap_dir/table" | grep -c ' met$')" 5
 for d in TPM token; do
