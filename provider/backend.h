@@ -9,6 +9,7 @@
 #include "provider/env.h"
 #include "provider/err.h"
 #include "provider/mech.h"
+#include "provider/priv.h"
 #include "provider/pub.h"
 #include "provider/uri.h"
 
@@ -54,14 +55,29 @@ struct hwk_found {
 typedef int hwk_found_fn(void *arg, struct hwk_found *found);
 typedef int hwk_device_fn(void *arg, const char *uri, const char *about);
 
-enum hwk_usage { HWK_USAGE_SIGN = 1, HWK_USAGE_DECRYPT, HWK_USAGE_IDEVID };
+/* What a key is for: bits. A TPM key is for one thing. */
+enum hwk_usage {
+    HWK_USAGE_SIGN = 1,
+    HWK_USAGE_DECRYPT = 2, /* EC: means DERIVE */
+    HWK_USAGE_DERIVE = 4,
+    HWK_USAGE_IDEVID = 8,
+};
 
 struct hwk_spec { /* of a key to be made */
     enum hwk_key_type type;
     const struct hwk_curve *curve; /* EC, ED, X */
     unsigned bits;                 /* RSA: 2048, 3072, 4096 */
-    enum hwk_usage usage;
+    unsigned usage;                /* HWK_USAGE_* */
+    /* what tokens have and TPMs do not: 0 is what a TPM key is */
+    uint64_t exponent;              /* RSA; 0: 65537 */
+    struct hwk_pss pss;             /* RSA, for nothing but PSS */
+    bool session;                   /* not kept: goes with the last use */
+    bool extractable, readable;     /* CKA_EXTRACTABLE, not CKA_SENSITIVE */
+    bool always_auth;               /* the PIN each time */
+    const struct hwk_private *from; /* not made but brought; lent */
 };
+/* 1, or 0 with HWK_R_UNSUPPORTED: it asks for something tokens only have. */
+int hwk_spec_plain(const struct hwk_spec *spec);
 
 /*
  * Rules for every row:
@@ -122,7 +138,8 @@ struct hwk_backend {
                      void *arg);
 
     /* Makes a key where uri says. *out as in find, type PRIVATE, ref owned by
-     * the caller. An existing key there: HWK_R_EXISTS. Optional. */
+     * the caller. An existing key there, or half of one: HWK_R_EXISTS. When it
+     * fails, no half of the new one is left. Optional. */
     int (*make)(void *state, const struct hwk_uri *uri,
                 const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
                 struct hwk_found *out);

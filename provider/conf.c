@@ -170,6 +170,7 @@ static const struct setting {
      NULL},
     {"allow-module-path", "HWKEY_ALLOW_MODULE_PATH", yesno,
      AT(allow_module_path), YESNO},
+    {"allow-import", "HWKEY_ALLOW_IMPORT", yesno, AT(allow_import), YESNO},
     {"tcti", "HWKEY_TCTI", text, AT(tcti), NULL},
     {"tpm-lock", "HWKEY_TPM_LOCK", text, AT(tpm_lock), NULL},
     {"pin-source", "HWKEY_PIN_FILE", text, AT(pin_source), NULL},

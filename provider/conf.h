@@ -41,6 +41,7 @@ struct hwk_config {
     char *tpm_lock;
     char *pin_source;
     bool allow_module_path;
+    bool allow_import;  /* private keys of files may be put into tokens */
     bool load_default;  /* by default true */
     bool wrapper_files; /* by default true */
     bool cache_pin;     /* by default true */

@@ -133,13 +133,24 @@ enum hwk_public_reason {
     HWK_R_LOCKOUT = 8, /* TPM dictionary-attack lockout */
 };
 
-/* Key generation, through EVP_PKEY_Q_keygen-like use of the key management
- * "EC" or "RSA" with property provider=hwkey; besides "group" and "bits": */
+/* Key generation, through EVP_PKEY_generate with the key managements "EC",
+ * "RSA" and so on and the property provider=hwkey; besides "group", "bits" and
+ * the like: (yes/no: UTF-8 "yes", "no", or an integer) */
 #define HWK_PARAM_KEY_URI "uri" /* UTF-8: where the key is to be made */
 #define HWK_PARAM_KEY_USAGE                                                    \
-    "usage" /* UTF-8: "sign" (default), "decrypt",                             \
-               "idevid" (TPM: endorsement primary from                         \
-               the TCG template, made persistent) */
+    "usage" /* UTF-8: "sign" (default), "decrypt", "derive", in a token        \
+               several with '+' between; "idevid" (TPM: endorsement primary    \
+               from the TCG template, made persistent) */
+#define HWK_PARAM_KEY_TOKEN "token" /* no: gone with the last reference */
+#define HWK_PARAM_KEY_EXTRACTABLE "extractable" /* yes: may leave, wrapped */
+#define HWK_PARAM_KEY_SENSITIVE "sensitive"     /* no: may be read */
+#define HWK_PARAM_KEY_ALWAYS_AUTH                                              \
+    "always-authenticate" /* yes: the PIN for each use */
+#define HWK_PARAM_KEY_IMPORT                                                   \
+    "import" /* UTF-8: a file with the private key to be put there instead of  \
+                a new one; only where allow-import = yes */
+/* EVP_PKEY_fromdata with EVP_PKEY_KEYPAIR and "uri" among the values of the key
+ * puts it there in the same way. */
 
 /* The provider's entry point, for OSSL_PROVIDER_add_builtin(). */
 #include <openssl/core.h>

@@ -57,6 +57,21 @@ struct hwk_key *hwk_key_new(struct hwk_core *core, struct hwk_device_slot *slot,
     return key;
 }
 
+void hwk_key_move(struct hwk_key *to, struct hwk_key *from)
+{
+    to->pub = from->pub;
+    to->has_public = from->has_public;
+    to->has_private = from->has_private;
+    to->flags = from->flags;
+    to->md = from->md;
+    to->uri = from->uri;
+    to->slot = from->slot;
+    to->ref = from->ref;
+    from->uri = NULL;
+    from->ref = NULL;
+    hwk_key_free(from);
+}
+
 struct hwk_key *hwk_key_up(struct hwk_key *key)
 {
     atomic_fetch_add(&key->refs, 1);

@@ -33,6 +33,8 @@ struct hwk_key *hwk_key_public(struct hwk_core *core,
                                const struct hwk_pub *pub);
 /* An empty one, to be filled by import. */
 struct hwk_key *hwk_key_empty(struct hwk_core *core, enum hwk_key_type type);
+/* What from is, to is from now on; to was empty. Takes from. */
+void hwk_key_move(struct hwk_key *to, struct hwk_key *from);
 struct hwk_key *hwk_key_up(struct hwk_key *key);
 void hwk_key_free(struct hwk_key *key); /* NULL is fine */
 

@@ -58,13 +58,25 @@ int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[]);
 /* what nobody here knows is asked of the public half in software */
 int hwk_keymgmt_soft_params(struct hwk_key *key, OSSL_PARAM params[]);
 
-/* Making keys: the context counts what set_params said until gen. */
+/* Making keys: the context keeps what set_params said until gen. kind: the
+ * type, the curve where a type has but one, and whether it is for PSS only. */
 struct hwk_gen;
-struct hwk_gen *hwk_gen_new(struct hwk_core *core, enum hwk_key_type type,
-                            int selection);
+struct hwk_gen *hwk_gen_new(struct hwk_core *core, const struct hwk_pub *kind,
+                            int selection, const OSSL_PARAM params[]);
 OSSL_FUNC_keymgmt_gen_set_template_fn hwk_gen_template;
 OSSL_FUNC_keymgmt_gen_set_params_fn hwk_gen_set_params;
+OSSL_FUNC_keymgmt_gen_settable_params_fn hwk_gen_settable; /* of every type */
 OSSL_FUNC_keymgmt_gen_fn hwk_gen_run;
 OSSL_FUNC_keymgmt_gen_cleanup_fn hwk_gen_free;
+/* The private key of params is put where their "uri" says; into, which is
+ * empty, is that key afterwards. */
+int hwk_gen_import(struct hwk_key *into, const OSSL_PARAM params[]);
+
+/* what a key management's table has for it, besides GEN_INIT */
+#define HWK_GEN(F)                                                             \
+    F(GEN_SET_TEMPLATE, hwk_gen_template),                                     \
+        F(GEN_SET_PARAMS, hwk_gen_set_params),                                 \
+        F(GEN_SETTABLE_PARAMS, hwk_gen_settable), F(GEN, hwk_gen_run),         \
+        F(GEN_CLEANUP, hwk_gen_free)
 
 #endif

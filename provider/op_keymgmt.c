@@ -104,7 +104,10 @@ int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
     struct hwk_key *key = keydata;
 
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
-        return hwk_raise(HWK_R_PRIVATE, "import: devices make their own keys");
+        return OSSL_PARAM_locate_const(params, HWK_PARAM_KEY_URI) != NULL
+                   ? hwk_gen_import(key, params)
+                   : hwk_raise(HWK_R_PRIVATE,
+                               "import: devices make their own keys");
     if (!hwk_pub_from_params(&key->pub, &key->pub, params))
         return 0;
     key->has_public = key->pub.point_len > 0 || key->pub.n_len > 0;

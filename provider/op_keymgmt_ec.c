@@ -116,25 +116,9 @@ static const OSSL_PARAM *ec_types(int selection)
 
 static void *ec_gen_init(void *core, int selection, const OSSL_PARAM params[])
 {
-    struct hwk_gen *gen = hwk_gen_new(core, HWK_KEY_EC, selection);
+    static const struct hwk_pub kind = {.type = HWK_KEY_EC};
 
-    if (gen != NULL && !hwk_gen_set_params(gen, params)) {
-        hwk_gen_free(gen);
-        gen = NULL;
-    }
-    return gen;
-}
-
-static const OSSL_PARAM *ec_gen_settable(void *gen, void *core)
-{
-    static const OSSL_PARAM list[] = {
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_URI, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_USAGE, NULL, 0), OSSL_PARAM_END};
-
-    (void)gen;
-    (void)core;
-    return list;
+    return hwk_gen_new(core, &kind, selection, params);
 }
 
 #define F(name, fn)                                                            \
@@ -159,10 +143,6 @@ const OSSL_DISPATCH hwk_keymgmt_ec[] = {
     F(SETTABLE_PARAMS, ec_settable),
     F(QUERY_OPERATION_NAME, ec_operation),
     F(GEN_INIT, ec_gen_init),
-    F(GEN_SET_TEMPLATE, hwk_gen_template),
-    F(GEN_SET_PARAMS, hwk_gen_set_params),
-    F(GEN_SETTABLE_PARAMS, ec_gen_settable),
-    F(GEN, hwk_gen_run),
-    F(GEN_CLEANUP, hwk_gen_free),
+    HWK_GEN(F),
     {0, NULL},
 };

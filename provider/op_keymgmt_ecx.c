@@ -35,6 +35,35 @@ static void *x448_new(void *core)
     return of_curve(core, "X448");
 }
 
+static void *gen_of_curve(void *core, const char *name, int selection,
+                          const OSSL_PARAM params[])
+{
+    const struct hwk_curve *curve = hwk_curve_by_name(name);
+    struct hwk_pub kind = {.type = curve->type, .curve = curve};
+
+    return hwk_gen_new(core, &kind, selection, params);
+}
+
+static void *ed25519_gen(void *core, int selection, const OSSL_PARAM params[])
+{
+    return gen_of_curve(core, "ED25519", selection, params);
+}
+
+static void *ed448_gen(void *core, int selection, const OSSL_PARAM params[])
+{
+    return gen_of_curve(core, "ED448", selection, params);
+}
+
+static void *x25519_gen(void *core, int selection, const OSSL_PARAM params[])
+{
+    return gen_of_curve(core, "X25519", selection, params);
+}
+
+static void *x448_gen(void *core, int selection, const OSSL_PARAM params[])
+{
+    return gen_of_curve(core, "X448", selection, params);
+}
+
 static int set_octets(OSSL_PARAM params[], const char *name,
                       const struct hwk_pub *pub)
 {
@@ -109,7 +138,7 @@ static const OSSL_PARAM *ecx_types(int selection)
     {                                                                          \
         OSSL_FUNC_KEYMGMT_##name, (void (*)(void))(fn)                         \
     }
-#define TABLE(name, new, gettable, ...)                                        \
+#define TABLE(name, new, gen, gettable, ...)                                   \
     const OSSL_DISPATCH name[] = {F(NEW, new),                                 \
                                   F(FREE, hwk_keymgmt_free),                   \
                                   F(LOAD, hwk_keymgmt_load),                   \
@@ -123,11 +152,13 @@ static const OSSL_PARAM *ecx_types(int selection)
                                   F(DUP, hwk_keymgmt_dup),                     \
                                   F(GET_PARAMS, ecx_get_params),               \
                                   F(GETTABLE_PARAMS, gettable),                \
+                                  F(GEN_INIT, gen),                            \
+                                  HWK_GEN(F),                                  \
                                   __VA_ARGS__{0, NULL}}
 #define SETS                                                                   \
     F(SET_PARAMS, hwk_keymgmt_set_params), F(SETTABLE_PARAMS, x_settable),
 
-TABLE(hwk_keymgmt_ed25519, ed25519_new, ed_gettable);
-TABLE(hwk_keymgmt_ed448, ed448_new, ed_gettable);
-TABLE(hwk_keymgmt_x25519, x25519_new, x_gettable, SETS);
-TABLE(hwk_keymgmt_x448, x448_new, x_gettable, SETS);
+TABLE(hwk_keymgmt_ed25519, ed25519_new, ed25519_gen, ed_gettable);
+TABLE(hwk_keymgmt_ed448, ed448_new, ed448_gen, ed_gettable);
+TABLE(hwk_keymgmt_x25519, x25519_new, x25519_gen, x_gettable, SETS);
+TABLE(hwk_keymgmt_x448, x448_new, x448_gen, x_gettable, SETS);

@@ -2,20 +2,10 @@
 /* Making keys on a device: what is wanted, where, and then the device. */
 #include <string.h>
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
+#include "provider/op_gen.h"
 
-#include "provider/op.h"
-
-struct hwk_gen {
-    struct hwk_core *core;
-    struct hwk_spec spec;
-    char *uri; /* may hold a PIN: wiped */
-    bool params_only;
-};
-
-struct hwk_gen *hwk_gen_new(struct hwk_core *core, enum hwk_key_type type,
-                            int selection)
+struct hwk_gen *hwk_gen_new(struct hwk_core *core, const struct hwk_pub *kind,
+                            int selection, const OSSL_PARAM params[])
 {
     struct hwk_gen *gen = OPENSSL_zalloc(sizeof(*gen));
 
@@ -24,18 +14,17 @@ struct hwk_gen *hwk_gen_new(struct hwk_core *core, enum hwk_key_type type,
         return NULL;
     }
     gen->core = core;
-    gen->spec.type = type;
+    gen->spec.type = kind->type;
+    gen->spec.curve = kind->curve;
+    gen->spec.pss = kind->pss;
     gen->spec.bits = 2048;
-    gen->spec.usage = HWK_USAGE_SIGN;
+    gen->spec.usage =
+        kind->type == HWK_KEY_X ? HWK_USAGE_DERIVE : HWK_USAGE_SIGN;
     gen->params_only = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
-    return gen;
-}
-
-static void wipe_uri(struct hwk_gen *gen)
-{
-    if (gen->uri != NULL)
-        OPENSSL_clear_free(gen->uri, strlen(gen->uri));
-    gen->uri = NULL;
+    if (hwk_gen_set_params(gen, params))
+        return gen;
+    hwk_gen_free(gen);
+    return NULL;
 }
 
 void hwk_gen_free(void *ctx)
@@ -44,7 +33,9 @@ void hwk_gen_free(void *ctx)
 
     if (gen == NULL)
         return;
-    wipe_uri(gen);
+    if (gen->uri != NULL)
+        OPENSSL_clear_free(gen->uri, strlen(gen->uri));
+    OPENSSL_free(gen->file);
     OPENSSL_free(gen);
 }
 
@@ -56,87 +47,7 @@ int hwk_gen_template(void *ctx, void *template)
     if (key->pub.type != gen->spec.type)
         return 0;
     gen->spec.curve = key->pub.curve;
-    return 1;
-}
-
-/* --- parameters --- */
-
-static int set_group(struct hwk_gen *gen, const OSSL_PARAM *p)
-{
-    const struct hwk_curve *curve;
-
-    if (p->data_type != OSSL_PARAM_UTF8_STRING ||
-        (curve = hwk_curve_by_name(p->data)) == NULL ||
-        curve->type != gen->spec.type)
-        return hwk_raise(HWK_R_PARAM, "group: not a curve of ours");
-    gen->spec.curve = curve;
-    return 1;
-}
-
-static int set_bits(struct hwk_gen *gen, const OSSL_PARAM *p)
-{
-    size_t bits;
-
-    if (!OSSL_PARAM_get_size_t(p, &bits) || bits < 1024 ||
-        bits > 8 * HWK_RSA_MAX)
-        return hwk_raise(HWK_R_PARAM, "bits: not between 1024 and %d",
-                         8 * HWK_RSA_MAX);
-    gen->spec.bits = (unsigned)bits;
-    return 1;
-}
-
-static int set_exponent(struct hwk_gen *gen, const OSSL_PARAM *p)
-{
-    uint64_t e;
-
-    (void)gen;
-    if (!OSSL_PARAM_get_uint64(p, &e) || e != 65537)
-        return hwk_raise(HWK_R_PARAM, "e: only 65537");
-    return 1;
-}
-
-static int set_uri(struct hwk_gen *gen, const OSSL_PARAM *p)
-{
-    wipe_uri(gen);
-    return OSSL_PARAM_get_utf8_string(p, &gen->uri, HWK_URI_MAX) ||
-           hwk_raise(HWK_R_PARAM, "uri: not a string of a URI's length");
-}
-
-static int set_usage(struct hwk_gen *gen, const OSSL_PARAM *p)
-{
-    static const char *const names[] = {"", "sign", "decrypt", "idevid"};
-    int i;
-
-    for (i = 1; i <= HWK_USAGE_IDEVID; i++) {
-        if (p->data_type == OSSL_PARAM_UTF8_STRING &&
-            strcmp(p->data, names[i]) == 0) {
-            gen->spec.usage = (enum hwk_usage)i;
-            return 1;
-        }
-    }
-    return hwk_raise(HWK_R_PARAM, "usage: none of sign, decrypt, idevid");
-}
-
-int hwk_gen_set_params(void *ctx, const OSSL_PARAM params[])
-{
-    static const struct {
-        const char *name;
-        int (*set)(struct hwk_gen *gen, const OSSL_PARAM *p);
-    } known[] = {
-        {OSSL_PKEY_PARAM_GROUP_NAME, set_group},
-        {OSSL_PKEY_PARAM_RSA_BITS, set_bits},
-        {OSSL_PKEY_PARAM_RSA_E, set_exponent},
-        {HWK_PARAM_KEY_URI, set_uri},
-        {HWK_PARAM_KEY_USAGE, set_usage},
-    };
-    size_t i;
-
-    for (i = 0; params != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
-        const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, known[i].name);
-
-        if (p != NULL && !known[i].set(ctx, p))
-            return 0;
-    }
+    gen->spec.pss = key->pub.pss;
     return 1;
 }
 
@@ -153,6 +64,11 @@ static struct hwk_key *make(struct hwk_gen *gen, const struct hwk_uri *uri)
 
     if (slot == NULL)
         return NULL;
+    if (gen->spec.from != NULL && !gen->core->cfg.allow_import) {
+        hwk_raise(HWK_R_PRIVATE, "import: the provider's section of "
+                                 "openssl.cnf does not allow-import");
+        return NULL;
+    }
     t = hwk_slot_table(slot);
     memset(&found, 0, sizeof(found));
     if (t->make == NULL) {
@@ -173,23 +89,18 @@ static struct hwk_key *only_params(struct hwk_gen *gen)
 {
     struct hwk_key *key = hwk_key_empty(gen->core, gen->spec.type);
 
-    if (key != NULL)
+    if (key != NULL) {
         key->pub.curve = gen->spec.curve;
+        key->pub.pss = gen->spec.pss;
+    }
     return key;
 }
 
-void *hwk_gen_run(void *ctx, OSSL_CALLBACK *cb, void *arg)
+static struct hwk_key *make_at_uri(struct hwk_gen *gen)
 {
-    struct hwk_gen *gen = ctx;
     struct hwk_key *key = NULL;
     struct hwk_uri uri;
 
-    (void)cb;
-    (void)arg;
-    if (gen->spec.type == HWK_KEY_EC && gen->spec.curve == NULL)
-        gen->spec.curve = hwk_curve_by_bits(256);
-    if (gen->params_only)
-        return only_params(gen);
     if (gen->uri == NULL) {
         hwk_raise(HWK_R_PARAM, "uri: say where the key is to be made");
         return NULL;
@@ -198,4 +109,58 @@ void *hwk_gen_run(void *ctx, OSSL_CALLBACK *cb, void *arg)
         key = make(gen, &uri);
     hwk_uri_clear(&uri);
     return key;
+}
+
+static struct hwk_key *import(struct hwk_gen *gen, struct hwk_private *priv)
+{
+    struct hwk_key *key;
+
+    if (priv == NULL)
+        return NULL;
+    gen->spec.from = priv;
+    gen->spec.curve = priv->pub.curve;
+    key = make_at_uri(gen);
+    gen->spec.from = NULL;
+    hwk_private_free(priv);
+    return key;
+}
+
+static struct hwk_key *import_file(struct hwk_gen *gen)
+{
+    struct hwk_pub of = {
+        .type = gen->spec.type, .curve = gen->spec.curve, .pss = gen->spec.pss};
+    OSSL_LIB_CTX *soft = hwk_core_soft(gen->core);
+
+    return soft == NULL
+               ? NULL
+               : import(gen, hwk_private_from_file(soft, &of, gen->file));
+}
+
+void *hwk_gen_run(void *ctx, OSSL_CALLBACK *cb, void *arg)
+{
+    struct hwk_gen *gen = ctx;
+
+    (void)cb;
+    (void)arg;
+    if (gen->file != NULL && !gen->params_only)
+        return import_file(gen);
+    if (gen->spec.type == HWK_KEY_EC && gen->spec.curve == NULL)
+        gen->spec.curve = hwk_curve_by_bits(256);
+    return gen->params_only ? only_params(gen) : make_at_uri(gen);
+}
+
+int hwk_gen_import(struct hwk_key *into, const OSSL_PARAM params[])
+{
+    struct hwk_gen *gen =
+        hwk_gen_new(into->core, &into->pub, OSSL_KEYMGMT_SELECT_ALL, params);
+    OSSL_LIB_CTX *soft = hwk_core_soft(into->core);
+    struct hwk_key *key = NULL;
+
+    if (gen != NULL && soft != NULL)
+        key = import(gen, hwk_private_from_params(soft, &into->pub, params));
+    hwk_gen_free(gen);
+    if (key == NULL)
+        return 0;
+    hwk_key_move(into, key);
+    return 1;
 }

@@ -71,26 +71,17 @@ static const OSSL_PARAM *pss_types(int selection)
 
 static void *rsa_gen_init(void *core, int selection, const OSSL_PARAM params[])
 {
-    struct hwk_gen *gen = hwk_gen_new(core, HWK_KEY_RSA, selection);
+    static const struct hwk_pub kind = {.type = HWK_KEY_RSA};
 
-    if (gen != NULL && !hwk_gen_set_params(gen, params)) {
-        hwk_gen_free(gen);
-        gen = NULL;
-    }
-    return gen;
+    return hwk_gen_new(core, &kind, selection, params);
 }
 
-static const OSSL_PARAM *rsa_gen_settable(void *gen, void *core)
+static void *pss_gen_init(void *core, int selection, const OSSL_PARAM params[])
 {
-    static const OSSL_PARAM list[] = {
-        OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_URI, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_USAGE, NULL, 0), OSSL_PARAM_END};
+    static const struct hwk_pub kind = {.type = HWK_KEY_RSA,
+                                        .pss = {.only = true}};
 
-    (void)gen;
-    (void)core;
-    return list;
+    return hwk_gen_new(core, &kind, selection, params);
 }
 
 #define F(name, fn)                                                            \
@@ -111,11 +102,7 @@ const OSSL_DISPATCH hwk_keymgmt_rsa[] = {
     F(IMPORT_TYPES, rsa_types),
     F(EXPORT_TYPES, rsa_types),
     F(GEN_INIT, rsa_gen_init),
-    F(GEN_SET_TEMPLATE, hwk_gen_template),
-    F(GEN_SET_PARAMS, hwk_gen_set_params),
-    F(GEN_SETTABLE_PARAMS, rsa_gen_settable),
-    F(GEN, hwk_gen_run),
-    F(GEN_CLEANUP, hwk_gen_free),
+    HWK_GEN(F),
     {0, NULL},
 };
 
@@ -124,5 +111,7 @@ const OSSL_DISPATCH hwk_keymgmt_rsapss[] = {
     COMMON,
     F(IMPORT_TYPES, pss_types),
     F(EXPORT_TYPES, pss_types),
+    F(GEN_INIT, pss_gen_init),
+    HWK_GEN(F),
     {0, NULL},
 };

@@ -58,6 +58,7 @@ struct p11_token {
     size_t n_idle;
     size_t n_busy;    /* sessions in use or being opened */
     size_t n_waiting; /* of these, those that wait for one to come back */
+    size_t n_homes;   /* sessions that keys live in, which never come back */
 
     pthread_mutex_t login_lock; /* held over C_Login, never over a prompt */
     atomic_bool logged_in;
@@ -133,6 +134,8 @@ struct p11_ref {
     bool always_auth;
     char label[P11_ID_MAX];
     size_t label_len;
+    bool has_home; /* a key that lives as long as this session */
+    struct p11_session home;
     /* under token->lock */
     CK_OBJECT_HANDLE handle;
     unsigned epoch;
@@ -179,6 +182,9 @@ int p11_session_get(struct p11_token *t, bool rw, struct p11_session *out);
 /* Back to the pool; closed when broken or no longer of use. */
 void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
                      bool broken);
+/* A session got is kept for a key that lives as long as it; its end. */
+void p11_session_keep(struct p11_token *t);
+void p11_session_end(struct p11_token *t, const struct p11_session *s);
 /* rv (p11_lost) was seen in a session of that epoch: everything of that epoch
  * is worthless from now on. */
 void p11_token_lost(struct p11_token *t, unsigned epoch, CK_RV rv);
@@ -275,10 +281,43 @@ int p11_use(struct p11_ref *ref, const char *what, p11_operation *op,
 int p11_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
              const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
 
+/* --- p11_plan.c --- */
+/* The attributes of a pair to be made; they point into the plan, the spec and
+ * the URI, so keep these where they are. */
+struct p11_plan {
+    const struct hwk_spec *spec;
+    uint8_t id[P11_ID_MAX];
+    size_t id_n;
+    bool random_id; /* nobody else can know it */
+    const struct hwk_str *label;
+    CK_ATTRIBUTE pub[24], priv[24];
+    CK_ULONG n_pub, n_priv;
+    /* what some of them point to */
+    CK_KEY_TYPE key_type;
+    CK_ULONG bits;
+    uint8_t e[8];
+    CK_MECHANISM_TYPE allowed[16];
+};
+/* What both ways of making have: names, usage, protection. 0 with HWK_R_BAD_URI
+ * or HWK_R_PARAM. */
+int p11_plan(struct p11_plan *p, const struct hwk_uri *uri,
+             const struct hwk_spec *spec);
+void p11_plan_pub(struct p11_plan *p, CK_ATTRIBUTE_TYPE type, const void *value,
+                  size_t n);
+void p11_plan_priv(struct p11_plan *p, CK_ATTRIBUTE_TYPE type,
+                   const void *value, size_t n);
+void p11_plan_both(struct p11_plan *p, CK_ATTRIBUTE_TYPE type,
+                   const void *value, size_t n);
+
 /* --- p11_make.c --- */
 int p11_make(void *state, const struct hwk_uri *uri,
              const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
              struct hwk_found *out);
+
+/* --- p11_import.c --- */
+/* Puts the key of spec->from there. *priv is its handle. */
+CK_RV p11_import(struct p11_token *t, CK_SESSION_HANDLE s, struct p11_plan *p,
+                 CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *priv);
 
 /* --- p11_data.c --- */
 int p11_dev_open(void *state, const struct hwk_uri *uri,

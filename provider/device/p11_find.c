@@ -33,8 +33,12 @@ struct p11_ref *p11_ref_new(struct p11_token *t, const struct p11_object *o,
 
 void p11_release(void *state, hwk_ref *ref)
 {
+    struct p11_ref *r = ref;
+
     (void)state;
-    OPENSSL_free(ref);
+    if (r->has_home)
+        p11_session_end(r->token, &r->home);
+    OPENSSL_free(r);
 }
 
 /* --- what was found on one token --- */

@@ -121,11 +121,35 @@ void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
         t->idle[t->n_idle++] = *s;
         close = false;
     }
-    if (close && t->n_idle == 0 && t->n_busy == 0)
+    if (close && t->n_idle + t->n_busy + t->n_homes == 0)
         atomic_store(&t->logged_in, false); /* ends with the last session */
     pthread_cond_broadcast(&t->freed);
     pthread_mutex_unlock(&t->lock);
     if (close)
+        P11(t->module, C_CloseSession, s->h);
+}
+
+void p11_session_keep(struct p11_token *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->n_busy--;
+    t->n_homes++;
+    pthread_cond_broadcast(&t->freed);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void p11_session_end(struct p11_token *t, const struct p11_session *s)
+{
+    bool alive;
+
+    pthread_mutex_lock(&t->lock);
+    alive = s->epoch > t->dead;
+    if (alive)
+        t->n_homes--;
+    if (alive && t->n_idle + t->n_busy + t->n_homes == 0)
+        atomic_store(&t->logged_in, false);
+    pthread_mutex_unlock(&t->lock);
+    if (alive)
         P11(t->module, C_CloseSession, s->h);
 }
 
@@ -151,8 +175,10 @@ static bool drop_epoch(struct p11_token *t, unsigned epoch, bool dead)
         while (!dead && t->n_idle > 0)
             close[n++] = t->idle[--t->n_idle].h;
         t->n_idle = 0;
-        if (dead)
+        if (dead) {
             t->dead = t->epoch;
+            t->n_homes = 0;
+        }
         t->epoch++;
         atomic_store(&t->logged_in, false);
     }

@@ -150,10 +150,15 @@ static int describe(const struct hwk_spec *spec, TPM2B_PUBLIC *out)
     };
     if (spec->type == HWK_KEY_EC && kind.curve == TPM2_ECC_NONE)
         return hwk_raise(HWK_R_KEY, "a TPM key needs a NIST curve");
+    if (!hwk_spec_plain(spec))
+        return 0;
     if (spec->usage == HWK_USAGE_SIGN)
         hwk_tpm_template_sign(&kind, out);
-    else if (spec->usage == HWK_USAGE_DECRYPT)
+    else if (spec->usage == HWK_USAGE_DECRYPT ||
+             (spec->usage == HWK_USAGE_DERIVE && spec->type == HWK_KEY_EC))
         hwk_tpm_template_decrypt(&kind, out);
+    else if (spec->usage != HWK_USAGE_IDEVID)
+        return hwk_raise(HWK_R_KEY, "a TPM key is made for one usage");
     else if (!hwk_tpm_template_idevid(&kind, out))
         return hwk_raise(HWK_R_KEY, "the TCG has no IDevID of this kind: RSA "
                                     "2048, P-256, P-384 or P-521");

@@ -94,7 +94,8 @@ static int soft_open(const struct hwk_config *cfg, void **out)
     st->libctx = OSSL_LIB_CTX_new();
     st->provider = OSSL_PROVIDER_load(st->libctx, "default");
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct hwk_spec spec = {HWK_KEY_RSA, NULL, 2048, HWK_USAGE_SIGN};
+        struct hwk_spec spec = {
+            .type = HWK_KEY_RSA, .bits = 2048, .usage = HWK_USAGE_SIGN};
 
         if (names[i].curve != NULL) {
             spec.curve = hwk_curve_by_name(names[i].curve);

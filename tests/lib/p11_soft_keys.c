@@ -158,7 +158,19 @@ static bool private_defaults(struct soft_object *o, CK_ULONG type, bool local)
 
 /* --- making --- */
 
-static EVP_PKEY *make(CK_ULONG type, int nid, CK_ULONG bits)
+/* CKA_PUBLIC_EXPONENT of the template; there need not be one */
+static bool set_exponent(EVP_PKEY_CTX *ctx, const uint8_t *e, size_t n)
+{
+    BIGNUM *bn = BN_bin2bn(e, (int)n, NULL);
+    bool ok = bn != NULL &&
+              (n == 0 || EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, bn) == 1);
+
+    BN_free(bn);
+    return ok;
+}
+
+static EVP_PKEY *make(CK_ULONG type, int nid, CK_ULONG bits, const uint8_t *e,
+                      size_t e_n)
 {
     const char *name = kind(type, nid);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(soft.libctx, name, NULL);
@@ -166,7 +178,8 @@ static EVP_PKEY *make(CK_ULONG type, int nid, CK_ULONG bits)
     bool ok = ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1;
 
     if (ok && type == CKK_RSA)
-        ok = EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1;
+        ok = EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1 &&
+             set_exponent(ctx, e, e_n);
     else if (ok && type == CKK_EC)
         ok = EVP_PKEY_CTX_set_group_name(ctx, OBJ_nid2sn(nid)) == 1;
     if (!ok || EVP_PKEY_generate(ctx, &key) != 1)
@@ -200,10 +213,15 @@ static CK_RV make_pair(CK_SESSION_HANDLE sh, CK_MECHANISM_TYPE mech,
 {
     CK_ULONG type = type_made_by(mech);
     CK_ULONG bits = soft_ulong(pub, CKA_MODULUS_BITS);
+    const struct soft_attr *a = soft_get(pub, CKA_PUBLIC_EXPONENT);
+    size_t e_n = a != NULL && a->n <= 8 ? a->n : 0;
     int nid = curve_nid(pub);
+    uint8_t e[8] = {0};
     EVP_PKEY *key;
     CK_RV rv;
 
+    if (e_n > 0)
+        memcpy(e, a->p, e_n);
     if (type == CKK_RSA && bits == CK_UNAVAILABLE_INFORMATION)
         return CKR_TEMPLATE_INCOMPLETE;
     if (type == CKK_RSA && (bits < 1024 || bits > 8192))
@@ -212,7 +230,7 @@ static CK_RV make_pair(CK_SESSION_HANDLE sh, CK_MECHANISM_TYPE mech,
         return soft_get(pub, CKA_EC_PARAMS) == NULL ? CKR_TEMPLATE_INCOMPLETE
                                                     : CKR_CURVE_NOT_SUPPORTED;
     pthread_mutex_unlock(&soft.lock);
-    key = make(type, nid, bits);
+    key = make(type, nid, bits, e, e_n);
     pthread_mutex_lock(&soft.lock);
     if (soft_session(sh) == NULL)
         rv = CKR_SESSION_HANDLE_INVALID;

@@ -55,6 +55,11 @@ CK_SESSION_HANDLE raw_enter(CK_SLOT_ID slot, const char *pin)
 void raw_leave(CK_SESSION_HANDLE s)
 {
     raw_f->C_Logout(s);
+    raw_close(s);
+}
+
+void raw_close(CK_SESSION_HANDLE s)
+{
     OK(raw_f->C_CloseSession(s));
 }
 

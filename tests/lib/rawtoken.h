@@ -25,6 +25,8 @@ bool raw_begin(const char *const lines[]);
  * closes it. */
 CK_SESSION_HANDLE raw_enter(CK_SLOT_ID slot, const char *pin);
 void raw_leave(CK_SESSION_HANDLE s);
+/* The same without logging out the provider. */
+void raw_close(CK_SESSION_HANDLE s);
 
 /* How many objects of the class (of any: -1UL) there are with that label
  * (NULL: any). The first is put in *h unless that is NULL. */

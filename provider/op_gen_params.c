@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters of a key to be made. */
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include "provider/op_gen.h"
+
+static int set_group(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    const struct hwk_curve *curve;
+
+    if (p->data_type != OSSL_PARAM_UTF8_STRING ||
+        (curve = hwk_curve_by_name(p->data)) == NULL ||
+        curve->type != gen->spec.type)
+        return hwk_raise(HWK_R_PARAM, "group: not a curve of ours");
+    gen->spec.curve = curve;
+    return 1;
+}
+
+static int set_bits(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    size_t bits;
+
+    if (!OSSL_PARAM_get_size_t(p, &bits) || bits < 1024 ||
+        bits > 8 * HWK_RSA_MAX)
+        return hwk_raise(HWK_R_PARAM, "bits: not between 1024 and %d",
+                         8 * HWK_RSA_MAX);
+    gen->spec.bits = (unsigned)bits;
+    return 1;
+}
+
+static int set_exponent(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    uint64_t e;
+
+    if (!OSSL_PARAM_get_uint64(p, &e) || e < 3 || (e & 1) == 0)
+        return hwk_raise(HWK_R_PARAM, "e: not an odd number from 3 on");
+    gen->spec.exponent = e;
+    return 1;
+}
+
+static int set_string(const OSSL_PARAM *p, size_t max, char **out)
+{
+    if (p->data_type != OSSL_PARAM_UTF8_STRING || p->data_size > max)
+        return hwk_raise(HWK_R_PARAM, "%s: not a string of %zu bytes at most",
+                         p->key, max);
+    OPENSSL_free(*out);
+    *out = OPENSSL_strndup(p->data, p->data_size > 0 ? p->data_size : max);
+    return *out != NULL || hwk_raise(HWK_R_MEMORY, "%s", p->key);
+}
+
+static int set_uri(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    if (gen->uri != NULL)
+        OPENSSL_cleanse(gen->uri, strlen(gen->uri));
+    return set_string(p, HWK_URI_MAX, &gen->uri);
+}
+
+static int set_file(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    return set_string(p, HWK_URI_MAX, &gen->file);
+}
+
+/* "sign", "sign+decrypt" */
+static int set_usage(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } names[] = {{"sign", HWK_USAGE_SIGN},
+                 {"decrypt", HWK_USAGE_DECRYPT},
+                 {"derive", HWK_USAGE_DERIVE},
+                 {"idevid", HWK_USAGE_IDEVID}};
+    const char *s = p->data_type == OSSL_PARAM_UTF8_STRING ? p->data : "";
+    unsigned usage = 0, bit;
+    size_t i, n;
+
+    do {
+        n = strcspn(s, "+,");
+        for (i = bit = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            if (strlen(names[i].name) == n && strncmp(s, names[i].name, n) == 0)
+                bit = names[i].bit;
+        if (bit == 0)
+            return hwk_raise(HWK_R_PARAM,
+                             "usage: none of sign, decrypt, derive, idevid, or "
+                             "several with '+' between");
+        usage |= bit;
+        s += n;
+    } while (*s++ != 0);
+    gen->spec.usage = usage;
+    return 1;
+}
+
+static int yesno(const OSSL_PARAM *p, bool *out)
+{
+    static const char *const words[] = {"no",    "yes",  "off", "on",
+                                        "false", "true", "0",   "1"};
+    size_t i;
+    int v;
+
+    if (p->data_type != OSSL_PARAM_UTF8_STRING) {
+        if (!OSSL_PARAM_get_int(p, &v))
+            return hwk_raise(HWK_R_PARAM, "%s: not yes or no", p->key);
+        *out = v != 0;
+        return 1;
+    }
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(p->data, words[i]) == 0) {
+            *out = i % 2 == 1;
+            return 1;
+        }
+    return hwk_raise(HWK_R_PARAM, "%s: not yes or no", p->key);
+}
+
+static int set_token(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    bool token = true;
+    int ok = yesno(p, &token);
+
+    gen->spec.session = !token;
+    return ok;
+}
+
+static int set_extractable(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    return yesno(p, &gen->spec.extractable);
+}
+
+static int set_sensitive(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    bool sensitive = true;
+    int ok = yesno(p, &sensitive);
+
+    gen->spec.readable = !sensitive;
+    return ok;
+}
+
+static int set_always_auth(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    return yesno(p, &gen->spec.always_auth);
+}
+
+/* --- of keys for PSS only --- */
+
+static int digest(const OSSL_PARAM *p, enum hwk_md *out)
+{
+    *out = p->data_type == OSSL_PARAM_UTF8_STRING ? hwk_md_by_name(p->data)
+                                                  : HWK_MD_NONE;
+    return *out != HWK_MD_NONE ||
+           hwk_raise(HWK_R_DIGEST, "%s: no digest of ours", p->key);
+}
+
+static int set_pss_md(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    struct hwk_pss *pss = &gen->spec.pss;
+
+    if (!digest(p, &pss->md))
+        return 0;
+    if (pss->mgf1 == HWK_MD_NONE)
+        pss->mgf1 = pss->md;
+    return 1;
+}
+
+static int set_pss_mgf1(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    return digest(p, &gen->spec.pss.mgf1);
+}
+
+static int set_pss_salt(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    int salt;
+
+    if (!OSSL_PARAM_get_int(p, &salt) || salt < 0 || salt > HWK_RSA_MAX)
+        return hwk_raise(HWK_R_PARAM, "saltlen: not a number of bytes");
+    gen->spec.pss.min_salt = (unsigned)salt;
+    return 1;
+}
+
+/* --- all of them --- */
+
+enum { OF_EC = 1, OF_RSA = 2, OF_PSS = 4, OF_CURVE = 8, OF_ANY = 15 };
+
+static unsigned kind(const struct hwk_spec *spec)
+{
+    if (spec->type == HWK_KEY_RSA)
+        return spec->pss.only ? OF_RSA | OF_PSS : OF_RSA;
+    return spec->type == HWK_KEY_EC ? OF_EC : OF_CURVE;
+}
+
+static const struct {
+    const char *name;
+    unsigned of;
+    int (*set)(struct hwk_gen *gen, const OSSL_PARAM *p);
+} known[] = {
+    {OSSL_PKEY_PARAM_GROUP_NAME, OF_EC, set_group},
+    {OSSL_PKEY_PARAM_RSA_BITS, OF_RSA, set_bits},
+    {OSSL_PKEY_PARAM_RSA_E, OF_RSA, set_exponent},
+    {OSSL_PKEY_PARAM_RSA_DIGEST, OF_PSS, set_pss_md},
+    {OSSL_PKEY_PARAM_MGF1_DIGEST, OF_PSS, set_pss_mgf1},
+    {OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, OF_PSS, set_pss_salt},
+    {HWK_PARAM_KEY_URI, OF_ANY, set_uri},
+    {HWK_PARAM_KEY_USAGE, OF_ANY, set_usage},
+    {HWK_PARAM_KEY_TOKEN, OF_ANY, set_token},
+    {HWK_PARAM_KEY_EXTRACTABLE, OF_ANY, set_extractable},
+    {HWK_PARAM_KEY_SENSITIVE, OF_ANY, set_sensitive},
+    {HWK_PARAM_KEY_ALWAYS_AUTH, OF_ANY, set_always_auth},
+    {HWK_PARAM_KEY_IMPORT, OF_ANY, set_file},
+};
+#define KNOWN (sizeof(known) / sizeof(known[0]))
+
+int hwk_gen_set_params(void *ctx, const OSSL_PARAM params[])
+{
+    struct hwk_gen *gen = ctx;
+    size_t i;
+
+    for (i = 0; params != NULL && i < KNOWN; i++) {
+        const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, known[i].name);
+
+        if (p == NULL)
+            continue;
+        if ((known[i].of & kind(&gen->spec)) == 0)
+            return hwk_raise(HWK_R_PARAM, "%s: not of such a key", p->key);
+        if (!known[i].set(gen, p))
+            return 0;
+    }
+    return 1;
+}
+
+const OSSL_PARAM *hwk_gen_settable(void *gen, void *core)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+        OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_MGF1_DIGEST, NULL, 0),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_URI, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_USAGE, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_TOKEN, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_EXTRACTABLE, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_SENSITIVE, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_ALWAYS_AUTH, NULL, 0),
+        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_IMPORT, NULL, 0),
+        OSSL_PARAM_END};
+
+    (void)gen;
+    (void)core;
+    return list;
+}
