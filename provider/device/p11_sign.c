@@ -24,6 +24,7 @@ struct job { /* one signature */
     uint8_t room[HWK_RSA_MAX];
     uint8_t *sig;
     size_t *sig_n;
+    CK_RV rv;
 };
 
 /* --- mechanisms --- */
@@ -127,14 +128,26 @@ static CK_RV sign_in(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
         rv = P11(m, C_Sign, s, j->tbs, j->tbs_n, j->sig, &n);
     if (rv == CKR_OK)
         *j->sig_n = n;
-    return rv;
+    return j->rv = rv;
 }
 
 /* what the code alone does not say */
-static int refused(const struct p11_token *t, const struct hwk_mech *m)
+static int refused(const struct job *j, const struct hwk_mech *m)
 {
-    if (!hwk_err_is(HWK_R_UNSUPPORTED))
+    const struct p11_token *t = j->ref->token;
+
+    switch (j->rv) {
+    case CKR_MECHANISM_INVALID:
+    case CKR_MECHANISM_PARAM_INVALID:
+        break;
+    case CKR_ARGUMENTS_BAD: /* so say some that do not know the digest */
+    case CKR_DATA_LEN_RANGE:
+        if (j->mech.pParameter != NULL)
+            break;
         return 0;
+    default:
+        return 0;
+    }
     if (m->type == HWK_KEY_ED)
         return hwk_raise(HWK_R_UNSUPPORTED,
                          "token '%s' makes no EdDSA signature%s%s", t->label,
@@ -159,6 +172,7 @@ int p11_sign(void *state, hwk_ref *key, const struct hwk_mech *mech,
     j.ref = key;
     j.sig = sig;
     j.sig_n = sig_n;
+    j.rv = CKR_OK;
     return prepare(&j, mech, in, n) &&
-           (p11_use(key, "C_Sign", sign_in, &j) || refused(j.ref->token, mech));
+           (p11_use(key, "C_Sign", sign_in, &j) || refused(&j, mech));
 }

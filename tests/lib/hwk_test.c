@@ -198,6 +198,7 @@ X509 *self_cert(struct world *w, EVP_PKEY *key)
     X509 *x = X509_new_ex(w->libctx, NULL);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     X509_NAME *name = X509_get_subject_name(x);
+    bool ed = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
     int ok;
 
     X509_set_version(x, X509_VERSION_3);
@@ -207,8 +208,8 @@ X509 *self_cert(struct world *w, EVP_PKEY *key)
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                (const unsigned char *)"test", -1, -1, 0);
     ok = X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
-         EVP_DigestSignInit_ex(ctx, NULL, "SHA256", w->libctx, NULL, key,
-                               NULL) == 1 &&
+         EVP_DigestSignInit_ex(ctx, NULL, ed ? NULL : "SHA256", w->libctx, NULL,
+                               key, NULL) == 1 &&
          X509_sign_ctx(x, ctx) > 0;
     EVP_MD_CTX_free(ctx);
     if (ok)
