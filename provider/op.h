@@ -34,8 +34,9 @@ struct hwk_handover hwk_handover(struct hwk_key *key);
 /* The key of a reference, lent; NULL when it is not one of ours. */
 struct hwk_key *hwk_handover_key(const void *reference, size_t size);
 
-/* The wrapper of a URI: SEQUENCE { UTF8String version, UTF8String uri }. The
- * uri is copied to out, NUL-terminated. 1, or 0 with HWK_R_FORMAT. */
+/* The wrapper of a URI: SEQUENCE { UTF8String version, UTF8String uri }, or the
+ * other kind (wrapper.c). The uri is copied to out, NUL-terminated. 1, or 0
+ * with HWK_R_FORMAT. */
 #define HWK_WRAPPER_VERSION "1.0"
 int hwk_wrapper_parse(const uint8_t *der, size_t n,
                       char out[static HWK_URI_MAX + 1]);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that stand for a key on a device: the wrapper of a URI and the TSS2
- * private key. */
+/* Decoding files that stand for a key on a device. */
 #include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/params.h>
-#include <openssl/pem.h>
 
-#include "provider/op.h"
+#include "provider/keyfile.h"
 
 /*
  * One decoder does it all, whatever the type of the key: libcrypto 3.0 looks
@@ -28,13 +26,6 @@
 #define BYTES_TYPE "RSA"
 #define BYTES_STRUCTURE "hwkey" /* so that no decoder of PVK tries them */
 
-#define DER_MAX 65536
-#define LINE 256
-
-enum label { WRAPPER, TSS2 };
-static const char *const begins[] = {"-----BEGIN HWKEY URI-----",
-                                     "-----BEGIN TSS2 PRIVATE KEY-----"};
-
 struct handoff {
     const uint8_t *der;
     size_t n;
@@ -42,135 +33,6 @@ struct handoff {
     struct handoff *outer;
 };
 static _Thread_local struct handoff *handoff;
-
-/* --- from DER to a key --- */
-
-struct catch
-{
-    struct hwk_core *core;
-    struct hwk_device_slot *slot;
-    struct hwk_key *key;
-};
-
-static int take(void *arg, struct hwk_found *found)
-{
-    struct catch *c = arg;
-
-    c->key =
-        hwk_key_new(c->core, c->slot, found, found->type == HWK_OBJ_PRIVATE);
-    return c->key != NULL ? 0 : -1;
-}
-
-static struct hwk_key *find(struct hwk_core *core, const struct hwk_uri *uri,
-                            const struct hwk_pin_source *prompt)
-{
-    struct hwk_pin_ask ask = {&core->cfg, uri, prompt};
-    struct catch c = {core, NULL, NULL};
-
-    c.slot = hwk_registry_use(core->registry, uri->scheme);
-    hwk_mark();
-    if (c.slot != NULL &&
-        hwk_settle(hwk_slot_table(c.slot)->find(
-            hwk_slot_state(c.slot), uri, HWK_WANT_PRIVATE, &ask, take, &c)) &&
-        c.key == NULL)
-        hwk_raise(HWK_R_NOT_FOUND, "HWKEY URI: no such private key");
-    return c.key;
-}
-
-static struct hwk_key *from_wrapper(struct hwk_core *core, const uint8_t *der,
-                                    size_t n,
-                                    const struct hwk_pin_source *prompt)
-{
-    char text[HWK_URI_MAX + 1];
-    struct hwk_key *key = NULL;
-    struct hwk_uri uri;
-
-    if (!hwk_wrapper_parse(der, n, text))
-        return NULL;
-    if (hwk_uri_parse(text, &uri))
-        key = find(core, &uri, prompt);
-    hwk_uri_clear(&uri);
-    return key;
-}
-
-static struct hwk_key *from_tss2(struct hwk_core *core, const uint8_t *der,
-                                 size_t n, const struct hwk_pin_source *prompt)
-{
-    struct hwk_pin_ask ask = {&core->cfg, NULL, prompt};
-    struct catch c = {core, NULL, NULL};
-    const struct hwk_backend *t;
-
-    c.slot = hwk_registry_use(core->registry, HWK_SCHEME_TPM2);
-    if (c.slot == NULL)
-        return NULL;
-    t = hwk_slot_table(c.slot);
-    if (t->load_blob == NULL)
-        hwk_raise(HWK_R_UNSUPPORTED, "TSS2 PRIVATE KEY");
-    else
-        (void)!t->load_blob(hwk_slot_state(c.slot), der, n, &ask, take, &c);
-    return c.key;
-}
-
-/* --- reading --- */
-
-static int read_line(struct hwk_core *core, OSSL_CORE_BIO *in, char *line)
-{
-    int n = core->bio_gets(in, line, LINE);
-
-    while (n > 0 && strchr("\r\n \t", line[n - 1]) != NULL)
-        line[--n] = 0;
-    return n;
-}
-
-/* to the first BEGIN line; -1 when it is not one of ours */
-static int our_label(struct hwk_core *core, OSSL_CORE_BIO *in)
-{
-    char line[LINE];
-    int i, n;
-
-    while ((n = core->bio_gets(in, line, sizeof(line))) > 0) {
-        if (strncmp(line, "-----BEGIN ", 11) != 0)
-            continue;
-        while (n > 0 && strchr("\r\n \t", line[n - 1]) != NULL)
-            line[--n] = 0;
-        for (i = WRAPPER; i <= TSS2; i++)
-            if (strcmp(line, begins[i]) == 0)
-                return i;
-        return -1;
-    }
-    return -1;
-}
-
-static uint8_t *read_body(struct hwk_core *core, OSSL_CORE_BIO *in, size_t *n)
-{
-    EVP_ENCODE_CTX *b64 = EVP_ENCODE_CTX_new();
-    uint8_t *der = OPENSSL_malloc(DER_MAX);
-    char line[LINE];
-    int len, got, at = 0, ok = 0;
-
-    if (b64 != NULL)
-        EVP_DecodeInit(b64);
-    while (b64 != NULL && der != NULL &&
-           (len = read_line(core, in, line)) > 0 && at < DER_MAX - LINE) {
-        if (strncmp(line, "-----END ", 9) == 0) {
-            ok = EVP_DecodeFinal(b64, der + at, &got) >= 0;
-            at += ok ? got : 0;
-            break;
-        }
-        line[len++] = '\n';
-        if (EVP_DecodeUpdate(b64, der + at, &got, (unsigned char *)line, len) <
-            0)
-            break;
-        at += got;
-    }
-    EVP_ENCODE_CTX_free(b64);
-    *n = (size_t)at;
-    if (ok && at > 0)
-        return der;
-    OPENSSL_free(der);
-    hwk_raise(HWK_R_FORMAT, "PEM: does not decode");
-    return NULL;
-}
 
 /* --- handing over --- */
 
@@ -253,21 +115,16 @@ static int decode_pem(struct hwk_core *core, OSSL_CORE_BIO *in,
                       const struct hwk_pin_source *prompt, OSSL_CALLBACK *cb,
                       void *arg)
 {
-    int label = our_label(core, in), ok = 0;
+    struct hwk_keyfile file;
+    int r = hwk_keyfile_read(core, in, &file), ok = 0;
     struct hwk_key *key;
-    uint8_t *der;
-    size_t n;
 
-    if (label < 0)
-        return 1;
-    der = read_body(core, in, &n);
-    if (der == NULL)
-        return 0;
-    key = label == WRAPPER ? from_wrapper(core, der, n, prompt)
-                           : from_tss2(core, der, n, prompt);
+    if (r <= 0) /* somebody else's, or a bad one of ours */
+        return r == 0;
+    key = hwk_keyfile_key(core, &file, prompt);
     if (key != NULL)
-        ok = hand_over(key, der, n, cb, arg);
-    OPENSSL_free(der);
+        ok = hand_over(key, file.der, file.n, cb, arg);
+    OPENSSL_free(file.der);
     return ok;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file that stands for a key: SEQUENCE { version, uri }. */
+/* The file that stands for a key: SEQUENCE { version, uri }. The other kind
+ * has SEQUENCE { VisibleString description, UTF8String uri }. */
 #include <string.h>
 
 #include <openssl/asn1.h>
@@ -8,53 +9,80 @@
 
 #define DER_MAX 65536
 
-/* one UTF8String off *p; its text, NULL when there is none */
-static const uint8_t *utf8(const uint8_t **p, size_t *n, size_t *len)
+#define P11_DESCRIPTION "PKCS#11 Provider URI v1.0"
+
+struct text {
+    const uint8_t *p;
+    size_t n;
+    int tag;
+};
+
+/* one string off *p; DER, or longer lengths than that has */
+static bool string(const uint8_t **p, size_t *n, struct text *out)
 {
-    const uint8_t *text;
-    long size;
-    int tag, class;
     const unsigned char *at = *p;
+    long size;
+    int class;
 
     if (*n == 0 ||
-        (ASN1_get_object(&at, &size, &tag, &class, (long)*n) & 0x81) != 0 ||
-        tag != V_ASN1_UTF8STRING || class != V_ASN1_UNIVERSAL)
-        return NULL;
-    text = at;
-    *len = (size_t)size;
-    *n -= (size_t)(at - *p) + *len;
-    *p = at + *len;
-    return text;
+        (ASN1_get_object(&at, &size, &out->tag, &class, (long)*n) & 0x81) !=
+            0 ||
+        class != V_ASN1_UNIVERSAL)
+        return false;
+    out->p = at;
+    out->n = (size_t)size;
+    *n -= (size_t)(at - *p) + out->n;
+    *p = at + out->n;
+    return true;
 }
 
-int hwk_wrapper_parse(const uint8_t *der, size_t n,
-                      char out[static HWK_URI_MAX + 1])
+static bool is(const struct text *text, int tag, const char *what)
+{
+    return text->tag == tag && text->n == strlen(what) &&
+           memcmp(text->p, what, text->n) == 0;
+}
+
+/* the two strings of the SEQUENCE */
+static int open_up(const uint8_t *der, size_t n, struct text *version,
+                   struct text *uri)
 {
     const unsigned char *p = der;
-    const uint8_t *version, *uri;
-    size_t left, version_n, uri_n;
     long size;
     int tag, class;
+    size_t left;
 
     if (n == 0 || n > DER_MAX ||
         ASN1_get_object(&p, &size, &tag, &class, (long)n) !=
             V_ASN1_CONSTRUCTED ||
         tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL ||
         (size_t)(p - der) + (size_t)size != n)
-        return hwk_raise(HWK_R_FORMAT, "HWKEY URI: not a SEQUENCE");
+        return hwk_raise(HWK_R_FORMAT, "URI in a file: not a SEQUENCE");
     left = (size_t)size;
-    version = utf8(&p, &left, &version_n);
-    uri = version != NULL ? utf8(&p, &left, &uri_n) : NULL;
-    if (uri == NULL || left != 0)
-        return hwk_raise(HWK_R_FORMAT, "HWKEY URI: not two UTF8Strings");
-    if (version_n != strlen(HWK_WRAPPER_VERSION) ||
-        memcmp(version, HWK_WRAPPER_VERSION, version_n) != 0)
-        return hwk_raise(HWK_R_FORMAT, "HWKEY URI: version %.*s is not known",
-                         version_n < 16 ? (int)version_n : 16, version);
-    if (uri_n == 0 || uri_n > HWK_URI_MAX || memchr(uri, 0, uri_n) != NULL)
-        return hwk_raise(HWK_R_FORMAT, "HWKEY URI: no URI in it");
-    memcpy(out, uri, uri_n);
-    out[uri_n] = 0;
+    if (!string(&p, &left, version) || !string(&p, &left, uri) || left != 0 ||
+        uri->tag != V_ASN1_UTF8STRING)
+        return hwk_raise(HWK_R_FORMAT, "URI in a file: not two strings");
+    return 1;
+}
+
+int hwk_wrapper_parse(const uint8_t *der, size_t n,
+                      char out[static HWK_URI_MAX + 1])
+{
+    struct text version, uri;
+
+    if (!open_up(der, n, &version, &uri))
+        return 0;
+    if (!is(&version, V_ASN1_UTF8STRING, HWK_WRAPPER_VERSION) &&
+        !is(&version, V_ASN1_VISIBLESTRING, P11_DESCRIPTION))
+        return hwk_raise(HWK_R_FORMAT,
+                         "URI in a file: version '%.*s' is not known",
+                         version.n < 32 ? (int)version.n : 32, version.p);
+    if (uri.n == 0 || memchr(uri.p, 0, uri.n) != NULL)
+        return hwk_raise(HWK_R_FORMAT, "URI in a file: there is none");
+    if (uri.n > HWK_URI_MAX)
+        return hwk_raise(HWK_R_FORMAT, "URI in a file: longer than %d bytes",
+                         HWK_URI_MAX);
+    memcpy(out, uri.p, uri.n);
+    out[uri.n] = 0;
     return 1;
 }
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files that stand for a key on a device: from PEM to DER to the key. */
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "provider/keyfile.h"
+
+#define DER_MAX 65536
+#define LINE 256
+#define BEGIN "-----BEGIN "
+#define END "-----END "
+
+static const char *const labels[] = {
+    [HWK_FILE_URI] = "HWKEY URI",
+    [HWK_FILE_URI_P11] = "PKCS#11 PROVIDER URI",
+    [HWK_FILE_TSS2] = "TSS2 PRIVATE KEY",
+};
+
+/* --- reading --- */
+
+/* without what ends it; -1 at the end of the file */
+static int read_line(struct hwk_core *core, OSSL_CORE_BIO *in,
+                     char line[static LINE])
+{
+    int n = core->bio_gets(in, line, LINE);
+
+    if (n <= 0)
+        return -1;
+    while (n > 0 && strchr("\r\n \t", line[n - 1]) != NULL)
+        line[--n] = 0;
+    return n;
+}
+
+static bool is_line(const char *line, const char *what, const char *label)
+{
+    size_t n = strlen(label);
+
+    return strncmp(line, what, strlen(what)) == 0 &&
+           strncmp(line + strlen(what), label, n) == 0 &&
+           strcmp(line + strlen(what) + n, "-----") == 0;
+}
+
+/* to the first BEGIN line; 0 when it is not one of ours */
+static enum hwk_keyfile_kind our_label(struct hwk_core *core, OSSL_CORE_BIO *in)
+{
+    char line[LINE];
+    int i;
+
+    while (read_line(core, in, line) >= 0) {
+        if (strncmp(line, BEGIN, strlen(BEGIN)) != 0)
+            continue;
+        for (i = HWK_FILE_URI; i <= HWK_FILE_TSS2; i++)
+            if (is_line(line, BEGIN, labels[i]))
+                return (enum hwk_keyfile_kind)i;
+        return 0;
+    }
+    return 0;
+}
+
+static const char *add_line(EVP_ENCODE_CTX *b64, const char *line, int n,
+                            uint8_t *der, int *at)
+{
+    int got = 0;
+
+    if (memchr(line, ':', (size_t)n) != NULL)
+        return "has headers, as an encrypted key would";
+    if (memchr(line, '-', (size_t)n) != NULL)
+        return "has no END line of its own";
+    if (*at > DER_MAX - LINE)
+        return "is too long";
+    if (EVP_DecodeUpdate(b64, der + *at, &got, (const unsigned char *)line, n) <
+        0)
+        return "is not base64";
+    *at += got;
+    return NULL;
+}
+
+/* what is wrong with it; NULL: nothing */
+static const char *read_body(struct hwk_core *core, OSSL_CORE_BIO *in,
+                             const char *label, EVP_ENCODE_CTX *b64,
+                             uint8_t *der, int *at)
+{
+    const char *wrong = NULL;
+    char line[LINE];
+    int n, got = 0;
+
+    EVP_DecodeInit(b64);
+    while (wrong == NULL && (n = read_line(core, in, line)) >= 0) {
+        if (is_line(line, END, label)) {
+            if (EVP_DecodeFinal(b64, der + *at, &got) < 0)
+                return "is not base64";
+            *at += got;
+            return *at > 0 ? NULL : "is empty";
+        }
+        wrong = add_line(b64, line, n, der, at);
+    }
+    return wrong != NULL ? wrong : "has no END line of its own";
+}
+
+int hwk_keyfile_read(struct hwk_core *core, OSSL_CORE_BIO *in,
+                     struct hwk_keyfile *out)
+{
+    enum hwk_keyfile_kind kind = our_label(core, in);
+    const char *wrong = "is too much for the memory";
+    EVP_ENCODE_CTX *b64;
+    int n = 0;
+
+    if (kind == 0)
+        return 0;
+    b64 = EVP_ENCODE_CTX_new();
+    out->kind = kind;
+    out->der = OPENSSL_malloc(DER_MAX);
+    if (b64 != NULL && out->der != NULL)
+        wrong = read_body(core, in, labels[kind], b64, out->der, &n);
+    EVP_ENCODE_CTX_free(b64);
+    out->n = (size_t)n;
+    if (wrong == NULL)
+        return 1;
+    OPENSSL_free(out->der);
+    return hwk_raise(HWK_R_FORMAT, "PEM %s: %s", labels[kind], wrong) - 1;
+}
+
+/* --- the key --- */
+
+struct catch
+{
+    struct hwk_core *core;
+    struct hwk_device_slot *slot;
+    struct hwk_key *key;
+    bool several;
+};
+
+static int take(void *arg, struct hwk_found *found)
+{
+    struct catch *c = arg;
+
+    if (c->key != NULL) {
+        c->several = c->several || !hwk_pub_eq(&c->key->pub, &found->pub);
+        return 1;
+    }
+    c->key =
+        hwk_key_new(c->core, c->slot, found, found->type == HWK_OBJ_PRIVATE);
+    return c->key != NULL ? 1 : -1;
+}
+
+static struct hwk_key *one_key(struct catch *c, const char *label)
+{
+    if (c->key == NULL)
+        hwk_raise(HWK_R_NOT_FOUND, "%s: no such private key", label);
+    if (!c->several)
+        return c->key;
+    hwk_key_free(c->key);
+    hwk_raise(HWK_R_BAD_URI, "%s: it names several private keys", label);
+    return NULL;
+}
+
+static struct hwk_key *find(struct hwk_core *core, const struct hwk_uri *uri,
+                            const char *label,
+                            const struct hwk_pin_source *prompt)
+{
+    struct hwk_pin_ask ask = {&core->cfg, uri, prompt};
+    struct catch c = {.core = core};
+    int ok;
+
+    c.slot = hwk_registry_use(core->registry, uri->scheme);
+    if (c.slot == NULL)
+        return NULL;
+    hwk_mark();
+    ok = hwk_settle(hwk_slot_table(c.slot)->find(
+        hwk_slot_state(c.slot), uri, HWK_WANT_PRIVATE, &ask, take, &c));
+    if (ok)
+        return one_key(&c, label);
+    hwk_key_free(c.key);
+    return NULL;
+}
+
+static bool of_private_key(const struct hwk_uri *uri, const char *label)
+{
+    if (uri->type == HWK_CLASS_ANY || uri->type == HWK_CLASS_PRIVATE)
+        return true;
+    hwk_raise(HWK_R_KEY, "%s: its URI says by type= that it is no private key",
+              label);
+    return false;
+}
+
+static struct hwk_key *from_uri(struct hwk_core *core,
+                                const struct hwk_keyfile *file,
+                                const struct hwk_pin_source *prompt)
+{
+    const char *label = labels[file->kind];
+    char text[HWK_URI_MAX + 1];
+    struct hwk_key *key = NULL;
+    struct hwk_uri uri;
+
+    if (!hwk_wrapper_parse(file->der, file->n, text))
+        return NULL;
+    if (!hwk_uri_ours(text)) {
+        hwk_raise(HWK_R_BAD_URI, "%s: its URI is not of a device", label);
+        return NULL;
+    }
+    if (hwk_uri_parse(text, &uri) && of_private_key(&uri, label))
+        key = find(core, &uri, label, prompt);
+    hwk_uri_clear(&uri);
+    return key;
+}
+
+static struct hwk_key *from_tss2(struct hwk_core *core, const uint8_t *der,
+                                 size_t n, const struct hwk_pin_source *prompt)
+{
+    struct hwk_pin_ask ask = {&core->cfg, NULL, prompt};
+    struct catch c = {.core = core};
+    const struct hwk_backend *t;
+
+    c.slot = hwk_registry_use(core->registry, HWK_SCHEME_TPM2);
+    if (c.slot == NULL)
+        return NULL;
+    t = hwk_slot_table(c.slot);
+    if (t->load_blob == NULL)
+        hwk_raise(HWK_R_UNSUPPORTED, "TSS2 PRIVATE KEY");
+    else
+        (void)!t->load_blob(hwk_slot_state(c.slot), der, n, &ask, take, &c);
+    return c.key;
+}
+
+struct hwk_key *hwk_keyfile_key(struct hwk_core *core,
+                                const struct hwk_keyfile *file,
+                                const struct hwk_pin_source *prompt)
+{
+    return file->kind == HWK_FILE_TSS2
+               ? from_tss2(core, file->der, file->n, prompt)
+               : from_uri(core, file, prompt);
+}
