@@ -2,6 +2,7 @@
 /* A PKCS#11 module before the module named by P11SHIM_REAL: counts calls and
  * does what the test says through p11shim_control(). */
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,33 +31,31 @@ static void drop_sessions(void)
         real->C_CloseAllSessions(slots[i]);
 }
 
-static void restart(void)
+static void restart(bool again)
 {
     CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
 
     real->C_Finalize(NULL);
-    if (control.loss == P11SHIM_RESTART)
+    if (again)
         real->C_Initialize(&args);
 }
 
 static void lose(void)
 {
-    if (control.loss == P11SHIM_SESSIONS)
+    enum p11shim_loss loss = atomic_exchange(&control.loss, P11SHIM_NOTHING);
+
+    if (loss == P11SHIM_SESSIONS)
         drop_sessions();
-    else if (control.loss == P11SHIM_LOGOUT)
+    else if (loss == P11SHIM_LOGOUT)
         control.rv = CKR_USER_NOT_LOGGED_IN;
-    else if (control.loss != P11SHIM_NOTHING)
-        restart();
-    control.loss = P11SHIM_NOTHING;
+    else if (loss != P11SHIM_NOTHING)
+        restart(loss == P11SHIM_RESTART);
 }
 
 /* one injected return code, or the one of the call */
 static CK_RV or_fault(void)
 {
-    CK_RV rv = control.rv;
-
-    control.rv = CKR_OK;
-    return rv;
+    return atomic_exchange(&control.rv, CKR_OK);
 }
 
 static CK_RV sign_init(CK_SESSION_HANDLE s, CK_MECHANISM_PTR m,

@@ -3,6 +3,8 @@
 #ifndef P11_SHIM_H
 #define P11_SHIM_H
 
+#include <stdatomic.h>
+
 enum p11shim_loss { /* happens once, at the next C_SignInit */
                     P11SHIM_NOTHING,
                     P11SHIM_SESSIONS, /* all sessions close, the login with them
@@ -13,16 +15,17 @@ enum p11shim_loss { /* happens once, at the next C_SignInit */
                     P11SHIM_FINALIZE, /* C_Finalize only */
 };
 
+/* threads count in it */
 struct p11shim {
-    enum p11shim_loss loss;
-    unsigned long rv;       /* answered once by the next C_SignInit */
-    int max_sessions;       /* 0: as many as the module has */
-    int spoil;              /* objects are made a byte short */
-    int twice;              /* objects are made twice */
-    int always_auth;        /* every key wants the PIN for each signature */
-    unsigned long again_rv; /* what such a login answers */
-    int again;              /* how many there were */
-    int calls, sign_init, sign, login, open, close, finalize;
+    _Atomic(enum p11shim_loss) loss;
+    atomic_ulong rv;         /* answered once by the next C_SignInit */
+    atomic_int max_sessions; /* 0: as many as the module has */
+    atomic_int spoil;        /* objects are made a byte short */
+    atomic_int twice;        /* objects are made twice */
+    atomic_int always_auth;  /* every key wants the PIN for each signature */
+    atomic_ulong again_rv;   /* what such a login answers */
+    atomic_int again;        /* how many there were */
+    atomic_int calls, sign_init, sign, login, open, close, finalize;
 };
 
 /* dlsym() this in the shim */
