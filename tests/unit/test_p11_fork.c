@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forks: before, after and in the middle of use; children that end in every
+ * way disturb nobody. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/soft_token.h"
+
+#define TOKEN "pkcs11:token=soft"
+#define TWO "pkcs11:token=two"
+#define PIN "?pin-value=1234"
+#define PIN2 "?pin-value=2222"
+#define THREADS 4
+
+static EVP_PKEY *ec, *two;
+
+static int begin(void **state)
+{
+    if (soft_begin(state) != 0)
+        return -1;
+    tell("slot 1 label=soft");
+    tell("slot 2 label=two pin=2222");
+    ec = soft_make("P-256", TOKEN ";id=%01;object=ec" PIN);
+    EVP_PKEY_free(soft_make("P-256", TOKEN ";id=%02;object=second" PIN));
+    two = soft_make("P-256", TWO ";id=%03;object=k" PIN2);
+    return 0;
+}
+
+static int end(void **state)
+{
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(two);
+    return soft_end(state);
+}
+
+/* --- children --- */
+
+/* A child signs, and its parent, whose libcrypto no thread has left in the
+ * middle of something, verifies. */
+static int signs_to(EVP_PKEY *key, int fd)
+{
+    uint8_t sig[256];
+    size_t n =
+        sign_msg(&soft_w, key, "SHA256", NO_PSS, "child", 5, sig, sizeof(sig));
+
+    return n > 0 && write(fd, sig, n) == (ssize_t)n;
+}
+
+static int verified_from(EVP_PKEY *key, int fd)
+{
+    uint8_t sig[256];
+    ssize_t n = read(fd, sig, sizeof(sig));
+
+    return n > 0 &&
+           verify_msg(key, "SHA256", NO_PSS, "child", 5, sig, (size_t)n);
+}
+
+struct child {
+    pid_t pid;
+    int fd; /* what it writes */
+};
+
+static struct child spawn(int (*run)(int fd))
+{
+    struct child c;
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    fflush(NULL);
+    c.pid = fork();
+    if (c.pid == 0) {
+        close(fds[0]);
+        _exit(run(fds[1]));
+    }
+    assert_true(c.pid > 0);
+    close(fds[1]);
+    c.fd = fds[0];
+    return c;
+}
+
+static int status_of(struct child *c)
+{
+    int status = -1;
+
+    assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
+    close(c->fd);
+    return status;
+}
+
+#define assert_ended_well(c)                                                   \
+    do {                                                                       \
+        int status_ = status_of(c);                                            \
+        assert_true(WIFEXITED(status_) && WEXITSTATUS(status_) == 0);          \
+    } while (0)
+
+static int uses_inherited(int fd)
+{
+    return signs_to(ec, fd) && ERR_peek_error() == 0 &&
+                   soft->calls("C_Finalize") == 0
+               ? 0
+               : 1;
+}
+
+static int opens_own(int fd)
+{
+    EVP_PKEY *own =
+        open_key(&soft_w, TOKEN ";object=ec" PIN, OSSL_STORE_INFO_PKEY, NULL);
+    int ok = own != NULL && signs_to(own, fd);
+
+    EVP_PKEY_free(own);
+    return ok ? 0 : 1;
+}
+
+/* --- when --- */
+
+static void after_use(void **state)
+{
+    struct child c;
+
+    (void)state;
+    assert_true(soft_signs(ec));
+    c = spawn(uses_inherited);
+    assert_true(verified_from(ec, c.fd));
+    assert_ended_well(&c);
+    c = spawn(opens_own);
+    assert_true(verified_from(ec, c.fd));
+    assert_ended_well(&c);
+    tell("forget");
+    assert_true(soft_signs(ec)); /* in the session of before */
+    assert_int_equal(soft->calls(NULL), 2);
+}
+
+static void before_use(void **state)
+{
+    struct child c;
+
+    (void)state;
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(two);
+    world_close(&soft_w);
+    assert_true(world_open(&soft_w, "dh"));
+    c = spawn(opens_own); /* the parent has done nothing yet */
+    ec = soft_key(TOKEN ";object=ec" PIN);
+    two = soft_key(TWO ";object=k" PIN2);
+    assert_true(soft_signs(ec));
+    assert_true(verified_from(ec, c.fd));
+    assert_ended_well(&c);
+    assert_true(soft_signs(ec));
+}
+
+static int grandchild(int fd)
+{
+    struct child c;
+    int ok;
+
+    if (!signs_to(ec, fd))
+        return 1;
+    c = spawn(uses_inherited);
+    ok = verified_from(ec, c.fd);
+    return status_of(&c) == 0 && ok ? 0 : 1;
+}
+
+static void twice(void **state)
+{
+    struct child c;
+
+    (void)state;
+    assert_true(soft_signs(ec));
+    c = spawn(grandchild);
+    assert_true(verified_from(ec, c.fd));
+    assert_ended_well(&c);
+    assert_true(soft_signs(ec));
+}
+
+/* the PIN of one token must not reach the one that has its number now */
+static int both_where_they_are(int fd)
+{
+    CK_TOKEN_INFO info;
+    CK_SLOT_ID id;
+
+    if (!signs_to(ec, fd) || sign_msg(&soft_w, two, "SHA256", NO_PSS, "x", 1,
+                                      (uint8_t[256]){0}, 256) == 0)
+        return 1;
+    for (id = 1; id <= 2; id++)
+        if (soft_f->C_GetTokenInfo(id, &info) != CKR_OK ||
+            (info.flags & CKF_USER_PIN_COUNT_LOW) != 0)
+            return 2;
+    return 0;
+}
+
+static void slots_move(void **state)
+{
+    struct child c;
+
+    (void)state;
+    assert_true(soft_signs(ec));
+    assert_true(soft_signs(two));
+    tell("do move-on-fork");
+    c = spawn(both_where_they_are);
+    assert_true(verified_from(ec, c.fd));
+    assert_ended_well(&c);
+    assert_true(soft_signs(ec));
+    assert_true(soft_signs(two));
+}
+
+/* --- how a child ends --- */
+
+static int exits(int fd)
+{
+    if (!signs_to(ec, fd))
+        return 1;
+    exit(0); /* with all handlers, keys and provider still open */
+}
+
+static int unloads(int fd)
+{
+    int ok = signs_to(ec, fd);
+
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(two);
+    world_close(&soft_w);
+    return ok ? 0 : 1;
+}
+
+static int unloads_unused(int fd)
+{
+    (void)fd;
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(two);
+    world_close(&soft_w);
+    return soft->calls("C_Finalize") == 0 ? 0 : 1;
+}
+
+static int execs(int fd)
+{
+    (void)fd;
+    execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
+    return 1;
+}
+
+static int killed_within(int fd)
+{
+    tell("on C_Sign kill");
+    signs_to(ec, fd);
+    return 1;
+}
+
+static void ends(void **state)
+{
+    static int (*const ways[])(int) = {exits, unloads, unloads_unused, execs,
+                                       killed_within};
+    size_t i;
+    int status;
+
+    (void)state;
+    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        struct child c;
+
+        assert_true(soft_signs(ec));
+        c = spawn(ways[i]);
+        status = status_of(&c);
+        if (ways[i] == killed_within)
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        else
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        tell("forget");
+        assert_true(soft_signs(ec));
+        assert_int_equal(soft->calls(NULL), 2); /* nothing was lost here */
+    }
+}
+
+/* --- while others sign --- */
+
+static atomic_bool stop;
+
+struct worker {
+    pthread_t id;
+    int done, bad;
+};
+
+static void *work(void *arg)
+{
+    struct worker *me = arg;
+    uint8_t sig[256];
+    size_t n;
+
+    while (!atomic_load(&stop) || me->done == 0) {
+        n = sign_msg(&soft_w, ec, "SHA256", NO_PSS, "thread", 6, sig,
+                     sizeof(sig));
+        me->bad +=
+            n == 0 || !verify_msg(ec, "SHA256", NO_PSS, "thread", 6, sig, n);
+        me->done++;
+    }
+    return NULL;
+}
+
+static void while_others_sign(void **state)
+{
+    static int (*const ways[])(int) = {uses_inherited, exits, execs,
+                                       killed_within};
+    struct worker workers[THREADS];
+    size_t i;
+    int j;
+
+    (void)state;
+    atomic_store(&stop, false);
+    for (i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){0};
+        pthread_create(&workers[i].id, NULL, work, &workers[i]);
+    }
+    for (j = 0; j < 6; j++)
+        for (i = 0; i < 4; i++) {
+            struct child c = spawn(ways[i]);
+            int status;
+
+            if (i < 2)
+                assert_true(verified_from(ec, c.fd));
+            status = status_of(&c);
+            if (ways[i] == killed_within)
+                assert_true(WIFSIGNALED(status));
+            else
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        }
+    atomic_store(&stop, true);
+    for (i = 0; i < THREADS; i++) {
+        pthread_join(workers[i].id, NULL);
+        assert_int_equal(workers[i].bad, 0);
+        assert_true(workers[i].done > 0);
+    }
+    assert_true(soft_signs(ec));
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup(fn, soft_each)
+    const struct CMUnitTest tests[] = {
+        T(after_use), T(before_use), T(twice),
+        T(ends),      T(slots_move), T(while_others_sign),
+    };
+
+    alarm(600);
+    return cmocka_run_group_tests(tests, begin, end);
+}
