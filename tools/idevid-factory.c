@@ -9,6 +9,7 @@
 #include <idevid/text.h>
 
 #include "ca.h"
+#include "install.h"
 #include "tool.h"
 
 #define RECORDS "devices.jsonl"
@@ -17,7 +18,7 @@ static struct {
     const char *dir, *token, *maker, *names[TOOL_LIST_MAX + 1], *type;
     const char *device, *serial, *model, *masa_url, *hw_type, *hw_serial;
     const char *key_uri, *cert_uri, *out;
-    bool lock;
+    bool lock, replace;
 } opt;
 
 static idv_rc need(const char *value, const char *option)
@@ -379,6 +380,15 @@ static idv_rc export(struct tool *t, int argc, char **argv)
     return tool_write(opt.out, idv_view(&all));
 }
 
+static idv_rc install(struct tool *t, int argc, char **argv)
+{
+    const struct tool_install in = {argv[0], opt.cert_uri, opt.key_uri,
+                                    opt.replace, opt.lock};
+    (void)argc;
+    IDV_TRY(need(opt.cert_uri, "--cert-uri URI"));
+    return tool_install(t, &in);
+}
+
 /* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option init_options[] = {
@@ -427,6 +437,17 @@ static const struct tool_option verify_options[] = {
      NULL},
     {0}};
 
+static const struct tool_option install_options[] = {
+    {"cert-uri", 0, "URI", "where the certificate goes", &opt.cert_uri, NULL,
+     NULL},
+    {"key-uri", 0, "URI", "the key that it must belong to", &opt.key_uri, NULL,
+     NULL},
+    {"replace", 0, NULL, "replace the one that is there", NULL, &opt.replace,
+     NULL},
+    {"lock", 0, NULL, "lock the stored certificate against writing", NULL,
+     &opt.lock, NULL},
+    {0}};
+
 static const struct tool_option export_options[] = {
     {"out", 'o', "FILE", "where to (default: standard output)", &opt.out, NULL,
      NULL},
@@ -437,6 +458,8 @@ static const struct tool_verb verbs[] = {
      init_options, init, false},
     {"provision", "DIR", "give one device its IDevID", 1, 1, provision_options,
      provision, false},
+    {"install", "FILE", "store a certificate in a device", 1, 1,
+     install_options, install, false},
     {"verify", "DIR", "check the IDevID in a device", 1, 1, verify_options,
      verify, false},
     {"export", "DIR", "print the device records, for idevid-masa import", 1, 1,

@@ -117,9 +117,20 @@ refuses "token 'web' has a key of that label" 'once' \
 
 # --- listing ---
 
-ok 'a certificate is stored' in_device web pkcs11-tool \
-    --module /usr/lib/softhsm/libsofthsm2.so --token-label web --login \
-    --pin "$PIN" --write-object "$WORLD/req.crt" --type cert --label req
+# install OPTION ...: stores what req made
+install() {
+    in_device web "$BIN/idevid-factory" install "$WORLD/req.crt" "$@"
+}
+C="$T;object=req;type=cert"
+fails 1 "is not the certificate's" 'a certificate of another key is not stored' \
+    install --cert-uri "$C" --key-uri "$T;object=ec;type=private"
+ok 'a certificate is stored' \
+    install --cert-uri "$C" --key-uri "$T;object=req;type=private"
+fails 1 'exists' 'once' install --cert-uri "$C"
+ok 'it can be replaced' install --cert-uri "$C" --replace
+ok 'and is the one' sh -c \
+    '. "$1/web.env"; "$2/idevid-device" cert "$3" | cmp - "$1/req.crt"' - \
+    "$WORLD" "$BIN" "$C"
 like 'storeutl: tokens' "$(ssl storeutl pkcs11:)" 'Total found: 2'
 names=$(ssl storeutl -noout "$T?list=names" | sed -n 's/^[0-9]*: Name: //p')
 is 'storeutl: names of six objects' "$(printf '%s\n' "$names" | wc -l)" 6
