@@ -10,6 +10,7 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
+#include "provider/badpin.h"
 #include "provider/core.h"
 
 static atomic_bool exiting;
@@ -125,6 +126,7 @@ struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
         return NULL;
     }
     load_default(core);
+    hwk_badpin_share();
     if ((core->registry = hwk_registry_new(&core->cfg)) == NULL) {
         hwk_core_free(core);
         return NULL;

@@ -36,6 +36,7 @@ static ERR_STRING_DATA strings[] = {
     {ERR_PACK(0, 0, HWK_R_PRIVATE), "the private key stays in its device"},
     {ERR_PACK(0, 0, HWK_R_COMPARE), "reads back differently"},
     {ERR_PACK(0, 0, HWK_R_FAULT), "injected fault"},
+    {ERR_PACK(0, 0, HWK_R_PIN_UNUSABLE), "PIN not usable"},
     {0, NULL},
 };
 static ERR_STRING_DATA name[] = {{0, "hwkey"}, {0, NULL}};

@@ -10,23 +10,24 @@
  * rest say what kind of thing went wrong, the text says which and why.
  */
 enum hwk_reason {
-    HWK_R_MEMORY = 32, /* out of memory */
-    HWK_R_ARGUMENT,    /* a caller's argument is impossible */
-    HWK_R_CONFIG,      /* openssl.cnf or the environment is wrong */
-    HWK_R_UNSUPPORTED, /* this device or key cannot do that */
-    HWK_R_TPM,         /* a TPM said no: TSS2_RC spelt out in the text */
-    HWK_R_PKCS11,      /* a token said no: CK_RV spelt out in the text */
-    HWK_R_MODULE,      /* a PKCS#11 module cannot be loaded */
-    HWK_R_KEY,         /* the key is of no use for this */
-    HWK_R_PARAM,       /* an OSSL_PARAM is wrong or missing */
-    HWK_R_DIGEST,      /* a digest is unknown or not allowed */
-    HWK_R_PADDING,     /* a padding mode is unknown or not allowed */
-    HWK_R_FORMAT,      /* bytes that do not parse */
-    HWK_R_FILE,        /* a file cannot be read */
-    HWK_R_DELEGATE,    /* the software side (private context) failed */
-    HWK_R_PRIVATE,     /* private material asked of a device key */
-    HWK_R_COMPARE,     /* what was written reads back differently */
-    HWK_R_FAULT,       /* a fault injected by a test */
+    HWK_R_MEMORY = 32,  /* out of memory */
+    HWK_R_ARGUMENT,     /* a caller's argument is impossible */
+    HWK_R_CONFIG,       /* openssl.cnf or the environment is wrong */
+    HWK_R_UNSUPPORTED,  /* this device or key cannot do that */
+    HWK_R_TPM,          /* a TPM said no: TSS2_RC spelt out in the text */
+    HWK_R_PKCS11,       /* a token said no: CK_RV spelt out in the text */
+    HWK_R_MODULE,       /* a PKCS#11 module cannot be loaded */
+    HWK_R_KEY,          /* the key is of no use for this */
+    HWK_R_PARAM,        /* an OSSL_PARAM is wrong or missing */
+    HWK_R_DIGEST,       /* a digest is unknown or not allowed */
+    HWK_R_PADDING,      /* a padding mode is unknown or not allowed */
+    HWK_R_FORMAT,       /* bytes that do not parse */
+    HWK_R_FILE,         /* a file cannot be read */
+    HWK_R_DELEGATE,     /* the software side (private context) failed */
+    HWK_R_PRIVATE,      /* private material asked of a device key */
+    HWK_R_COMPARE,      /* what was written reads back differently */
+    HWK_R_FAULT,        /* a fault injected by a test */
+    HWK_R_PIN_UNUSABLE, /* expired, or not set yet */
 };
 
 /* Puts reason and the printf-like text on the error queue of this thread.

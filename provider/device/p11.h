@@ -12,7 +12,6 @@
 #include "provider/backend.h"
 
 #define P11_IDLE 16           /* sessions kept open for the next operation */
-#define P11_BAD_PINS 4        /* wrong PINs remembered */
 #define P11_BATCH 64          /* handles that one C_FindObjects gives */
 #define P11_OBJECTS (1 << 20) /* that fit one search: more is an error */
 #define P11_ID_MAX 64
@@ -62,18 +61,22 @@ struct p11_token {
 
     pthread_mutex_t login_lock; /* held over C_Login, never over a prompt */
     atomic_bool logged_in;
-    atomic_bool kept;       /* there was a login that can be repeated */
-    struct hwk_secret *pin; /* the one that worked */
-    struct hwk_secret *bad[P11_BAD_PINS];
-    size_t n_bad;
+    atomic_bool was_in;         /* by a login of ours; with the following under
+                                   login_lock, how to do that again: */
+    atomic_bool refused;        /* the PIN that worked does not any more */
+    struct hwk_secret *pin;     /* NULL when it is not to be kept */
+    enum hwk_pin_from pin_from; /* where it came from */
+    char *pin_file;             /* and the file; NULL: none */
 };
 
 struct p11_module {
     struct p11_module *next;
     char *path;
+    bool settled; /* the following are what a configuration says */
     char *init_args;
     unsigned max_sessions; /* of a token; 0: as many as are needed */
-    pthread_mutex_t lock;  /* of the tokens; never held over a call */
+    bool pin_final_try;
+    pthread_mutex_t lock; /* of the tokens; never held over a call */
     pthread_cond_t changed;
     bool busy;            /* a thread loads or scans, without the lock */
     unsigned begun, done; /* scans */
@@ -197,11 +200,30 @@ CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s);
 /* Logs in again, in a session just opened, as it was done before; nothing when
  * nobody had. 1, 0 with a reason, or -1: *rv says that the session is lost. */
 int p11_relogin(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv);
-/* Logs in with what ask gives unless that is done or not needed. */
+/* Logs in with what ask gives unless that is done, not needed or not wanted
+ * (login = never). */
 int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
+
+/* --- p11_pin.c --- */
+/* no token says this: a PIN is needed and there is none */
+#define P11_NO_PIN (CKR_VENDOR_DEFINED | 0x48574bUL)
+/* These three with login_lock held. C_Login, once, with pin; NULL: the token
+ * has a keypad. A PIN known to be wrong is not tried, nor one with which the
+ * token would lock, unless risk. 1; 0 with a reason; -1: *rv says that the
+ * session was lost and the PIN not looked at. */
+int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
+                struct hwk_secret *pin, bool risk, CK_RV *rv);
+/* pin, which ask gave, has worked. */
+void p11_pin_keep(struct p11_token *t, const struct hwk_pin_ask *ask,
+                  const struct hwk_secret *pin);
+/* As p11_pin_try, with what worked before; 1 also when there is no such PIN:
+ * what then needs the login fails. */
+int p11_pin_return(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv);
 /* For one operation of a key that wants the PIN each time: the PIN that is
- * known, but never again once it was refused. */
+ * known, but never again once it was refused. Takes login_lock. */
 CK_RV p11_login_again(struct p11_token *t, CK_SESSION_HANDLE h);
+/* As p11_raise, in words where rv is about the PIN or the login. */
+int p11_pin_raise(struct p11_token *t, const char *what, CK_RV rv);
 
 /* --- p11_object.c --- */
 /* Objects that fit class (or any), id and label of uri, or all, whatever their

@@ -86,8 +86,9 @@ static bool any_private(const struct p11_haul *h)
     return false;
 }
 
+/* in: private keys that are there are seen */
 static int collect(struct p11_token *t, const struct hwk_uri *uri,
-                   unsigned want, struct p11_haul *h)
+                   unsigned want, bool in, struct p11_haul *h)
 {
     struct p11_session s;
     CK_RV rv = CKR_OK;
@@ -100,7 +101,8 @@ static int collect(struct p11_token *t, const struct hwk_uri *uri,
             return 0;
         h->epoch = s.epoch;
         rv = p11_search(t, s.h, NULL, uri, &h->o, &h->n);
-        if (rv == CKR_OK && (want & HWK_WANT_PRIVATE) != 0 && !any_private(h))
+        if (rv == CKR_OK && in && (want & HWK_WANT_PRIVATE) != 0 &&
+            !any_private(h))
             rv = p11_still_in(t, &s);
         if (rv == CKR_OK)
             rv = details(h, s.h, want);
@@ -114,7 +116,7 @@ static int collect(struct p11_token *t, const struct hwk_uri *uri,
         if (!p11_lost(rv))
             break;
     }
-    return p11_raise("C_FindObjects", rv);
+    return p11_pin_raise(t, "C_FindObjects", rv);
 }
 
 /* --- handing over --- */
@@ -287,7 +289,8 @@ static int settle(struct p11_token *t[], int n, const struct hwk_uri *uri)
 static int login_for(struct p11_token *t, unsigned want, int n_tokens,
                      const struct hwk_pin_ask *pin)
 {
-    if ((want & HWK_WANT_PRIVATE) == 0)
+    if (pin->cfg->login == HWK_LOGIN_NEVER ||
+        ((want & HWK_WANT_PRIVATE) == 0 && pin->cfg->login != HWK_LOGIN_ALWAYS))
         return 1;
     if ((want & HWK_WANT_NAMES) != 0 && !atomic_load(&t->logged_in) &&
         t->login_required && !hwk_pin_at_hand(pin))
@@ -312,7 +315,8 @@ static int login_for(struct p11_token *t, unsigned want, int n_tokens,
 static bool hidden(const struct p11_haul *h, const struct hwk_uri *uri,
                    unsigned want, const struct hwk_pin_ask *pin)
 {
-    return h->n == 0 && names_object(uri) && (want & HWK_WANT_PRIVATE) == 0 &&
+    return h->n == 0 && pin->cfg->login == HWK_LOGIN_AUTO &&
+           names_object(uri) && (want & HWK_WANT_PRIVATE) == 0 &&
            h->t->login_required && !atomic_load(&h->t->logged_in) &&
            hwk_pin_at_hand(pin);
 }
@@ -323,15 +327,16 @@ static int find_on(struct p11_token *t, const struct hwk_uri *uri,
                    hwk_found_fn *each, void *arg)
 {
     int login = login_for(t, want, n_tokens, pin), r;
+    bool in = pin->cfg->login != HWK_LOGIN_NEVER;
     struct p11_haul h;
 
     if (login < 0)
         want &= ~HWK_WANT_PRIVATE;
-    if (login == 0 || !collect(t, uri, want, &h))
+    if (login == 0 || !collect(t, uri, want, in, &h))
         return -1;
     if (n_tokens == 1 && hidden(&h, uri, want, pin)) {
         drop(&h);
-        if (!p11_login(t, pin) || !collect(t, uri, want, &h))
+        if (!p11_login(t, pin) || !collect(t, uri, want, in, &h))
             return -1;
     }
     if (want == HWK_WANT_PRIVATE && names_object(uri) && !only_one_key(&h))

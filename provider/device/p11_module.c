@@ -194,14 +194,17 @@ int p11_token_there(struct p11_token *t)
 
 /* --- which modules --- */
 
-/* what the first configuration that names it says of it stays */
+/* what the first configuration that names it says of it stays, until the last
+ * provider is unloaded */
 static void settle_module(struct p11_module *m, const struct hwk_config *cfg)
 {
     const char *args = hwk_config_init_args(cfg, m->path, strlen(m->path));
 
-    if (args != NULL)
-        m->init_args = OPENSSL_strdup(args);
+    m->settled = true;
+    OPENSSL_free(m->init_args);
+    m->init_args = args != NULL ? OPENSSL_strdup(args) : NULL;
     m->max_sessions = cfg->max_sessions;
+    m->pin_final_try = cfg->pin_final_try;
 }
 
 static struct p11_module *module_for(const struct hwk_config *cfg,
@@ -215,13 +218,13 @@ static struct p11_module *module_for(const struct hwk_config *cfg,
             break;
     if (m == NULL && (m = OPENSSL_zalloc(sizeof(*m))) != NULL) {
         m->path = OPENSSL_strndup(path, n);
-        if (m->path != NULL)
-            settle_module(m, cfg);
         pthread_mutex_init(&m->lock, NULL);
         pthread_cond_init(&m->changed, NULL);
         m->next = all;
         all = m;
     }
+    if (m != NULL && m->path != NULL && !m->settled)
+        settle_module(m, cfg);
     pthread_mutex_unlock(&all_lock);
     if (m == NULL || m->path == NULL)
         hwk_raise(HWK_R_MEMORY, "module");
@@ -312,6 +315,7 @@ static void p11_forked(void *state)
             pthread_mutex_init(&t->lock, NULL);
             pthread_mutex_init(&t->login_lock, NULL);
             pthread_cond_init(&t->freed, NULL);
+            hwk_secret_forked(t->pin);
             t->n_idle = t->n_busy = t->n_waiting = 0;
             atomic_store(&t->logged_in, false);
             t->dead = t->epoch++;
@@ -333,9 +337,12 @@ static void end_token(struct p11_token *t, bool exiting)
     t->n_idle = 0;
     atomic_store(&t->logged_in, false);
     t->epoch++;
+    atomic_store(&t->was_in, false);
     hwk_secret_free(t->pin);
     t->pin = NULL;
-    atomic_store(&t->kept, false);
+    OPENSSL_free(t->pin_file);
+    t->pin_file = NULL;
+    t->pin_from = 0;
 }
 
 static void finalize(struct p11_module *m)
@@ -359,6 +366,7 @@ static void end_module(struct p11_module *m, bool exiting)
 {
     struct p11_token *t;
 
+    m->settled = false;
     for (t = m->tokens; t != NULL; t = t->next) {
         end_token(t, exiting);
         if (!exiting && m->owner)

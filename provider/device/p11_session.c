@@ -49,10 +49,40 @@ static bool make_room(struct p11_token *t, bool rw, struct p11_session *out)
     return true;
 }
 
+/* The only session there may be is for reading and writing: it is not closed in
+ * between, which would end the login and with it every handle. */
+static bool one_for_all(const struct p11_token *t)
+{
+    return t->module->max_sessions == 1;
+}
+
+/* Under t->lock, which is let go meanwhile: waits until there may be one
+ * session more. True when an idle one will do, which is popped. */
+static bool take_turn(struct p11_token *t, bool rw, struct p11_session *out)
+{
+    unsigned max = t->module->max_sessions;
+    struct p11_session idle;
+
+    for (;;) {
+        if ((!rw || one_for_all(t)) && pop(t, out))
+            return true;
+        if (max == 0 || t->n_busy + t->n_idle < max)
+            return false;
+        if (!pop(t, &idle)) {
+            pthread_cond_wait(&t->freed, &t->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&t->lock); /* for reading only: there are others */
+        P11(t->module, C_CloseSession, idle.h);
+        pthread_mutex_lock(&t->lock);
+    }
+}
+
 static CK_RV try_open(struct p11_token *t, bool rw, struct p11_session *out,
                       int *in)
 {
-    CK_FLAGS flags = CKF_SERIAL_SESSION | (rw ? CKF_RW_SESSION : 0);
+    CK_FLAGS flags =
+        CKF_SERIAL_SESSION | (rw || one_for_all(t) ? CKF_RW_SESSION : 0);
     CK_RV rv;
 
     out->epoch = p11_epoch(t);
@@ -97,8 +127,8 @@ int p11_session_get(struct p11_token *t, bool rw, struct p11_session *out)
     if (hwk_exiting())
         return hwk_raise(HWK_R_NO_DEVICE, "the process is ending");
     pthread_mutex_lock(&t->lock);
+    got = take_turn(t, rw, out);
     t->n_busy++;
-    got = !rw && pop(t, out);
     pthread_mutex_unlock(&t->lock);
     if (got || open_session(t, rw, out))
         return 1;
@@ -117,7 +147,8 @@ void p11_session_put(struct p11_token *t, struct p11_session *s, bool rw,
     pthread_mutex_lock(&t->lock);
     t->n_busy--;
     close = s->epoch > t->dead;
-    if (!rw && !broken && s->epoch == t->epoch && t->n_idle < P11_IDLE) {
+    if ((!rw || one_for_all(t)) && !broken && s->epoch == t->epoch &&
+        t->n_idle < P11_IDLE) {
         t->idle[t->n_idle++] = *s;
         close = false;
     }

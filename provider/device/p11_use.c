@@ -26,12 +26,12 @@ static CK_RV handle_for(struct p11_ref *ref, const struct p11_session *s,
     return CKR_OK;
 }
 
-static int failed(const struct p11_token *t, const char *what, CK_RV rv)
+static int failed(struct p11_token *t, const char *what, CK_RV rv)
 {
     if (rv == CKR_KEY_CHANGED)
         return hwk_raise(HWK_R_NOT_FOUND,
                          "token '%s': the key is not there any more", t->label);
-    return p11_raise(what, rv);
+    return p11_pin_raise(t, what, rv);
 }
 
 int p11_use(struct p11_ref *ref, const char *what, p11_operation *op, void *arg)
