@@ -320,6 +320,9 @@ struct p11_plan {
     uint8_t e[8];
     CK_MECHANISM_TYPE allowed[16];
 };
+/* What spec's usage comes to in a token: decrypt of an EC key is derive,
+ * idevid, a template that only TPMs have, is sign. */
+unsigned p11_usage(const struct hwk_spec *spec);
 /* What both ways of making have: names, usage, protection. 0 with HWK_R_BAD_URI
  * or HWK_R_PARAM. */
 int p11_plan(struct p11_plan *p, const struct hwk_uri *uri,

@@ -252,9 +252,9 @@ static int hand_out(struct p11_token *t, const struct p11_object *o,
                                              : sizeof(out->label) - 1);
     out->pub = ref->pub;
     out->flags =
-        ((spec->usage & HWK_USAGE_SIGN) == 0 ? HWK_FOUND_NO_SIGN : 0) |
-        ((spec->usage & ~(unsigned)HWK_USAGE_SIGN) != 0 ? HWK_FOUND_DECRYPT
-                                                        : 0);
+        ((p11_usage(spec) & HWK_USAGE_SIGN) == 0 ? HWK_FOUND_NO_SIGN : 0) |
+        ((p11_usage(spec) & ~(unsigned)HWK_USAGE_SIGN) != 0 ? HWK_FOUND_DECRYPT
+                                                            : 0);
     out->ref = ref;
     return 1;
 }

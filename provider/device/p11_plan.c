@@ -69,16 +69,23 @@ static unsigned possible(const struct hwk_spec *spec)
     }
 }
 
-/* what is not asked for is said, too: modules have defaults of their own */
-static int plan_usage(struct p11_plan *p)
+unsigned p11_usage(const struct hwk_spec *spec)
 {
-    const struct hwk_spec *spec = p->spec;
-    unsigned usage = spec->usage, can = possible(spec);
+    unsigned usage = spec->usage;
 
     if (spec->type == HWK_KEY_EC && (usage & HWK_USAGE_DECRYPT) != 0)
         usage = (usage & ~(unsigned)HWK_USAGE_DECRYPT) | HWK_USAGE_DERIVE;
     if ((usage & HWK_USAGE_IDEVID) != 0)
-        return hwk_raise(HWK_R_PARAM, "usage: idevid is for TPMs");
+        usage = (usage & ~(unsigned)HWK_USAGE_IDEVID) | HWK_USAGE_SIGN;
+    return usage;
+}
+
+/* what is not asked for is said, too: modules have defaults of their own */
+static int plan_usage(struct p11_plan *p)
+{
+    const struct hwk_spec *spec = p->spec;
+    unsigned usage = p11_usage(spec), can = possible(spec);
+
     if ((usage & ~can) != 0)
         return hwk_raise(HWK_R_PARAM, "usage: such a key can%s%s%s only",
                          can & HWK_USAGE_SIGN ? " sign" : "",

@@ -91,6 +91,7 @@ static void usages(void **state)
         {"EC", "derive", {CKA_DERIVE}, {CKA_SIGN}},
         {"EC", "decrypt", {CKA_DERIVE}, {CKA_SIGN}},
         {"EC", "sign+derive", {CKA_SIGN, CKA_DERIVE}, {0}},
+        {"EC", "idevid", {CKA_SIGN}, {CKA_DERIVE}},
         {"RSA", "sign", {CKA_SIGN}, {CKA_DECRYPT, CKA_UNWRAP}},
         {"RSA", "decrypt", {CKA_DECRYPT}, {CKA_SIGN}},
         {"RSA", "sign,decrypt", {CKA_SIGN, CKA_DECRYPT}, {CKA_UNWRAP}},
@@ -116,7 +117,7 @@ static void usages(void **state)
 static void wrong_usages(void **state)
 {
     (void)state;
-    assert_null(GEN("EC", "uri", AT PIN, "usage", "idevid"));
+    assert_null(GEN("X25519", "uri", AT PIN, "usage", "idevid"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
     assert_null(GEN("RSA", "uri", AT PIN, "usage", "derive"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
