@@ -15,7 +15,7 @@
 #define BENCH_ERROR 1 /* exit code of a child that could not measure */
 
 enum device { SOFTWARE, TOKEN, TPM };
-enum alg { P256, RSA2048 };
+enum alg { P256, RSA2048, ED25519 };
 
 /* what is loaded beside the default provider */
 enum beside { NOTHING, BARE, HWKEY };
@@ -99,6 +99,7 @@ struct hwkey {
 
 int bench_fail(const char *what); /* says it and libcrypto's queue; 0 */
 OSSL_LIB_CTX *hwkey_context(enum beside with);
+const char *alg_label(enum alg alg); /* of its key in the token */
 const char *hwkey_uri(enum device device, enum alg alg);
 EVP_PKEY *hwkey_open(OSSL_LIB_CTX *libctx, const char *uri);
 int hwkey_make(enum device device, enum alg alg); /* in the device */

@@ -35,13 +35,21 @@ OSSL_LIB_CTX *hwkey_context(enum beside with)
     return NULL;
 }
 
+const char *alg_label(enum alg alg)
+{
+    static const char *const labels[] = {"P256", "RSA2048", "ED25519"};
+
+    return labels[alg];
+}
+
 const char *hwkey_uri(enum device device, enum alg alg)
 {
-    static const char *const uris[][2] = {
-        {NULL, NULL},
+    static const char *const uris[][ED25519 + 1] = {
+        {NULL, NULL, NULL},
         {"pkcs11:token=bench;object=P256;type=private",
-         "pkcs11:token=bench;object=RSA2048;type=private"},
-        {"tpm2:handle=0x81020001", "tpm2:handle=0x81020002"}};
+         "pkcs11:token=bench;object=RSA2048;type=private",
+         "pkcs11:token=bench;object=ED25519;type=private"},
+        {"tpm2:handle=0x81020001", "tpm2:handle=0x81020002", NULL}};
 
     return uris[device][alg];
 }
@@ -68,8 +76,9 @@ EVP_PKEY *hwkey_open(OSSL_LIB_CTX *libctx, const char *uri)
 
 static EVP_PKEY *generate(OSSL_LIB_CTX *libctx, enum alg alg, const char *uri)
 {
+    static const char *const types[] = {"EC", "RSA", "ED25519"};
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(
-        libctx, alg == P256 ? "EC" : "RSA",
+        libctx, types[alg],
         uri != NULL ? "provider=hwkey" : "provider=default");
     char group[] = "P-256", where[128];
     size_t bits = 2048;
@@ -79,7 +88,7 @@ static EVP_PKEY *generate(OSSL_LIB_CTX *libctx, enum alg alg, const char *uri)
     if (alg == P256)
         *p++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
                                                 group, 0);
-    else
+    if (alg == RSA2048)
         *p++ = OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
     snprintf(where, sizeof(where), "%s", uri != NULL ? uri : "");
     if (uri != NULL)
@@ -182,8 +191,9 @@ static int sign_in(EVP_MD_CTX *ctx, struct contestant *c)
     const unsigned char *message = message_of(c, &n);
 
     return (ctx != NULL &&
-            EVP_DigestSignInit_ex(ctx, NULL, "SHA256", h->libctx, NULL, h->key,
-                                  NULL) == 1 &&
+            EVP_DigestSignInit_ex(ctx, NULL,
+                                  c->alg == ED25519 ? NULL : "SHA256",
+                                  h->libctx, NULL, h->key, NULL) == 1 &&
             EVP_DigestSign(ctx, sig, &sig_n, message, n) == 1) ||
            bench_fail("no signature");
 }

@@ -45,8 +45,8 @@ static int ops(unsigned group, unsigned i, long n)
 static int keys(void)
 {
     return hwkey_make(TOKEN, P256) && hwkey_make(TOKEN, RSA2048) &&
-           hwkey_make(TPM, P256) && hwkey_make(TPM, RSA2048) &&
-           parse_make(P256) && parse_make(RSA2048);
+           hwkey_make(TOKEN, ED25519) && hwkey_make(TPM, P256) &&
+           hwkey_make(TPM, RSA2048) && parse_make(P256) && parse_make(RSA2048);
 }
 
 static int join(const struct options *o, const char *name)

@@ -19,7 +19,7 @@ static FILE *file_of(enum alg alg, const char *mode)
     char path[1024];
 
     snprintf(path, sizeof(path), "%s/%s.der", dir != NULL ? dir : ".",
-             alg == P256 ? "P256" : "RSA2048");
+             alg_label(alg));
     return fopen(path, mode);
 }
 

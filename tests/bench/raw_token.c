@@ -81,15 +81,12 @@ static int login(CK_SLOT_ID slot)
 static int find_key(enum alg alg)
 {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    char label[] = "RSA2048";
+    char label[16];
     CK_ATTRIBUTE t[] = {{CKA_CLASS, &class, sizeof(class)},
-                        {CKA_LABEL, label, sizeof(label) - 1}};
+                        {CKA_LABEL, label, strlen(alg_label(alg))}};
     CK_ULONG n = 0;
 
-    if (alg == P256) {
-        strcpy(label, "P256");
-        t[1].ulValueLen = 4;
-    }
+    snprintf(label, sizeof(label), "%s", alg_label(alg));
     TRY(C_FindObjectsInit, raw.session, t, 2);
     TRY(C_FindObjects, raw.session, &raw.key, 1, &n);
     TRY(C_FindObjectsFinal, raw.session);
@@ -124,27 +121,40 @@ static int to_der(const CK_BYTE *rs, CK_ULONG n, unsigned char *der,
     return len > 0;
 }
 
+/* C_SignInit and C_Sign; *sig_n is the room on entry */
+static int sign(CK_MECHANISM_TYPE type, const CK_BYTE *in, size_t n,
+                unsigned char *sig, size_t *sig_n)
+{
+    union {
+        const CK_BYTE *c;
+        CK_BYTE *p;
+    } lent = {in};
+    CK_MECHANISM mech = {.mechanism = type};
+    CK_ULONG room = *sig_n;
+
+    TRY(C_SignInit, raw.session, &mech, raw.key);
+    TRY(C_Sign, raw.session, lent.p, n, sig, &room);
+    *sig_n = room;
+    return 1;
+}
+
 int raw_token_signature(enum alg alg, const unsigned char *message, size_t n,
                         unsigned char *sig, size_t *sig_n)
 {
     CK_BYTE info[51] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60,
                         0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
                         0x01, 0x05, 0x00, 0x04, 0x20};
-    CK_MECHANISM mech = {.mechanism = alg == P256 ? CKM_ECDSA : CKM_RSA_PKCS};
-    CK_BYTE bare[512], *in = alg == P256 ? info + 19 : info;
-    CK_ULONG room = sizeof(bare), in_n = alg == P256 ? 32 : sizeof(info);
+    CK_BYTE rs[512];
+    size_t rs_n = sizeof(rs);
 
+    if (alg == ED25519)
+        return sign(CKM_EDDSA, message, n, sig, sig_n);
     if (!EVP_Digest(message, n, info + 19, NULL, raw.md, NULL))
         return bench_fail("no digest");
-    TRY(C_SignInit, raw.session, &mech, raw.key);
-    if (alg == P256) {
-        TRY(C_Sign, raw.session, in, in_n, bare, &room);
-        return to_der(bare, room, sig, sig_n);
-    }
-    room = *sig_n;
-    TRY(C_Sign, raw.session, in, in_n, sig, &room);
-    *sig_n = room;
-    return 1;
+    if (alg == RSA2048)
+        return sign(CKM_RSA_PKCS, info, sizeof(info), sig, sig_n);
+    return sign(CKM_ECDSA, info + 19, 32, rs, &rs_n) &&
+           to_der(rs, rs_n, sig, sig_n);
 }
 
 int raw_token_sign(struct contestant *c)

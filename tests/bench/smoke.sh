@@ -24,6 +24,7 @@ done <<'EOF'
 6 sign P-256, token
 2 sign RSA-2048, token
 2 sign RSA-2048, token, 1 MiB
+2 sign ED25519, token
 3 sign P-256, TPM
 2 sign P-256, TPM, +5 ms a command
 2 sign RSA-2048, TPM
@@ -35,9 +36,9 @@ done <<'EOF'
 2 first key by URI, token
 2 first key by URI, TPM
 EOF
-is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 15
+is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 16
 is 'targets of calls and bytes met' \
-    "$(grep -A5 '^targets' "$tap_dir/table" | grep -c ' met$')" 5
+    "$(grep -A6 '^targets' "$tap_dir/table" | grep -c ' met$')" 6
 for d in TPM token; do
     like "row of one join, $d device" "$(cat "$tap_dir/table")" \
         "^one join, $d device .* signatures\$"

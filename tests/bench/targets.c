@@ -45,6 +45,11 @@ static double calls_rsa(void)
     return of("sign RSA-2048, token", "hwkey")->calls;
 }
 
+static double calls_ed(void)
+{
+    return of("sign ED25519, token", "hwkey")->calls;
+}
+
 static double calls_open(void)
 {
     return of("first key by URI, token", "hwkey")->calls;
@@ -139,6 +144,7 @@ static const struct {
 } targets[] = {
     {"signature, P-256", "calls", calls_ec, 2},
     {"signature, RSA-2048", "calls", calls_rsa, 2},
+    {"signature, ED25519", "calls", calls_ed, 2},
     {"signature of 1 MiB, RSA-2048", "calls", calls_large, 2},
     {"  what the token is given of it", "bytes", bytes_large, 51},
     {"first key by URI, two slots", "calls", calls_open, 18},
