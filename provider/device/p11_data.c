@@ -146,7 +146,8 @@ static bool has_private(const struct p11_object *o, size_t n,
     size_t i;
 
     for (i = 0; i < n; i++)
-        if (o[i].class == CKO_PRIVATE_KEY && o[i].id_len == pub->id_len &&
+        if (o[i].class == CKO_PRIVATE_KEY && pub->id_len > 0 &&
+            o[i].id_len == pub->id_len &&
             memcmp(o[i].id, pub->id, pub->id_len) == 0)
             return true;
     return false;
