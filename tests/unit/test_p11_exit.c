@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a process, or of what it loaded, in every order: no crash, no
+ * deadlock, and a module that is touched after its end would abort. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include "tests/lib/p11_plugin.h"
+
+#define URI "pkcs11:token=soft;object=k?pin-value=1234"
+
+static char libs[400], dir[300];
+static void *plugin;
+static plugin_begin_fn *begin_in;
+static plugin_sign_fn *sign_in;
+static plugin_end_fn *free_key, *unload;
+
+/* --- a token with a key, in a file that children read --- */
+
+/* how it was made: with the module in memory, by a process of its own */
+static int make_key(void)
+{
+    char command[1500];
+
+    snprintf(command, sizeof(command),
+             "openssl genpkey -provider-path '%s' -provider hwkey"
+             " -provider default -propquery '?provider=hwkey' -algorithm EC"
+             " -pkeyopt group:P-256 -pkeyopt 'uri:%s' -out '%s/pem'"
+             " >'%s/out' 2>&1",
+             libs, URI, dir, dir);
+    return system(command);
+}
+
+static int begin(void **state)
+{
+    const char *top = getenv("top_builddir");
+    char path[500];
+    FILE *f;
+
+    (void)state;
+    snprintf(libs, sizeof(libs), "%s/.libs", top != NULL ? top : ".");
+    snprintf(dir, sizeof(dir), "%s/hwkexit.XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/conf", dir);
+    f = fopen(path, "w");
+    if (f == NULL)
+        return -1;
+    fprintf(f, "slot 1 label=soft file=%s/token\n", dir);
+    fclose(f);
+    setenv("P11SOFT_CONF", path, 1);
+    setenv("OPENSSL_CONF", "/dev/null", 1);
+    snprintf(path, sizeof(path), "%s/p11soft.so", libs);
+    setenv("HWKEY_PKCS11_MODULE", path, 1);
+    return make_key();
+}
+
+static int end(void **state)
+{
+    char command[400];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    return system(command);
+}
+
+/* --- what happens at the end; in a child --- */
+
+static bool load_plugin(void)
+{
+    char path[500];
+
+    snprintf(path, sizeof(path), "%s/p11plugin.so", libs);
+    plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (plugin == NULL)
+        return false;
+    *(void **)(void *)&begin_in = dlsym(plugin, "plugin_begin");
+    *(void **)(void *)&sign_in = dlsym(plugin, "plugin_sign");
+    *(void **)(void *)&free_key = dlsym(plugin, "plugin_free_key");
+    *(void **)(void *)&unload = dlsym(plugin, "plugin_unload");
+    return begin_in != NULL && sign_in != NULL && free_key != NULL &&
+           unload != NULL;
+}
+
+static void free_at_exit(void)
+{
+    free_key();
+}
+
+static void sign_at_exit(void)
+{
+    if (!sign_in())
+        _exit(3);
+}
+
+/* the module may have ended: no signature, an error, no crash */
+static void sign_too_late(void)
+{
+    if (sign_in() || ERR_peek_error() == 0)
+        _exit(4);
+    ERR_clear_error();
+}
+
+static void keys_open(void)
+{
+    exit(0);
+}
+
+static void freed_first(void)
+{
+    free_key();
+    exit(0);
+}
+
+static void cleanup(void)
+{
+    free_key();
+    OPENSSL_cleanup();
+    exit(0);
+}
+
+static void cleanup_with_key(void)
+{
+    OPENSSL_cleanup();
+    exit(0);
+}
+
+static void unloaded(void)
+{
+    free_key();
+    unload();
+    exit(0);
+}
+
+static void unloaded_with_key(void)
+{
+    unload();
+    free_key();
+    exit(0);
+}
+
+static void freed_in_handler(void)
+{
+    atexit(free_at_exit);
+    exit(0);
+}
+
+static void signs_in_handler(void)
+{
+    atexit(sign_at_exit);
+    exit(0);
+}
+
+static void plugin_closed(void)
+{
+    dlclose(plugin);
+    exit(0);
+}
+
+static void plugin_unloads_and_closes(void)
+{
+    free_key();
+    unload();
+    dlclose(plugin);
+    exit(0);
+}
+
+static void end_early(void)
+{
+    _exit(0);
+}
+
+static const struct {
+    const char *name;
+    void (*end)(void);
+    void (*handler)(void); /* registered before the providers come */
+} ways[] = {
+    {"keys open", keys_open, NULL},
+    {"keys freed", freed_first, NULL},
+    {"OPENSSL_cleanup", cleanup, NULL},
+    {"OPENSSL_cleanup with a key", cleanup_with_key, NULL},
+    {"unloaded", unloaded, NULL},
+    {"unloaded before the key", unloaded_with_key, NULL},
+    {"freed in a handler", freed_in_handler, NULL},
+    {"freed in an early handler", keys_open, free_at_exit},
+    {"used in a handler", signs_in_handler, NULL},
+    {"used in an early handler", keys_open, sign_too_late},
+    {"plugin closed", plugin_closed, NULL},
+    {"plugin unloads and is closed", plugin_unloads_and_closes, NULL},
+    {"_exit", end_early, NULL},
+};
+
+static int child(size_t way, const char *order, int own_context)
+{
+    signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
+    signal(SIGBUS, SIG_DFL);
+    alarm(60); /* a deadlock ends as SIGALRM */
+    /* its own handler comes first, and so last */
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+    if (!load_plugin())
+        return 100;
+    if (ways[way].handler != NULL)
+        atexit(ways[way].handler);
+    if (!begin_in(order, libs, URI, own_context)) {
+        ERR_print_errors_fp(stderr);
+        return 101;
+    }
+    ways[way].end();
+    return 102;
+}
+
+static void in_order(const char *order, int own_context)
+{
+    size_t i;
+    int status;
+    pid_t pid;
+
+    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        fflush(NULL);
+        pid = fork();
+        if (pid == 0)
+            _exit(child(i, order, own_context));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            fail_msg("%s, %s: %s %d", order, ways[i].name,
+                     WIFSIGNALED(status) ? "signal" : "exit code",
+                     WIFSIGNALED(status) ? WTERMSIG(status)
+                                         : WEXITSTATUS(status));
+    }
+}
+
+static void default_first(void **state)
+{
+    (void)state;
+    in_order("dh", 0);
+}
+
+static void default_last(void **state)
+{
+    (void)state;
+    in_order("hd", 0);
+}
+
+static void default_first_own_context(void **state)
+{
+    (void)state;
+    in_order("dh", 1);
+}
+
+static void default_last_own_context(void **state)
+{
+    (void)state;
+    in_order("hd", 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(default_first),
+        cmocka_unit_test(default_last),
+        cmocka_unit_test(default_first_own_context),
+        cmocka_unit_test(default_last_own_context),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}
