@@ -196,6 +196,12 @@ check_token() {
         ssl "$name" pkey -in 'pkcs11:token=none;type=private' -noout
     refused 'Could not read' "$name: a key that is not there" ssl "$name" \
         pkey -in "pkcs11:token=$name;object=none;type=private" -noout
+    uri="pkcs11:token=$name;object=bare;type=private"
+    ok "$name: a key made without an identifier" tool "$name" --keypairgen \
+        --key-type EC:prime256v1 --label bare
+    ok "$name: has a public half" ssl "$name" pkey -in "$uri" -pubout \
+        -out "$WORLD/pub.pem"
+    ok "$name: and signs" signs "$name" "$uri" sha256
 }
 
 check_module() {
