@@ -20,6 +20,15 @@ extern const OSSL_DISPATCH hwk_signature_ed448[];
 extern const OSSL_DISPATCH hwk_store[];
 extern const OSSL_DISPATCH hwk_decoder[]; /* PEM of ours -> a key */
 extern const OSSL_DISPATCH hwk_encoder[]; /* the PEM of ours */
+extern const OSSL_DISPATCH hwk_encoder_as_text[];
+extern const OSSL_DISPATCH hwk_encoder_spki_der[];
+extern const OSSL_DISPATCH hwk_encoder_spki_pem[];
+extern const OSSL_DISPATCH hwk_encoder_private_der[]; /* refuses */
+extern const OSSL_DISPATCH hwk_encoder_type_der[];
+extern const OSSL_DISPATCH hwk_encoder_type_pem[];
+extern const OSSL_DISPATCH hwk_encoder_pkcs1_der[];
+extern const OSSL_DISPATCH hwk_encoder_pkcs1_pem[];
+extern const OSSL_DISPATCH hwk_encoder_blob[];
 
 /* How libcrypto carries a key from our store or decoder to our key management,
  * as a reference: load takes the key out, so who gave it frees what is left.

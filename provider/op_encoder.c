@@ -6,31 +6,38 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#include "provider/op.h"
+#include "provider/op_encoder.h"
 
 #define LINE 48 /* bytes in 64 characters */
 
-static void *encoder_new(void *core)
+void *hwk_encoder_new(void *core)
 {
     return core;
 }
 
-static void encoder_free(void *core)
+void hwk_encoder_free(void *core)
 {
     (void)core;
 }
 
 static int does_selection(void *core, int selection)
 {
-    (void)core;
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+    return ((struct hwk_core *)core)->cfg.wrapper_files &&
+           (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
 }
 
-static int put(struct hwk_core *core, OSSL_CORE_BIO *out, const char *text)
+int hwk_encoder_put(struct hwk_core *core, OSSL_CORE_BIO *out, const void *p,
+                    size_t n)
 {
-    size_t n;
+    size_t done;
 
-    return core->bio_write_ex(out, text, strlen(text), &n) && n == strlen(text);
+    return core->bio_write_ex(out, p, n, &done) && done == n;
+}
+
+int hwk_encoder_text(struct hwk_core *core, OSSL_CORE_BIO *out,
+                     const char *text)
+{
+    return hwk_encoder_put(core, out, text, strlen(text));
 }
 
 static int put_pem(struct hwk_core *core, OSSL_CORE_BIO *out,
@@ -39,7 +46,7 @@ static int put_pem(struct hwk_core *core, OSSL_CORE_BIO *out,
     char line[LINE / 3 * 4 + 2];
     size_t at;
 
-    if (!put(core, out, "-----BEGIN HWKEY URI-----\n"))
+    if (!hwk_encoder_text(core, out, "-----BEGIN HWKEY URI-----\n"))
         return 0;
     for (at = 0; at < n; at += LINE) {
         int len = EVP_EncodeBlock((unsigned char *)line, der + at,
@@ -47,10 +54,10 @@ static int put_pem(struct hwk_core *core, OSSL_CORE_BIO *out,
 
         line[len] = '\n';
         line[len + 1] = 0;
-        if (!put(core, out, line))
+        if (!hwk_encoder_text(core, out, line))
             return 0;
     }
-    return put(core, out, "-----END HWKEY URI-----\n");
+    return hwk_encoder_text(core, out, "-----END HWKEY URI-----\n");
 }
 
 static int encode(void *ctx, OSSL_CORE_BIO *out, const void *keydata,
@@ -75,8 +82,8 @@ static int encode(void *ctx, OSSL_CORE_BIO *out, const void *keydata,
         OSSL_FUNC_ENCODER_##name, (void (*)(void))(fn)                         \
     }
 const OSSL_DISPATCH hwk_encoder[] = {
-    F(NEWCTX, encoder_new),
-    F(FREECTX, encoder_free),
+    F(NEWCTX, hwk_encoder_new),
+    F(FREECTX, hwk_encoder_free),
     F(DOES_SELECTION, does_selection),
     F(ENCODE, encode),
     {0, NULL},

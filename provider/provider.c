@@ -19,22 +19,26 @@
         NULL, NULL, NULL, NULL                                                 \
     }
 
+#define EC "EC:id-ecPublicKey:1.2.840.10045.2.1"
+#define RSA "RSA:rsaEncryption:1.2.840.113549.1.1.1"
+#define RSA_PSS "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10"
+#define ED25519 "ED25519:1.3.101.112"
+#define ED448 "ED448:1.3.101.113"
+#define X25519 "X25519:1.3.101.110"
+#define X448 "X448:1.3.101.111"
+
 static const OSSL_ALGORITHM keymgmts[] = {
-    ROW("EC:id-ecPublicKey:1.2.840.10045.2.1", "", hwk_keymgmt_ec),
-    ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", "", hwk_keymgmt_rsa),
-    ROW("RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", "", hwk_keymgmt_rsapss),
-    ROW("ED25519:1.3.101.112", "", hwk_keymgmt_ed25519),
-    ROW("ED448:1.3.101.113", "", hwk_keymgmt_ed448),
-    ROW("X25519:1.3.101.110", "", hwk_keymgmt_x25519),
-    ROW("X448:1.3.101.111", "", hwk_keymgmt_x448),
-    END,
+    ROW(EC, "", hwk_keymgmt_ec),          ROW(RSA, "", hwk_keymgmt_rsa),
+    ROW(RSA_PSS, "", hwk_keymgmt_rsapss), ROW(ED25519, "", hwk_keymgmt_ed25519),
+    ROW(ED448, "", hwk_keymgmt_ed448),    ROW(X25519, "", hwk_keymgmt_x25519),
+    ROW(X448, "", hwk_keymgmt_x448),      END,
 };
 
 static const OSSL_ALGORITHM signatures[] = {
     ROW("ECDSA", "", hwk_signature_ec),
-    ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", "", hwk_signature_rsa),
-    ROW("ED25519:1.3.101.112", "", hwk_signature_ed25519),
-    ROW("ED448:1.3.101.113", "", hwk_signature_ed448),
+    ROW(RSA, "", hwk_signature_rsa),
+    ROW(ED25519, "", hwk_signature_ed25519),
+    ROW(ED448, "", hwk_signature_ed448),
     END,
 };
 
@@ -57,11 +61,47 @@ static const OSSL_ALGORITHM decoders[] = {
     END,
 };
 
-static const OSSL_ALGORITHM encoders[] = {
-    ROW("EC:id-ecPublicKey:1.2.840.10045.2.1",
-        ",output=pem,structure=PrivateKeyInfo", hwk_encoder),
-    ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1",
-        ",output=pem,structure=PrivateKeyInfo", hwk_encoder),
+#define WRAPPER(type)                                                          \
+    ROW(type, ",output=pem,structure=PrivateKeyInfo", hwk_encoder)
+#define TEXT(type) ROW(type, ",output=text", hwk_encoder_as_text)
+#define FORMS(type)                                                            \
+    ROW(type, ",output=der,structure=SubjectPublicKeyInfo",                    \
+        hwk_encoder_spki_der),                                                 \
+        ROW(type, ",output=pem,structure=SubjectPublicKeyInfo",                \
+            hwk_encoder_spki_pem),                                             \
+        ROW(type, ",output=der,structure=PrivateKeyInfo",                      \
+            hwk_encoder_private_der)
+#define RSA_FORMS(type)                                                        \
+    ROW(type, ",output=der,structure=type-specific", hwk_encoder_type_der),    \
+        ROW(type, ",output=pem,structure=type-specific",                       \
+            hwk_encoder_type_pem),                                             \
+        ROW(type, ",output=der,structure=pkcs1", hwk_encoder_pkcs1_der),       \
+        ROW(type, ",output=pem,structure=pkcs1", hwk_encoder_pkcs1_pem)
+
+#define DEVICE_FORMS                                                           \
+    WRAPPER(EC), WRAPPER(RSA), WRAPPER(RSA_PSS), WRAPPER(ED25519),             \
+        WRAPPER(ED448), WRAPPER(X25519), WRAPPER(X448), TEXT(EC), TEXT(RSA),   \
+        TEXT(RSA_PSS), TEXT(ED25519), TEXT(ED448), TEXT(X25519), TEXT(X448)
+
+/* libcrypto 3.0 looks at each of them whenever any key is written, which takes
+ * it some 5000 instructions a row: what the default provider writes of our keys
+ * (it gets their public halves) and refuses to (they have no other) is left to
+ * it where it is at hand. */
+static const OSSL_ALGORITHM encoders[] = {DEVICE_FORMS, END};
+static const OSSL_ALGORITHM encoders_alone[] = {
+    DEVICE_FORMS,
+    FORMS(EC),
+    FORMS(RSA),
+    FORMS(RSA_PSS),
+    FORMS(ED25519),
+    FORMS(ED448),
+    FORMS(X25519),
+    FORMS(X448),
+    RSA_FORMS(RSA),
+    RSA_FORMS(RSA_PSS),
+    ROW(EC, ",output=der,structure=type-specific", hwk_encoder_type_der),
+    ROW(EC, ",output=pem,structure=type-specific", hwk_encoder_type_pem),
+    ROW(EC, ",output=blob", hwk_encoder_blob),
     END,
 };
 
@@ -80,7 +120,7 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
     case OSSL_OP_STORE:
         return hwk_backend_for_tests != NULL ? stores_for_tests : stores;
     case OSSL_OP_ENCODER:
-        return core->cfg.wrapper_files ? encoders : NULL;
+        return core->under != NULL ? encoders : encoders_alone;
     case OSSL_OP_DECODER:
         return core->cfg.wrapper_files ? decoders : NULL;
     default:
