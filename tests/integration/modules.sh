@@ -231,6 +231,74 @@ ok 'p11-kit: up' device kit "$KIT_CTL" || bail 'no token behind the proxy'
 can=([pss_salt]=ok)
 check_module kit
 
+# --- servers with processes: those of nginx sign, each of them, and one of
+# haproxy. tpm2-pkcs11 has one TPM session for a process and its forks, so that
+# only one of them can sign. ---
+
+nginx_conf() { # NAME
+    cat <<EOF
+daemon off;
+worker_processes 3;
+pid $WORLD/$1.pid;
+error_log $WORLD/$1.log;
+$(sed -n 's/^export \([A-Z0-9_]*\)=.*/env \1;/p' "$WORLD/$1.env")
+env OPENSSL_CONF;
+events { }
+http {
+    access_log off;
+    client_body_temp_path $WORLD/$1.tmp;
+    proxy_temp_path $WORLD/$1.tmp;
+    fastcgi_temp_path $WORLD/$1.tmp;
+    uwsgi_temp_path $WORLD/$1.tmp;
+    scgi_temp_path $WORLD/$1.tmp;
+    server {
+        listen unix:$WORLD/$1.sock ssl;
+        ssl_certificate $WORLD/$1.EC.crt;
+        ssl_certificate_key $WORLD/$1.EC.key;
+        ssl_protocols TLSv1.3;
+        location / { return 200 hello; }
+    }
+}
+EOF
+}
+haproxy_conf() { # NAME
+    cat <<EOF
+defaults
+    mode http
+    timeout client 30s
+    timeout server 30s
+    timeout connect 30s
+frontend EC
+    bind unix@$WORLD/$1.sock ssl crt $WORLD/$1.EC.pem
+    http-request return status 200 content-type text/plain string hello
+EOF
+}
+# handshakes NAME CMD ...: with the server CMD, several at once
+handshakes() {
+    local name=$1 i=0 code=0
+    shift
+    in_device "$name" "$BIN/idevid-device" wrap -o "$WORLD/$name.EC.key" \
+        "pkcs11:token=$name;object=EC;type=private" || return
+    cat "$WORLD/$name.EC.crt" "$WORLD/$name.EC.key" >"$WORLD/$name.EC.pem"
+    start "$name" "$WORLD/$name.out" env OPENSSL_CONF="$WORLD/openssl.cnf" "$@"
+    until [ -S "$WORLD/$name.sock" ] || [ $i -gt 200 ]; do
+        i=$((i + 1))
+        pause
+    done
+    "$BIN/tests/lib/handshakes" -n 24 -j 4 "$WORLD/$name.sock" \
+        "$WORLD/$name.EC.crt" || code=$?
+    kill "$STARTED" && wait "$STARTED"
+    return $code
+}
+export PATH=$PATH:/usr/sbin
+chmod 755 "$WORLD"
+nginx_conf kit >"$WORLD/kit.conf"
+ok 'kit: nginx serves with several workers' handshakes kit nginx \
+    -g "user $(id -un);" -c "$WORLD/kit.conf" -e "$WORLD/kit.log"
+haproxy_conf tpm2 >"$WORLD/tpm2.conf"
+ok 'tpm2: haproxy serves with its one worker' handshakes tpm2 haproxy -W \
+    -f "$WORLD/tpm2.conf"
+
 # --- several modules at once ---
 
 # key_of NAME in the environment ENV: found, and it signs

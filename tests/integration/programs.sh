@@ -17,7 +17,11 @@ touch "$WORLD/signatures"
 cat >>"$WORLD/token.env" <<EOF
 export OPENSSL_CONF=$WORLD/openssl.cnf
 export P11TALLY_FILE=$WORLD/signatures P11TALLY_REAL=\$HWKEY_PKCS11_MODULE
-export HWKEY_PKCS11_MODULE=$top_builddir/.libs/p11tally.so
+unset HWKEY_PKCS11_MODULE HWKEY_PIN_FILE
+EOF
+cat >>"$WORLD/openssl.cnf" <<EOF
+pkcs11-module = $top_builddir/.libs/p11tally.so
+pin-source = $WORLD/pin
 EOF
 
 # --- keys ---
@@ -199,8 +203,6 @@ pid $WORLD/nginx.pid;
 error_log $WORLD/nginx.log;
 env OPENSSL_CONF;
 env SOFTHSM2_CONF;
-env HWKEY_PKCS11_MODULE;
-env HWKEY_PIN_FILE;
 env P11TALLY_REAL;
 env P11TALLY_FILE;
 events { }
