@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a pair to be made is to be: its attributes. */
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include "provider/device/p11.h"
 
@@ -139,7 +139,7 @@ static int plan_id(struct p11_plan *p, const struct hwk_uri *uri)
     p->id_n = p->random_id ? 16 : uri->id.n;
     if (!p->random_id)
         memcpy(p->id, uri->id.p, uri->id.n);
-    else if (RAND_bytes(p->id, (int)p->id_n) != 1)
+    else if (getentropy(p->id, p->id_n) != 0)
         return hwk_raise(HWK_R_DELEGATE, "no random bytes");
     return p->id_n > 0 || hwk_raise(HWK_R_BAD_URI, "id: is empty");
 }
