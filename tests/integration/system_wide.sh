@@ -174,7 +174,7 @@ conf "pkcs11-module = $SOFTHSM\npin-source = $WORLD/pin"
 commands() {
     block "$1" | awk '/^\$ / { take = 1; sub(/^\$ /, "") }
         take { take = sub(/\\$/, ""); printf "%s%s", $0, take ? " " : "\n" }' |
-        grep -v 'tpm2:\|curl\|https:'
+        grep -v 'tpm2:\|curl\|https:\|-connect'
 }
 commands EXAMPLES >commands.txt
 like 'there are examples' "$(wc -l <commands.txt)" '^[5-9]\|^[1-9][0-9]'
