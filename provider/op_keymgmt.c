@@ -76,29 +76,6 @@ int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
     return 1;
 }
 
-int hwk_keymgmt_validate(const void *keydata, int selection, int checktype)
-{
-    union {
-        const void *c;
-        struct hwk_key *p;
-    } key = {keydata};
-    EVP_PKEY_CTX *ctx;
-    EVP_PKEY *soft;
-    int ok = hwk_keymgmt_has(keydata, selection);
-
-    if (!ok || (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0)
-        return ok;
-    soft = hwk_key_soft(key.p);
-    if (soft == NULL)
-        return 0;
-    ctx = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(key.p->core), soft, NULL);
-    ok = ctx != NULL && (checktype == OSSL_KEYMGMT_VALIDATE_QUICK_CHECK
-                             ? EVP_PKEY_public_check_quick(ctx)
-                             : EVP_PKEY_public_check(ctx)) > 0;
-    EVP_PKEY_CTX_free(ctx);
-    return ok;
-}
-
 int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
 {
     struct hwk_key *key = keydata;

@@ -238,6 +238,38 @@ static void own_attributes(void **state)
     OPENSSL_free(der);
 }
 
+/* a public half that is not this key's: only a signature tells */
+static void a_wrong_half(void **state)
+{
+    const struct hwk_curve *p256 = hwk_curve_by_bits(256);
+    struct made k, other;
+    unsigned char *der = NULL;
+    EVP_PKEY_CTX *ctx;
+    EVP_PKEY *key;
+    int n;
+
+    (void)state;
+    NEED();
+    if (softhsm) /* keeps no such attribute of a key it made */
+        skip();
+    make(p256, &k);
+    assert_int_equal(maker_pair(&m, p256, "o", "other", NULL, 0, &other),
+                     CKR_OK);
+    key = open_it("pkcs11:id=o;type=private?pin-value=1234");
+    n = i2d_PUBKEY(key, &der);
+    EVP_PKEY_free(key);
+    assert_int_equal(maker_set(&m, k.priv, CKA_EC_POINT, der + n - 65, 65),
+                     CKR_OK);
+    OPENSSL_free(der);
+    key = open_it(URI);
+    ctx = EVP_PKEY_CTX_new_from_pkey(w.libctx, key, NULL);
+    assert_int_equal(EVP_PKEY_public_check(ctx), 1);
+    assert_int_not_equal(EVP_PKEY_pairwise_check(ctx), 1);
+    assert_int_equal(hwk_reason(), HWK_R_KEY);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+}
+
 /* --- CKA_ALLOWED_MECHANISMS --- */
 
 static EVP_PKEY *allowed(const CK_MECHANISM_TYPE *list, size_t n)
@@ -351,6 +383,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(only_a_certificate, each),
         cmocka_unit_test_setup(by_label, each),
         cmocka_unit_test_setup(own_attributes, each),
+        cmocka_unit_test_setup(a_wrong_half, each),
         cmocka_unit_test_setup(only_pss, each),
         cmocka_unit_test_setup(only_pkcs1, each),
         cmocka_unit_test_setup(only_with_hashing, each),
