@@ -182,6 +182,7 @@ static const struct setting {
     {"block-operations", "HWKEY_BLOCK_OPERATIONS", blocked, AT(blocked),
      OPERATIONS},
     {"wrapper-files", "HWKEY_WRAPPER_FILES", yesno, AT(wrapper_files), YESNO},
+    {"der-files", "HWKEY_DER_FILES", yesno, AT(der_files), YESNO},
     {"load-default", "HWKEY_LOAD_DEFAULT", yesno, AT(load_default), YESNO},
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

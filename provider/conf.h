@@ -44,6 +44,7 @@ struct hwk_config {
     bool allow_import;  /* private keys of files may be put into tokens */
     bool load_default;  /* by default true */
     bool wrapper_files; /* by default true */
+    bool der_files;     /* these not only in PEM: one decoder more */
     bool cache_pin;     /* by default true */
     bool pin_final_try;
     enum hwk_login login;

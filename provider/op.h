@@ -18,8 +18,9 @@ extern const OSSL_DISPATCH hwk_signature_rsa[];
 extern const OSSL_DISPATCH hwk_signature_ed25519[];
 extern const OSSL_DISPATCH hwk_signature_ed448[];
 extern const OSSL_DISPATCH hwk_store[];
-extern const OSSL_DISPATCH hwk_decoder[]; /* PEM of ours -> a key */
-extern const OSSL_DISPATCH hwk_encoder[]; /* the PEM of ours */
+extern const OSSL_DISPATCH hwk_decoder[];     /* PEM of ours -> a key */
+extern const OSSL_DISPATCH hwk_decoder_der[]; /* DER of ours -> a key */
+extern const OSSL_DISPATCH hwk_encoder[];     /* the PEM of ours */
 extern const OSSL_DISPATCH hwk_encoder_as_text[];
 extern const OSSL_DISPATCH hwk_encoder_spki_der[];
 extern const OSSL_DISPATCH hwk_encoder_spki_pem[];
@@ -49,6 +50,8 @@ struct hwk_key *hwk_handover_key(const void *reference, size_t size);
 #define HWK_WRAPPER_VERSION "1.0"
 int hwk_wrapper_parse(const uint8_t *der, size_t n,
                       char out[static HWK_URI_MAX + 1]);
+/* Do the first bytes, 64 at least or all, look like one of the two? */
+bool hwk_wrapper_is(const uint8_t *der, size_t n);
 /* The inverse. *n is the room on entry, the length on success. */
 #define HWK_WRAPPER_MAX (HWK_URI_MAX + 32)
 int hwk_wrapper_build(const char *uri, uint8_t *out, size_t *n);

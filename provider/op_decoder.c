@@ -128,6 +128,35 @@ static int decode_pem(struct hwk_core *core, OSSL_CORE_BIO *in,
     return ok;
 }
 
+/* the same without PEM: other people's DER is known by its first bytes */
+static int decode_der(struct hwk_core *core, OSSL_CORE_BIO *in,
+                      const struct hwk_pin_source *prompt, OSSL_CALLBACK *cb,
+                      void *arg)
+{
+    uint8_t der[HWK_WRAPPER_MAX];
+    struct hwk_keyfile file = {HWK_FILE_URI, der, 0};
+    struct hwk_key *key;
+
+    if (!core->bio_read_ex(in, der, sizeof(der), &file.n) ||
+        !hwk_wrapper_is(der, file.n))
+        return 1;
+    key = hwk_keyfile_key(core, &file, prompt);
+    return key != NULL && hand_over(key, der, file.n, cb, arg);
+}
+
+static int decode_bare(void *core, OSSL_CORE_BIO *in, int selection,
+                       OSSL_CALLBACK *cb, void *arg,
+                       OSSL_PASSPHRASE_CALLBACK *pw, void *pw_arg)
+{
+    struct hwk_passphrase passphrase = {pw, pw_arg};
+    struct hwk_pin_source prompt = {hwk_passphrase_get, &passphrase};
+
+    (void)selection;
+    if (handoff != NULL)
+        return decode_bytes(core, in, cb, arg);
+    return decode_der(core, in, &prompt, cb, arg);
+}
+
 static int decode(void *core, OSSL_CORE_BIO *in, int selection,
                   OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *pw,
                   void *pw_arg)
@@ -182,6 +211,15 @@ const OSSL_DISPATCH hwk_decoder[] = {
     F(FREECTX, decoder_free),
     F(DOES_SELECTION, does_selection),
     F(DECODE, decode),
+    F(EXPORT_OBJECT, export_object),
+    {0, NULL},
+};
+
+const OSSL_DISPATCH hwk_decoder_der[] = {
+    F(NEWCTX, decoder_new),
+    F(FREECTX, decoder_free),
+    F(DOES_SELECTION, does_selection),
+    F(DECODE, decode_bare),
     F(EXPORT_OBJECT, export_object),
     {0, NULL},
 };

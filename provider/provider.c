@@ -61,6 +61,12 @@ static const OSSL_ALGORITHM decoders[] = {
     END,
 };
 
+static const OSSL_ALGORITHM decoders_and_der[] = {
+    ROW("PVK", ",input=pem", hwk_decoder),
+    ROW("PVK", ",input=der", hwk_decoder_der),
+    END,
+};
+
 #define WRAPPER(type)                                                          \
     ROW(type, ",output=pem,structure=PrivateKeyInfo", hwk_encoder)
 #define TEXT(type) ROW(type, ",output=text", hwk_encoder_as_text)
@@ -122,7 +128,9 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
     case OSSL_OP_ENCODER:
         return core->under != NULL ? encoders : encoders_alone;
     case OSSL_OP_DECODER:
-        return core->cfg.wrapper_files ? decoders : NULL;
+        if (!core->cfg.wrapper_files)
+            return NULL;
+        return core->cfg.der_files ? decoders_and_der : decoders;
     default:
         return NULL;
     }

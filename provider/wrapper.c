@@ -64,6 +64,21 @@ static int open_up(const uint8_t *der, size_t n, struct text *version,
     return 1;
 }
 
+bool hwk_wrapper_is(const uint8_t *der, size_t n)
+{
+    static const char *const starts[] = {"\x0c\x03" HWK_WRAPPER_VERSION,
+                                         P11_DESCRIPTION};
+    size_t i, at;
+
+    if (n == 0 || der[0] != (V_ASN1_CONSTRUCTED | V_ASN1_SEQUENCE))
+        return false;
+    for (i = 0; i < 2; i++)
+        for (at = 2; at <= 8 && at + strlen(starts[i]) <= n; at++)
+            if (memcmp(der + at, starts[i], strlen(starts[i])) == 0)
+                return true;
+    return false;
+}
+
 int hwk_wrapper_parse(const uint8_t *der, size_t n,
                       char out[static HWK_URI_MAX + 1])
 {

@@ -310,6 +310,37 @@ static void bad_uris(void **state)
     refuse(pem_of('t', AT ";type=private" PIN), HWK_R_BAD_URI, "several");
 }
 
+static void in_der(void **state)
+{
+    static const char kinds[] = "otw";
+    uint8_t der[1100];
+    const char *k;
+
+    (void)state;
+    world_close(&w);
+    setenv("HWKEY_DER_FILES", "yes", 1);
+    assert_true(world_open(&w, "dh"));
+    for (k = kinds; *k != 0; k++) {
+        size_t n = der_of(*k, AT ";object=b" PIN, der);
+        const unsigned char *p = der;
+        FILE *f = fopen(path, "w");
+        char got[8];
+
+        is_key(d2i_AutoPrivateKey_ex(NULL, &p, (long)n, w.libctx, NULL), "b");
+        assert_int_equal(fwrite(der, 1, n, f), n);
+        fclose(f);
+        stored(got);
+        assert_string_equal(got, "k");
+        p = der;
+        assert_null(
+            d2i_AutoPrivateKey_ex(NULL, &p, (long)n - 1, w.libctx, NULL));
+        ERR_clear_error();
+    }
+    world_close(&w);
+    unsetenv("HWKEY_DER_FILES");
+    assert_true(world_open(&w, "dh"));
+}
+
 /* keys and certificates of others are none of our business */
 static void others(void **state)
 {
@@ -332,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(both_kinds), T(forms_of_text), T(with_certificates),
         T(bad_text),   T(bad_uris),      T(others),
+        T(in_der),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
