@@ -139,7 +139,9 @@ static int give(struct p11_haul *h, size_t i, enum hwk_object_type type,
     f.limits = o->limits;
     if (!o->sign)
         f.flags |= HWK_FOUND_NO_SIGN;
-    if (o->decrypt || o->derive)
+    /* modules say of curves, too, that they decrypt */
+    if (o->pub.type == HWK_KEY_RSA ? o->decrypt
+                                   : o->derive && o->pub.type != HWK_KEY_ED)
         f.flags |= HWK_FOUND_DECRYPT;
     if (type == HWK_OBJ_PRIVATE && with_ref &&
         (f.ref = p11_ref_new(h->t, o, h->epoch)) == NULL)

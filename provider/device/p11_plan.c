@@ -98,6 +98,8 @@ static int plan_usage(struct p11_plan *p)
                       (usage & HWK_USAGE_DECRYPT) != 0);
     if (spec->type == HWK_KEY_RSA)
         flag(p, CKA_UNWRAP, false);
+    if (spec->type == HWK_KEY_ED)
+        flag(p, CKA_DERIVE, false);
     if ((can & HWK_USAGE_DERIVE) != 0)
         flag(p, CKA_DERIVE, (usage & HWK_USAGE_DERIVE) != 0);
     return 1;

@@ -86,6 +86,14 @@ ok 'req -newkey' ssl req -new -x509 -newkey ec -pkeyopt group:P-256 -noenc \
 ok 'its certificate verifies' openssl verify -CAfile "$WORLD/req.crt" \
     "$WORLD/req.crt"
 ok 'its key signs' signs req.pem
+ok 'genpkey: Ed25519' genpkey ed.pem ED25519 "$T;object=ed"
+like 'the file is its key' "$(ssl pkey -in "$WORLD/ed.pem" -noout -text)" \
+    'Ed25519 in a device'
+like 'which only signs' "$(ssl pkey -in "$WORLD/ed.pem" -noout -text)" \
+    '^Use: sign$'
+ok 'genpkey: RSA-PSS' genpkey pss.pem RSA-PSS "$T;object=pss" \
+    rsa_pss_keygen_md:sha256
+ok 'it signs' signs pss.pem
 refuses "token 'web' has a key of that label" 'a label that is taken' \
     genpkey no.pem EC "$T;object=ec"
 refuses "token 'web' has a key of that id" 'an identifier that is taken' \
@@ -133,7 +141,7 @@ ok 'and is the one' sh -c \
     "$WORLD" "$BIN" "$C"
 like 'storeutl: tokens' "$(ssl storeutl pkcs11:)" 'Total found: 2'
 names=$(ssl storeutl -noout "$T?list=names" | sed -n 's/^[0-9]*: Name: //p')
-is 'storeutl: names of six objects' "$(printf '%s\n' "$names" | wc -l)" 6
+is 'storeutl: names of eight objects' "$(printf '%s\n' "$names" | wc -l)" 8
 for name in $names; do
     like "$name finds itself" "$(ssl storeutl -noout "$name")" 'Total found: 1'
 done

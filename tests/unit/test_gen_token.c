@@ -221,8 +221,9 @@ static void other_types(void **state)
             assert_true(sign_verify(&w, again, NULL, NO_PSS));
         EVP_PKEY_free(again);
         EVP_PKEY_free(key);
-        check_flags(types[i], FLAGS(types[i][0] == 'E' ? CKA_SIGN : CKA_DERIVE),
-                    FLAGS(CKA_EXTRACTABLE));
+        check_flags(
+            types[i], FLAGS(types[i][0] == 'E' ? CKA_SIGN : CKA_DERIVE),
+            FLAGS(types[i][0] == 'E' ? CKA_DERIVE : CKA_SIGN, CKA_EXTRACTABLE));
     }
     assert_null(GEN("ED25519", "uri", AT PIN, "usage", "derive"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
