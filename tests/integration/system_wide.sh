@@ -84,6 +84,24 @@ sed -i 's|^module = .*|module = /nowhere/hwkey.so|' "$OPENSSL_CONF"
 make_software 'hwkey.so itself is missing'
 software 'hwkey.so itself is missing'
 
+# --- an argument is for the module that it names: SoftHSM2 takes none ---
+conf "pkcs11-module = $SOFTHSM\npkcs11-init-args.other = x"
+ok 'an argument for another module' timeout 30 openssl pkey -in "$KEY" -noout
+conf "pkcs11-module = $SOFTHSM\npkcs11-init-args.softhsm2 = x"
+! timeout 30 openssl pkey -in "$KEY" -noout >out 2>&1
+like 'an argument for this one' "$(cat out)" 'CKR_ARGUMENTS_BAD'
+conf "pkcs11-module = $SOFTHSM\npkcs11-init-args = args\n[args]\nsofthsm2 = x"
+! timeout 30 openssl pkey -in "$KEY" -noout >out 2>&1
+like 'the same as a section' "$(cat out)" 'CKR_ARGUMENTS_BAD'
+
+# --- set-ups made for others ---
+conf ''
+ok 'PKCS11_PROVIDER_MODULE and PKCS11_PIN' env \
+    PKCS11_PROVIDER_MODULE="$SOFTHSM" PKCS11_PIN="$PIN" timeout 30 \
+    openssl dgst -sha256 -sign 'pkcs11:token=web;object=mine' -out sig out
+ok 'PKCS11_MODULE_PATH' env PKCS11_MODULE_PATH="$SOFTHSM" timeout 30 \
+    openssl pkey -in "$KEY" -noout
+
 # --- SoftHSM2 reads the same openssl.cnf: it must not end up in itself ---
 for order in 'default hwkey' 'hwkey default' hwkey; do
     for props in '?provider=default' '?provider=hwkey'; do
