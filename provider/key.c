@@ -110,6 +110,45 @@ int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
     return 1;
 }
 
+static const struct hwk_backend *ready_to(struct hwk_key *key, const char *what)
+{
+    if (key->ref == NULL)
+        hwk_raise(HWK_R_KEY, "there is no private key to %s with", what);
+    else if ((key->flags & HWK_FOUND_DECRYPT) == 0)
+        hwk_raise(HWK_R_KEY, "%s: not a key to %s with", key->uri, what);
+    else if (hwk_slot_ready(key->slot))
+        return hwk_slot_table(key->slot);
+    return NULL;
+}
+
+int hwk_key_decrypt(struct hwk_key *key, const struct hwk_mech *mech,
+                    const uint8_t *in, size_t n, uint8_t *out, size_t *out_n)
+{
+    const struct hwk_backend *t = ready_to(key, "decrypt");
+
+    if (t == NULL || !hwk_limits_check(&key->limits, mech))
+        return 0;
+    if (t->decrypt == NULL)
+        return hwk_raise(HWK_R_UNSUPPORTED, "%s does not decrypt", t->name);
+    hwk_mark();
+    return hwk_settle(t->decrypt(hwk_slot_state(key->slot), key->ref, mech, in,
+                                 n, out, out_n));
+}
+
+int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
+                   uint8_t *out, size_t *out_n)
+{
+    const struct hwk_backend *t = ready_to(key, "derive");
+
+    if (t == NULL)
+        return 0;
+    if (t->derive == NULL)
+        return hwk_raise(HWK_R_UNSUPPORTED, "%s does not derive", t->name);
+    hwk_mark();
+    return hwk_settle(
+        t->derive(hwk_slot_state(key->slot), key->ref, peer, n, out, out_n));
+}
+
 static EVP_PKEY *make_soft(struct hwk_key *key)
 {
     OSSL_LIB_CTX *libctx = hwk_core_soft(key->core);

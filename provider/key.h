@@ -20,6 +20,8 @@ struct hwk_key {
     char *uri;                    /* "" when it came without */
     struct hwk_device_slot *slot; /* NULL: a public key only */
     hwk_ref *ref;                 /* NULL: no private half here */
+    atomic_uint bare; /* digests (1 << md) with which the device knows no OAEP;
+                         bit 0: it takes no PKCS#1 off */
     _Atomic(void *) soft; /* EVP_PKEY * of the public half in the private
                              context, made on first need */
 };
@@ -41,6 +43,13 @@ void hwk_key_free(struct hwk_key *key); /* NULL is fine */
 /* Signs on the device. Shapes as in backend.h. */
 int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
                  const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
+
+/* Decrypts and derives on the device, in the same way. A padding that the
+ * device or the key does not do: HWK_R_UNSUPPORTED or HWK_R_PADDING. */
+int hwk_key_decrypt(struct hwk_key *key, const struct hwk_mech *mech,
+                    const uint8_t *in, size_t n, uint8_t *out, size_t *out_n);
+int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
+                   uint8_t *out, size_t *out_n);
 
 /* The public half as a key of the default provider in the private context,
  * lent for the life of key. NULL with HWK_R_DELEGATE. */

@@ -76,11 +76,20 @@ int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
     return 1;
 }
 
+/* libcrypto asks for a private half also where there is none, as of a peer's
+ * key in key agreement */
+static bool holds_private(const OSSL_PARAM params[])
+{
+    return OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PRIV_KEY) != NULL ||
+           OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_D) != NULL;
+}
+
 int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
 {
     struct hwk_key *key = keydata;
 
-    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 &&
+        holds_private(params))
         return OSSL_PARAM_locate_const(params, HWK_PARAM_KEY_URI) != NULL
                    ? hwk_gen_import(key, params)
                    : hwk_raise(HWK_R_PRIVATE,

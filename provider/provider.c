@@ -42,6 +42,18 @@ static const OSSL_ALGORITHM signatures[] = {
     END,
 };
 
+static const OSSL_ALGORITHM asymciphers[] = {
+    ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", "", hwk_asymcipher_rsa),
+    END,
+};
+
+static const OSSL_ALGORITHM keyexchs[] = {
+    ROW("ECDH", "", hwk_keyexch_ec),
+    ROW("X25519:1.3.101.110", "", hwk_keyexch_x),
+    ROW("X448:1.3.101.111", "", hwk_keyexch_x),
+    END,
+};
+
 static const OSSL_ALGORITHM stores[] = {
     ROW("pkcs11", "", hwk_store),
     ROW("tpm2", "", hwk_store),
@@ -123,6 +135,10 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
         return keymgmts;
     case OSSL_OP_SIGNATURE:
         return signatures;
+    case OSSL_OP_ASYM_CIPHER:
+        return asymciphers;
+    case OSSL_OP_KEYEXCH:
+        return keyexchs;
     case OSSL_OP_STORE:
         return hwk_backend_for_tests != NULL ? stores_for_tests : stores;
     case OSSL_OP_ENCODER:

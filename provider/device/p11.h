@@ -334,6 +334,12 @@ void p11_plan_priv(struct p11_plan *p, CK_ATTRIBUTE_TYPE type,
 void p11_plan_both(struct p11_plan *p, CK_ATTRIBUTE_TYPE type,
                    const void *value, size_t n);
 
+/* --- p11_decrypt.c, p11_derive.c --- */
+int p11_decrypt(void *state, hwk_ref *ref, const struct hwk_mech *mech,
+                const uint8_t *in, size_t n, uint8_t *out, size_t *out_n);
+int p11_derive(void *state, hwk_ref *key, const uint8_t *peer, size_t n,
+               uint8_t *out, size_t *out_n);
+
 /* --- p11_make.c --- */
 int p11_make(void *state, const struct hwk_uri *uri,
              const struct hwk_spec *spec, const struct hwk_pin_ask *pin,

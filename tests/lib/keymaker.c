@@ -153,7 +153,7 @@ CK_RV maker_pair(struct maker *m, const struct hwk_curve *curve, const char *id,
     pub[a++] = (CK_ATTRIBUTE){CKA_PRIVATE, &no, 1};
     priv[b++] = (CK_ATTRIBUTE){CKA_PRIVATE, &yes, 1};
     priv[b++] = (CK_ATTRIBUTE){CKA_SIGN, signs ? &yes : &no, 1};
-    if (!signs)
+    if (curve != NULL && curve->type != HWK_KEY_ED)
         priv[b++] = (CK_ATTRIBUTE){CKA_DERIVE, &yes, 1};
     if (n > 0)
         priv[b++] =

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RSA paddings in software, without telling what was wrong. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* RSA_padding_check_*: no successors */
+#include <string.h>
+
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+
+#include "provider/rsapad.h"
+
+int hwk_rsa_unpad(struct hwk_core *core, const struct hwk_mech *mech,
+                  const uint8_t *em, size_t k, uint8_t *out, size_t room,
+                  size_t *n)
+{
+    EVP_MD *md, *mgf1;
+    int len;
+
+    if (mech->pad == HWK_PAD_PKCS1) {
+        len =
+            RSA_padding_check_PKCS1_type_2(out, (int)room, em, (int)k, (int)k);
+    } else {
+        md = hwk_core_md(core, mech->md);
+        mgf1 = hwk_core_md(core, mech->mgf1);
+        if (md == NULL || mgf1 == NULL)
+            return 0;
+        len = RSA_padding_check_PKCS1_OAEP_mgf1(out, (int)room, em, (int)k,
+                                                (int)k, mech->label,
+                                                (int)mech->label_len, md, mgf1);
+    }
+    if (len < 0)
+        return hwk_raise(HWK_R_PADDING, "the ciphertext is not for this key");
+    *n = (size_t)len;
+    return 1;
+}
+
+/* --- premaster secrets: masks are all ones for yes --- */
+
+static unsigned is_zero(unsigned v) /* a byte */
+{
+    return 0u - ((v - 1) >> (8 * sizeof(v) - 1));
+}
+
+static unsigned is_version(const uint8_t *p, unsigned version)
+{
+    return is_zero((p[0] ^ (version >> 8)) & 0xff) &
+           is_zero((p[1] ^ version) & 0xff);
+}
+
+static int choose(struct hwk_core *core, unsigned good, const uint8_t *secret,
+                  uint8_t out[static HWK_PREMASTER])
+{
+    OSSL_LIB_CTX *soft = hwk_core_soft(core);
+    uint8_t other[HWK_PREMASTER];
+    size_t i;
+
+    if (soft == NULL || RAND_priv_bytes_ex(soft, other, sizeof(other), 0) <= 0)
+        return hwk_raise(HWK_R_DELEGATE, "no random numbers");
+    for (i = 0; i < HWK_PREMASTER; i++)
+        out[i] = (uint8_t)((secret[i] & good) | (other[i] & ~good));
+    OPENSSL_cleanse(other, sizeof(other));
+    return 1;
+}
+
+static unsigned either(const uint8_t *secret, unsigned version, unsigned alt)
+{
+    unsigned mask = is_version(secret, version);
+
+    return alt != 0 ? mask | is_version(secret, alt) : mask;
+}
+
+int hwk_rsa_premaster(struct hwk_core *core, const uint8_t *em, size_t k,
+                      unsigned version, unsigned alt,
+                      uint8_t out[static HWK_PREMASTER])
+{
+    const uint8_t *secret = em + k - HWK_PREMASTER;
+    unsigned good;
+    size_t i;
+
+    if (k < HWK_PREMASTER + 11)
+        return hwk_raise(HWK_R_KEY, "a key of %zu bytes for TLS", k);
+    good = is_zero(em[0]) & is_zero(em[1] ^ 2u);
+    for (i = 2; i < k - HWK_PREMASTER - 1; i++)
+        good &= ~is_zero(em[i]);
+    good &= is_zero(secret[-1]) & either(secret, version, alt);
+    return choose(core, good, secret, out);
+}
+
+int hwk_rsa_premaster_of(struct hwk_core *core, bool ok, const uint8_t *pt,
+                         size_t n, unsigned version, unsigned alt,
+                         uint8_t out[static HWK_PREMASTER])
+{
+    unsigned good = 0u - (unsigned)ok;
+
+    good &= is_zero((unsigned)(n ^ HWK_PREMASTER) & 0xff) &
+            is_zero((unsigned)((n ^ HWK_PREMASTER) >> 8) & 0xff);
+    good &= either(pt, version, alt);
+    return choose(core, good, pt, out);
+}
