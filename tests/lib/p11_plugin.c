@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
 
@@ -61,6 +62,30 @@ int plugin_sign(void)
              EVP_DigestSign(ctx, sig, &n, (const uint8_t *)"x", 1) == 1;
 
     EVP_MD_CTX_free(ctx);
+    return ok;
+}
+
+SHOW plugin_make_fn plugin_make;
+int plugin_make(const char *dir, const char *uri)
+{
+    EVP_PKEY_CTX *ctx;
+    char group[] = "P-256";
+    union { /* OSSL_PARAM wants what it does not write */
+        const char *c;
+        char *p;
+    } at = {uri};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("uri", at.p, 0),
+                           OSSL_PARAM_construct_utf8_string("group", group, 0),
+                           OSSL_PARAM_construct_end()};
+    int ok;
+
+    if (!load("dh", dir))
+        return 0;
+    ctx = EVP_PKEY_CTX_new_from_name(libctx, "EC", "provider=hwkey");
+    ok = ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 &&
+         EVP_PKEY_CTX_set_params(ctx, params) == 1 &&
+         EVP_PKEY_generate(ctx, &key) == 1;
+    EVP_PKEY_CTX_free(ctx);
     return ok;
 }
 

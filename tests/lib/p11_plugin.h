@@ -9,6 +9,8 @@
 typedef int plugin_begin_fn(const char *order, const char *dir, const char *uri,
                             int own_context);
 typedef int plugin_sign_fn(void);
+/* Makes a P-256 key at uri, in the default library context. */
+typedef int plugin_make_fn(const char *dir, const char *uri);
 typedef void plugin_end_fn(void); /* plugin_free_key, plugin_unload */
 
 #endif
