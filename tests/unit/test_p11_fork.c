@@ -20,6 +20,15 @@
 
 static EVP_PKEY *ec, *two;
 
+/* asked by LeakSanitizer: what the parent's threads hold looks lost in a child
+ */
+static int is_child;
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return is_child;
+}
+
 static int begin(void **state)
 {
     if (soft_begin(state) != 0)
@@ -75,6 +84,7 @@ static struct child spawn(int (*run)(int fd))
     fflush(NULL);
     c.pid = fork();
     if (c.pid == 0) {
+        is_child = 1;
         signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
         close(fds[0]);
         _exit(run(fds[1]));
@@ -278,8 +288,6 @@ static void ends(void **state)
 
 /* --- while others sign --- */
 
-static atomic_bool stop;
-
 struct worker {
     pthread_t id;
     int done, bad;
@@ -291,7 +299,7 @@ static void *work(void *arg)
     uint8_t sig[256];
     size_t n;
 
-    while (!atomic_load(&stop) || me->done == 0) {
+    while (me->done < 5) {
         n = sign_msg(&soft_w, ec, "SHA256", NO_PSS, "thread", 6, sig,
                      sizeof(sig));
         me->bad +=
@@ -301,38 +309,38 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* Each thread is within C_Sign, and nowhere in libcrypto: of that, a fork in
+ * the wrong moment leaves locks taken in the child, which nobody can help. */
 static void while_others_sign(void **state)
 {
     static int (*const ways[])(int) = {uses_inherited, exits, execs,
                                        killed_within};
     struct worker workers[THREADS];
     size_t i;
-    int j;
 
     (void)state;
-    atomic_store(&stop, false);
+    tell("on C_Sign times=%d hold", THREADS);
     for (i = 0; i < THREADS; i++) {
         workers[i] = (struct worker){0};
         pthread_create(&workers[i].id, NULL, work, &workers[i]);
     }
-    for (j = 0; j < 6; j++)
-        for (i = 0; i < 4; i++) {
-            struct child c = spawn(ways[i]);
-            int status;
+    soft->await_held(THREADS);
+    for (i = 0; i < 4; i++) {
+        struct child c = spawn(ways[i]);
+        int status;
 
-            if (i < 2)
-                assert_true(verified_from(ec, c.fd));
-            status = status_of(&c);
-            if (ways[i] == killed_within)
-                assert_true(WIFSIGNALED(status));
-            else
-                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        }
-    atomic_store(&stop, true);
+        if (i < 2)
+            assert_true(verified_from(ec, c.fd));
+        status = status_of(&c);
+        if (ways[i] == killed_within)
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        else
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    tell("release");
     for (i = 0; i < THREADS; i++) {
         pthread_join(workers[i].id, NULL);
         assert_int_equal(workers[i].bad, 0);
-        assert_true(workers[i].done > 0);
     }
     assert_true(soft_signs(ec));
 }
