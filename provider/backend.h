@@ -162,8 +162,10 @@ struct hwk_backend {
     int (*derive)(void *state, hwk_ref *ref, const uint8_t *peer, size_t n,
                   uint8_t *out, size_t *out_n);
 
-    /* n random bytes of the device. Optional. */
-    int (*random)(void *state, uint8_t *out, size_t n);
+    /* n random bytes of the device that uri names, of any when it names none.
+     * Optional. */
+    int (*random)(void *state, const struct hwk_uri *uri, uint8_t *out,
+                  size_t n);
 
     /* Forgets the key: frees what the device keeps loaded for it, even after
      * errors. Refs may be shared by counting inside. Never fails. After a fork

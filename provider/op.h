@@ -20,6 +20,7 @@ extern const OSSL_DISPATCH hwk_signature_ed448[];
 extern const OSSL_DISPATCH hwk_asymcipher_rsa[];
 extern const OSSL_DISPATCH hwk_keyexch_ec[];
 extern const OSSL_DISPATCH hwk_keyexch_x[];
+extern const OSSL_DISPATCH hwk_rand[];
 extern const OSSL_DISPATCH hwk_store[];
 extern const OSSL_DISPATCH hwk_decoder[];     /* PEM of ours -> a key */
 extern const OSSL_DISPATCH hwk_decoder_der[]; /* DER of ours -> a key */

@@ -54,6 +54,12 @@ static const OSSL_ALGORITHM keyexchs[] = {
     END,
 };
 
+/* a name that nobody asks for by accident */
+static const OSSL_ALGORITHM rands[] = {
+    ROW("HWKEY-RAND", "", hwk_rand),
+    END,
+};
+
 static const OSSL_ALGORITHM stores[] = {
     ROW("pkcs11", "", hwk_store),
     ROW("tpm2", "", hwk_store),
@@ -135,6 +141,8 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
         return keymgmts;
     case OSSL_OP_SIGNATURE:
         return signatures;
+    case OSSL_OP_RAND:
+        return rands;
     case OSSL_OP_ASYM_CIPHER:
         return asymciphers;
     case OSSL_OP_KEYEXCH:

@@ -299,6 +299,9 @@ typedef CK_RV p11_operation(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
 int p11_use(struct p11_ref *ref, const char *what, p11_operation *op,
             void *arg);
 
+/* --- p11_random.c --- */
+int p11_random(void *state, const struct hwk_uri *uri, uint8_t *out, size_t n);
+
 /* --- p11_sign.c --- */
 int p11_sign(void *state, hwk_ref *ref, const struct hwk_mech *mech,
              const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);

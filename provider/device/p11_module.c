@@ -419,6 +419,7 @@ const struct hwk_backend hwk_backend_pkcs11 = {
     .devices = p11_devices,
     .make = p11_make,
     .sign = p11_sign,
+    .random = p11_random,
     .decrypt = p11_decrypt,
     .derive = p11_derive,
     .release = p11_release,

@@ -73,8 +73,10 @@ static int row_derive(void *state, hwk_ref *ref, const uint8_t *peer, size_t n,
     return hwk_tpm_derive(state, ref, peer, n, out, out_n);
 }
 
-static int row_random(void *state, uint8_t *out, size_t n)
+static int row_random(void *state, const struct hwk_uri *uri, uint8_t *out,
+                      size_t n)
 {
+    (void)uri; /* there is but one */
     return hwk_tpm_random(state, out, n);
 }
 

@@ -6,11 +6,13 @@
 #include <p11-kit/pkcs11.h>
 
 #include "tests/lib/hwk_test.h"
+#include "tests/lib/p11_soft.h"
 
 struct maker {
     CK_FUNCTION_LIST *f;
-    CK_SESSION_HANDLE s; /* read/write, logged in with PIN 1234 */
-    char dir[256];       /* of a SoftHSM2 */
+    const struct p11soft *soft; /* NULL: not that module */
+    CK_SESSION_HANDLE s;        /* read/write, logged in with PIN 1234 */
+    char dir[256];              /* of a SoftHSM2 */
 };
 
 /* The tests' own module, or a SoftHSM2 with a token of its own ("hwkey"), and

@@ -283,7 +283,7 @@ static void table(void **arg)
     assert_true(b->dev_erase(state, dev, &uri));
     assert_false(b->dev_erase(state, dev, &all));
     assert_int_equal(tpm_reason(), HWK_R_BAD_URI);
-    assert_true(b->random(state, out, sizeof(out)));
+    assert_true(b->random(state, NULL, out, sizeof(out)));
     b->dev_close(state, dev);
     b->close(state, false);
 }
