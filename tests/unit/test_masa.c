@@ -248,6 +248,33 @@ static void expired_registrar(void **state) /* R-M-4 */
     refused(f, 403, "chain");
 }
 
+/* What the request carries as the domain's CA: the real one, its last byte,
+ * which is its signature's, changed by these bits. */
+static void seal_with_root(struct fixture *f, uint8_t bits)
+{
+    IDV_AUTO(buf) der = {0};
+    IDV_AUTO_PTR(X509) root = NULL;
+    pki_must(idv_cert_to_der(f->w.pki.domain_ca.cert, &der), "der");
+    der.p[der.n - 1] ^= bits;
+    pki_must(idv_cert_from_der(idv_view(&der), &root), "root");
+    assert_true(idv_cert_same_key(root, f->w.pki.domain_ca.cert));
+    STACK_OF(X509) *chain = pki_stack(f->w.pki.registrar.cert, root);
+    seal_by(f, &f->w.pki.registrar, chain);
+    idv_certs_free(chain);
+}
+
+static void damaged_root(void **state) /* R-M-14: it would be pinned */
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    seal_with_root(f, 1);
+    refused(f, 403, "chain-root");
+    seal_with_root(f, 0);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    pinned_is(&v, f->w.pki.domain_ca.cert);
+}
+
 static void tampered(void **state) /* R-M-4 */
 {
     struct fixture *f = *state;
@@ -415,6 +442,7 @@ int main(void)
         T(not_a_request),
         T(no_cmc_ra),
         T(expired_registrar),
+        T(damaged_root),
         T(tampered),
         T(blocked_registrar),
         T(stale),
