@@ -52,19 +52,47 @@ static EVP_PKEY *generate(struct soft_state *st, const struct hwk_spec *spec)
     }
 }
 
-static int add(struct soft_state *st, const char *name,
-               const struct hwk_spec *spec)
+/* takes pkey */
+static int add(struct soft_state *st, const char *name, EVP_PKEY *pkey)
 {
     struct soft_key *k = &st->key[st->n];
 
-    if (st->n == KEYS)
-        return hwk_raise(HWK_R_MEMORY, "soft: full");
-    snprintf(k->name, sizeof(k->name), "%s", name);
-    k->pkey = generate(st, spec);
-    if (k->pkey == NULL)
+    if (pkey == NULL)
         return hwk_raise(HWK_R_DELEGATE, "soft: key");
+    if (st->n == KEYS) {
+        EVP_PKEY_free(pkey);
+        return hwk_raise(HWK_R_MEMORY, "soft: full");
+    }
+    snprintf(k->name, sizeof(k->name), "%s", name);
+    k->pkey = pkey;
     st->n++;
     return 1;
+}
+
+#define RESIDENT 16
+
+/* The device's own RSA keys are made once in a process: to search for primes
+ * whenever the device is opened takes longer than all else, tenfold under
+ * valgrind. */
+static EVP_PKEY *resident(struct soft_state *st, const struct hwk_spec *spec,
+                          size_t i)
+{
+    static struct {
+        unsigned char der[1536];
+        int n;
+    } rsa[RESIDENT];
+    const unsigned char *from = rsa[i].der;
+    unsigned char *to = rsa[i].der;
+    EVP_PKEY *made;
+
+    if (rsa[i].n > 0)
+        return d2i_PrivateKey_ex(EVP_PKEY_RSA, NULL, &from, rsa[i].n,
+                                 st->libctx, NULL);
+    made = generate(st, spec);
+    if (made != NULL && spec->type == HWK_KEY_RSA &&
+        i2d_PrivateKey(made, NULL) <= (int)sizeof(rsa[i].der))
+        rsa[i].n = i2d_PrivateKey(made, &to);
+    return made;
 }
 
 static int soft_open(const struct hwk_config *cfg, void **out)
@@ -101,7 +129,7 @@ static int soft_open(const struct hwk_config *cfg, void **out)
             spec.curve = hwk_curve_by_name(names[i].curve);
             spec.type = spec.curve->type;
         }
-        if (!add(st, names[i].name, &spec))
+        if (!add(st, names[i].name, resident(st, &spec, i)))
             return 0;
     }
     soft.opened++;
@@ -277,7 +305,7 @@ static int soft_make(void *state, const struct hwk_uri *uri,
     for (i = 0; i < st->n; i++)
         if (strcmp(st->key[i].name, (const char *)uri->path.p) == 0)
             return hwk_raise(HWK_R_EXISTS, "%s", st->key[i].name);
-    if (!add(st, (const char *)uri->path.p, spec))
+    if (!add(st, (const char *)uri->path.p, generate(st, spec)))
         return 0;
     describe(&st->key[st->n - 1], out, true);
     return to_pub(st->key[st->n - 1].pkey, &out->pub);
