@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# valgrind.sh [--quick] [PROGRAM ...]: unit programs under valgrind, as many at
+# a time as there are cores: no case fails, no error, nothing lost.
+#
+# Without names, all that the Makefile knows; --quick leaves out those of SLOW.
+# Run in the build directory, where everything is built. TAP, a case for each.
+. "$(dirname "$0")/../lib/story.sh"
+cd "${top_builddir:-.}" || bail 'no build'
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+quick=
+if [ "${1:-}" = --quick ]; then
+    quick=yes
+    shift
+fi
+SLOW=' '
+
+command -v valgrind >/dev/null || {
+    skip 'units under valgrind' 'valgrind is missing'
+    done_testing
+    exit
+}
+programs=${*:-$(make -s list-units)}
+[ -n "$programs" ] || bail 'no programs'
+
+# its output, exit code and seconds on a core stay in $tap_dir
+one() {
+    local code=0 out=$1/${2##*/} TIMEFORMAT=%U
+    { time under_valgrind "$2" >"$out.out" 2>&1 </dev/null || code=$?; } \
+        2>"$out.time"
+    echo $code >"$out.code"
+}
+under_valgrind() {
+    ./libtool --quiet --mode=execute valgrind -q --leak-check=full \
+        --errors-for-leak-kinds=definite,indirect \
+        --show-leak-kinds=definite,indirect --error-exitcode=77 \
+        "./$1"
+}
+export -f one under_valgrind
+export CMOCKA_MESSAGE_OUTPUT=TAP
+for p in $programs; do
+    case $quick$SLOW in
+    yes*" ${p##*/} "*) ;;
+    *) echo "$p" ;;
+    esac
+done >"$tap_dir/programs"
+xargs -P "${JOBS:-$(nproc 2>/dev/null || echo 2)}" -I '{}' \
+    bash -c 'one "$@"' one "$tap_dir" '{}' <"$tap_dir/programs"
+
+# a warning is an error too: of a child, of a stack, of a system call
+clean() {
+    [ "$(cat "$1.code")" = 0 ] && ! grep -q '^==' "$1.out" && return
+    grep -v '^ok ' "$1.out" | head -n 60
+    return 1
+}
+while read -r p; do
+    ok "${p##*/} under valgrind" clean "$tap_dir/${p##*/}"
+    echo "# $(cat "$tap_dir/${p##*/}.time") s"
+done <"$tap_dir/programs"
+done_testing
