@@ -53,6 +53,45 @@ static X509 *find_issuer(const idv_certs *certs, const idv_certs *chain,
     return NULL;
 }
 
+static X509 *farthest(const struct idvi_masa_call *c)
+{
+    return sk_X509_value(c->chain, sk_X509_num(c->chain) - 1);
+}
+
+static bool has_ca(const idv_certs *certs)
+{
+    bool found = false;
+    for (int i = 0; i < sk_X509_num(certs) && !found; i++)
+        found = idv_cert_is_ca(sk_X509_value(certs, i));
+    return found;
+}
+
+/* What will be pinned is whole, as far as that can be told: libcrypto does not
+ * look at the signature of a trust anchor, and a CA that was damaged too much
+ * to be the signer's is not to leave us pinning the signer instead. A CA under
+ * another that is not here cannot be asked about. */
+static bool is_whole(const struct idvi_masa_call *c, X509 *root)
+{
+    switch (X509_check_issued(root, root)) {
+    case X509_V_ERR_SUBJECT_ISSUER_MISMATCH:
+    case X509_V_ERR_AKID_SKID_MISMATCH:
+    case X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH: /* of another */
+        return sk_X509_num(c->chain) > 1 || !has_ca(c->opened.certs);
+    default:
+        return X509_verify(root, X509_get0_pubkey(root)) == 1;
+    }
+}
+
+static idv_rc check_root(struct idvi_masa_call *c)
+{
+    const bool whole = is_whole(c, farthest(c));
+    ERR_clear_error();
+    if (whole)
+        return IDV_OK;
+    return idvi_refuse(&c->no, 403, "chain-root",
+                       "the domain CA's certificate is damaged");
+}
+
 /* From the signer as far as the certificates inside lead: the last one is a
  * domain CA nobody need have heard of (R-M-4). */
 static idv_rc build_chain(struct idvi_masa_call *c)
@@ -68,20 +107,7 @@ static idv_rc build_chain(struct idvi_masa_call *c)
     ERR_clear_error(); /* of candidates that were none */
     if (!c->chain || sk_X509_num(c->chain) == 0)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    /* what will be pinned is whole: libcrypto does not look at the signature
-     * of a trust anchor */
-    at = sk_X509_value(c->chain, sk_X509_num(c->chain) - 1);
-    if (X509_self_signed(at, 0) == 1 && X509_self_signed(at, 1) != 1) {
-        ERR_clear_error();
-        return idvi_refuse(&c->no, 403, "chain-root",
-                           "the domain CA's certificate is damaged");
-    }
-    return IDV_OK;
-}
-
-static X509 *farthest(const struct idvi_masa_call *c)
-{
-    return sk_X509_value(c->chain, sk_X509_num(c->chain) - 1);
+    return check_root(c);
 }
 
 /* cmcRA is told apart from the rest, which is all one to the peer (10.4). */

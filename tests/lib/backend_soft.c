@@ -112,6 +112,7 @@ static int soft_open(const struct hwk_config *cfg, void **out)
                  {"x25519", "X25519"},
                  {"x448", "X448"},
                  {"pin-ec", "P-256"}};
+    _Static_assert(sizeof(names) / sizeof(names[0]) <= RESIDENT, "names");
     struct soft_state *st;
     size_t i;
 

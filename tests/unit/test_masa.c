@@ -248,31 +248,87 @@ static void expired_registrar(void **state) /* R-M-4 */
     refused(f, 403, "chain");
 }
 
-/* What the request carries as the domain's CA: the real one, its last byte,
- * which is its signature's, changed by these bits. */
-static void seal_with_root(struct fixture *f, uint8_t bits)
+/* The domain's CA with a bit of its certificate turned: of the last byte of
+ * what, where that comes for the nth time. */
+static X509 *damaged(struct fixture *f, struct idv_bytes what, int nth)
 {
     IDV_AUTO(buf) der = {0};
-    IDV_AUTO_PTR(X509) root = NULL;
+    X509 *root = NULL;
+    size_t at = 0;
     pki_must(idv_cert_to_der(f->w.pki.domain_ca.cert, &der), "der");
-    der.p[der.n - 1] ^= bits;
+    while (at + what.n <= der.n &&
+           (memcmp(der.p + at, what.p, what.n) != 0 || --nth > 0))
+        at++;
+    assert_true(at + what.n <= der.n);
+    der.p[at + what.n - 1] ^= 1;
     pki_must(idv_cert_from_der(idv_view(&der), &root), "root");
     assert_true(idv_cert_same_key(root, f->w.pki.domain_ca.cert));
-    STACK_OF(X509) *chain = pki_stack(f->w.pki.registrar.cert, root);
-    seal_by(f, &f->w.pki.registrar, chain);
+    return root;
+}
+
+/* the end of a certificate's signature */
+static X509 *damaged_at_end(struct fixture *f)
+{
+    const ASN1_BIT_STRING *s = NULL;
+    X509_get0_signature(&s, NULL, f->w.pki.domain_ca.cert);
+    return damaged(f, (struct idv_bytes){s->data, (size_t)s->length}, 1);
+}
+
+static void seal_with(struct fixture *f, const struct pki_id *id, X509 *root)
+{
+    STACK_OF(X509) *chain = pki_stack(id->cert, root);
+    seal_by(f, id, chain);
     idv_certs_free(chain);
 }
 
 static void damaged_root(void **state) /* R-M-14: it would be pinned */
 {
+    static const uint8_t ecdsa_sha256[] = {0x2a, 0x86, 0x48, 0xce,
+                                           0x3d, 0x04, 0x03, 0x02};
     struct fixture *f = *state;
-    IDV_AUTO(voucher) v;
-    seal_with_root(f, 1);
+    const struct pki_id *registrar = &f->w.pki.registrar;
+    IDV_AUTO_PTR(X509) signature = damaged_at_end(f);
+    IDV_AUTO_PTR(X509)
+    algorithm =
+        damaged(f, (struct idv_bytes){ecdsa_sha256, sizeof(ecdsa_sha256)}, 1);
+    seal_with(f, registrar, signature);
     refused(f, 403, "chain-root");
-    seal_with_root(f, 0);
+    seal_with(f, registrar, algorithm);
+    refused(f, 403, "chain-root");
+    seal_with(f, registrar, f->w.pki.domain_ca.cert);
+    assert_int_equal(send(f), 200);
+}
+
+static void damaged_issuer(void **state) /* the registrar would be pinned */
+{
+    struct fixture *f = *state;
+    IDV_AUTO_PTR(X509) subject = damaged(f, idv_str("Domain CA"), 2);
+    seal_with(f, &f->w.pki.registrar, subject);
+    refused(f, 403, "chain-root");
+}
+
+/* A domain is whatever the chain leads to, and may be under another. */
+static void domain_under_another(void **state) /* R-M-4 */
+{
+    struct fixture *f = *state;
+    struct idv_cert_spec sub = {.kind = IDV_CERT_CA, .common_name = "Sub CA"};
+    struct idv_cert_spec leaf = {.kind = IDV_CERT_REGISTRAR,
+                                 .common_name = "registrar.example.com"};
+    struct pki_id ca = pki_issue(&f->w.pki, "P-256", &sub, &f->w.pki.rogue_ca);
+    struct pki_id id = pki_issue(&f->w.pki, "P-256", &leaf, &ca);
+    IDV_AUTO(voucher) v;
+    IDV_AUTO(voucher) alone;
+    idv_buf_clear(&f->rvr.prior_signed);
+    seal_with(f, &id, ca.cert);
     assert_int_equal(send(f), 200);
     read_voucher(f, &v);
-    pinned_is(&v, f->w.pki.domain_ca.cert);
+    pinned_is(&v, ca.cert);
+    seal_with(f, &id, NULL);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &alone);
+    pinned_is(&alone, id.cert);
+    pki_id_free(&id);
+    pki_id_free(&ca);
 }
 
 static void tampered(void **state) /* R-M-4 */
@@ -443,6 +499,8 @@ int main(void)
         T(no_cmc_ra),
         T(expired_registrar),
         T(damaged_root),
+        T(damaged_issuer),
+        T(domain_under_another),
         T(tampered),
         T(blocked_registrar),
         T(stale),
