@@ -13,10 +13,4 @@ EVP_PKEY *default_twin(struct world *w, EVP_PKEY *key);
  * SubjectPublicKeyInfo, comparisons and copies. */
 void check_like_default(struct world *w, EVP_PKEY *key);
 
-/* The algorithm identifier of a signature by digest (NULL: the default one, ""
- * for none) and PSS salt (NO_PSS: as it comes) is the twin's, as far as the
- * twin makes one; and certificates and requests that the key signs are taken
- * by the default provider. */
-void check_algorithm(struct world *w, EVP_PKEY *key, const char *md, int pss);
-
 #endif
