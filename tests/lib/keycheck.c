@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A key of ours against the default provider's of the same public half. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -239,7 +240,8 @@ static char *printed(EVP_PKEY *key)
 
     if (EVP_PKEY_print_public(bio, key, 0, NULL) > 0) {
         n = BIO_get_mem_data(bio, &text);
-        copy = strndup(text, (size_t)n);
+        copy = calloc(1, (size_t)n + 1); /* no NUL ends what a BIO holds */
+        memcpy(copy, text, (size_t)n);
     }
     BIO_free(bio);
     return copy;

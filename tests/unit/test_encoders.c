@@ -197,7 +197,8 @@ static char *text_of(EVP_PKEY *key)
 
     assert_int_equal(EVP_PKEY_print_private(bio, key, 0, NULL), 1);
     n = BIO_get_mem_data(bio, &p);
-    text = strndup(p, (size_t)n);
+    text = calloc(1, (size_t)n + 1); /* no NUL ends what a BIO holds */
+    memcpy(text, p, (size_t)n);
     BIO_free(bio);
     return text;
 }
