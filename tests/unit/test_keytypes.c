@@ -20,6 +20,14 @@ static struct maker m;
 static struct world w;
 static bool softhsm;
 
+/* LeakSanitizer asks: SoftHSM2 2.6.1 leaks a string at every signature with an
+ * Edwards key */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return softhsm;
+}
+
 static int begin(void **state)
 {
     (void)state;
