@@ -416,7 +416,7 @@ static idv_rc job_refuse(struct job *j)
 idv_rc idvi_upstream_start(struct idvi_upstreams *u, struct idv_upstream *what,
                            idvi_upstream_done *done, void *arg)
 {
-    struct pool *p;
+    struct pool *p = NULL;
     IDV_TRY(pool_get(u, what, &p));
     struct job *j = calloc(1, sizeof(*j));
     if (!j)
