@@ -45,10 +45,12 @@ static bool of_template(CK_RV rv)
            rv == CKR_ATTRIBUTE_TYPE_INVALID;
 }
 
+/* SoftHSM2 takes a bare point for a wrapped one when its second byte is the
+ * length that a wrapped one would have there, once in 256 times */
 static bool of_point(CK_RV rv)
 {
     return rv == CKR_MECHANISM_PARAM_INVALID || rv == CKR_DATA_LEN_RANGE ||
-           rv == CKR_ARGUMENTS_BAD;
+           rv == CKR_ARGUMENTS_BAD || rv == CKR_GENERAL_ERROR;
 }
 
 /* Tokens differ in whether they want the length, and how the point is

@@ -11,14 +11,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include "tests/lib/keycheck.h"
-#include "tests/lib/keymaker.h"
-
-#define URI "pkcs11:id=k;type=private?pin-value=1234"
-
-static struct maker m;
-static struct world w;
-static bool softhsm;
+#include "tests/unit/token_use.h"
 
 /* LeakSanitizer asks: SoftHSM2 2.6.1 leaks a string at every signature with an
  * Edwards key */
@@ -27,39 +20,6 @@ int __lsan_is_turned_off(void)
 {
     return softhsm;
 }
-
-static int begin(void **state)
-{
-    (void)state;
-    if (softhsm ? !maker_softhsm(&m) : !maker_soft(&m))
-        return softhsm ? 0 : -1;
-    return world_open(&w, "dh") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    if (m.f == NULL)
-        return 0;
-    world_close(&w);
-    maker_end(&m);
-    return 0;
-}
-
-static int each(void **state)
-{
-    (void)state;
-    if (m.f != NULL)
-        maker_wipe(&m);
-    ERR_clear_error();
-    return 0;
-}
-
-#define NEED()                                                                 \
-    do {                                                                       \
-        if (m.f == NULL)                                                       \
-            skip();                                                            \
-    } while (0)
 
 static EVP_PKEY *open_it(const char *uri)
 {
@@ -91,7 +51,6 @@ static void every_curve(void **state)
     struct made k;
     size_t i;
 
-    (void)state;
     NEED();
     for (i = 0; (c = hwk_curve_at(i)) != NULL; i++) {
         EVP_PKEY *key;
@@ -124,7 +83,6 @@ static void rsa(void **state)
     EVP_PKEY *key;
     size_t i;
 
-    (void)state;
     NEED();
     make(NULL, &k);
     key = open_it(URI);
@@ -174,7 +132,6 @@ static void only_a_certificate(void **state)
     struct made k;
     size_t i;
 
-    (void)state;
     NEED();
     for (i = 0; i < TYPES; i++) {
         EVP_PKEY *key;
@@ -201,7 +158,6 @@ static void by_label(void **state)
     struct made k;
     EVP_PKEY *key;
 
-    (void)state;
     NEED();
     assert_int_equal(maker_pair(&m, p256, NULL, "key", NULL, 0, &k), CKR_OK);
     cert_for(NULL, "key");
@@ -220,7 +176,6 @@ static void own_attributes(void **state)
     EVP_PKEY *key;
     int n;
 
-    (void)state;
     NEED();
     if (softhsm) /* keeps no such attribute of a key it made */
         skip();
@@ -256,7 +211,6 @@ static void a_wrong_half(void **state)
     EVP_PKEY *key;
     int n;
 
-    (void)state;
     NEED();
     if (softhsm) /* keeps no such attribute of a key it made */
         skip();
@@ -305,7 +259,6 @@ static void only_pss(void **state)
 {
     EVP_PKEY *key;
 
-    (void)state;
     NEED();
     key = ALLOWED(CKM_RSA_PKCS_PSS);
     assert_true(EVP_PKEY_is_a(key, "RSA-PSS"));
@@ -327,7 +280,6 @@ static void only_pkcs1(void **state)
 {
     EVP_PKEY *key;
 
-    (void)state;
     NEED();
     key = ALLOWED(CKM_RSA_PKCS);
     assert_true(EVP_PKEY_is_a(key, "RSA"));
@@ -344,7 +296,6 @@ static void only_with_hashing(void **state)
     uint8_t sig[256], digest[32] = {0};
     size_t n = sizeof(sig);
 
-    (void)state;
     NEED();
     if (!softhsm) /* it has only the bare mechanisms */
         skip();
@@ -369,7 +320,6 @@ static void as_the_certificate_says(void **state)
 {
     EVP_PKEY *key;
 
-    (void)state;
     NEED();
     key = ALLOWED(CKM_RSA_PKCS_PSS);
     assert_true(EVP_PKEY_is_a(key, "RSA-PSS"));
@@ -398,6 +348,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(as_the_certificate_says, each),
     };
 
-    softhsm = argc > 0 && strstr(argv[0], "softhsm") != NULL;
-    return cmocka_run_group_tests(tests, begin, end);
+    (void)argc;
+    return RUN(argv, tests, 0);
 }

@@ -30,8 +30,7 @@ static void bytes(void **state)
     EVP_RAND_CTX *ctx;
     size_t i;
 
-    (void)state;
-    NEED(true);
+    NEED();
     for (i = 0; i < (softhsm ? 2 : 3); i++) {
         ctx = token_rand(uris[i]);
         assert_int_equal(EVP_RAND_generate(ctx, a, sizeof(a), 0, 0, NULL, 0),
@@ -52,8 +51,7 @@ static void no_such_token(void **state)
     EVP_RAND_CTX *ctx;
     uint8_t out[16];
 
-    (void)state;
-    NEED(true);
+    NEED();
     ctx = token_rand("pkcs11:token=absent");
     assert_int_not_equal(EVP_RAND_generate(ctx, out, 16, 0, 0, NULL, 0), 1);
     assert_int_equal(hwk_reason(), HWK_R_NO_DEVICE);
@@ -65,8 +63,7 @@ static void losses(void **state)
     EVP_RAND_CTX *ctx;
     uint8_t out[16];
 
-    (void)state;
-    NEED(m.soft != NULL);
+    NEED();
     ctx = token_rand(NULL);
     assert_true(m.soft->tell("on C_GenerateRandom sessions"));
     assert_int_equal(EVP_RAND_generate(ctx, out, 16, 0, 0, NULL, 0), 1);
@@ -84,8 +81,7 @@ static void never_unasked(void **state)
     uint8_t out[32];
     size_t i;
 
-    (void)state;
-    NEED(m.soft != NULL);
+    NEED();
     for (i = 0; i < 2; i++) {
         struct world other;
         EVP_PKEY *key;
@@ -111,6 +107,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(never_unasked, each),
     };
 
-    softhsm = argc > 0 && named_softhsm(argv[0]);
-    return run(tests, sizeof(tests) / sizeof(tests[0]), 2);
+    (void)argc;
+    return RUN(argv, tests, 2);
 }

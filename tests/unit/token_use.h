@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What test_decrypt.c, test_derive.c and test_rand.c share: a token of the
- * tests' own module or, when the program's name says so, of SoftHSM2. */
+/* What tests of the keys of a token share: one of the tests' own module or,
+ * when the program's name says so, of SoftHSM2. */
+#ifndef TOKEN_USE_H
+#define TOKEN_USE_H
+
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +34,9 @@ static int end(void **state)
     return 0;
 }
 
-static int each(void **state)
+#define MAY_STAY __attribute__((unused))
+
+MAY_STAY static int each(void **state)
 {
     (void)state;
     if (m.f != NULL)
@@ -42,40 +47,31 @@ static int each(void **state)
     return 0;
 }
 
-#define NEED(what)                                                             \
+/* first in each test: it is skipped where SoftHSM2 is not installed */
+#define NEED()                                                                 \
     do {                                                                       \
-        if (m.f == NULL || !(what))                                            \
+        (void)state;                                                           \
+        if (m.f == NULL)                                                       \
             skip();                                                            \
     } while (0)
 
-__attribute__((unused)) static EVP_PKEY *made(const struct hwk_curve *curve,
-                                              struct made *out)
-{
-    EVP_PKEY *key;
-
-    assert_int_equal(maker_pair(&m, curve, "k", "key", NULL, 0, out), CKR_OK);
-    key = open_key(&w, URI, OSSL_STORE_INFO_PKEY, NULL);
-    if (key == NULL)
-        ERR_print_errors_fp(stderr);
-    assert_non_null(key);
-    return key;
-}
-
-static void no_errors(void)
+MAY_STAY static void no_errors(void)
 {
     if (ERR_peek_error() != 0)
         ERR_print_errors_fp(stderr);
     assert_int_equal(ERR_peek_error(), 0);
 }
 
-static bool named_softhsm(const char *program)
+/* The last own of all tests want the tests' own module. */
+static int run(const char *program, const struct CMUnitTest *tests, size_t all,
+               size_t own)
 {
-    return strstr(program, "softhsm") != NULL;
-}
-
-/* the last own of all tests want the tests' own module */
-static int run(const struct CMUnitTest *tests, size_t all, size_t own)
-{
+    softhsm = program != NULL && strstr(program, "softhsm") != NULL;
     return _cmocka_run_group_tests("tests", tests, softhsm ? all - own : all,
                                    begin, end);
 }
+
+#define RUN(argv, tests, own)                                                  \
+    run((argv)[0], tests, sizeof(tests) / sizeof((tests)[0]), own)
+
+#endif
