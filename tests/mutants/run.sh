@@ -52,8 +52,9 @@ program() {
         echo "$1"
     fi
 }
+# with what it opens: the provider and the tests' modules
 build() {
-    make -s -j"$jobs" "$1"
+    make -s -j"$jobs" check-modules "$1"
 }
 change() {
     patch -s -p1 -f -d "$scratch/src" "$@" <"$here/$name.patch"
