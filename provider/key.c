@@ -64,6 +64,7 @@ void hwk_key_move(struct hwk_key *to, struct hwk_key *from)
     to->has_private = from->has_private;
     to->flags = from->flags;
     to->md = from->md;
+    to->limits = from->limits;
     to->uri = from->uri;
     to->slot = from->slot;
     to->ref = from->ref;
@@ -87,27 +88,6 @@ void hwk_key_free(struct hwk_key *key)
     EVP_PKEY_free(atomic_load(&key->soft));
     OPENSSL_free(key->uri);
     OPENSSL_free(key);
-}
-
-int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
-                 const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n)
-{
-    const struct hwk_backend *t;
-
-    if (!key->has_private)
-        return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
-    if ((key->flags & HWK_FOUND_NO_SIGN) != 0)
-        return hwk_raise(HWK_R_KEY, "%s: not a signing key", key->uri);
-    if (!hwk_mech_check(mech, &key->pub, n) ||
-        !hwk_limits_check(&key->limits, mech) || !hwk_slot_ready(key->slot))
-        return 0;
-    t = hwk_slot_table(key->slot);
-    hwk_mark();
-    if (!hwk_settle(t->sign(hwk_slot_state(key->slot), key->ref, mech, in, n,
-                            sig, sig_n)))
-        return 0;
-    hwk_count(signatures);
-    return 1;
 }
 
 static const struct hwk_backend *ready_to(struct hwk_key *key, const char *what)

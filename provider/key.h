@@ -22,6 +22,8 @@ struct hwk_key {
     hwk_ref *ref;                 /* NULL: no private half here */
     atomic_uint bare; /* digests (1 << md) with which the device knows no OAEP;
                          bit 0: it takes no PKCS#1 off */
+    atomic_uint refused;  /* by the device, the last kind of RSA signature that
+                             it  then made with padding from here (sign.c) */
     _Atomic(void *) soft; /* EVP_PKEY * of the public half in the private
                              context, made on first need */
 };
@@ -40,7 +42,8 @@ void hwk_key_move(struct hwk_key *to, struct hwk_key *from);
 struct hwk_key *hwk_key_up(struct hwk_key *key);
 void hwk_key_free(struct hwk_key *key); /* NULL is fine */
 
-/* Signs on the device. Shapes as in backend.h. */
+/* Signs on the device. Shapes as in backend.h. A padding that the device does
+ * not make is made here, if it signs bare numbers with that key. */
 int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
                  const uint8_t *in, size_t n, uint8_t *sig, size_t *sig_n);
 

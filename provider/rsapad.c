@@ -1,12 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RSA paddings in software, without telling what was wrong. */
+/* RSA paddings in software; taken off without telling what was wrong. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* RSA_padding_check_*: no successors */
 #include <string.h>
 
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include "provider/pss.h"
 #include "provider/rsapad.h"
+
+/* --- for signatures --- */
+
+static int pad_pkcs1(const struct hwk_mech *mech, const struct hwk_pub *pub,
+                     const uint8_t *in, size_t n, uint8_t *em)
+{
+    uint8_t info[HWK_RSA_MAX];
+    size_t len = sizeof(info);
+
+    return hwk_mech_pkcs1(mech, in, n, info, &len) &&
+           (hwk_pkcs1_block(info, len, em, pub->n_len) ||
+            hwk_raise(HWK_R_PADDING, "the key is too small for %zu bytes", n));
+}
+
+static int hash_of(const void *arg, const uint8_t *p, size_t n, uint8_t *out)
+{
+    return EVP_Digest(p, n, out, NULL, arg, NULL);
+}
+
+static int pad_pss(struct hwk_core *core, const struct hwk_mech *mech,
+                   const struct hwk_pub *pub, const uint8_t *in, uint8_t *em)
+{
+    const struct hwk_pss_hash md = {hwk_md_size(mech->md), hash_of,
+                                    hwk_core_md(core, mech->md)};
+    const struct hwk_pss_hash mgf1 = {hwk_md_size(mech->mgf1), hash_of,
+                                      hwk_core_md(core, mech->mgf1)};
+    uint8_t salt[HWK_RSA_MAX];
+
+    if (md.arg == NULL || mgf1.arg == NULL)
+        return 0;
+    if (mech->salt > sizeof(salt) ||
+        RAND_bytes_ex(hwk_core_soft(core), salt, mech->salt, 0) <= 0)
+        return hwk_raise(HWK_R_DELEGATE, "no salt of %zu bytes", mech->salt);
+    return hwk_pss_encode(&md, &mgf1, in, salt, mech->salt,
+                          (unsigned)hwk_pub_bits(pub), em) ||
+           hwk_raise(HWK_R_PADDING, "PSS with %s and a salt of %zu bytes fails",
+                     hwk_md_name(mech->md), mech->salt);
+}
+
+int hwk_rsa_pad(struct hwk_core *core, const struct hwk_mech *mech,
+                const struct hwk_pub *pub, const uint8_t *in, size_t n,
+                uint8_t em[static HWK_RSA_MAX])
+{
+    return mech->pad == HWK_PAD_PSS ? pad_pss(core, mech, pub, in, em)
+                                    : pad_pkcs1(mech, pub, in, n, em);
+}
+
+/* --- for decryption --- */
 
 int hwk_rsa_unpad(struct hwk_core *core, const struct hwk_mech *mech,
                   const uint8_t *em, size_t k, uint8_t *out, size_t room,

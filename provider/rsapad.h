@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paddings taken off in software, from what a device raised to its power. */
+/* RSA paddings made in software before, and taken off after, a device raises a
+ * number to its power. */
 #ifndef HWK_RSAPAD_H
 #define HWK_RSAPAD_H
 
@@ -7,6 +8,12 @@
 #include "provider/mech.h"
 
 #define HWK_PREMASTER 48 /* bytes */
+
+/* What is to be signed, in[n] as backend.h has it, padded as mech says (PKCS#1
+ * v1.5 or PSS) into em, as long as pub's modulus. 1, or 0 with a reason. */
+int hwk_rsa_pad(struct hwk_core *core, const struct hwk_mech *mech,
+                const struct hwk_pub *pub, const uint8_t *in, size_t n,
+                uint8_t em[static HWK_RSA_MAX]);
 
 /* em[k], as long as the modulus, without PKCS#1 v1.5 or OAEP padding as mech
  * says, to out[room]. 1 with *n, or 0: neither its time nor what it does tells

@@ -7,8 +7,8 @@
 
 #include "provider/device/tpm2_key.h"
 #include "provider/device/tpm2_policy.h"
-#include "provider/device/tpm2_pss.h"
 #include "provider/device/tpm2_public.h"
+#include "provider/pss.h"
 
 /* What is to be signed: a digest, or a message that the TPM hashes. */
 struct input {
@@ -101,6 +101,21 @@ static int sign_ecdsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return 1;
 }
 
+static int hash_of(const void *arg, const uint8_t *p, size_t n, uint8_t *out)
+{
+    const TPMI_ALG_HASH *alg = arg;
+    TPM2B_DIGEST d;
+    if (!hwk_tpm_hash(*alg, p, n, &d))
+        return 0;
+    memcpy(out, d.buffer, d.size);
+    return 1;
+}
+
+static struct hwk_pss_hash pss_hash(const TPMI_ALG_HASH *alg)
+{
+    return (struct hwk_pss_hash){hwk_md_size(hwk_tpm_md(*alg)), hash_of, alg};
+}
+
 /* a padding that the TPM does not make, where the key allows bare RSA */
 static int sign_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                     const struct hwk_mech *mech, const uint8_t *in, size_t n,
@@ -109,15 +124,16 @@ static int sign_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     uint8_t block[HWK_RSA_MAX], salt[HWK_RSA_MAX];
     size_t len = sizeof(salt);
     unsigned bits = key->object->pub.publicArea.parameters.rsaDetail.keyBits;
+    const TPMI_ALG_HASH alg = hwk_tpm_alg(mech->md);
+    const struct hwk_pss_hash hash = pss_hash(&alg);
     int ok = 0;
     if (mech->pad == HWK_PAD_PKCS1)
         ok = hwk_mech_pkcs1(mech, in, n, salt, &len) &&
-             hwk_tpm_pkcs1_block(salt, len, block, size);
+             hwk_pkcs1_block(salt, len, block, size);
     else if (mech->pad == HWK_PAD_PSS)
         ok = mech->salt <= sizeof(salt) &&
              RAND_bytes(salt, (int)mech->salt) > 0 &&
-             hwk_tpm_pss_encode(hwk_tpm_alg(mech->md), in, salt, mech->salt,
-                                bits, block);
+             hwk_pss_encode(&hash, &hash, in, salt, mech->salt, bits, block);
     else
         ok = hwk_tpm_align(in, n, block, size);
     if (!ok)
@@ -158,11 +174,13 @@ static int check_salt(struct hwk_tpm_key *key, const struct hwk_mech *mech,
 {
     struct hwk_pub pub;
     struct hwk_tpm_object *o = key->object;
+    const TPMI_ALG_HASH alg = hwk_tpm_alg(mech->md);
+    const struct hwk_pss_hash hash = pss_hash(&alg);
     if (o->pss_salt[mech->md])
         return 1;
     if (!hwk_tpm_public(&o->pub, &pub))
         return 0;
-    int salt = hwk_tpm_pss_salt(hwk_tpm_alg(mech->md), digest, &pub, sig, n);
+    int salt = hwk_pss_salt(&hash, digest, &pub, sig, n);
     if (salt < 0)
         return hwk_raise(HWK_R_TPM, "Sign: no PSS signature came back");
     o->pss_salt[mech->md] = (unsigned)salt + 1;

@@ -50,7 +50,7 @@
  *     bare-point         CKA_EC_POINT comes without its OCTET STRING
  *     stop-at-first      C_GetAttributeValue gives up at the first attribute
  *                        that an object lacks
- *     without=0xMECH     takes a mechanism away
+ *     without=0xMECH     takes a mechanism away; "not-without" gives all back
  *     max-sessions=N     CKR_SESSION_COUNT beyond
  *     file=PATH          token objects are kept there (other processes that use
  *                        the file see them when they look for objects)

@@ -90,19 +90,14 @@ static void rsa(void **state)
     check_like_default(&w, key);
     for (i = 0; i < sizeof(mds) / sizeof(mds[0]); i++)
         assert_true(sign_verify(&w, key, mds[i], NO_PSS));
-    for (i = 0; i < 5; i++) {
+    /* what a token's PSS has not is padded here: all but the last */
+    for (i = 0; i + 1 < sizeof(mds) / sizeof(mds[0]); i++) {
         assert_true(sign_verify(&w, key, mds[i], RSA_PSS_SALTLEN_DIGEST));
-        if (softhsm) /* it takes no salt but the digest's */
-            continue;
         assert_true(sign_verify(&w, key, mds[i], RSA_PSS_SALTLEN_MAX));
         assert_true(sign_verify(&w, key, mds[i], 0));
         assert_true(sign_verify(&w, key, mds[i], 13));
     }
     assert_int_equal(ERR_peek_error(), 0);
-    assert_false(sign_verify(&w, key, "SHA3-256", RSA_PSS_SALTLEN_DIGEST));
-    assert_int_equal(hwk_reason(), HWK_R_UNSUPPORTED);
-    assert_false(sign_verify(&w, key, "SHA512-256", RSA_PSS_SALTLEN_DIGEST));
-    assert_int_equal(hwk_reason(), HWK_R_UNSUPPORTED);
     EVP_PKEY_free(key);
 }
 

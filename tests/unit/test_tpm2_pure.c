@@ -8,9 +8,9 @@
 
 #include "provider/device/tpm2_nvdata.h"
 #include "provider/device/tpm2_policy.h"
-#include "provider/device/tpm2_pss.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_template.h"
+#include "provider/pss.h"
 #include "tpm.h"
 
 static void assert_hex(const uint8_t *p, size_t n, const char *hex)
@@ -179,12 +179,19 @@ static void ecdsa_digests(void **arg)
     assert_false(hwk_tpm_ecdsa_digest(TPM2_ECC_NIST_P384, in, 48, &alg, &d));
 }
 
+static int hash_of(const void *md, const uint8_t *p, size_t n, uint8_t *out)
+{
+    return EVP_Digest(p, n, out, NULL, md, NULL);
+}
+
 /* our PSS against OpenSSL's, both ways, sizes that are no multiple of 8 too */
 static void pss(void **arg)
 {
     uint8_t digest[32] = {7}, salt[40] = {9}, block[260], sig[260];
     (void)arg;
     static const unsigned lengths[] = {2041, 2046, 2048};
+    const struct hwk_pss_hash sha256 = {32, hash_of, EVP_sha256()};
+    const struct hwk_pss_hash sha512 = {64, hash_of, EVP_sha512()};
     for (size_t i = 0; i < 3; i++) {
         EVP_PKEY *key = EVP_RSA_gen(lengths[i]);
         unsigned bits = (unsigned)EVP_PKEY_get_bits(key);
@@ -192,7 +199,7 @@ static void pss(void **arg)
         size_t size = (size_t)EVP_PKEY_get_size(key), n = size;
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
         assert_true(
-            hwk_tpm_pss_encode(TPM2_ALG_SHA256, digest, salt, 20, bits, block));
+            hwk_pss_encode(&sha256, &sha256, digest, salt, 20, bits, block));
         EVP_PKEY_sign_init(ctx);
         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING);
         assert_int_equal(EVP_PKEY_sign(ctx, sig, &n, block, size), 1);
@@ -208,18 +215,16 @@ static void pss(void **arg)
         EVP_PKEY_get_bn_param(key, "e", &e);
         BN_bn2bin(e, exp);
         assert_true(hwk_pub_rsa(&pub, mod, (size_t)BN_bn2bin(m, mod), exp, 3));
-        assert_int_equal(
-            hwk_tpm_pss_salt(TPM2_ALG_SHA256, digest, &pub, sig, n), 20);
+        assert_int_equal(hwk_pss_salt(&sha256, digest, &pub, sig, n), 20);
         digest[0]++;
-        assert_int_equal(
-            hwk_tpm_pss_salt(TPM2_ALG_SHA256, digest, &pub, sig, n), -1);
+        assert_int_equal(hwk_pss_salt(&sha256, digest, &pub, sig, n), -1);
         BN_free(m);
         BN_free(e);
         EVP_PKEY_CTX_free(ctx);
         EVP_PKEY_free(key);
     }
     assert_false(
-        hwk_tpm_pss_encode(TPM2_ALG_SHA512, block, block, 130, 1536, sig));
+        hwk_pss_encode(&sha512, &sha512, block, block, 130, 1536, sig));
 }
 
 static size_t certificate(uint8_t *out)

@@ -1,33 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RSA paddings where the TPM's own do not serve (RFC 8017), all pure. */
+/* RSA paddings where a device's own do not serve (RFC 8017), all pure. */
 #include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 
-#include "provider/device/tpm2_policy.h"
-#include "provider/device/tpm2_pss.h"
-
-#define MODULUS_MAX 1024
+#include "provider/pss.h"
 
 /* xors out[n] with MGF1(seed) */
-static int mask(TPMI_ALG_HASH alg, const uint8_t *seed, size_t seed_len,
-                uint8_t *out, size_t n)
+static int mask(const struct hwk_pss_hash *hash, const uint8_t *seed,
+                size_t seed_len, uint8_t *out, size_t n)
 {
-    uint8_t in[64 + 4];
-    TPM2B_DIGEST d;
-    if (seed_len > 64)
+    uint8_t in[HWK_PSS_HASH_MAX + 4], d[HWK_PSS_HASH_MAX];
+    if (seed_len > HWK_PSS_HASH_MAX)
         return 0;
     memcpy(in, seed, seed_len);
     for (uint32_t i = 0; n > 0; i++) {
         const uint8_t counter[4] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16),
                                     (uint8_t)(i >> 8), (uint8_t)i};
         memcpy(in + seed_len, counter, 4);
-        if (!hwk_tpm_hash(alg, in, seed_len + 4, &d))
+        if (!hash->of(hash->arg, in, seed_len + 4, d))
             return 0;
-        size_t part = n < d.size ? n : d.size;
+        size_t part = n < hash->size ? n : hash->size;
         for (size_t j = 0; j < part; j++)
-            out[j] ^= d.buffer[j];
+            out[j] ^= d[j];
         out += part;
         n -= part;
     }
@@ -35,28 +31,29 @@ static int mask(TPMI_ALG_HASH alg, const uint8_t *seed, size_t seed_len,
 }
 
 /* H = Hash(8 zero bytes || digest || salt) */
-static int inner(TPMI_ALG_HASH alg, const uint8_t *digest, const uint8_t *salt,
-                 size_t salt_len, TPM2B_DIGEST *out)
+static int inner(const struct hwk_pss_hash *hash, const uint8_t *digest,
+                 const uint8_t *salt, size_t salt_len,
+                 uint8_t out[static HWK_PSS_HASH_MAX])
 {
-    uint8_t in[8 + 64 + MODULUS_MAX] = {0};
-    size_t h = hwk_md_size(hwk_tpm_md(alg));
-    if (h > 64 || salt_len > MODULUS_MAX)
+    uint8_t in[8 + HWK_PSS_HASH_MAX + HWK_RSA_MAX] = {0};
+    if (hash->size > HWK_PSS_HASH_MAX || salt_len > HWK_RSA_MAX)
         return 0;
-    memcpy(in + 8, digest, h);
+    memcpy(in + 8, digest, hash->size);
     if (salt_len)
-        memcpy(in + 8 + h, salt, salt_len);
-    return hwk_tpm_hash(alg, in, 8 + h + salt_len, out);
+        memcpy(in + 8 + hash->size, salt, salt_len);
+    return hash->of(hash->arg, in, 8 + hash->size + salt_len, out);
 }
 
-int hwk_tpm_pss_encode(TPMI_ALG_HASH alg, const uint8_t *digest,
-                       const uint8_t *salt, size_t salt_len, unsigned bits,
-                       uint8_t *out)
+int hwk_pss_encode(const struct hwk_pss_hash *hash,
+                   const struct hwk_pss_hash *mgf1, const uint8_t *digest,
+                   const uint8_t *salt, size_t salt_len, unsigned bits,
+                   uint8_t *out)
 {
-    TPM2B_DIGEST hash;
-    size_t h = hwk_md_size(hwk_tpm_md(alg)), size = (bits + 7) / 8;
+    uint8_t check[HWK_PSS_HASH_MAX];
+    size_t h = hash->size, size = (bits + 7) / 8;
     size_t em = (bits - 1 + 7) / 8; /* bytes of the encoded message */
-    if (h == 0 || size > MODULUS_MAX || salt_len > size || em < h + 2 ||
-        em - h - 2 < salt_len || !inner(alg, digest, salt, salt_len, &hash))
+    if (h == 0 || size > HWK_RSA_MAX || salt_len > size || em < h + 2 ||
+        em - h - 2 < salt_len || !inner(hash, digest, salt, salt_len, check))
         return 0;
     size_t db = em - h - 1;
     memset(out, 0, size);
@@ -64,10 +61,10 @@ int hwk_tpm_pss_encode(TPMI_ALG_HASH alg, const uint8_t *digest,
     e[db - salt_len - 1] = 1;
     if (salt_len)
         memcpy(e + db - salt_len, salt, salt_len);
-    if (!mask(alg, hash.buffer, h, e, db))
+    if (!mask(mgf1, check, h, e, db))
         return 0;
     e[0] &= (uint8_t)(0xff >> (8 * em - (bits - 1)));
-    memcpy(e + db, hash.buffer, h);
+    memcpy(e + db, check, h);
     e[em - 1] = 0xbc;
     return 1;
 }
@@ -98,28 +95,27 @@ static int salt_at(const uint8_t *db, size_t n)
     return i < n && db[i] == 1 ? (int)(i + 1) : -1;
 }
 
-int hwk_tpm_pss_salt(TPMI_ALG_HASH alg, const uint8_t *digest,
-                     const struct hwk_pub *pub, const uint8_t *sig, size_t n)
+int hwk_pss_salt(const struct hwk_pss_hash *hash, const uint8_t *digest,
+                 const struct hwk_pub *pub, const uint8_t *sig, size_t n)
 {
-    uint8_t block[MODULUS_MAX];
-    TPM2B_DIGEST hash;
+    uint8_t block[HWK_RSA_MAX], check[HWK_PSS_HASH_MAX];
     unsigned bits = (unsigned)hwk_pub_bits(pub);
-    size_t h = hwk_md_size(hwk_tpm_md(alg)), em = (bits - 1 + 7) / 8;
-    if (pub->type != HWK_KEY_RSA || n != pub->n_len || n > MODULUS_MAX ||
+    size_t h = hash->size, em = (bits - 1 + 7) / 8;
+    if (pub->type != HWK_KEY_RSA || n != pub->n_len || n > HWK_RSA_MAX ||
         h == 0 || em < h + 2 || !recover(pub, sig, n, block))
         return -1;
     uint8_t *e = block + n - em;
     size_t db = em - h - 1;
-    if (e[em - 1] != 0xbc || !mask(alg, e + db, h, e, db))
+    if (e[em - 1] != 0xbc || !mask(hash, e + db, h, e, db))
         return -1;
     e[0] &= (uint8_t)(0xff >> (8 * em - (bits - 1)));
     int at = salt_at(e, db);
-    if (at < 0 || !inner(alg, digest, e + at, db - (size_t)at, &hash))
+    if (at < 0 || !inner(hash, digest, e + at, db - (size_t)at, check))
         return -1;
-    return CRYPTO_memcmp(hash.buffer, e + db, h) == 0 ? (int)db - at : -1;
+    return CRYPTO_memcmp(check, e + db, h) == 0 ? (int)db - at : -1;
 }
 
-int hwk_tpm_pkcs1_block(const uint8_t *in, size_t n, uint8_t *out, size_t size)
+int hwk_pkcs1_block(const uint8_t *in, size_t n, uint8_t *out, size_t size)
 {
     if (size < 11 || n > size - 11)
         return 0;
