@@ -43,8 +43,10 @@ struct p11_token {
     /* from the last scan; written under module->lock, read at any time */
     _Atomic(CK_SLOT_ID) slot_id;
     atomic_bool present, login_required, protected_path;
-    atomic_bool unsure; /* another token may be at slot_id by now */
-    bool marked;        /* within a scan */
+    atomic_bool unsure;          /* another token may be at slot_id by now */
+    bool marked;                 /* within a scan */
+    atomic_uint scan;            /* the number of that scan, and what it saw: */
+    _Atomic(CK_FLAGS) pin_flags; /* CKF_USER_PIN_* of mistyped PINs */
     /* who it is, for ever */
     char label[33], manufacturer[33], model[17], serial[17];
     char slot_description[65], slot_manufacturer[33];
@@ -172,6 +174,10 @@ int p11_token_there(struct p11_token *t);
  * 0 with a reason; *rv is that of Cryptoki. */
 int p11_first_look(struct p11_module *m);
 int p11_scan(struct p11_module *m, CK_RV *rv);
+/* The number of the last scan that has begun, of whichever module: a token with
+ * a higher one was looked at since. */
+unsigned p11_scans(void);
+#define P11_ANY_SCAN UINT_MAX /* none is young enough */
 /* CKR_OK: the token is still at its slot_id. */
 CK_RV p11_confirm(struct p11_token *t);
 bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri);
@@ -201,18 +207,20 @@ CK_RV p11_still_in(struct p11_token *t, const struct p11_session *s);
  * nobody had. 1, 0 with a reason, or -1: *rv says that the session is lost. */
 int p11_relogin(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv);
 /* Logs in with what ask gives unless that is done, not needed or not wanted
- * (login = never). */
-int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask);
+ * (login = never). since: p11_scans() of when the operation began, which need
+ * not ask again for what a scan of its own has seen. */
+int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask,
+              unsigned since);
 
 /* --- p11_pin.c --- */
 /* no token says this: a PIN is needed and there is none */
 #define P11_NO_PIN (CKR_VENDOR_DEFINED | 0x48574bUL)
 /* These three with login_lock held. C_Login, once, with pin; NULL: the token
  * has a keypad. A PIN known to be wrong is not tried, nor one with which the
- * token would lock, unless risk. 1; 0 with a reason; -1: *rv says that the
- * session was lost and the PIN not looked at. */
+ * token would lock, unless risk; since as above. 1; 0 with a reason; -1: *rv
+ * says that the session was lost and the PIN not looked at. */
 int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
-                struct hwk_secret *pin, bool risk, CK_RV *rv);
+                struct hwk_secret *pin, bool risk, unsigned since, CK_RV *rv);
 /* pin, which ask gave, has worked. */
 void p11_pin_keep(struct p11_token *t, const struct hwk_pin_ask *ask,
                   const struct hwk_secret *pin);

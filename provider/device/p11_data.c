@@ -77,7 +77,7 @@ static int dev_login(struct p11_dev *d, const struct hwk_uri *uri)
         with.pin_value.n = d->pin->n;
         ask.uri = &with;
     }
-    return p11_login(d->t, &ask);
+    return p11_login(d->t, &ask, P11_ANY_SCAN);
 }
 
 static void copy(char out[static HWK_LABEL_MAX], const char *from)

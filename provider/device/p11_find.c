@@ -287,24 +287,34 @@ static int settle(struct p11_token *t[], int n, const struct hwk_uri *uri)
     return kept == 1 ? 1 : -1;
 }
 
+/* what is looked for, and how */
+struct search {
+    const struct hwk_uri *uri;
+    const struct hwk_pin_ask *pin;
+    unsigned want, since;
+    int n_tokens;
+};
+
 /* 1 logged in (or no need); 0 fails; -1 go on with what is visible */
-static int login_for(struct p11_token *t, unsigned want, int n_tokens,
-                     const struct hwk_pin_ask *pin)
+static int login_for(struct p11_token *t, const struct search *s)
 {
+    const struct hwk_pin_ask *pin = s->pin;
+
     if (pin->cfg->login == HWK_LOGIN_NEVER ||
-        ((want & HWK_WANT_PRIVATE) == 0 && pin->cfg->login != HWK_LOGIN_ALWAYS))
+        ((s->want & HWK_WANT_PRIVATE) == 0 &&
+         pin->cfg->login != HWK_LOGIN_ALWAYS))
         return 1;
-    if ((want & HWK_WANT_NAMES) != 0 && !atomic_load(&t->logged_in) &&
+    if ((s->want & HWK_WANT_NAMES) != 0 && !atomic_load(&t->logged_in) &&
         t->login_required && !hwk_pin_at_hand(pin))
         return -1;
-    if (n_tokens > 1 && !atomic_load(&t->logged_in) && t->login_required)
+    if (s->n_tokens > 1 && !atomic_load(&t->logged_in) && t->login_required)
         return -1;
     ERR_set_mark();
-    if (p11_login(t, pin)) {
+    if (p11_login(t, pin, s->since)) {
         ERR_clear_last_mark();
         return 1;
     }
-    if (want == HWK_WANT_PRIVATE || !hwk_err_is(HWK_R_PIN_MISSING)) {
+    if (s->want == HWK_WANT_PRIVATE || !hwk_err_is(HWK_R_PIN_MISSING)) {
         ERR_clear_last_mark();
         return 0;
     }
@@ -314,34 +324,33 @@ static int login_for(struct p11_token *t, unsigned want, int n_tokens,
 
 /* A public key or certificate that the token shows after a login only: worth
  * one when the PIN is at hand, never worth a prompt. */
-static bool hidden(const struct p11_haul *h, const struct hwk_uri *uri,
-                   unsigned want, const struct hwk_pin_ask *pin)
+static bool hidden(const struct p11_haul *h, const struct search *s,
+                   unsigned want)
 {
-    return h->n == 0 && pin->cfg->login == HWK_LOGIN_AUTO &&
-           names_object(uri) && (want & HWK_WANT_PRIVATE) == 0 &&
-           h->t->login_required && !atomic_load(&h->t->logged_in) &&
-           hwk_pin_at_hand(pin);
+    return h->n == 0 && s->n_tokens == 1 &&
+           s->pin->cfg->login == HWK_LOGIN_AUTO && names_object(s->uri) &&
+           (want & HWK_WANT_PRIVATE) == 0 && h->t->login_required &&
+           !atomic_load(&h->t->logged_in) && hwk_pin_at_hand(s->pin);
 }
 
 /* 1 go on, 0 enough, -1 fails */
-static int find_on(struct p11_token *t, const struct hwk_uri *uri,
-                   unsigned want, int n_tokens, const struct hwk_pin_ask *pin,
+static int find_on(struct p11_token *t, const struct search *s,
                    hwk_found_fn *each, void *arg)
 {
-    int login = login_for(t, want, n_tokens, pin), r;
-    bool in = pin->cfg->login != HWK_LOGIN_NEVER;
+    int login = login_for(t, s), r;
+    unsigned want = s->want & (login < 0 ? ~HWK_WANT_PRIVATE : ~0u);
+    bool in = s->pin->cfg->login != HWK_LOGIN_NEVER;
     struct p11_haul h;
 
-    if (login < 0)
-        want &= ~HWK_WANT_PRIVATE;
-    if (login == 0 || !collect(t, uri, want, in, &h))
+    if (login == 0 || !collect(t, s->uri, want, in, &h))
         return -1;
-    if (n_tokens == 1 && hidden(&h, uri, want, pin)) {
+    if (hidden(&h, s, want)) {
         drop(&h);
-        if (!p11_login(t, pin) || !collect(t, uri, want, in, &h))
+        if (!p11_login(t, s->pin, s->since) ||
+            !collect(t, s->uri, want, in, &h))
             return -1;
     }
-    if (want == HWK_WANT_PRIVATE && names_object(uri) && !only_one_key(&h))
+    if (want == HWK_WANT_PRIVATE && names_object(s->uri) && !only_one_key(&h))
         r = -1;
     else
         r = give_all(&h, want, each, arg);
@@ -364,17 +373,18 @@ static int tokens_for(struct p11_state *st, const struct hwk_uri *uri,
 int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
              const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
 {
+    struct search s = {uri, pin, narrowed(uri, want), p11_scans(), 0};
     struct p11_token *tokens[TOKENS + 1];
     int i, r = 1, n = tokens_for(state, uri, tokens);
 
-    want = narrowed(uri, want);
-    if (n <= 0 || want == 0)
+    if (n <= 0 || s.want == 0)
         return n > 0;
-    if (n > 1 && (want & HWK_WANT_PRIVATE) != 0 &&
-        (want & HWK_WANT_NAMES) == 0 && (n = settle(tokens, n, uri)) < 0)
+    if (n > 1 && (s.want & HWK_WANT_PRIVATE) != 0 &&
+        (s.want & HWK_WANT_NAMES) == 0 && (n = settle(tokens, n, uri)) < 0)
         return 0;
+    s.n_tokens = n;
     for (i = 0; i < n && r > 0; i++)
-        r = find_on(tokens[i], uri, want, n, pin, each, arg);
+        r = find_on(tokens[i], &s, each, arg);
     return r >= 0;
 }
 

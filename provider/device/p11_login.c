@@ -21,7 +21,7 @@ int p11_relogin(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv)
 }
 
 static int login_with(struct p11_token *t, const struct hwk_pin_ask *ask,
-                      struct hwk_secret *pin)
+                      struct hwk_secret *pin, unsigned since)
 {
     bool risk =
         ask->cfg->pin_final_try || (pin != NULL && pin->from == HWK_PIN_PROMPT);
@@ -33,14 +33,16 @@ static int login_with(struct p11_token *t, const struct hwk_pin_ask *ask,
         if (!p11_session_get(t, false, &s))
             return 0;
         pthread_mutex_lock(&t->login_lock);
-        r = atomic_load(&t->logged_in) ? 1
-                                       : p11_pin_try(t, s.h, pin, risk, &rv);
+        r = 1;
+        if (!atomic_load(&t->logged_in))
+            r = p11_pin_try(t, s.h, pin, risk, since, &rv);
         if (r == 1)
             p11_pin_keep(t, ask, pin);
         pthread_mutex_unlock(&t->login_lock);
         if (r < 0)
             p11_token_lost(t, s.epoch, rv);
         p11_session_put(t, &s, false, r < 0);
+        since = P11_ANY_SCAN;
     }
     return r >= 0 ? r : p11_raise("C_Login", rv);
 }
@@ -81,7 +83,8 @@ static int in_again(struct p11_token *t)
     return atomic_load(&t->logged_in);
 }
 
-int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask)
+int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask,
+              unsigned since)
 {
     struct hwk_secret *pin = NULL;
     char what[64];
@@ -97,7 +100,7 @@ int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask)
     snprintf(what, sizeof(what), "PIN of token '%s'", t->label);
     if (!t->protected_path && !hwk_pin_get(ask, what, &pin))
         return 0;
-    ok = login_with(t, ask, pin);
+    ok = login_with(t, ask, pin, since);
     hwk_secret_free(pin);
     return ok;
 }

@@ -274,7 +274,7 @@ int p11_make(void *state, const struct hwk_uri *uri,
     if (n > 1)
         return hwk_raise(HWK_R_BAD_URI,
                          "several tokens fit: name one by token= or serial=");
-    if (!p11_plan(&p, uri, spec) || !p11_login(t[0], pin) ||
+    if (!p11_plan(&p, uri, spec) || !p11_login(t[0], pin, P11_ANY_SCAN) ||
         !not_there_yet(t[0], uri))
         return 0;
     if (spec->from == NULL)

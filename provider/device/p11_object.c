@@ -48,17 +48,24 @@ static CK_RV more_room(CK_OBJECT_HANDLE **h, size_t n)
     return CKR_OK;
 }
 
+/* A module may give fewer than it has; those that do give one at a time, or a
+ * few dozen. A pair, or a pair and its certificate, is all there is. */
+static bool was_last(CK_ULONG batch)
+{
+    return batch == 0 || batch == 2 || batch == 3;
+}
+
 /* *out is for the caller to OPENSSL_free, also on failure */
 static CK_RV handles(struct p11_token *t, CK_SESSION_HANDLE s, CK_ATTRIBUTE *a,
                      size_t n_attr, CK_OBJECT_HANDLE **out, size_t *n)
 {
-    CK_ULONG batch = P11_BATCH;
     CK_RV rv = P11(t->module, C_FindObjectsInit, s, a, n_attr);
+    CK_ULONG batch = 1;
 
     *n = 0;
     if (rv != CKR_OK)
         return rv;
-    while (rv == CKR_OK && batch > 0) { /* 0 is the end, fewer is not */
+    while (rv == CKR_OK && !was_last(batch)) {
         rv = more_room(out, *n);
         if (rv == CKR_OK)
             rv = P11(t->module, C_FindObjects, s, *out + *n, P11_BATCH, &batch);

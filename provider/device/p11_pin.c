@@ -157,14 +157,24 @@ static void note_refused(struct p11_token *t, const struct hwk_secret *pin)
     t->pin = NULL;
 }
 
+/* A token whose PIN nobody had mistyped at the scan that this operation began
+ * with is not asked again: it is not at its last try a moment later. */
+static CK_FLAGS flags_since(struct p11_token *t, unsigned since)
+{
+    if (atomic_load(&t->scan) > since && atomic_load(&t->pin_flags) == 0)
+        return 0;
+    return flags_of(t);
+}
+
 /* is there a reason not to try pin at all? */
-static int may_try(struct p11_token *t, const struct hwk_secret *pin, bool risk)
+static int may_try(struct p11_token *t, const struct hwk_secret *pin, bool risk,
+                   unsigned since)
 {
     CK_FLAGS flags;
 
     if (pin != NULL && hwk_badpin_known(name_of(t), pin))
         return refused(t, ": tried before, not tried again");
-    flags = flags_of(t);
+    flags = flags_since(t, since);
     if ((flags & CKF_USER_PIN_LOCKED) != 0)
         return locked(t);
     if (pin == NULL || risk || (flags & CKF_USER_PIN_FINAL_TRY) == 0)
@@ -177,9 +187,9 @@ static int may_try(struct p11_token *t, const struct hwk_secret *pin, bool risk)
 }
 
 int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
-                struct hwk_secret *pin, bool risk, CK_RV *rv)
+                struct hwk_secret *pin, bool risk, unsigned since, CK_RV *rv)
 {
-    if (!may_try(t, pin, risk))
+    if (!may_try(t, pin, risk, since))
         return 0;
     *rv = c_login(t, h, CKU_USER, pin);
     if (*rv == CKR_OK || *rv == CKR_USER_ALREADY_LOGGED_IN) {
@@ -237,11 +247,12 @@ int p11_pin_return(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv)
     int r;
 
     if (t->protected_path)
-        return p11_pin_try(t, h, NULL, true, rv);
+        return p11_pin_try(t, h, NULL, true, P11_ANY_SCAN, rv);
     pin = once_more(t, &own);
     if (pin == NULL)
         return 1;
-    r = p11_pin_try(t, h, pin, own == NULL || t->module->pin_final_try, rv);
+    r = p11_pin_try(t, h, pin, own == NULL || t->module->pin_final_try,
+                    P11_ANY_SCAN, rv);
     hwk_secret_free(own);
     return r;
 }

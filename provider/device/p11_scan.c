@@ -13,10 +13,27 @@
 struct sight {
     CK_SLOT_ID slot_id;
     bool login_required, protected_path;
+    CK_FLAGS pin_flags;
     char label[33], manufacturer[33], model[17], serial[17];
     char slot_description[65], slot_manufacturer[33];
     bool noted;
 };
+
+/* what tells of mistyped PINs */
+#define MISTYPED                                                               \
+    (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)
+
+static atomic_uint scans;
+
+unsigned p11_scans(void)
+{
+    return atomic_load(&scans);
+}
+
+static unsigned next_scan(void)
+{
+    return atomic_fetch_add(&scans, 1) + 1;
+}
 
 /* --- noting what was seen; module->lock is held --- */
 
@@ -55,6 +72,7 @@ static void note(struct p11_token *t, struct sight *s)
     atomic_store(&t->slot_id, s->slot_id);
     atomic_store(&t->login_required, s->login_required);
     atomic_store(&t->protected_path, s->protected_path);
+    atomic_store(&t->pin_flags, s->pin_flags);
     atomic_store(&t->unsure, false);
     atomic_store(&t->present, true);
     t->marked = s->noted = true;
@@ -74,7 +92,8 @@ static void note_known(struct p11_module *m, struct sight *s, size_t n,
                 note(t, &s[i]);
 }
 
-static int note_all(struct p11_module *m, struct sight *s, size_t n)
+static int note_all(struct p11_module *m, struct sight *s, size_t n,
+                    unsigned scan)
 {
     struct p11_token *t;
     size_t i;
@@ -89,7 +108,9 @@ static int note_all(struct p11_module *m, struct sight *s, size_t n)
         if (!s[i].noted && (ok = (t = new_token(m, &s[i])) != NULL))
             note(t, &s[i]);
     for (t = m->tokens; t != NULL; t = t->next)
-        if (!t->marked)
+        if (t->marked)
+            atomic_store(&t->scan, scan);
+        else
             atomic_store(&t->present, false);
     pthread_mutex_unlock(&m->lock);
     return ok || hwk_raise(HWK_R_MEMORY, "token");
@@ -104,6 +125,13 @@ static void copy(char *out, size_t max, const char *from)
     snprintf(out, max, "%s", from != NULL ? from : "");
     for (n = strlen(out); n > 0 && out[n - 1] == ' '; n--)
         out[n - 1] = 0;
+}
+
+static CK_FLAGS mistyped(const PKCS11_TOKEN *token)
+{
+    return (token->userPinCountLow ? CKF_USER_PIN_COUNT_LOW : 0) |
+           (token->userPinFinalTry ? CKF_USER_PIN_FINAL_TRY : 0) |
+           (token->userPinLocked ? CKF_USER_PIN_LOCKED : 0);
 }
 
 static bool look_through(PKCS11_SLOT *slot, struct sight *s)
@@ -123,14 +151,15 @@ static bool look_through(PKCS11_SLOT *slot, struct sight *s)
     s->slot_id = PKCS11_get_slotid_from_slot(slot);
     s->login_required = token->loginRequired != 0;
     s->protected_path = token->secureLogin != 0;
+    s->pin_flags = mistyped(token);
     return true;
 }
 
 int p11_first_look(struct p11_module *m)
 {
+    unsigned i, scan = next_scan();
     struct sight *s;
     size_t n = 0;
-    unsigned i;
     int ok;
 
     if (PKCS11_enumerate_slots(m->ctx, &m->slots, &m->n_slots) != 0)
@@ -141,7 +170,7 @@ int p11_first_look(struct p11_module *m)
         return hwk_raise(HWK_R_MEMORY, "slots");
     for (i = 0; i < m->n_slots; i++)
         n += look_through(&m->slots[i], &s[n]);
-    ok = note_all(m, s, n);
+    ok = note_all(m, s, n, scan);
     OPENSSL_free(s);
     return ok;
 }
@@ -169,6 +198,7 @@ static void token_to(struct sight *s, CK_SLOT_ID id, const CK_TOKEN_INFO *token)
     s->slot_id = id;
     s->login_required = (token->flags & CKF_LOGIN_REQUIRED) != 0;
     s->protected_path = (token->flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
+    s->pin_flags = token->flags & MISTYPED;
 }
 
 /* a slot that fails is a slot without a token, as long as the module is up */
@@ -213,6 +243,7 @@ static CK_RV list_slots(struct p11_module *m, CK_SLOT_ID **out, CK_ULONG *n)
 int p11_scan(struct p11_module *m, CK_RV *rv)
 {
     CK_SLOT_ID *id = NULL;
+    unsigned scan = next_scan();
     CK_ULONG i, slots = 0;
     struct sight *s = NULL;
     size_t n = 0;
@@ -225,7 +256,8 @@ int p11_scan(struct p11_module *m, CK_RV *rv)
         *rv = CKR_HOST_MEMORY;
     for (i = 0; i < slots && *rv == CKR_OK; i++)
         *rv = look_at(m, id[i], &s[n], &n);
-    ok = *rv == CKR_OK ? note_all(m, s, n) : p11_raise("C_GetSlotList", *rv);
+    ok = *rv == CKR_OK ? note_all(m, s, n, scan)
+                       : p11_raise("C_GetSlotList", *rv);
     OPENSSL_free(s);
     OPENSSL_free(id);
     return ok;

@@ -48,6 +48,7 @@
  *     always-auth        keys made or imported from now on want
  *                        CKU_CONTEXT_SPECIFIC for each use
  *     bare-point         CKA_EC_POINT comes without its OCTET STRING
+ *     one-by-one         C_FindObjects gives a single handle, whatever the room
  *     stop-at-first      C_GetAttributeValue gives up at the first attribute
  *                        that an object lacks
  *     without=0xMECH     takes a mechanism away; "not-without" gives all back

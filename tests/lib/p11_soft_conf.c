@@ -77,6 +77,7 @@ static bool flag(struct soft_slot *slot, const char *word)
         {"always-auth", &slot->always_auth},
         {"bare-point", &slot->bare_point},
         {"stop-at-first", &slot->stop_at_first},
+        {"one-by-one", &slot->one_by_one},
     };
     size_t i;
     bool on = strncmp(word, "not-", 4) != 0;

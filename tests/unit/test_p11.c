@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,24 +56,35 @@ static int init_token(const char *label)
     return system(command) == 0;
 }
 
-static int configure(void)
+/* SoftHSM2 with its tokens in a folder of that name, of which the first is
+ * made */
+static int configure_in(const char *name, const char *label)
 {
-    char path[300];
+    char where[280], path[300];
     FILE *f;
 
-    snprintf(dir, sizeof(dir), "%s/hwkp11.XXXXXX",
-             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-    if (mkdtemp(dir) == NULL)
+    snprintf(where, sizeof(where), "%s/%s", dir, name);
+    if (mkdir(where, 0700) != 0)
         return 0;
-    snprintf(path, sizeof(path), "%s/softhsm2.conf", dir);
+    snprintf(path, sizeof(path), "%s/softhsm2.conf", where);
     f = fopen(path, "w");
+    if (f == NULL)
+        return 0;
     fprintf(f,
             "directories.tokendir = %s\nobjectstore.backend = file\n"
             "log.level = ERROR\n",
-            dir);
+            where);
     fclose(f);
     setenv("SOFTHSM2_CONF", path, 1);
-    return init_token("hwkey") && init_token("other");
+    return init_token(label);
+}
+
+static int configure(void)
+{
+    snprintf(dir, sizeof(dir), "%s/hwkp11.XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    return mkdtemp(dir) != NULL && configure_in("two", "hwkey") &&
+           init_token("other");
 }
 
 static const char *shim_path(void)
@@ -641,6 +653,46 @@ static void unload_and_again(void **state)
     EVP_PKEY_free(key);
 }
 
+static int calls_to_open(void)
+{
+    EVP_PKEY *key;
+    int calls;
+
+    world_close(&w);
+    assert_true(world_open(&w, "dh"));
+    shim->calls = 0;
+    key = key_at(TOKEN ";object=first;type=private" PIN);
+    calls = shim->calls;
+    assert_non_null(key);
+    EVP_PKEY_free(key);
+    return calls;
+}
+
+/* From the module's C_Initialize on, a slot for a new token, which SoftHSM
+ * always has, included. */
+static void first_key(void **state)
+{
+    char two[300];
+    EVP_PKEY *key;
+
+    NEED_TOKEN();
+    key = make_key(&w, "EC", "P-256", 0, TOKEN ";object=first" PIN);
+    assert_non_null(key);
+    EVP_PKEY_free(key);
+    assert_int_equal(calls_to_open(), 18); /* tokens in two slots */
+    snprintf(two, sizeof(two), "%s", getenv("SOFTHSM2_CONF"));
+    assert_true(configure_in("one", "hwkey"));
+    world_close(&w);
+    assert_true(world_open(&w, "dh"));
+    key = make_key(&w, "EC", "P-256", 0, TOKEN ";object=first" PIN);
+    assert_non_null(key);
+    EVP_PKEY_free(key);
+    assert_int_equal(calls_to_open(), 16); /* in one */
+    setenv("SOFTHSM2_CONF", two, 1);
+    world_close(&w);
+    assert_true(world_open(&w, "dh"));
+}
+
 static void a_token_comes(void **state)
 {
     EVP_PKEY *key;
@@ -716,6 +768,7 @@ int main(void)
         T(data_objects),
         T(two_worlds),
         T(unload_and_again),
+        T(first_key),
         T(a_token_comes),
         T(losses_under_threads),
         T(refused_again_once),

@@ -343,6 +343,20 @@ static void final_try(void **state)
     EVP_PKEY_free(key);
 }
 
+/* what was seen of a token before is not what it is when a PIN is to be sent */
+static void final_try_meanwhile(void **state)
+{
+    EVP_PKEY *pub;
+
+    (void)state;
+    pub = open_key(&w, uri_with(";type=public"), OSSL_STORE_INFO_PUBKEY, NULL);
+    assert_non_null(pub);
+    EVP_PKEY_free(pub);
+    TELL("slot %d tries=1", slot);
+    refused("?pin-value=1234", NULL, HWK_R_PIN_MISSING, "one try left");
+    assert_int_equal(logins(), 0);
+}
+
 static void locked(void **state)
 {
     (void)state;
@@ -676,6 +690,7 @@ int main(void)
         CASE(once_for_threads),
         CASE(once_for_processes),
         CASE(final_try),
+        CASE(final_try_meanwhile),
         CASE(locked),
         CASE(in_words),
         CASE(keypad),

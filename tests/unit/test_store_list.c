@@ -230,6 +230,11 @@ static void no_guess_between_two(void **state)
     assert_null(
         open_key(&w, TOKEN ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL));
     assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    TELL("slot 1 one-by-one"); /* fewer handles than asked for are no end */
+    assert_null(
+        open_key(&w, TOKEN ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL));
+    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    TELL("slot 1 not-one-by-one");
     key = open_key(&w, TOKEN ";object=k;id=2" PIN, OSSL_STORE_INFO_PKEY, NULL);
     assert_non_null(key);
     EVP_PKEY_free(key);
