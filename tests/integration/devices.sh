@@ -196,6 +196,15 @@ cnf() {
 cnf tpm2-pkcs11 pkcs11/libtpm2_pkcs11.so
 cnf p11-kit p11-kit-proxy.so
 another tpm2-pkcs11 "$top_srcdir/hsm-configs/tpm2-pkcs11/tpm2-pkcs11-device"
+t=$WORLD/behind ctl=$top_srcdir/hsm-configs/tpm2-pkcs11/tpm2-pkcs11-device
+ok 'tpm2-pkcs11 behind a server: up' save "$WORLD/t.json" "$ctl" up "$t" \
+    --server --json --label 'b c'
+ok 'tpm2-pkcs11 behind a server: the token is there' env \
+    P11_KIT_SERVER_ADDRESS="$(json "$WORLD/t.json" P11_KIT_SERVER_ADDRESS)" \
+    pkcs11-tool --module "$(json "$WORLD/t.json" HWKEY_PKCS11_MODULE)" \
+    --token-label 'b c' --login --pin 123456 --list-objects
+ok 'tpm2-pkcs11 behind a server: down' "$ctl" down "$t"
+ok 'tpm2-pkcs11 behind a server: nothing is left' test ! -e "$t"
 # for what the system's configuration of p11-kit has, if root runs this
 export TPM2_PKCS11_STORE=$WORLD/no.store
 mkdir "$TPM2_PKCS11_STORE"

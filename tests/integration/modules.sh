@@ -225,7 +225,8 @@ check_module kit
 
 # --- servers with processes: those of nginx sign, each of them, and one of
 # haproxy. tpm2-pkcs11 has one TPM session for a process and its forks, so that
-# only one of them can sign. ---
+# only one of them can sign, unless each talks to a process of its own, which
+# p11-kit's server starts. ---
 
 nginx_conf() { # NAME
     cat <<EOF
@@ -282,11 +283,55 @@ handshakes() {
     kill "$STARTED" && wait "$STARTED"
     return $code
 }
+# the paths of the modules, a line each
+both=$(
+    for name in softhsm2 tpm2; do
+        sed -n "s/^export HWKEY_PKCS11_MODULE='\\(.*\\)'/\\1/p" \
+            "$WORLD/$name.env"
+    done
+)
 export PATH=$PATH:/usr/sbin
 chmod 755 "$WORLD"
 nginx_conf kit >"$WORLD/kit.conf"
 ok 'kit: nginx serves with several workers' handshakes kit nginx \
     -g "user $(id -un);" -c "$WORLD/kit.conf" -e "$WORLD/kit.log"
+ok 'tpm2-pkcs11 behind a server: up' device tpm2s "$TPM_TOKEN_CTL" --server
+ok 'tpm2s EC: made by pkcs11-tool' tool tpm2s --keypairgen \
+    --key-type EC:prime256v1 --label EC --id 01
+check_certificate tpm2s 'pkcs11:token=tpm2s;object=EC;type=private' EC 01
+nginx_conf tpm2s >"$WORLD/tpm2s.conf"
+ok 'tpm2s: nginx serves with several workers' handshakes tpm2s nginx \
+    -g "user $(id -un);" -c "$WORLD/tpm2s.conf" -e "$WORLD/tpm2s.log"
+# the server as hwkey-provider(7) has it
+by_the_manual() {
+    local i=0 code=0
+    command=$(sed -n '/^\.Ss Modules that do not/,/^\.Ed/p' \
+        "$top_srcdir/provider/man/hwkey-provider.7" |
+        sed -n '/^\$ /,/^\.Ed/{/^\.Ed/!p}' | sed 's/^\$ //; s/\\e$//
+            s|p11-kit server|exec & --foreground|
+            s|/run/tpm2/p11-kit|'"$WORLD/manual.sock"'|
+            s|/usr/lib/[^ ]*|'"${both#*$'\n'}"'|' | tr -d '\n')
+    start tpm2 "$WORLD/manual.out" sh -c "$command"
+    until [ -S "$WORLD/manual.sock" ] || [ $i -gt 200 ]; do
+        i=$((i + 1))
+        pause
+    done
+    {
+        cat "$WORLD/tpm2s.env"
+        echo "export P11_KIT_SERVER_ADDRESS=unix:path=$WORLD/manual.sock"
+    } >"$WORLD/manual.env"
+    in_device manual env OPENSSL_CONF="$WORLD/openssl.cnf" \
+        "$BIN/tests/lib/forks" 'pkcs11:token=tpm2;object=EC;type=private' 2 2 ||
+        code=$?
+    kill "$STARTED" && wait "$STARTED"
+    return $code
+}
+ok 'tpm2: processes that fork, by the server of the manual' by_the_manual
+for name in softhsm2 kit tpm2s; do
+    ok "$name: processes that fork sign side by side" in_device $name \
+        env OPENSSL_CONF="$WORLD/openssl.cnf" "$BIN/tests/lib/forks" \
+        "pkcs11:token=$name;object=EC;type=private" 3 5
+done
 haproxy_conf tpm2 >"$WORLD/tpm2.conf"
 ok 'tpm2: haproxy serves with its one worker' handshakes tpm2 haproxy -W \
     -f "$WORLD/tpm2.conf"
@@ -299,12 +344,6 @@ key_of() {
     ssl "$1" pkey -in "$uri" -pubout -out "$WORLD/pub.pem" &&
         signs "$1" "$uri" sha256
 }
-both=$(
-    for name in softhsm2 tpm2; do
-        sed -n "s/^export HWKEY_PKCS11_MODULE='\\(.*\\)'/\\1/p" \
-            "$WORLD/$name.env"
-    done
-)
 {
     cat "$WORLD/softhsm2.env" "$WORLD/tpm2.env"
     echo "export HWKEY_PKCS11_MODULE='${both/$'\n'/:}'"
