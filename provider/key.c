@@ -120,7 +120,7 @@ int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
 {
     const struct hwk_backend *t = ready_to(key, "derive");
 
-    if (t == NULL)
+    if (t == NULL || !hwk_limits_derive(&key->limits))
         return 0;
     if (t->derive == NULL)
         return hwk_raise(HWK_R_UNSUPPORTED, "%s does not derive", t->name);

@@ -120,6 +120,12 @@ int hwk_limits_check(const struct hwk_limits *l, const struct hwk_mech *mech)
                      mech->md != HWK_MD_NONE ? hwk_md_name(mech->md) : "");
 }
 
+int hwk_limits_derive(const struct hwk_limits *l)
+{
+    return !l->limited || l->derive ||
+           hwk_raise(HWK_R_KEY, "this key may do no key agreement");
+}
+
 size_t hwk_mech_pss_max(const struct hwk_pub *pub, enum hwk_md md)
 {
     size_t em = ((size_t)hwk_pub_bits(pub) + 6) / 8;

@@ -43,6 +43,7 @@ struct hwk_mech {
 struct hwk_limits {
     bool limited;
     bool plain[HWK_PAD_OAEP + 1];
+    bool derive;
     uint16_t hashing[HWK_PAD_OAEP + 1];
 };
 
@@ -51,6 +52,8 @@ bool hwk_limits_message(const struct hwk_limits *l, enum hwk_pad pad,
                         enum hwk_md md);
 /* Whether mech is within them. 1, or 0 with HWK_R_PADDING. */
 int hwk_limits_check(const struct hwk_limits *l, const struct hwk_mech *mech);
+/* Whether key agreement is. 1, or 0 with HWK_R_KEY. */
+int hwk_limits_derive(const struct hwk_limits *l);
 
 /* Whether mech with n bytes of input can be done with pub at all: types agree,
  * the digest has its size, the padding leaves room. 1, or 0 with the reason. */

@@ -164,8 +164,8 @@ static int with_padding(struct cipher *c, const struct hwk_mech *mech,
         ERR_clear_last_mark();
         if (cannot())
             hwk_raise(
-                HWK_R_UNSUPPORTED,
-                "%s: its device has neither %s%s nor bare RSA for it",
+                hwk_err_is(HWK_R_PADDING) ? HWK_R_PADDING : HWK_R_UNSUPPORTED,
+                "%s: neither %s%s nor bare RSA can be done with it",
                 c->key->uri, mech->pad == HWK_PAD_OAEP ? "OAEP with " : "",
                 mech->pad == HWK_PAD_OAEP ? hwk_md_name(mech->md) : "PKCS#1");
     }
@@ -183,6 +183,10 @@ static int premaster(struct cipher *c, const uint8_t *in, size_t n,
     uint8_t em[HWK_RSA_MAX] = {0};
     int ok;
 
+    /* of the key, and known: not what the device found in the ciphertext */
+    if (!c->key->limits.plain[HWK_PAD_NONE] &&
+        !hwk_limits_check(&c->key->limits, &mech))
+        return 0;
     ERR_set_mark();
     if (raw(c, in, n, em)) {
         ERR_clear_last_mark();

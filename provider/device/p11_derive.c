@@ -92,6 +92,16 @@ static CK_RV take(struct job *j, struct p11_module *m, CK_SESSION_HANDLE s,
     return rv;
 }
 
+/* The PIN for each use belongs to an operation that was begun, and deriving
+ * begins none: most tokens do not want it, some before. Those that never do
+ * have lost their login. */
+static CK_RV login_before(struct p11_token *t, CK_SESSION_HANDLE s)
+{
+    CK_RV rv = p11_login_again(t, s);
+
+    return rv == CKR_OPERATION_NOT_INITIALIZED ? CKR_USER_NOT_LOGGED_IN : rv;
+}
+
 static CK_RV derive_in(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
                        CK_OBJECT_HANDLE key)
 {
@@ -100,6 +110,11 @@ static CK_RV derive_in(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
     CK_OBJECT_HANDLE secret = CK_INVALID_HANDLE;
     CK_RV rv = derive_any(j, m, s, key, &secret);
 
+    if (rv == CKR_USER_NOT_LOGGED_IN && ref->always_auth) {
+        rv = login_before(ref->token, s);
+        if (rv == CKR_OK)
+            rv = derive_any(j, m, s, key, &secret);
+    }
     if (rv != CKR_OK)
         return rv;
     rv = take(j, m, s, secret);

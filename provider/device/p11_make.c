@@ -251,6 +251,7 @@ static int hand_out(struct p11_token *t, const struct p11_object *o,
            o->label_len < sizeof(out->label) ? o->label_len
                                              : sizeof(out->label) - 1);
     out->pub = ref->pub;
+    out->limits = o->limits;
     out->flags =
         ((p11_usage(spec) & HWK_USAGE_SIGN) == 0 ? HWK_FOUND_NO_SIGN : 0) |
         ((p11_usage(spec) & ~(unsigned)HWK_USAGE_SIGN) != 0 ? HWK_FOUND_DECRYPT

@@ -99,6 +99,9 @@ void p11_limits(const CK_MECHANISM_TYPE *list, size_t n, struct hwk_limits *out)
         case CKM_EDDSA:
             out->plain[HWK_PAD_NONE] = true;
             break;
+        case CKM_ECDH1_DERIVE:
+            out->derive = true;
+            break;
         default:
             if (list[i] != 0)
                 allow_hashing(out, list[i]);

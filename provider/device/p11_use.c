@@ -34,6 +34,27 @@ static int failed(struct p11_token *t, const char *what, CK_RV rv)
     return p11_pin_raise(t, what, rv);
 }
 
+/* of the key or of what it was given: the operation has ended with it, or not
+ * begun, and the session will do for the next one */
+static bool session_is_well(CK_RV rv)
+{
+    switch (rv) {
+    case CKR_OK:
+    case CKR_DATA_INVALID:
+    case CKR_DATA_LEN_RANGE:
+    case CKR_ENCRYPTED_DATA_INVALID:
+    case CKR_ENCRYPTED_DATA_LEN_RANGE:
+    case CKR_KEY_FUNCTION_NOT_PERMITTED:
+    case CKR_KEY_SIZE_RANGE:
+    case CKR_KEY_TYPE_INCONSISTENT:
+    case CKR_MECHANISM_INVALID:
+    case CKR_MECHANISM_PARAM_INVALID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int p11_use(struct p11_ref *ref, const char *what, p11_operation *op, void *arg)
 {
     struct p11_token *t = ref->token;
@@ -50,7 +71,7 @@ int p11_use(struct p11_ref *ref, const char *what, p11_operation *op, void *arg)
             rv = op(arg, ref, s.h, key);
         if (p11_lost(rv))
             p11_token_lost(t, s.epoch, rv);
-        p11_session_put(t, &s, false, rv != CKR_OK);
+        p11_session_put(t, &s, false, !session_is_well(rv));
         if (rv == CKR_OK)
             return 1;
         if (!p11_lost(rv))

@@ -47,6 +47,8 @@
  *                        PIN succeeds, one with a PIN is a bad argument
  *     always-auth        keys made or imported from now on want
  *                        CKU_CONTEXT_SPECIFIC for each use
+ *     derive-auth        C_DeriveKey with such keys wants it, too, and before:
+ *                        there is no operation that it could belong to
  *     bare-point         CKA_EC_POINT comes without its OCTET STRING
  *     one-by-one         C_FindObjects gives a single handle, whatever the room
  *     stop-at-first      C_GetAttributeValue gives up at the first attribute

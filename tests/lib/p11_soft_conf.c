@@ -75,6 +75,7 @@ static bool flag(struct soft_slot *slot, const char *word)
         {"no-login", &slot->no_login},
         {"protected", &slot->protected},
         {"always-auth", &slot->always_auth},
+        {"derive-auth", &slot->derive_auth},
         {"bare-point", &slot->bare_point},
         {"stop-at-first", &slot->stop_at_first},
         {"one-by-one", &slot->one_by_one},

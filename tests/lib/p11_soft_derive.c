@@ -30,6 +30,16 @@ static void unwrap(const CK_ECDH1_DERIVE_PARAMS *p, size_t point,
     }
 }
 
+/* the PIN for each use, where it is wanted for this, too; good for one call */
+static CK_RV authenticated(struct soft_session *s, const struct soft_object *o)
+{
+    bool may = s->may_derive || !s->slot->derive_auth ||
+               !soft_true(o, CKA_ALWAYS_AUTHENTICATE);
+
+    s->may_derive = false;
+    return may ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+}
+
 static size_t point_size(EVP_PKEY *key)
 {
     size_t n = 0;
@@ -113,6 +123,8 @@ CK_RV soft_derive(CK_SESSION_HANDLE sh, const CK_MECHANISM *mech,
         return CKR_ARGUMENTS_BAD;
     base = soft_object(s, key_h);
     rv = soft_may_use(s, base, mech->mechanism, CKF_DERIVE, CKA_DERIVE);
+    if (rv == CKR_OK)
+        rv = authenticated(s, base);
     if (rv != CKR_OK)
         return rv;
     p = mech->pParameter;

@@ -52,8 +52,8 @@ struct soft_slot {
     struct soft_slot *next;
     unsigned long n; /* as the lines call it */
     CK_SLOT_ID id;
-    bool empty, no_login, protected, always_auth, bare_point, stop_at_first,
-        one_by_one;
+    bool empty, no_login, protected, always_auth, derive_auth, bare_point,
+        stop_at_first, one_by_one;
     char label[33], serial[17], model[17], maker[33], pin[64];
     unsigned tries, wrong, max_sessions;
     CK_MECHANISM_TYPE without[SOFT_WITHOUT];
@@ -76,6 +76,7 @@ struct soft_session {
     bool rw;
     enum soft_op op;
     bool wants_auth;
+    bool may_derive; /* the PIN was given for one C_DeriveKey */
     EVP_PKEY *key;
     CK_MECHANISM_TYPE mech;
     bool has_param;

@@ -222,12 +222,15 @@ static CK_RV check_pin(struct soft_slot *slot, const CK_BYTE *pin, CK_ULONG n)
 
 static CK_RV for_one_use(struct soft_session *s, const CK_BYTE *pin, CK_ULONG n)
 {
+    bool idle = s->op == SOFT_IDLE;
     CK_RV rv;
 
-    if (s->op == SOFT_IDLE)
+    if (idle && !s->slot->derive_auth)
         return CKR_OPERATION_NOT_INITIALIZED;
     rv = check_pin(s->slot, pin, n);
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && idle)
+        s->may_derive = true;
+    else if (rv == CKR_OK)
         s->wants_auth = false;
     return rv;
 }
