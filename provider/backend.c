@@ -49,6 +49,8 @@ static void in_child(void)
     struct hwk_registry *r;
     size_t i;
 
+    hwk_err_forked();
+    hwk_log_forked();
     for (r = all; r != NULL; r = r->next) {
         for (i = 0; i < r->n; i++) {
             struct hwk_device_slot *s = &r->slot[i];

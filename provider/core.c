@@ -109,6 +109,13 @@ static void unload_default(OSSL_PROVIDER *under)
     stuck = s;
 }
 
+static void free_soft(OSSL_LIB_CTX *soft, OSSL_PROVIDER *provider)
+{
+    if (provider != NULL)
+        OSSL_PROVIDER_unload(provider);
+    OSSL_LIB_CTX_free(soft);
+}
+
 struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
                               const OSSL_DISPATCH *in)
 {
@@ -119,7 +126,6 @@ struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
         return NULL;
     }
     core->handle = handle;
-    pthread_mutex_init(&core->lock, NULL);
     take(core, in);
     if (!hwk_config_read(&core->cfg, setting, core)) {
         hwk_core_free(core);
@@ -146,43 +152,35 @@ void hwk_core_free(struct hwk_core *core)
     hwk_registry_free(core->registry, hwk_exiting());
     for (i = 0; i < HWK_MD_COUNT; i++)
         EVP_MD_free(atomic_load(&core->md[i]));
-    if (core->soft_default != NULL)
-        OSSL_PROVIDER_unload(core->soft_default);
-    OSSL_LIB_CTX_free(atomic_load(&core->soft));
+    free_soft(atomic_load(&core->soft), core->soft_default);
     unload_default(core->under);
     hwk_config_clear(&core->cfg);
-    pthread_mutex_destroy(&core->lock);
     OPENSSL_free(core);
 }
 
 /* --- the private context --- */
 
-static OSSL_LIB_CTX *make_soft(struct hwk_core *core)
-{
-    OSSL_LIB_CTX *soft = OSSL_LIB_CTX_new();
-
-    if (soft != NULL)
-        core->soft_default = OSSL_PROVIDER_load(soft, "default");
-    if (core->soft_default != NULL)
-        return soft;
-    OSSL_LIB_CTX_free(soft);
-    hwk_raise(HWK_R_DELEGATE, "no private library context");
-    return NULL;
-}
-
+/* Of threads that come at the same time, the first gives its context to all. No
+ * lock is held: it would stay so in the child of a fork. */
 OSSL_LIB_CTX *hwk_core_soft(struct hwk_core *core)
 {
-    OSSL_LIB_CTX *soft = atomic_load(&core->soft);
+    OSSL_LIB_CTX *soft = atomic_load(&core->soft), *none = NULL;
+    OSSL_PROVIDER *provider;
 
     if (soft != NULL)
         return soft;
-    pthread_mutex_lock(&core->lock);
-    soft = atomic_load(&core->soft);
-    if (soft == NULL) {
-        soft = make_soft(core);
-        atomic_store(&core->soft, soft);
+    soft = OSSL_LIB_CTX_new();
+    provider = soft != NULL ? OSSL_PROVIDER_load(soft, "default") : NULL;
+    if (provider == NULL) {
+        free_soft(soft, NULL);
+        hwk_raise(HWK_R_DELEGATE, "no private library context");
+        return NULL;
     }
-    pthread_mutex_unlock(&core->lock);
+    if (!atomic_compare_exchange_strong(&core->soft, &none, soft)) {
+        free_soft(soft, provider);
+        return none;
+    }
+    core->soft_default = provider;
     return soft;
 }
 

@@ -4,8 +4,6 @@
 #ifndef HWK_CORE_H
 #define HWK_CORE_H
 
-#include <pthread.h>
-
 #include <openssl/core.h>
 #include <openssl/core_dispatch.h>
 #include <openssl/evp.h>
@@ -22,7 +20,6 @@ struct hwk_core {
     struct hwk_config cfg;
     struct hwk_registry *registry;
     OSSL_PROVIDER *under; /* "default" of the application, held active */
-    pthread_mutex_t lock; /* held while soft is made */
     _Atomic(OSSL_LIB_CTX *) soft;
     OSSL_PROVIDER *soft_default;
     _Atomic(EVP_MD *) md[HWK_MD_COUNT];

@@ -76,6 +76,12 @@ void hwk_err_unload(void)
     pthread_mutex_unlock(&lock);
 }
 
+/* who held it may have been within: what is not loaded is loaded again */
+void hwk_err_forked(void)
+{
+    pthread_mutex_init(&lock, NULL);
+}
+
 static const char *reason_text(int reason)
 {
     size_t i;

@@ -46,6 +46,9 @@ int hwk_err_lib(void);
 /* Takes the strings out again before the code that holds them goes away. */
 void hwk_err_unload(void);
 
+/* In the child of a fork: no lock of the parent's threads is held here. */
+void hwk_err_forked(void);
+
 /* Around work that others do (modules leave errors behind although all went
  * well): what is queued after hwk_mark stays when ok is 0 and goes when it is
  * not. Gives ok. */

@@ -99,6 +99,11 @@ void hwk_log_end(void)
     pthread_mutex_unlock(&lock);
 }
 
+void hwk_log_forked(void)
+{
+    pthread_mutex_init(&lock, NULL);
+}
+
 /* --- lines --- */
 
 struct line {

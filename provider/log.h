@@ -19,6 +19,9 @@ enum hwk_log_level {
 void hwk_log_begin(const char *path, enum hwk_log_level level);
 void hwk_log_end(void);
 
+/* In the child of a fork: no lock of the parent's threads is held here. */
+void hwk_log_forked(void);
+
 /* Writes "event time=... pid=... tid=... name=value ...": event and what
  * follows are pairs of strings, ended by NULL; a value of NULL is left out,
  * one with other than plain characters is quoted. Callers hand over no PIN,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forks: before, after and in the middle of use; children that end in every
  * way disturb nobody. */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "provider/core.h"
 #include "tests/lib/soft_token.h"
 
 #define TOKEN "pkcs11:token=soft"
@@ -345,12 +348,74 @@ static void while_others_sign(void **state)
     assert_true(soft_signs(ec));
 }
 
+/* --- while another makes the private context --- */
+
+static atomic_bool hold_load;
+static sem_t within, go;
+
+/* libcrypto's, where a thread waits when it is to; it holds no lock there */
+OSSL_PROVIDER *OSSL_PROVIDER_load(OSSL_LIB_CTX *ctx, const char *name)
+{
+    OSSL_PROVIDER *(*load)(OSSL_LIB_CTX *, const char *);
+
+    *(void **)(void *)&load = dlsym(RTLD_NEXT, "OSSL_PROVIDER_load");
+    if (atomic_exchange(&hold_load, false)) {
+        sem_post(&within);
+        sem_wait(&go);
+    }
+    return load(ctx, name);
+}
+
+static struct hwk_core *core;
+
+static void *wants_context(void *arg)
+{
+    (void)arg;
+    return hwk_core_soft(core);
+}
+
+static int hashes(int fd)
+{
+    (void)fd;
+    alarm(60);
+    return hwk_core_md(core, HWK_MD_SHA256) != NULL ? 0 : 1;
+}
+
+static void while_another_prepares(void **state)
+{
+    static const OSSL_DISPATCH none[] = {{0, NULL}};
+    pthread_t id;
+    struct child c;
+    void *soft_ctx;
+
+    (void)state;
+    sem_init(&within, 0, 0);
+    sem_init(&go, 0, 0);
+    core = hwk_core_new(NULL, none);
+    assert_non_null(core);
+    atomic_store(&hold_load, true);
+    pthread_create(&id, NULL, wants_context, NULL);
+    sem_wait(&within);
+    c = spawn(hashes);
+    assert_ended_well(&c);
+    assert_non_null(hwk_core_soft(core));
+    sem_post(&go);
+    pthread_join(id, &soft_ctx);
+    assert_ptr_equal(soft_ctx, hwk_core_soft(core));
+    hwk_core_free(core);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup(fn, soft_each)
     const struct CMUnitTest tests[] = {
-        T(after_use), T(before_use), T(twice),
-        T(ends),      T(slots_move), T(while_others_sign),
+        T(after_use),
+        T(before_use),
+        T(twice),
+        T(ends),
+        T(slots_move),
+        T(while_others_sign),
+        T(while_another_prepares),
     };
 
     alarm(600);
