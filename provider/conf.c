@@ -317,84 +317,6 @@ const char *hwk_config_env_pin(void)
     return pin != NULL ? pin : secure_getenv("PKCS11_PIN");
 }
 
-/* --- what is said of one module --- */
-
-static const char *base_name(const char *path, size_t *n)
-{
-    const char *base = memrchr(path, '/', *n), *dot;
-
-    base = base != NULL ? base + 1 : path;
-    *n -= (size_t)(base - path);
-    dot = memchr(base, '.', *n);
-    if (dot != NULL)
-        *n = (size_t)(dot - base);
-    return base;
-}
-
-bool hwk_module_named(const char *path, size_t n, const char *name,
-                      size_t name_n)
-{
-    const char *base = base_name(path, &n);
-
-    if (n == name_n && strncasecmp(base, name, n) == 0)
-        return true;
-    return n == name_n + 3 && strncmp(base, "lib", 3) == 0 &&
-           strncasecmp(base + 3, name, name_n) == 0;
-}
-
-static int args_of(struct hwk_config *cfg, const char *base, size_t n,
-                   hwk_config_get_fn *get, void *arg)
-{
-    struct hwk_module_args *m;
-    const char *args;
-    char name[128];
-
-    snprintf(name, sizeof(name), "pkcs11-init-args.%.*s", (int)n, base);
-    args = get(arg, name);
-    if (args == NULL)
-        return 1;
-    m = OPENSSL_zalloc(sizeof(*m));
-    if (m == NULL)
-        return 0;
-    m->next = cfg->module_args;
-    cfg->module_args = m;
-    m->name = OPENSSL_strndup(base, n);
-    m->args = OPENSSL_strdup(args);
-    return m->name != NULL && m->args != NULL;
-}
-
-static int read_module_args(struct hwk_config *cfg, hwk_config_get_fn *get,
-                            void *arg)
-{
-    const char *list = cfg->pkcs11_module, *base;
-    int ok = 1;
-    size_t n;
-
-    while (ok && list != NULL && *list != 0) {
-        size_t len = strcspn(list, ":");
-
-        n = len;
-        base = base_name(list, &n);
-        ok = args_of(cfg, base, n, get, arg);
-        if (ok && n > 3 && strncmp(base, "lib", 3) == 0)
-            ok = args_of(cfg, base + 3, n - 3, get, arg);
-        list += len;
-        list += *list == ':';
-    }
-    return ok;
-}
-
-const char *hwk_config_init_args(const struct hwk_config *cfg, const char *path,
-                                 size_t n)
-{
-    const struct hwk_module_args *m;
-
-    for (m = cfg->module_args; m != NULL; m = m->next)
-        if (hwk_module_named(path, n, m->name, strlen(m->name)))
-            return m->args;
-    return cfg->pkcs11_init_args;
-}
-
 /* --- life --- */
 
 int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
@@ -406,7 +328,7 @@ int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
     cfg->load_default = cfg->wrapper_files = cfg->cache_pin = true;
     for (i = 0; i < SETTINGS && ok; i++)
         ok = read_setting(cfg, &settings[i], get, arg);
-    if (!ok || !adopt(cfg) || !read_module_args(cfg, get, arg))
+    if (!ok || !adopt(cfg) || !hwk_config_read_modules(cfg, get, arg))
         return hwk_raise(HWK_R_MEMORY, "configuration");
     look_for_slips(cfg, get, arg);
     return 1;
@@ -414,16 +336,9 @@ int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
 
 void hwk_config_clear(struct hwk_config *cfg)
 {
-    struct hwk_module_args *m;
-
     if (cfg->log_path != NULL)
         hwk_log_end();
-    while ((m = cfg->module_args) != NULL) {
-        cfg->module_args = m->next;
-        OPENSSL_free(m->name);
-        OPENSSL_free(m->args);
-        OPENSSL_free(m);
-    }
+    hwk_config_clear_modules(cfg);
     OPENSSL_free(cfg->pkcs11_module);
     OPENSSL_free(cfg->pkcs11_init_args);
     OPENSSL_free(cfg->tcti);

@@ -73,6 +73,11 @@ void hwk_config_wrong(struct hwk_config *cfg, const char *fmt, ...)
  * cfg may be NULL. */
 int hwk_config_check(const struct hwk_config *cfg);
 
+/* Its part for each of the modules that it lists; 0 without memory. */
+int hwk_config_read_modules(struct hwk_config *cfg, hwk_config_get_fn *get,
+                            void *arg);
+void hwk_config_clear_modules(struct hwk_config *cfg);
+
 /* The argument of C_Initialize for the module at path[n], lent; may be NULL. */
 const char *hwk_config_init_args(const struct hwk_config *cfg, const char *path,
                                  size_t n);
