@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A key as libcrypto holds it; it never changes once it is handed out. */
+/* A key as libcrypto holds it; it never changes once it is handed out, unless
+ * it is a software key and libcrypto does it. */
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -18,6 +19,17 @@ struct hwk_key *hwk_key_empty(struct hwk_core *core, enum hwk_key_type type)
     atomic_init(&key->refs, 1);
     key->core = core;
     key->pub.type = type;
+    return key;
+}
+
+struct hwk_key *hwk_key_of(struct hwk_core *core, const struct hwk_pub *kind)
+{
+    struct hwk_key *key = hwk_key_empty(core, kind->type);
+
+    if (key != NULL && kind->type != HWK_KEY_EC)
+        key->pub.curve = kind->curve;
+    if (key != NULL)
+        key->pub.pss.only = kind->pss.only;
     return key;
 }
 
@@ -62,12 +74,14 @@ void hwk_key_move(struct hwk_key *to, struct hwk_key *from)
     to->pub = from->pub;
     to->has_public = from->has_public;
     to->has_private = from->has_private;
+    to->software = from->software;
     to->flags = from->flags;
     to->md = from->md;
     to->limits = from->limits;
     to->uri = from->uri;
     to->slot = from->slot;
     to->ref = from->ref;
+    atomic_store(&to->soft, atomic_exchange(&from->soft, NULL));
     from->uri = NULL;
     from->ref = NULL;
     hwk_key_free(from);
@@ -129,20 +143,39 @@ int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
         t->derive(hwk_slot_state(key->slot), key->ref, peer, n, out, out_n));
 }
 
+/* neither half, nor parameters that could be said: X25519 before its point */
+static EVP_PKEY *make_bare(struct hwk_key *key, OSSL_LIB_CTX *libctx)
+{
+    EVP_PKEY_CTX *ctx =
+        EVP_PKEY_CTX_new_from_name(libctx, key->pub.curve->name, NULL);
+    EVP_PKEY *soft = NULL;
+
+    if (ctx != NULL && EVP_PKEY_paramgen_init(ctx) > 0 &&
+        EVP_PKEY_paramgen(ctx, &soft) <= 0)
+        soft = NULL;
+    EVP_PKEY_CTX_free(ctx);
+    return soft;
+}
+
 static EVP_PKEY *make_soft(struct hwk_key *key)
 {
     OSSL_LIB_CTX *libctx = hwk_core_soft(key->core);
+    int what = key->has_public ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEY_PARAMETERS;
     struct hwk_pub_params params;
     EVP_PKEY_CTX *ctx;
     EVP_PKEY *soft = NULL;
 
-    if (libctx == NULL || !key->has_public)
+    if (libctx == NULL || (!key->has_public && key->pub.curve == NULL))
         return NULL;
+    if (!key->has_public && key->pub.type != HWK_KEY_EC)
+        return make_bare(key, libctx);
     hwk_pub_to_params(&key->pub, &params);
+    if (!key->has_public)
+        params.p[params.n_domain] = OSSL_PARAM_construct_end();
     ctx =
         EVP_PKEY_CTX_new_from_name(libctx, hwk_pub_type_name(&key->pub), NULL);
     if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) > 0 &&
-        EVP_PKEY_fromdata(ctx, &soft, EVP_PKEY_PUBLIC_KEY, params.p) <= 0)
+        EVP_PKEY_fromdata(ctx, &soft, what, params.p) <= 0)
         soft = NULL;
     EVP_PKEY_CTX_free(ctx);
     return soft;

@@ -28,7 +28,9 @@ extern const OSSL_DISPATCH hwk_encoder[];     /* the PEM of ours */
 extern const OSSL_DISPATCH hwk_encoder_as_text[];
 extern const OSSL_DISPATCH hwk_encoder_spki_der[];
 extern const OSSL_DISPATCH hwk_encoder_spki_pem[];
-extern const OSSL_DISPATCH hwk_encoder_private_der[]; /* refuses */
+extern const OSSL_DISPATCH hwk_encoder_private_der[]; /* of software keys */
+extern const OSSL_DISPATCH hwk_encoder_encrypted_der[];
+extern const OSSL_DISPATCH hwk_encoder_encrypted_pem[];
 extern const OSSL_DISPATCH hwk_encoder_type_der[];
 extern const OSSL_DISPATCH hwk_encoder_type_pem[];
 extern const OSSL_DISPATCH hwk_encoder_pkcs1_der[];
@@ -69,7 +71,7 @@ OSSL_FUNC_keymgmt_validate_fn hwk_keymgmt_validate;
 OSSL_FUNC_keymgmt_import_fn hwk_keymgmt_import;
 OSSL_FUNC_keymgmt_export_fn hwk_keymgmt_export;
 OSSL_FUNC_keymgmt_dup_fn hwk_keymgmt_dup;
-/* the encoded public half of a key that has no private one */
+/* of a key without a device, which may become a software key by that */
 OSSL_FUNC_keymgmt_set_params_fn hwk_keymgmt_set_params;
 int hwk_keymgmt_common_params(const struct hwk_key *key, OSSL_PARAM params[]);
 /* what nobody here knows is asked of the public half in software */
@@ -82,18 +84,20 @@ struct hwk_gen *hwk_gen_new(struct hwk_core *core, const struct hwk_pub *kind,
                             int selection, const OSSL_PARAM params[]);
 OSSL_FUNC_keymgmt_gen_set_template_fn hwk_gen_template;
 OSSL_FUNC_keymgmt_gen_set_params_fn hwk_gen_set_params;
-OSSL_FUNC_keymgmt_gen_settable_params_fn hwk_gen_settable; /* of every type */
 OSSL_FUNC_keymgmt_gen_fn hwk_gen_run;
 OSSL_FUNC_keymgmt_gen_cleanup_fn hwk_gen_free;
+/* The first of params that says something of a key on a device only, or NULL:
+ * who says it means one, and has to say where it is. */
+const char *hwk_gen_device_said(const OSSL_PARAM params[]);
 /* The private key of params is put where their "uri" says; into, which is
  * empty, is that key afterwards. */
 int hwk_gen_import(struct hwk_key *into, const OSSL_PARAM params[]);
 
 /* what a key management's table has for it, besides GEN_INIT */
-#define HWK_GEN(F)                                                             \
+#define HWK_GEN(F, settable)                                                   \
     F(GEN_SET_TEMPLATE, hwk_gen_template),                                     \
         F(GEN_SET_PARAMS, hwk_gen_set_params),                                 \
-        F(GEN_SETTABLE_PARAMS, hwk_gen_settable), F(GEN, hwk_gen_run),         \
+        F(GEN_SETTABLE_PARAMS, settable), F(GEN, hwk_gen_run),                 \
         F(GEN_CLEANUP, hwk_gen_free)
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "provider/op.h"
 #include "provider/rsapad.h"
+#include "provider/soft.h"
 
 struct cipher {
     struct hwk_core *core;
@@ -76,8 +77,6 @@ static int begin(struct cipher *c, struct hwk_key *key,
                  const OSSL_PARAM params[],
                  int (*init)(EVP_PKEY_CTX *ctx, const OSSL_PARAM params[]))
 {
-    EVP_PKEY *soft;
-
     if (key->pub.pss.only)
         return hwk_raise(HWK_R_KEY, "a key for PSS only does not encrypt");
     hwk_key_up(key);
@@ -88,10 +87,7 @@ static int begin(struct cipher *c, struct hwk_key *key,
     c->pad = RSA_PKCS1_PADDING;
     if (init == NULL)
         return set_params(c, params);
-    soft = hwk_key_soft(key);
-    if (soft == NULL)
-        return 0;
-    c->soft = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(c->core), soft, NULL);
+    c->soft = hwk_soft_ctx(key);
     return c->soft != NULL && init(c->soft, params) > 0;
 }
 
@@ -367,14 +363,10 @@ static int set_params(void *ctx, const OSSL_PARAM params[])
         {OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, set_negotiated},
     };
     struct cipher *c = ctx;
-    union {
-        const OSSL_PARAM *c;
-        OSSL_PARAM *p;
-    } lent = {params};
     size_t i;
 
-    if (c->soft != NULL && params != NULL)
-        return EVP_PKEY_CTX_set_params(c->soft, lent.p) > 0;
+    if (c->soft != NULL)
+        return hwk_soft_ctx_set(c->soft, params);
     for (i = 0; params != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
         const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, known[i].name);
 

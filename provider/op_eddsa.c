@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures "ED25519" and "ED448": whole messages, hashed by the device. */
+/* Signatures "ED25519" and "ED448": whole messages, hashed by the device; and
+ * what no device does, passed on. */
 #include <string.h>
 #include <strings.h>
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-#include "provider/op.h"
+#include "provider/op_signature.h"
 
 /* names of OpenSSL 3.2's parameters, which 3.0's headers do not have */
 #define PARAM_INSTANCE "instance"
@@ -199,8 +200,6 @@ static int verify_init(void *ctx, const char *md, void *key,
     return begin(ctx, md, key, params);
 }
 
-/* --- signing --- */
-
 static int mech_of(const struct eddsa *ed, struct hwk_mech *out)
 {
     bool needs = ed->instance->with_context && !ed->instance->prehash &&
@@ -220,31 +219,7 @@ static int mech_of(const struct eddsa *ed, struct hwk_mech *out)
     return 1;
 }
 
-static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t room,
-                const unsigned char *data, size_t n)
-{
-    struct eddsa *ed = ctx;
-    size_t size = ed->curve->der_sig, got = size;
-    uint8_t sig[HWK_POINT_MAX];
-    struct hwk_mech mech;
-
-    if (out == NULL) {
-        *out_n = size;
-        return 1;
-    }
-    if (room < size)
-        return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
-    if (!mech_of(ed, &mech) ||
-        !hwk_key_sign(ed->key, &mech, data, n, sig, &got))
-        return 0;
-    if (got != size)
-        return hwk_raise(HWK_R_FORMAT, "signature of %zu bytes", got);
-    memcpy(out, sig, size);
-    *out_n = size;
-    return 1;
-}
-
-/* --- verifying --- */
+/* --- in software --- */
 
 /* only a libcrypto that knows them (3.2) does other instances than the plain */
 static int pass_on(struct eddsa *ed, EVP_PKEY_CTX *ctx)
@@ -264,28 +239,74 @@ static int pass_on(struct eddsa *ed, EVP_PKEY_CTX *ctx)
         return 1;
     if (known == NULL || OSSL_PARAM_locate_const(known, PARAM_CONTEXT) == NULL)
         return hwk_raise(HWK_R_UNSUPPORTED,
-                         "this OpenSSL verifies no %s with a context or "
-                         "prehashing",
+                         "this OpenSSL has no %s with a context or prehashing",
                          ed->curve->nist);
     return EVP_PKEY_CTX_set_params(ctx, params) > 0;
+}
+
+static EVP_MD_CTX *soft_begin(struct eddsa *ed, hwk_soft_digest_init_fn *init)
+{
+    EVP_PKEY *soft = hwk_key_soft(ed->key);
+    EVP_MD_CTX *md = soft != NULL ? EVP_MD_CTX_new() : NULL;
+    EVP_PKEY_CTX *pctx = NULL;
+    struct hwk_mech mech;
+
+    if (md != NULL && mech_of(ed, &mech) &&
+        init(md, &pctx, NULL, hwk_core_soft(ed->core), NULL, soft, NULL) > 0 &&
+        pass_on(ed, pctx))
+        return md;
+    EVP_MD_CTX_free(md);
+    return NULL;
+}
+
+static int sign_soft(struct eddsa *ed, uint8_t *out, size_t *out_n, size_t room,
+                     const uint8_t *data, size_t n)
+{
+    EVP_MD_CTX *md = soft_begin(ed, EVP_DigestSignInit_ex);
+    int ok;
+
+    *out_n = room;
+    ok = md != NULL && EVP_DigestSign(md, out, out_n, data, n) > 0;
+    EVP_MD_CTX_free(md);
+    return ok;
 }
 
 static int verify(void *ctx, const unsigned char *sig, size_t sig_n,
                   const unsigned char *data, size_t n)
 {
-    struct eddsa *ed = ctx;
-    EVP_PKEY *soft = hwk_key_soft(ed->key);
-    EVP_MD_CTX *md = soft != NULL ? EVP_MD_CTX_new() : NULL;
-    EVP_PKEY_CTX *pctx = NULL;
-    struct hwk_mech mech;
-    int ok = mech_of(ed, &mech) && md != NULL &&
-             EVP_DigestVerifyInit_ex(md, &pctx, NULL, hwk_core_soft(ed->core),
-                                     NULL, soft, NULL) > 0 &&
-             pass_on(ed, pctx) &&
-             EVP_DigestVerify(md, sig, sig_n, data, n) == 1;
+    EVP_MD_CTX *md = soft_begin(ctx, EVP_DigestVerifyInit_ex);
+    int ok = md != NULL && EVP_DigestVerify(md, sig, sig_n, data, n) == 1;
 
     EVP_MD_CTX_free(md);
     return ok;
+}
+
+/* --- on the device --- */
+
+static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t room,
+                const unsigned char *data, size_t n)
+{
+    struct eddsa *ed = ctx;
+    size_t size = ed->curve->der_sig, got = size;
+    uint8_t sig[HWK_POINT_MAX];
+    struct hwk_mech mech;
+
+    if (out == NULL) {
+        *out_n = size;
+        return 1;
+    }
+    if (room < size)
+        return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
+    if (ed->key->ref == NULL)
+        return sign_soft(ed, out, out_n, room, data, n);
+    if (!mech_of(ed, &mech) ||
+        !hwk_key_sign(ed->key, &mech, data, n, sig, &got))
+        return 0;
+    if (got != size)
+        return hwk_raise(HWK_R_FORMAT, "signature of %zu bytes", got);
+    memcpy(out, sig, size);
+    *out_n = size;
+    return 1;
 }
 
 #define F(name, fn)                                                            \

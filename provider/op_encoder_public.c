@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Public halves written out, by the encoders of the private context; and the
- * private halves, which are refused: they never leave their device. */
+/* Public halves and software keys written out, by the encoders of the private
+ * context; and the private halves of devices, which are refused: they never
+ * leave. */
 #include <openssl/core_names.h>
 #include <openssl/encoder.h>
 
 #include "provider/op_encoder.h"
 
-int hwk_encoder_soft(struct hwk_core *core, OSSL_CORE_BIO *out,
-                     struct hwk_key *key, int selection, const char *type,
-                     const char *structure)
+int hwk_encoder_soft(struct hwk_encoder *e, OSSL_CORE_BIO *out,
+                     struct hwk_key *key, int selection,
+                     const struct hwk_form *form)
 {
     EVP_PKEY *soft = hwk_key_soft(key);
     OSSL_ENCODER_CTX *ctx = NULL;
@@ -17,21 +18,25 @@ int hwk_encoder_soft(struct hwk_core *core, OSSL_CORE_BIO *out,
     int ok;
 
     if (soft != NULL)
-        ctx = OSSL_ENCODER_CTX_new_for_pkey(soft, selection, type, structure,
-                                            NULL);
-    ok = ctx != NULL && OSSL_ENCODER_to_data(ctx, &p, &n) &&
-         hwk_encoder_put(core, out, p, n);
+        ctx = OSSL_ENCODER_CTX_new_for_pkey(soft, selection, form->type,
+                                            form->structure, NULL);
+    ok = ctx != NULL &&
+         (e->params == NULL || OSSL_ENCODER_CTX_set_params(ctx, e->params)) &&
+         (form->cb == NULL ||
+          OSSL_ENCODER_CTX_set_passphrase_cb(ctx, form->cb, form->arg)) &&
+         OSSL_ENCODER_to_data(ctx, &p, &n) &&
+         hwk_encoder_put(e->core, out, p, n);
     OSSL_ENCODER_CTX_free(ctx);
-    OPENSSL_free(p);
-    return ok || hwk_raise(HWK_R_DELEGATE, "the public key: no such form");
+    OPENSSL_clear_free(p, n);
+    return ok || hwk_raise(HWK_R_DELEGATE, "the key: no such form");
 }
 
 #define PRIVATE OSSL_KEYMGMT_SELECT_PRIVATE_KEY
 #define PUBLIC OSSL_KEYMGMT_SELECT_PUBLIC_KEY
 
-static int encode(struct hwk_core *core, OSSL_CORE_BIO *out,
-                  const void *keydata, int selection, const char *type,
-                  const char *structure)
+static int encode(struct hwk_encoder *e, OSSL_CORE_BIO *out,
+                  const void *keydata, int selection,
+                  const struct hwk_form *form)
 {
     union {
         const void *c;
@@ -40,12 +45,12 @@ static int encode(struct hwk_core *core, OSSL_CORE_BIO *out,
 
     if (key.p == NULL)
         return hwk_raise(HWK_R_ARGUMENT, "no key of ours");
-    if ((selection & PRIVATE) != 0)
+    if ((selection & PRIVATE) != 0 && !key.p->software)
         return hwk_raise(HWK_R_PRIVATE,
                          "%s: a private key never leaves its "
                          "device",
                          key.p->uri != NULL ? key.p->uri : "");
-    return hwk_encoder_soft(core, out, key.p, selection, type, structure);
+    return hwk_encoder_soft(e, out, key.p, selection, form);
 }
 
 /* As the default provider sees it, the first half that is asked for decides;
@@ -78,19 +83,18 @@ static int any_half(void *core, int selection)
     {                                                                          \
         OSSL_FUNC_ENCODER_##name, (void (*)(void))(fn)                         \
     }
-#define FORM(name, does, type, structure)                                      \
+#define FORM(name, does, ...)                                                  \
     static int encode_##name(void *ctx, OSSL_CORE_BIO *out, const void *key,   \
                              const OSSL_PARAM abstract[], int selection,       \
                              OSSL_PASSPHRASE_CALLBACK *cb, void *arg)          \
     {                                                                          \
-        (void)cb;                                                              \
-        (void)arg;                                                             \
+        const struct hwk_form form = {__VA_ARGS__, cb, arg};                   \
+                                                                               \
         return encode(ctx, out, abstract == NULL ? key : NULL, selection,      \
-                      type, structure);                                        \
+                      &form);                                                  \
     }                                                                          \
     const OSSL_DISPATCH hwk_encoder_##name[] = {                               \
-        F(NEWCTX, hwk_encoder_new),                                            \
-        F(FREECTX, hwk_encoder_free),                                          \
+        HWK_ENCODER(F),                                                        \
         F(DOES_SELECTION, does),                                               \
         F(ENCODE, encode_##name),                                              \
         {0, NULL},                                                             \
@@ -99,6 +103,8 @@ static int any_half(void *core, int selection)
 FORM(spki_der, public_only, "DER", "SubjectPublicKeyInfo");
 FORM(spki_pem, public_only, "PEM", "SubjectPublicKeyInfo");
 FORM(private_der, private_only, "DER", "PrivateKeyInfo");
+FORM(encrypted_der, private_only, "DER", "EncryptedPrivateKeyInfo");
+FORM(encrypted_pem, private_only, "PEM", "EncryptedPrivateKeyInfo");
 FORM(type_der, any_half, "DER", "type-specific");
 FORM(type_pem, any_half, "PEM", "type-specific");
 FORM(pkcs1_der, any_half, "DER", "pkcs1");

@@ -44,7 +44,7 @@ static int put_private(struct hwk_core *core, OSSL_CORE_BIO *out,
             line(core, out, "Digest", hwk_md_name(key->md)));
 }
 
-static int encode(void *core, OSSL_CORE_BIO *out, const void *keydata,
+static int encode(void *ctx, OSSL_CORE_BIO *out, const void *keydata,
                   const OSSL_PARAM abstract[], int selection,
                   OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
 {
@@ -52,20 +52,22 @@ static int encode(void *core, OSSL_CORE_BIO *out, const void *keydata,
         const void *c;
         struct hwk_key *p;
     } key = {keydata};
+    const struct hwk_form form = {"TEXT", NULL, cb, arg};
     bool private = (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+    struct hwk_encoder *e = ctx;
 
-    (void)cb;
-    (void)arg;
     if (key.p == NULL || abstract != NULL)
         return hwk_raise(HWK_R_ARGUMENT, "no key of ours");
     if (private && !key.p->has_private)
         return hwk_raise(HWK_R_KEY, "there is no private key");
-    if (private && !put_private(core, out, key.p))
+    if (key.p->software)
+        return hwk_encoder_soft(e, out, key.p, selection, &form);
+    if (private && !put_private(e->core, out, key.p))
         return 0;
     selection &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
     if (private)
         selection |= OSSL_KEYMGMT_SELECT_PUBLIC_KEY;
-    return hwk_encoder_soft(core, out, key.p, selection, "TEXT", NULL);
+    return hwk_encoder_soft(e, out, key.p, selection, &form);
 }
 
 static int does_selection(void *core, int selection)
@@ -78,8 +80,7 @@ static int does_selection(void *core, int selection)
         OSSL_FUNC_ENCODER_##name, (void (*)(void))(fn)                         \
     }
 const OSSL_DISPATCH hwk_encoder_as_text[] = {
-    F(NEWCTX, hwk_encoder_new),
-    F(FREECTX, hwk_encoder_free),
+    HWK_ENCODER(F),
     F(DOES_SELECTION, does_selection),
     F(ENCODE, encode),
     {0, NULL},

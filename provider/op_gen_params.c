@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parameters of a key to be made. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,14 +10,25 @@
 
 #include "provider/op_gen.h"
 
+int hwk_gen_unfit(struct hwk_gen *gen, int reason, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(gen->unfit_text, sizeof(gen->unfit_text), fmt, args);
+    va_end(args);
+    gen->unfit = reason;
+    return gen->uri == NULL || hwk_raise(reason, "%s", gen->unfit_text);
+}
+
 static int set_group(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
-    const struct hwk_curve *curve;
+    const struct hwk_curve *curve = p->data_type == OSSL_PARAM_UTF8_STRING
+                                        ? hwk_curve_by_name(p->data)
+                                        : NULL;
 
-    if (p->data_type != OSSL_PARAM_UTF8_STRING ||
-        (curve = hwk_curve_by_name(p->data)) == NULL ||
-        curve->type != gen->spec.type)
-        return hwk_raise(HWK_R_PARAM, "group: not a curve of ours");
+    if (curve == NULL || curve->type != gen->spec.type)
+        return hwk_gen_unfit(gen, HWK_R_PARAM, "group: not a curve of ours");
     gen->spec.curve = curve;
     return 1;
 }
@@ -26,8 +39,8 @@ static int set_bits(struct hwk_gen *gen, const OSSL_PARAM *p)
 
     if (!OSSL_PARAM_get_size_t(p, &bits) || bits < 1024 ||
         bits > 8 * HWK_RSA_MAX)
-        return hwk_raise(HWK_R_PARAM, "bits: not between 1024 and %d",
-                         8 * HWK_RSA_MAX);
+        return hwk_gen_unfit(gen, HWK_R_PARAM, "bits: not between 1024 and %d",
+                             8 * HWK_RSA_MAX);
     gen->spec.bits = (unsigned)bits;
     return 1;
 }
@@ -37,7 +50,8 @@ static int set_exponent(struct hwk_gen *gen, const OSSL_PARAM *p)
     uint64_t e;
 
     if (!OSSL_PARAM_get_uint64(p, &e) || e < 3 || (e & 1) == 0)
-        return hwk_raise(HWK_R_PARAM, "e: not an odd number from 3 on");
+        return hwk_gen_unfit(gen, HWK_R_PARAM,
+                             "e: not an odd number from 3 on");
     gen->spec.exponent = e;
     return 1;
 }
@@ -145,19 +159,27 @@ static int set_always_auth(struct hwk_gen *gen, const OSSL_PARAM *p)
 
 /* --- of keys for PSS only --- */
 
-static int digest(const OSSL_PARAM *p, enum hwk_md *out)
+static int set_primes(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    size_t n;
+
+    return (OSSL_PARAM_get_size_t(p, &n) && n == 2) ||
+           hwk_gen_unfit(gen, HWK_R_PARAM, "primes: two, and no others");
+}
+
+static int digest(struct hwk_gen *gen, const OSSL_PARAM *p, enum hwk_md *out)
 {
     *out = p->data_type == OSSL_PARAM_UTF8_STRING ? hwk_md_by_name(p->data)
                                                   : HWK_MD_NONE;
     return *out != HWK_MD_NONE ||
-           hwk_raise(HWK_R_DIGEST, "%s: no digest of ours", p->key);
+           hwk_gen_unfit(gen, HWK_R_DIGEST, "%s: no digest of ours", p->key);
 }
 
 static int set_pss_md(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
     struct hwk_pss *pss = &gen->spec.pss;
 
-    if (!digest(p, &pss->md))
+    if (!digest(gen, p, &pss->md))
         return 0;
     if (pss->mgf1 == HWK_MD_NONE)
         pss->mgf1 = pss->md;
@@ -166,7 +188,7 @@ static int set_pss_md(struct hwk_gen *gen, const OSSL_PARAM *p)
 
 static int set_pss_mgf1(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
-    return digest(p, &gen->spec.pss.mgf1);
+    return digest(gen, p, &gen->spec.pss.mgf1);
 }
 
 static int set_pss_salt(struct hwk_gen *gen, const OSSL_PARAM *p)
@@ -174,14 +196,22 @@ static int set_pss_salt(struct hwk_gen *gen, const OSSL_PARAM *p)
     int salt;
 
     if (!OSSL_PARAM_get_int(p, &salt) || salt < 0 || salt > HWK_RSA_MAX)
-        return hwk_raise(HWK_R_PARAM, "saltlen: not a number of bytes");
+        return hwk_gen_unfit(gen, HWK_R_PARAM,
+                             "saltlen: not a number of bytes");
     gen->spec.pss.min_salt = (unsigned)salt;
     return 1;
 }
 
 /* --- all of them --- */
 
-enum { OF_EC = 1, OF_RSA = 2, OF_PSS = 4, OF_CURVE = 8, OF_ANY = 15 };
+enum {
+    OF_EC = 1,
+    OF_RSA = 2,
+    OF_PSS = 4,
+    OF_CURVE = 8,
+    OF_ANY = 15,
+    OF_DEVICE = 16 /* no software key has it */
+};
 
 static unsigned kind(const struct hwk_spec *spec)
 {
@@ -195,59 +225,63 @@ static const struct {
     unsigned of;
     int (*set)(struct hwk_gen *gen, const OSSL_PARAM *p);
 } known[] = {
-    {OSSL_PKEY_PARAM_GROUP_NAME, OF_EC, set_group},
+    {HWK_PARAM_KEY_URI, OF_ANY, set_uri}, /* first: see hwk_gen_unfit */
+    {OSSL_PKEY_PARAM_GROUP_NAME, OF_EC | OF_CURVE, set_group},
     {OSSL_PKEY_PARAM_RSA_BITS, OF_RSA, set_bits},
+    {OSSL_PKEY_PARAM_RSA_PRIMES, OF_RSA, set_primes},
     {OSSL_PKEY_PARAM_RSA_E, OF_RSA, set_exponent},
     {OSSL_PKEY_PARAM_RSA_DIGEST, OF_PSS, set_pss_md},
     {OSSL_PKEY_PARAM_MGF1_DIGEST, OF_PSS, set_pss_mgf1},
     {OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, OF_PSS, set_pss_salt},
-    {HWK_PARAM_KEY_URI, OF_ANY, set_uri},
-    {HWK_PARAM_KEY_USAGE, OF_ANY, set_usage},
-    {HWK_PARAM_KEY_TOKEN, OF_ANY, set_token},
-    {HWK_PARAM_KEY_EXTRACTABLE, OF_ANY, set_extractable},
-    {HWK_PARAM_KEY_SENSITIVE, OF_ANY, set_sensitive},
-    {HWK_PARAM_KEY_ALWAYS_AUTH, OF_ANY, set_always_auth},
-    {HWK_PARAM_KEY_IMPORT, OF_ANY, set_file},
+    {HWK_PARAM_KEY_USAGE, OF_ANY | OF_DEVICE, set_usage},
+    {HWK_PARAM_KEY_TOKEN, OF_ANY | OF_DEVICE, set_token},
+    {HWK_PARAM_KEY_EXTRACTABLE, OF_ANY | OF_DEVICE, set_extractable},
+    {HWK_PARAM_KEY_SENSITIVE, OF_ANY | OF_DEVICE, set_sensitive},
+    {HWK_PARAM_KEY_ALWAYS_AUTH, OF_ANY | OF_DEVICE, set_always_auth},
+    {HWK_PARAM_KEY_IMPORT, OF_ANY | OF_DEVICE, set_file},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
+const char *hwk_gen_device_said(const OSSL_PARAM params[])
+{
+    size_t i;
+
+    for (i = 0; params != NULL && i < KNOWN; i++)
+        if ((known[i].of & OF_DEVICE) != 0 &&
+            OSSL_PARAM_locate_const(params, known[i].name) != NULL)
+            return known[i].name;
+    return NULL;
+}
+
+/* the default provider passes over what is ours */
+static int set_soft(struct hwk_gen *gen, const OSSL_PARAM params[])
+{
+    union {
+        const OSSL_PARAM *c;
+        OSSL_PARAM *p;
+    } lent = {params};
+
+    return EVP_PKEY_CTX_set_params(gen->soft, lent.p) > 0;
+}
+
 int hwk_gen_set_params(void *ctx, const OSSL_PARAM params[])
 {
+    const char *said = hwk_gen_device_said(params);
     struct hwk_gen *gen = ctx;
     size_t i;
 
+    if (said != NULL)
+        gen->device_said = said;
     for (i = 0; params != NULL && i < KNOWN; i++) {
         const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, known[i].name);
 
         if (p == NULL)
             continue;
-        if ((known[i].of & kind(&gen->spec)) == 0)
-            return hwk_raise(HWK_R_PARAM, "%s: not of such a key", p->key);
-        if (!known[i].set(gen, p))
+        if (!((known[i].of & kind(&gen->spec)) != 0
+                  ? known[i].set(gen, p)
+                  : hwk_gen_unfit(gen, HWK_R_PARAM, "%s: not of such a key",
+                                  p->key)))
             return 0;
     }
-    return 1;
-}
-
-const OSSL_PARAM *hwk_gen_settable(void *gen, void *core)
-{
-    static const OSSL_PARAM list[] = {
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-        OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_MGF1_DIGEST, NULL, 0),
-        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_URI, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_USAGE, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_TOKEN, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_EXTRACTABLE, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_SENSITIVE, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_ALWAYS_AUTH, NULL, 0),
-        OSSL_PARAM_utf8_string(HWK_PARAM_KEY_IMPORT, NULL, 0),
-        OSSL_PARAM_END};
-
-    (void)gen;
-    (void)core;
-    return list;
+    return params == NULL || gen->uri != NULL || set_soft(gen, params);
 }

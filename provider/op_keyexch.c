@@ -8,6 +8,7 @@
 #include <openssl/params.h>
 
 #include "provider/op.h"
+#include "provider/soft.h"
 
 #define SECRET_MAX HWK_FIELD_MAX
 
@@ -93,7 +94,6 @@ static int exchange_init(void *ctx, void *keydata, const OSSL_PARAM params[])
 {
     struct exchange *x = ctx;
     struct hwk_key *key = keydata;
-    EVP_PKEY *soft;
 
     if (key->pub.type != x->type)
         return hwk_raise(HWK_R_KEY, "a key of another type");
@@ -108,10 +108,7 @@ static int exchange_init(void *ctx, void *keydata, const OSSL_PARAM params[])
     x->soft = NULL;
     if (key->ref != NULL)
         return set_params(x, params);
-    soft = hwk_key_soft(key);
-    if (soft == NULL)
-        return 0;
-    x->soft = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(x->core), soft, NULL);
+    x->soft = hwk_soft_ctx(key);
     return x->soft != NULL && EVP_PKEY_derive_init_ex(x->soft, params) > 0;
 }
 
@@ -120,16 +117,8 @@ static int exchange_init(void *ctx, void *keydata, const OSSL_PARAM params[])
 /* before the device sees it: a point of another curve is an attack */
 static int check_point(struct hwk_key *peer)
 {
-    EVP_PKEY *soft = hwk_key_soft(peer);
-    EVP_PKEY_CTX *ctx;
-    int ok;
-
-    if (soft == NULL)
-        return hwk_raise(HWK_R_KEY, "the peer's key is no point of the curve");
-    ctx = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(peer->core), soft, NULL);
-    ok = ctx != NULL && EVP_PKEY_public_check(ctx) > 0;
-    EVP_PKEY_CTX_free(ctx);
-    return ok ||
+    return hwk_soft_validate(peer, OSSL_KEYMGMT_SELECT_PUBLIC_KEY,
+                             OSSL_KEYMGMT_VALIDATE_FULL_CHECK) ||
            hwk_raise(HWK_R_KEY, "the peer's key is no point of the curve");
 }
 
@@ -142,8 +131,9 @@ static int set_peer(void *ctx, void *keydata)
     if (x->key == NULL || peer == NULL)
         return hwk_raise(HWK_R_KEY, "no key");
     if (x->soft != NULL) {
-        soft = hwk_key_soft(peer);
-        return soft != NULL && EVP_PKEY_derive_set_peer(x->soft, soft) > 0;
+        soft = hwk_key_soft(peer); /* libcrypto has checked it if it is to be */
+        return soft != NULL &&
+               EVP_PKEY_derive_set_peer_ex(x->soft, soft, 0) > 0;
     }
     if (peer->pub.type != x->type || peer->pub.curve != x->key->pub.curve)
         return hwk_raise(HWK_R_KEY,
@@ -314,14 +304,10 @@ static int set_params(void *ctx, const OSSL_PARAM params[])
         {OSSL_EXCHANGE_PARAM_KDF_UKM, set_ukm},
     };
     struct exchange *x = ctx;
-    union {
-        const OSSL_PARAM *c;
-        OSSL_PARAM *p;
-    } lent = {params};
     size_t i;
 
-    if (x->soft != NULL && params != NULL)
-        return EVP_PKEY_CTX_set_params(x->soft, lent.p) > 0;
+    if (x->soft != NULL)
+        return hwk_soft_ctx_set(x->soft, params);
     for (i = 0; params != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
         const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, known[i].name);
 

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 
 #include "provider/op.h"
+#include "provider/soft.h"
 
 void hwk_keymgmt_free(void *key)
 {
@@ -58,8 +60,19 @@ int hwk_keymgmt_has(const void *keydata, int selection)
         return 0;
     if ((selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0 &&
         key->pub.type == HWK_KEY_EC && key->pub.curve == NULL)
-        return 0;
+        return key->software; /* a group that we have no name for */
     return 1;
+}
+
+/* libcrypto says const of what counts its own users */
+static struct hwk_key *lent(const void *keydata)
+{
+    union {
+        const void *c;
+        struct hwk_key *p;
+    } key = {keydata};
+
+    return key.p;
 }
 
 int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
@@ -68,6 +81,8 @@ int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
 
     if (a == NULL || b == NULL)
         return 0;
+    if (a->software || b->software)
+        return hwk_soft_match(lent(a), lent(b), selection);
     if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0)
         return a->has_public && b->has_public && hwk_pub_eq(&a->pub, &b->pub);
     if ((selection & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS) != 0)
@@ -76,12 +91,53 @@ int hwk_keymgmt_match(const void *a_, const void *b_, int selection)
     return 1;
 }
 
-/* libcrypto asks for a private half also where there is none, as of a peer's
- * key in key agreement */
-static bool holds_private(const OSSL_PARAM params[])
+static bool says(const OSSL_PARAM params[], const char *name, const char *value)
 {
-    return OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PRIV_KEY) != NULL ||
-           OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_D) != NULL;
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
+
+    return p == NULL || (p->data_type == OSSL_PARAM_UTF8_STRING &&
+                         strcmp(p->data, value) == 0);
+}
+
+static bool cofactor(const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p =
+        OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_USE_COFACTOR_ECDH);
+    int mode;
+
+    return p != NULL && (!OSSL_PARAM_get_int(p, &mode) || mode != 0);
+}
+
+/* A public key of a kind we know as plain values, which are cheap; they do not
+ * remember how a point or a group was to be written. */
+static bool import_plain(struct hwk_key *key, const OSSL_PARAM params[])
+{
+    bool ok;
+
+    if (!says(params, OSSL_PKEY_PARAM_EC_ENCODING,
+              OSSL_PKEY_EC_ENCODING_GROUP) ||
+        !says(params, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+              OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) ||
+        cofactor(params))
+        return false;
+    ERR_set_mark();
+    ok = hwk_pub_from_params(&key->pub, &key->pub, params);
+    ERR_pop_to_mark();
+    return ok;
+}
+
+static int import_private(struct hwk_key *key, int selection,
+                          const OSSL_PARAM params[])
+{
+    const char *said;
+
+    if (OSSL_PARAM_locate_const(params, HWK_PARAM_KEY_URI) != NULL)
+        return hwk_gen_import(key, params);
+    said = hwk_gen_device_said(params);
+    if (said != NULL)
+        return hwk_raise(HWK_R_PARAM,
+                         "uri: say where the key with '%s' is to be put", said);
+    return hwk_soft_import(key, selection, params);
 }
 
 int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
@@ -89,13 +145,10 @@ int hwk_keymgmt_import(void *keydata, int selection, const OSSL_PARAM params[])
     struct hwk_key *key = keydata;
 
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 &&
-        holds_private(params))
-        return OSSL_PARAM_locate_const(params, HWK_PARAM_KEY_URI) != NULL
-                   ? hwk_gen_import(key, params)
-                   : hwk_raise(HWK_R_PRIVATE,
-                               "import: devices make their own keys");
-    if (!hwk_pub_from_params(&key->pub, &key->pub, params))
-        return 0;
+        hwk_soft_private(params))
+        return import_private(key, selection, params);
+    if (!import_plain(key, params))
+        return hwk_soft_import(key, selection, params);
     key->has_public = key->pub.point_len > 0 || key->pub.n_len > 0;
     return key->has_public || (selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) == 0;
 }
@@ -106,6 +159,8 @@ int hwk_keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb,
     struct hwk_key *key = keydata;
     struct hwk_pub_params params;
 
+    if (key != NULL && key->software)
+        return hwk_soft_export(key, selection, cb, arg);
     /* libcrypto 3.0 tries this before every signature: no text, it costs */
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
         return hwk_raise_bare(HWK_R_PRIVATE);
@@ -120,20 +175,18 @@ int hwk_keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb,
 
 void *hwk_keymgmt_dup(const void *keydata, int selection)
 {
-    union {
-        const void *c;
-        struct hwk_key *p;
-    } key = {keydata};
-    struct hwk_key *copy;
+    struct hwk_key *key = lent(keydata), *copy;
 
-    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
-        return hwk_key_up(key.p);
-    if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0)
-        return hwk_key_public(key.p->core, &key.p->pub);
-    copy = hwk_key_empty(key.p->core, key.p->pub.type);
+    if (key->software)
+        return hwk_soft_dup(key, selection);
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 && key->ref != NULL)
+        return hwk_key_up(key);
+    if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 && key->has_public)
+        return hwk_key_public(key->core, &key->pub);
+    copy = hwk_key_of(key->core, &key->pub);
     if (copy != NULL) {
-        copy->pub.curve = key.p->pub.curve;
-        copy->pub.pss = key.p->pub.pss;
+        copy->pub.curve = key->pub.curve;
+        copy->pub.pss = key->pub.pss;
     }
     return copy;
 }
@@ -223,24 +276,14 @@ int hwk_keymgmt_soft_params(struct hwk_key *key, OSSL_PARAM params[])
 int hwk_keymgmt_set_params(void *keydata, const OSSL_PARAM params[])
 {
     struct hwk_key *key = keydata;
-    const OSSL_PARAM *p =
-        OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY);
-    struct hwk_pub pub;
 
-    if (p == NULL)
+    if (params == NULL || params[0].key == NULL)
         return 1;
-    if (key->has_private)
-        return hwk_raise(HWK_R_PRIVATE,
-                         "%s: the public half of a device's key is what it is",
-                         key->uri);
-    if (p->data_type != OSSL_PARAM_OCTET_STRING)
-        return hwk_raise(HWK_R_PARAM, "%s: not octets", p->key);
-    if (!(key->pub.type == HWK_KEY_EC
-              ? hwk_pub_ec_point(&pub, key->pub.curve, p->data, p->data_size)
-              : hwk_pub_raw(&pub, key->pub.curve, p->data, p->data_size)))
-        return 0;
-    key->pub = pub;
-    key->has_public = true;
-    EVP_PKEY_free(atomic_exchange(&key->soft, NULL));
-    return 1;
+    if (key->ref == NULL)
+        return hwk_soft_set_params(key, params);
+    return OSSL_PARAM_locate_const(
+               params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY) == NULL ||
+           hwk_raise(HWK_R_PRIVATE,
+                     "%s: the public half of a device's key is what it is",
+                     key->uri);
 }

@@ -5,27 +5,13 @@
 
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 
 #include "provider/op_signature.h"
 #include "provider/sigform.h"
+#include "provider/soft.h"
 
 #define MESSAGE 32
-
-static int check_public(struct hwk_key *key, int checktype)
-{
-    EVP_PKEY *soft = hwk_key_soft(key);
-    EVP_PKEY_CTX *ctx;
-    int ok;
-
-    if (soft == NULL)
-        return 0;
-    ctx = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(key->core), soft, NULL);
-    ok = ctx != NULL && (checktype == OSSL_KEYMGMT_VALIDATE_QUICK_CHECK
-                             ? EVP_PKEY_public_check_quick(ctx)
-                             : EVP_PKEY_public_check(ctx)) > 0;
-    EVP_PKEY_CTX_free(ctx);
-    return ok;
-}
 
 /* --- both halves --- */
 
@@ -71,6 +57,39 @@ static void choose(struct hwk_sig *sig, struct hwk_key *key)
         sig->md = HWK_MD_SHA256;
 }
 
+static int as_signed(EVP_PKEY_CTX *ctx, const struct hwk_mech *mech, EVP_MD *md,
+                     EVP_MD *mgf1)
+{
+    if (EVP_PKEY_verify_init(ctx) <= 0)
+        return 0;
+    if (mech->type == HWK_KEY_RSA &&
+        EVP_PKEY_CTX_set_rsa_padding(ctx, mech->pad == HWK_PAD_PSS
+                                              ? RSA_PKCS1_PSS_PADDING
+                                              : RSA_PKCS1_PADDING) <= 0)
+        return 0;
+    if (EVP_PKEY_CTX_set_signature_md(ctx, md) <= 0)
+        return 0;
+    return mech->pad != HWK_PAD_PSS ||
+           (EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf1) > 0 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)mech->salt) > 0);
+}
+
+static int verify(struct hwk_key *key, const struct hwk_mech *mech,
+                  const uint8_t *sig, size_t sig_n, const uint8_t *digest,
+                  size_t n)
+{
+    EVP_MD *md = hwk_core_md(key->core, mech->md), *mgf1 = md;
+    EVP_PKEY_CTX *ctx = hwk_soft_ctx(key);
+    int ok;
+
+    if (mech->pad == HWK_PAD_PSS && mech->mgf1 != mech->md)
+        mgf1 = hwk_core_md(key->core, mech->mgf1);
+    ok = ctx != NULL && mgf1 != NULL && as_signed(ctx, mech, md, mgf1) &&
+         EVP_PKEY_verify(ctx, sig, sig_n, digest, n) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
 static int digest_pair(struct hwk_key *key, const uint8_t *message)
 {
     uint8_t digest[EVP_MAX_MD_SIZE], raw[HWK_SIG_MAX], der[HWK_SIG_MAX];
@@ -90,11 +109,10 @@ static int digest_pair(struct hwk_key *key, const uint8_t *message)
     if (!hwk_key_sign(key, &mech, mech.message ? message : digest,
                       mech.message ? MESSAGE : digest_n, raw, &n))
         return 0;
-    sig.verifying = true;
     if (key->pub.type == HWK_KEY_RSA)
-        return hwk_sig_verify_soft(&sig, raw, n, digest, digest_n);
+        return verify(key, &mech, raw, n, digest, digest_n);
     return hwk_sig_to_der(raw, key->pub.curve->order, der, &der_n) &&
-           hwk_sig_verify_soft(&sig, der, der_n, digest, digest_n);
+           verify(key, &mech, der, der_n, digest, digest_n);
 }
 
 /* a key that does not sign is taken at its word */
@@ -124,8 +142,10 @@ int hwk_keymgmt_validate(const void *keydata, int selection, int checktype)
 
     if (!hwk_keymgmt_has(keydata, selection))
         return 0;
+    if (key.p->software)
+        return hwk_soft_validate(key.p, selection, checktype);
     if ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) != 0 &&
-        !check_public(key.p, checktype))
+        !hwk_soft_validate(key.p, OSSL_KEYMGMT_SELECT_PUBLIC_KEY, checktype))
         return 0;
     return (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) !=
                OSSL_KEYMGMT_SELECT_KEYPAIR ||

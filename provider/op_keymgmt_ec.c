@@ -5,7 +5,8 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-#include "provider/op.h"
+#include "provider/op_gen.h"
+#include "provider/soft.h"
 
 static void *ec_new(void *core)
 {
@@ -37,6 +38,8 @@ static int ec_get_params(void *keydata, OSSL_PARAM params[])
     struct hwk_key *key = keydata;
     const struct hwk_pub *pub = &key->pub;
 
+    if (key->software)
+        return hwk_soft_get_params(key, params);
     if (!hwk_keymgmt_common_params(key, params))
         return 0;
     if (pub->curve != NULL &&
@@ -71,6 +74,7 @@ static const OSSL_PARAM *ec_gettable(void *core)
         OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, NULL),
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0),
         OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_PUB_X, NULL, 0),
         OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_PUB_Y, NULL, 0),
         OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_P, NULL, 0),
@@ -97,21 +101,56 @@ static const OSSL_PARAM *ec_gettable(void *core)
 static const OSSL_PARAM *ec_settable(void *core)
 {
     static const OSSL_PARAM list[] = {
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL),
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, NULL,
+                               0),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_EC_SEED, NULL, 0),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, NULL),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_GROUP_CHECK_TYPE, NULL, 0),
         OSSL_PARAM_END};
 
     (void)core;
     return list;
 }
 
+/* what makes a group, by its name or spelt out; as the default provider */
+#define GROUP                                                                  \
+    OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),               \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, NULL, 0),          \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,     \
+                               NULL, 0),                                       \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_FIELD_TYPE, NULL, 0),        \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_P, NULL, 0),                          \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_A, NULL, 0),                          \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_B, NULL, 0),                          \
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_EC_GENERATOR, NULL, 0),        \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_ORDER, NULL, 0),                      \
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_EC_COFACTOR, NULL, 0),                   \
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_EC_SEED, NULL, 0),             \
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_USE_COFACTOR_ECDH, NULL)
+
+/* of private halves only those of software keys come or go */
 static const OSSL_PARAM *ec_types(int selection)
 {
     static const OSSL_PARAM list[] = {
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        GROUP, OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, NULL),
         OSSL_PARAM_END};
 
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
+    (void)selection;
+    return list;
+}
+
+static const OSSL_PARAM *ec_gen_settable(void *gen, void *core)
+{
+    static const OSSL_PARAM list[] = {GROUP, HWK_GEN_SETTABLE, OSSL_PARAM_END};
+
+    (void)gen;
+    (void)core;
+    return list;
 }
 
 static void *ec_gen_init(void *core, int selection, const OSSL_PARAM params[])
@@ -143,6 +182,6 @@ const OSSL_DISPATCH hwk_keymgmt_ec[] = {
     F(SETTABLE_PARAMS, ec_settable),
     F(QUERY_OPERATION_NAME, ec_operation),
     F(GEN_INIT, ec_gen_init),
-    HWK_GEN(F),
+    HWK_GEN(F, ec_gen_settable),
     {0, NULL},
 };

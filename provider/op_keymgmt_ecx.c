@@ -3,7 +3,8 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-#include "provider/op.h"
+#include "provider/op_gen.h"
+#include "provider/soft.h"
 
 static void *of_curve(void *core, const char *name)
 {
@@ -77,6 +78,8 @@ static int ecx_get_params(void *keydata, OSSL_PARAM params[])
 {
     struct hwk_key *key = keydata;
 
+    if (key->software)
+        return hwk_soft_get_params(key, params);
     if (!hwk_keymgmt_common_params(key, params))
         return 0;
     if (key->has_public &&
@@ -87,11 +90,14 @@ static int ecx_get_params(void *keydata, OSSL_PARAM params[])
     return hwk_keymgmt_soft_params(key, params);
 }
 
+/* of private halves only those of software keys come or go */
+#define HALVES                                                                 \
+    OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),                 \
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, NULL, 0)
 #define COMMON                                                                 \
     OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),                                \
         OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),                   \
-        OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),                        \
-        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0)
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL), HALVES
 
 static const OSSL_PARAM *ed_gettable(void *core)
 {
@@ -127,11 +133,21 @@ static const OSSL_PARAM *x_settable(void *core)
 
 static const OSSL_PARAM *ecx_types(int selection)
 {
-    static const OSSL_PARAM list[] = {
-        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
-        OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {HALVES, OSSL_PARAM_END};
 
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
+    (void)selection;
+    return list;
+}
+
+static const OSSL_PARAM *ecx_gen_settable(void *gen, void *core)
+{
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+        HWK_GEN_SETTABLE, OSSL_PARAM_END};
+
+    (void)gen;
+    (void)core;
+    return list;
 }
 
 #define F(name, fn)                                                            \
@@ -153,7 +169,7 @@ static const OSSL_PARAM *ecx_types(int selection)
                                   F(GET_PARAMS, ecx_get_params),               \
                                   F(GETTABLE_PARAMS, gettable),                \
                                   F(GEN_INIT, gen),                            \
-                                  HWK_GEN(F),                                  \
+                                  HWK_GEN(F, ecx_gen_settable),                \
                                   __VA_ARGS__{0, NULL}}
 #define SETS                                                                   \
     F(SET_PARAMS, hwk_keymgmt_set_params), F(SETTABLE_PARAMS, x_settable),

@@ -1,8 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making keys on a device: what is wanted, where, and then the device. */
+/* Making keys: what is wanted, where, and then the device; without a place, the
+ * default provider, as for any software key. */
 #include <string.h>
 
+#include <openssl/core_names.h>
+
 #include "provider/op_gen.h"
+#include "provider/soft.h"
+
+/* takes soft */
+static int soft_begin(struct hwk_gen *gen, EVP_PKEY_CTX *soft)
+{
+    EVP_PKEY_CTX_free(gen->soft);
+    gen->soft = soft;
+    return (soft != NULL &&
+            (gen->params_only ? EVP_PKEY_paramgen_init(soft)
+                              : EVP_PKEY_keygen_init(soft)) > 0) ||
+           hwk_raise(HWK_R_DELEGATE, "key generation does not begin");
+}
+
+static int soft_of_type(struct hwk_gen *gen)
+{
+    OSSL_LIB_CTX *libctx = hwk_core_soft(gen->core);
+    const char *type = hwk_pub_type_name(&gen->kind);
+
+    return libctx != NULL &&
+           soft_begin(gen, EVP_PKEY_CTX_new_from_name(libctx, type, NULL));
+}
 
 struct hwk_gen *hwk_gen_new(struct hwk_core *core, const struct hwk_pub *kind,
                             int selection, const OSSL_PARAM params[])
@@ -14,6 +38,7 @@ struct hwk_gen *hwk_gen_new(struct hwk_core *core, const struct hwk_pub *kind,
         return NULL;
     }
     gen->core = core;
+    gen->kind = *kind;
     gen->spec.type = kind->type;
     gen->spec.curve = kind->curve;
     gen->spec.pss = kind->pss;
@@ -21,7 +46,7 @@ struct hwk_gen *hwk_gen_new(struct hwk_core *core, const struct hwk_pub *kind,
     gen->spec.usage =
         kind->type == HWK_KEY_X ? HWK_USAGE_DERIVE : HWK_USAGE_SIGN;
     gen->params_only = (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0;
-    if (hwk_gen_set_params(gen, params))
+    if (soft_of_type(gen) && hwk_gen_set_params(gen, params))
         return gen;
     hwk_gen_free(gen);
     return NULL;
@@ -36,19 +61,23 @@ void hwk_gen_free(void *ctx)
     if (gen->uri != NULL)
         OPENSSL_clear_free(gen->uri, strlen(gen->uri));
     OPENSSL_free(gen->file);
+    EVP_PKEY_CTX_free(gen->soft);
     OPENSSL_free(gen);
 }
 
 int hwk_gen_template(void *ctx, void *template)
 {
     struct hwk_gen *gen = ctx;
-    const struct hwk_key *key = template;
+    struct hwk_key *key = template;
 
-    if (key->pub.type != gen->spec.type)
-        return 0;
+    if (!hwk_pub_same_type(&key->pub, &gen->kind))
+        return hwk_raise(HWK_R_KEY, "a template of another type");
     gen->spec.curve = key->pub.curve;
     gen->spec.pss = key->pub.pss;
-    return 1;
+    if (gen->spec.type == HWK_KEY_EC && gen->spec.curve == NULL &&
+        !hwk_gen_unfit(gen, HWK_R_PARAM, "template: not a curve of ours"))
+        return 0;
+    return soft_begin(gen, hwk_soft_ctx(key));
 }
 
 /* --- the making --- */
@@ -85,26 +114,17 @@ static struct hwk_key *make(struct hwk_gen *gen, const struct hwk_uri *uri)
     return key;
 }
 
-static struct hwk_key *only_params(struct hwk_gen *gen)
-{
-    struct hwk_key *key = hwk_key_empty(gen->core, gen->spec.type);
-
-    if (key != NULL) {
-        key->pub.curve = gen->spec.curve;
-        key->pub.pss = gen->spec.pss;
-    }
-    return key;
-}
-
 static struct hwk_key *make_at_uri(struct hwk_gen *gen)
 {
     struct hwk_key *key = NULL;
     struct hwk_uri uri;
 
-    if (gen->uri == NULL) {
-        hwk_raise(HWK_R_PARAM, "uri: say where the key is to be made");
+    if (gen->unfit != 0) {
+        hwk_raise(gen->unfit, "%s", gen->unfit_text);
         return NULL;
     }
+    if (gen->spec.type == HWK_KEY_EC && gen->spec.curve == NULL)
+        gen->spec.curve = hwk_curve_by_bits(256);
     if (hwk_uri_parse(gen->uri, &uri))
         key = make(gen, &uri);
     hwk_uri_clear(&uri);
@@ -136,17 +156,55 @@ static struct hwk_key *import_file(struct hwk_gen *gen)
                : import(gen, hwk_private_from_file(soft, &of, gen->file));
 }
 
+/* --- in software --- */
+
+/* the application's callback, with what the default provider tells of */
+static int progress(EVP_PKEY_CTX *soft)
+{
+    const struct hwk_gen *gen = EVP_PKEY_CTX_get_app_data(soft);
+    int potential = EVP_PKEY_CTX_get_keygen_info(soft, 0);
+    int iteration = EVP_PKEY_CTX_get_keygen_info(soft, 1);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_int(OSSL_GEN_PARAM_POTENTIAL, &potential),
+        OSSL_PARAM_construct_int(OSSL_GEN_PARAM_ITERATION, &iteration),
+        OSSL_PARAM_construct_end()};
+
+    return gen->cb(params, gen->cb_arg);
+}
+
+static struct hwk_key *make_soft(struct hwk_gen *gen)
+{
+    EVP_PKEY *soft = NULL;
+
+    if (gen->cb != NULL) {
+        EVP_PKEY_CTX_set_app_data(gen->soft, gen);
+        EVP_PKEY_CTX_set_cb(gen->soft, progress);
+    }
+    if (EVP_PKEY_generate(gen->soft, &soft) <= 0) {
+        hwk_raise(HWK_R_DELEGATE, "no key generated");
+        return NULL;
+    }
+    if (!gen->params_only || gen->kind.type == HWK_KEY_EC)
+        return hwk_soft_wrap(gen->core, &gen->kind, soft, !gen->params_only);
+    EVP_PKEY_free(soft); /* a type with one curve has no parameters */
+    return hwk_key_of(gen->core, &gen->kind);
+}
+
 void *hwk_gen_run(void *ctx, OSSL_CALLBACK *cb, void *arg)
 {
     struct hwk_gen *gen = ctx;
 
-    (void)cb;
-    (void)arg;
-    if (gen->file != NULL && !gen->params_only)
-        return import_file(gen);
-    if (gen->spec.type == HWK_KEY_EC && gen->spec.curve == NULL)
-        gen->spec.curve = hwk_curve_by_bits(256);
-    return gen->params_only ? only_params(gen) : make_at_uri(gen);
+    gen->cb = cb;
+    gen->cb_arg = arg;
+    if (gen->params_only)
+        return make_soft(gen);
+    if (gen->uri != NULL)
+        return gen->file != NULL ? import_file(gen) : make_at_uri(gen);
+    if (gen->device_said == NULL)
+        return make_soft(gen);
+    hwk_raise(HWK_R_PARAM, "uri: say where the key with '%s' is to be made",
+              gen->device_said);
+    return NULL;
 }
 
 int hwk_gen_import(struct hwk_key *into, const OSSL_PARAM params[])

@@ -3,7 +3,8 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-#include "provider/op.h"
+#include "provider/op_gen.h"
+#include "provider/soft.h"
 
 static void *rsa_new(void *core)
 {
@@ -27,9 +28,27 @@ static const char *rsa_operation(int operation)
 
 static int rsa_get_params(void *keydata, OSSL_PARAM params[])
 {
+    const struct hwk_key *key = keydata;
+
+    if (key->software)
+        return hwk_soft_get_params(keydata, params);
     return hwk_keymgmt_common_params(keydata, params) &&
            hwk_keymgmt_soft_params(keydata, params);
 }
+
+#define BN(name) OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_##name, NULL, 0)
+#define FACTORS(i) BN(FACTOR##i), BN(EXPONENT##i)
+/* of private halves only those of software keys come or go */
+#define VALUES                                                                 \
+    BN(N), BN(E), BN(D), FACTORS(1), FACTORS(2), FACTORS(3), FACTORS(4),       \
+        FACTORS(5), FACTORS(6), FACTORS(7), FACTORS(8), FACTORS(9),            \
+        FACTORS(10), BN(COEFFICIENT1), BN(COEFFICIENT2), BN(COEFFICIENT3),     \
+        BN(COEFFICIENT4), BN(COEFFICIENT5), BN(COEFFICIENT6),                  \
+        BN(COEFFICIENT7), BN(COEFFICIENT8), BN(COEFFICIENT9)
+#define PSS                                                                    \
+    OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),               \
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),      \
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL)
 
 static const OSSL_PARAM *rsa_gettable(void *core)
 {
@@ -39,8 +58,7 @@ static const OSSL_PARAM *rsa_gettable(void *core)
         OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_MANDATORY_DIGEST, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        VALUES,
         OSSL_PARAM_END};
 
     (void)core;
@@ -49,24 +67,41 @@ static const OSSL_PARAM *rsa_gettable(void *core)
 
 static const OSSL_PARAM *rsa_types(int selection)
 {
-    static const OSSL_PARAM list[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0), OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {VALUES, OSSL_PARAM_END};
 
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
+    (void)selection;
+    return list;
 }
 
 static const OSSL_PARAM *pss_types(int selection)
 {
-    static const OSSL_PARAM list[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, NULL, 0),
-        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, NULL, 0),
-        OSSL_PARAM_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, NULL),
-        OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {VALUES, PSS, OSSL_PARAM_END};
 
-    return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : list;
+    (void)selection;
+    return list;
+}
+
+#define RSA_GEN                                                                \
+    OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_BITS, NULL),                         \
+        OSSL_PARAM_size_t(OSSL_PKEY_PARAM_RSA_PRIMES, NULL), BN(E),            \
+        HWK_GEN_SETTABLE
+
+static const OSSL_PARAM *rsa_gen_settable(void *gen, void *core)
+{
+    static const OSSL_PARAM list[] = {RSA_GEN, OSSL_PARAM_END};
+
+    (void)gen;
+    (void)core;
+    return list;
+}
+
+static const OSSL_PARAM *pss_gen_settable(void *gen, void *core)
+{
+    static const OSSL_PARAM list[] = {RSA_GEN, PSS, OSSL_PARAM_END};
+
+    (void)gen;
+    (void)core;
+    return list;
 }
 
 static void *rsa_gen_init(void *core, int selection, const OSSL_PARAM params[])
@@ -102,7 +137,7 @@ const OSSL_DISPATCH hwk_keymgmt_rsa[] = {
     F(IMPORT_TYPES, rsa_types),
     F(EXPORT_TYPES, rsa_types),
     F(GEN_INIT, rsa_gen_init),
-    HWK_GEN(F),
+    HWK_GEN(F, rsa_gen_settable),
     {0, NULL},
 };
 
@@ -112,6 +147,6 @@ const OSSL_DISPATCH hwk_keymgmt_rsapss[] = {
     F(IMPORT_TYPES, pss_types),
     F(EXPORT_TYPES, pss_types),
     F(GEN_INIT, pss_gen_init),
-    HWK_GEN(F),
+    HWK_GEN(F, pss_gen_settable),
     {0, NULL},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures: hashing in software, the private-key operation on the device. */
+/* Signatures: hashing in software, the private-key operation on the device; and
+ * what no device does, passed on. */
 #include <string.h>
 
 #include "provider/op_signature.h"
@@ -49,6 +50,7 @@ static void sig_free(void *ctx)
     if (sig == NULL)
         return;
     drop_message(sig);
+    hwk_sig_soft_end(sig);
     EVP_MD_CTX_free(sig->hash);
     hwk_key_free(sig->key);
     OPENSSL_free(sig);
@@ -69,7 +71,8 @@ static void *sig_dup(void *ctx)
         sig->message = OPENSSL_memdup(from->message, from->message_room);
     if (from->hash != NULL)
         sig->hash = EVP_MD_CTX_new();
-    if ((from->message != NULL && sig->message == NULL) ||
+    if (!hwk_sig_soft_dup(sig, from) ||
+        (from->message != NULL && sig->message == NULL) ||
         (from->hash != NULL &&
          (sig->hash == NULL || !EVP_MD_CTX_copy_ex(sig->hash, from->hash)))) {
         sig_free(sig);
@@ -90,7 +93,7 @@ static void as_key_has_it(struct hwk_sig *sig, const struct hwk_pss *pss)
         sig->md = pss->md;
 }
 
-static int set_key(struct hwk_sig *sig, struct hwk_key *key, bool verifying)
+static int set_key(struct hwk_sig *sig, struct hwk_key *key, bool signing)
 {
     if (key != NULL && key != sig->key) {
         if (key->pub.type != sig->type)
@@ -101,23 +104,41 @@ static int set_key(struct hwk_sig *sig, struct hwk_key *key, bool verifying)
     }
     if (sig->key == NULL)
         return hwk_raise(HWK_R_KEY, "no key");
-    if (!verifying && !sig->key->has_private)
+    if (signing && !sig->key->has_private)
         return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
-    sig->verifying = verifying;
+    hwk_sig_soft_end(sig);
     sig->md_fixed = sig->begun = false;
     if (sig->type == HWK_KEY_RSA)
         as_key_has_it(sig, &sig->key->pub.pss);
     return 1;
 }
 
+static bool on_device(const struct hwk_sig *sig)
+{
+    return sig->key->ref != NULL;
+}
+
 static int sign_init(void *ctx, void *key, const OSSL_PARAM params[])
 {
-    return set_key(ctx, key, false) && hwk_sig_set_params(ctx, params);
+    struct hwk_sig *sig = ctx;
+
+    if (!set_key(sig, key, true))
+        return 0;
+    return on_device(sig)
+               ? hwk_sig_set_params(sig, params)
+               : hwk_sig_soft_init(sig, EVP_PKEY_sign_init_ex, params);
 }
 
 static int verify_init(void *ctx, void *key, const OSSL_PARAM params[])
 {
-    return set_key(ctx, key, true) && hwk_sig_set_params(ctx, params);
+    return set_key(ctx, key, false) &&
+           hwk_sig_soft_init(ctx, EVP_PKEY_verify_init_ex, params);
+}
+
+static int recover_init(void *ctx, void *key, const OSSL_PARAM params[])
+{
+    return set_key(ctx, key, false) &&
+           hwk_sig_soft_init(ctx, EVP_PKEY_verify_recover_init_ex, params);
 }
 
 static int set_md(struct hwk_sig *sig, const char *name)
@@ -134,9 +155,8 @@ static int set_md(struct hwk_sig *sig, const char *name)
 
 static bool wants_message(const struct hwk_sig *sig)
 {
-    return !sig->verifying &&
-           ((sig->key->flags & HWK_FOUND_MESSAGE) != 0 ||
-            hwk_limits_message(&sig->key->limits, sig->pad, sig->md));
+    return (sig->key->flags & HWK_FOUND_MESSAGE) != 0 ||
+           hwk_limits_message(&sig->key->limits, sig->pad, sig->md);
 }
 
 static int digest_begin(struct hwk_sig *sig, const char *name)
@@ -157,15 +177,20 @@ static int digest_begin(struct hwk_sig *sig, const char *name)
 static int digest_sign_init(void *ctx, const char *md, void *key,
                             const OSSL_PARAM params[])
 {
-    return set_key(ctx, key, false) && digest_begin(ctx, md) &&
-           hwk_sig_set_params(ctx, params);
+    struct hwk_sig *sig = ctx;
+
+    if (!set_key(sig, key, true))
+        return 0;
+    if (!on_device(sig))
+        return hwk_sig_soft_digest_init(sig, EVP_DigestSignInit_ex, md, params);
+    return digest_begin(sig, md) && hwk_sig_set_params(sig, params);
 }
 
 static int digest_verify_init(void *ctx, const char *md, void *key,
                               const OSSL_PARAM params[])
 {
-    return set_key(ctx, key, true) && digest_begin(ctx, md) &&
-           hwk_sig_set_params(ctx, params);
+    return set_key(ctx, key, false) &&
+           hwk_sig_soft_digest_init(ctx, EVP_DigestVerifyInit_ex, md, params);
 }
 
 /* --- signing --- */
@@ -206,6 +231,8 @@ static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t room,
 {
     struct hwk_sig *sig = ctx;
 
+    if (sig->soft != NULL)
+        return hwk_sig_soft_sign(sig, out, out_n, room, tbs, n);
     if (out != NULL && wants_message(sig))
         return hwk_raise(HWK_R_KEY,
                          "%s: signs messages only, not digests made elsewhere",
@@ -241,6 +268,8 @@ static int digest_update(void *ctx, const unsigned char *data, size_t n)
 {
     struct hwk_sig *sig = ctx;
 
+    if (sig->soft_md != NULL)
+        return EVP_DigestSignUpdate(sig->soft_md, data, n);
     if (!sig->md_fixed)
         return hwk_raise(HWK_R_ARGUMENT, "update before init");
     if (!sig->begun) {
@@ -259,6 +288,8 @@ static int digest_sign_final(void *ctx, unsigned char *out, size_t *out_n,
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
 
+    if (sig->soft_md != NULL)
+        return hwk_sig_soft_final(sig, out, out_n, room);
     if (sig->begun && sig->keeps != wants_message(sig))
         return hwk_raise(HWK_R_PARAM, "another padding than at the beginning");
     if (out == NULL || wants_message(sig))
@@ -272,6 +303,10 @@ static int digest_sign_final(void *ctx, unsigned char *out, size_t *out_n,
 static int digest_sign(void *ctx, unsigned char *out, size_t *out_n,
                        size_t room, const unsigned char *data, size_t n)
 {
+    struct hwk_sig *sig = ctx;
+
+    if (sig->soft_md != NULL)
+        return hwk_sig_soft_digest_sign(sig, out, out_n, room, data, n);
     return (out == NULL || digest_update(ctx, data, n)) &&
            digest_sign_final(ctx, out, out_n, room);
 }
@@ -281,25 +316,38 @@ static int digest_sign(void *ctx, unsigned char *out, size_t *out_n,
 static int verify(void *ctx, const unsigned char *der, size_t der_n,
                   const unsigned char *tbs, size_t n)
 {
-    return hwk_sig_verify_soft(ctx, der, der_n, tbs, n);
+    struct hwk_sig *sig = ctx;
+
+    return EVP_PKEY_verify(sig->soft, der, der_n, tbs, n) == 1;
+}
+
+static int digest_verify_update(void *ctx, const unsigned char *data, size_t n)
+{
+    struct hwk_sig *sig = ctx;
+
+    return EVP_DigestVerifyUpdate(sig->soft_md, data, n);
 }
 
 static int digest_verify_final(void *ctx, const unsigned char *der,
                                size_t der_n)
 {
     struct hwk_sig *sig = ctx;
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
 
-    if (!sig->md_fixed || !EVP_DigestFinal_ex(sig->hash, digest, &n))
-        return hwk_raise(HWK_R_DELEGATE, "hashing does not end");
-    return hwk_sig_verify_soft(sig, der, der_n, digest, n);
+    return EVP_DigestVerifyFinal(sig->soft_md, der, der_n) == 1;
+}
+
+static int digest_verify(void *ctx, const unsigned char *der, size_t der_n,
+                         const unsigned char *data, size_t n)
+{
+    struct hwk_sig *sig = ctx;
+
+    return EVP_DigestVerify(sig->soft_md, der, der_n, data, n) == 1;
 }
 
 static int verify_recover(void *ctx, unsigned char *out, size_t *out_n,
                           size_t room, const unsigned char *in, size_t n)
 {
-    return hwk_sig_recover_soft(ctx, out, out_n, room, in, n);
+    return hwk_sig_soft_recover(ctx, out, out_n, room, in, n);
 }
 
 #define F(name, fn)                                                            \
@@ -313,8 +361,9 @@ static int verify_recover(void *ctx, unsigned char *out, size_t *out_n,
         F(DIGEST_SIGN_UPDATE, digest_update),                                  \
         F(DIGEST_SIGN_FINAL, digest_sign_final), F(DIGEST_SIGN, digest_sign),  \
         F(DIGEST_VERIFY_INIT, digest_verify_init),                             \
-        F(DIGEST_VERIFY_UPDATE, digest_update),                                \
+        F(DIGEST_VERIFY_UPDATE, digest_verify_update),                         \
         F(DIGEST_VERIFY_FINAL, digest_verify_final),                           \
+        F(DIGEST_VERIFY, digest_verify),                                       \
         F(SET_CTX_PARAMS, hwk_sig_set_params),                                 \
         F(SETTABLE_CTX_PARAMS, hwk_sig_settable),                              \
         F(GET_CTX_PARAMS, hwk_sig_get_params),                                 \
@@ -329,7 +378,7 @@ const OSSL_DISPATCH hwk_signature_ec[] = {
 const OSSL_DISPATCH hwk_signature_rsa[] = {
     F(NEWCTX, rsa_new),
     COMMON,
-    F(VERIFY_RECOVER_INIT, verify_init),
+    F(VERIFY_RECOVER_INIT, recover_init),
     F(VERIFY_RECOVER, verify_recover),
     {0, NULL},
 };

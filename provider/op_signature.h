@@ -19,11 +19,14 @@ struct hwk_sig {
     enum hwk_pad pad;
     enum hwk_md md, mgf1; /* mgf1 NONE: as md */
     int salt;
-    bool verifying, md_fixed; /* md_fixed: hashing has begun */
-    bool begun, keeps;        /* data came, and is kept, not hashed */
+    bool md_fixed;     /* hashing has begun */
+    bool begun, keeps; /* data came, and is kept, not hashed */
     EVP_MD_CTX *hash;
     uint8_t *message; /* of HWK_FOUND_MESSAGE keys */
     size_t message_n, message_room;
+    /* what the default provider does instead: soft alone, or soft of soft_md */
+    EVP_PKEY_CTX *soft;
+    EVP_MD_CTX *soft_md;
 };
 
 /* The mechanism as the parameters have it. 1, or 0 with a reason. */
@@ -39,12 +42,27 @@ OSSL_FUNC_signature_settable_ctx_params_fn hwk_sig_settable;
 OSSL_FUNC_signature_get_ctx_params_fn hwk_sig_get_params;
 OSSL_FUNC_signature_gettable_ctx_params_fn hwk_sig_gettable;
 
-/* Verifies tbs[n] (a digest, or as the padding wants it) with the public half
- * in the private context. */
-int hwk_sig_verify_soft(struct hwk_sig *sig, const uint8_t *der, size_t der_n,
-                        const uint8_t *tbs, size_t n);
-/* RSA PKCS#1: what was signed, out of the signature. */
-int hwk_sig_recover_soft(struct hwk_sig *sig, uint8_t *out, size_t *out_n,
+/* The same in the private context (op_signature_soft.c), for keys without a
+ * device and for verifying. Each gives 1, or 0 with what is on the queue; room
+ * is not looked at when out is NULL and *out_n gets the size. */
+typedef int hwk_soft_init_fn(EVP_PKEY_CTX *ctx, const OSSL_PARAM params[]);
+int hwk_sig_soft_init(struct hwk_sig *sig, hwk_soft_init_fn *init,
+                      const OSSL_PARAM params[]);
+typedef int hwk_soft_digest_init_fn(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx,
+                                    const char *md, OSSL_LIB_CTX *libctx,
+                                    const char *props, EVP_PKEY *key,
+                                    const OSSL_PARAM params[]);
+int hwk_sig_soft_digest_init(struct hwk_sig *sig, hwk_soft_digest_init_fn *init,
+                             const char *md, const OSSL_PARAM params[]);
+int hwk_sig_soft_sign(struct hwk_sig *sig, uint8_t *out, size_t *out_n,
+                      size_t room, const uint8_t *tbs, size_t n);
+int hwk_sig_soft_recover(struct hwk_sig *sig, uint8_t *out, size_t *out_n,
                          size_t room, const uint8_t *in, size_t n);
+int hwk_sig_soft_digest_sign(struct hwk_sig *sig, uint8_t *out, size_t *out_n,
+                             size_t room, const uint8_t *data, size_t n);
+int hwk_sig_soft_final(struct hwk_sig *sig, uint8_t *out, size_t *out_n,
+                       size_t room);
+int hwk_sig_soft_dup(struct hwk_sig *to, const struct hwk_sig *from);
+void hwk_sig_soft_end(struct hwk_sig *sig);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parameters of a signature: digest, padding, salt; and verification, which is
- * the default provider's work in the private context. */
+/* Parameters of a signature: digest, padding, salt. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include <openssl/rsa.h>
 
 #include "provider/op_signature.h"
+#include "provider/soft.h"
 
 /* --- what the parameters come to --- */
 
@@ -57,7 +57,7 @@ enum hwk_md hwk_sig_only_md(const struct hwk_sig *sig)
 {
     if (sig->key == NULL)
         return HWK_MD_NONE;
-    if (!sig->verifying && sig->key->md != HWK_MD_NONE)
+    if (sig->key->md != HWK_MD_NONE)
         return sig->key->md;
     return sig->key->pub.pss.md;
 }
@@ -184,7 +184,11 @@ static const struct {
 
 int hwk_sig_set_params(void *ctx, const OSSL_PARAM params[])
 {
+    const struct hwk_sig *sig = ctx;
     size_t i;
+
+    if (sig->soft != NULL)
+        return hwk_soft_ctx_set(sig->soft, params);
 
     if (params == NULL)
         return 1;
@@ -209,16 +213,22 @@ static const OSSL_PARAM list[] = {
 
 const OSSL_PARAM *hwk_sig_settable(void *ctx, void *core)
 {
-    (void)ctx;
+    const struct hwk_sig *sig = ctx;
+
     (void)core;
-    return list + 1;
+    return sig != NULL && sig->soft != NULL
+               ? EVP_PKEY_CTX_settable_params(sig->soft)
+               : list + 1;
 }
 
 const OSSL_PARAM *hwk_sig_gettable(void *ctx, void *core)
 {
-    (void)ctx;
+    const struct hwk_sig *sig = ctx;
+
     (void)core;
-    return list;
+    return sig != NULL && sig->soft != NULL
+               ? EVP_PKEY_CTX_gettable_params(sig->soft)
+               : list;
 }
 
 /* --- getting --- */
@@ -271,6 +281,8 @@ int hwk_sig_get_params(void *ctx, OSSL_PARAM params[])
     const struct hwk_sig *sig = ctx;
     OSSL_PARAM *p;
 
+    if (sig->soft != NULL)
+        return EVP_PKEY_CTX_get_params(sig->soft, params) > 0;
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_ALGORITHM_ID);
     if (p != NULL && !get_algid(sig, p))
         return 0;
@@ -287,68 +299,4 @@ int hwk_sig_get_params(void *ctx, OSSL_PARAM params[])
         return 0;
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN);
     return p == NULL || get_salt(sig, p);
-}
-
-/* --- the software side --- */
-
-static int soft_setup(struct hwk_sig *sig, EVP_PKEY_CTX *ctx)
-{
-    EVP_MD *md = NULL, *mgf1 = NULL;
-
-    if (sig->md != HWK_MD_NONE &&
-        (md = hwk_core_md(sig->core, sig->md)) == NULL)
-        return 0;
-    if (sig->type == HWK_KEY_RSA &&
-        EVP_PKEY_CTX_set_rsa_padding(
-            ctx, sig->pad == HWK_PAD_PSS     ? RSA_PKCS1_PSS_PADDING
-                 : sig->pad == HWK_PAD_PKCS1 ? RSA_PKCS1_PADDING
-                                             : RSA_NO_PADDING) <= 0)
-        return 0;
-    if (md != NULL && EVP_PKEY_CTX_set_signature_md(ctx, md) <= 0)
-        return 0;
-    if (sig->pad != HWK_PAD_PSS)
-        return 1;
-    if (sig->mgf1 != HWK_MD_NONE &&
-        ((mgf1 = hwk_core_md(sig->core, sig->mgf1)) == NULL ||
-         EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf1) <= 0))
-        return 0;
-    return EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, sig->salt) > 0;
-}
-
-static EVP_PKEY_CTX *soft_ctx(struct hwk_sig *sig,
-                              int (*init)(EVP_PKEY_CTX *ctx))
-{
-    EVP_PKEY *soft = sig->key != NULL ? hwk_key_soft(sig->key) : NULL;
-    EVP_PKEY_CTX *ctx;
-
-    if (soft == NULL)
-        return NULL;
-    ctx = EVP_PKEY_CTX_new_from_pkey(hwk_core_soft(sig->core), soft, NULL);
-    if (ctx != NULL && init(ctx) > 0 && soft_setup(sig, ctx))
-        return ctx;
-    EVP_PKEY_CTX_free(ctx);
-    hwk_raise(HWK_R_DELEGATE, "verification does not begin");
-    return NULL;
-}
-
-int hwk_sig_verify_soft(struct hwk_sig *sig, const uint8_t *der, size_t der_n,
-                        const uint8_t *tbs, size_t n)
-{
-    EVP_PKEY_CTX *ctx = soft_ctx(sig, EVP_PKEY_verify_init);
-    int ok = ctx != NULL && EVP_PKEY_verify(ctx, der, der_n, tbs, n) == 1;
-
-    EVP_PKEY_CTX_free(ctx);
-    return ok;
-}
-
-int hwk_sig_recover_soft(struct hwk_sig *sig, uint8_t *out, size_t *out_n,
-                         size_t room, const uint8_t *in, size_t n)
-{
-    EVP_PKEY_CTX *ctx = soft_ctx(sig, EVP_PKEY_verify_recover_init);
-    int ok;
-
-    *out_n = room;
-    ok = ctx != NULL && EVP_PKEY_verify_recover(ctx, out, out_n, in, n) > 0;
-    EVP_PKEY_CTX_free(ctx);
-    return ok;
 }

@@ -2,9 +2,14 @@
 /* The provider's door: what it is called and which operations it has. */
 #include "config.h"
 
+#include <string.h>
+#include <strings.h>
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
 #include <openssl/store.h>
 
 #include "provider/op.h"
@@ -94,7 +99,11 @@ static const OSSL_ALGORITHM decoders_and_der[] = {
         ROW(type, ",output=pem,structure=SubjectPublicKeyInfo",                \
             hwk_encoder_spki_pem),                                             \
         ROW(type, ",output=der,structure=PrivateKeyInfo",                      \
-            hwk_encoder_private_der)
+            hwk_encoder_private_der),                                          \
+        ROW(type, ",output=der,structure=EncryptedPrivateKeyInfo",             \
+            hwk_encoder_encrypted_der),                                        \
+        ROW(type, ",output=pem,structure=EncryptedPrivateKeyInfo",             \
+            hwk_encoder_encrypted_pem)
 #define RSA_FORMS(type)                                                        \
     ROW(type, ",output=der,structure=type-specific", hwk_encoder_type_der),    \
         ROW(type, ",output=pem,structure=type-specific",                       \
@@ -109,8 +118,8 @@ static const OSSL_ALGORITHM decoders_and_der[] = {
 
 /* libcrypto 3.0 looks at each of them whenever any key is written, which takes
  * it some 5000 instructions a row: what the default provider writes of our keys
- * (it gets their public halves) and refuses to (they have no other) is left to
- * it where it is at hand. */
+ * (it gets their public halves, and software keys whole) and refuses to (those
+ * of devices have no other) is left to it where it is at hand. */
 static const OSSL_ALGORITHM encoders[] = {DEVICE_FORMS, END};
 static const OSSL_ALGORITHM encoders_alone[] = {
     DEVICE_FORMS,
@@ -158,6 +167,63 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
     default:
         return NULL;
     }
+}
+
+/* --- capabilities --- */
+
+struct groups {
+    OSSL_CALLBACK *cb;
+    void *arg;
+};
+
+static bool manages(const char *algorithm)
+{
+    const OSSL_ALGORITHM *row;
+    size_t n = strlen(algorithm);
+
+    for (row = keymgmts; row->algorithm_names != NULL; row++)
+        if (strncasecmp(row->algorithm_names, algorithm, n) == 0 &&
+            (row->algorithm_names[n] == 0 || row->algorithm_names[n] == ':'))
+            return true;
+    return false;
+}
+
+static int pass_on(const OSSL_PARAM params[], void *arg)
+{
+    const struct groups *g = arg;
+    const OSSL_PARAM *p =
+        OSSL_PARAM_locate_const(params, OSSL_CAPABILITY_TLS_GROUP_ALG);
+
+    return p == NULL || p->data_type != OSSL_PARAM_UTF8_STRING ||
+           !manages(p->data) || g->cb(params, g->arg);
+}
+
+/*
+ * libssl drops every group whose keys are not managed by the provider that
+ * announces it. Where ours is the key management that it finds ("?provider=
+ * hwkey"), the groups that the default provider has for such keys are ours to
+ * announce; its ephemeral keys are software keys there as here (soft.h). Where
+ * it is not, it drops what we say. Nothing to announce is no failure: that
+ * would be the end of libssl's list.
+ */
+static int get_capabilities(void *ctx, const char *capability,
+                            OSSL_CALLBACK *cb, void *arg)
+{
+    struct hwk_core *core = ctx;
+    struct groups g = {cb, arg};
+    const OSSL_PROVIDER *def = core->under;
+
+    if (strcasecmp(capability, "TLS-GROUP") != 0 ||
+        (core->cfg.blocked >> OSSL_OP_KEYMGMT & 1) != 0)
+        return 1;
+    if (def == NULL) {
+        ERR_set_mark();
+        if (hwk_core_soft(core) != NULL)
+            def = core->soft_default;
+        ERR_pop_to_mark();
+    }
+    return def == NULL ||
+           OSSL_PROVIDER_get_capabilities(def, capability, pass_on, &g);
 }
 
 /* --- parameters --- */
@@ -218,6 +284,7 @@ static const OSSL_DISPATCH functions[] = {
     F(GETTABLE_PARAMS, gettable_params),
     F(GET_PARAMS, get_params),
     F(QUERY_OPERATION, query),
+    F(GET_CAPABILITIES, get_capabilities),
     {0, NULL},
 };
 

@@ -79,7 +79,7 @@ int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
 {
     int ok;
 
-    if (!key->has_private)
+    if (key->ref == NULL)
         return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
     if ((key->flags & HWK_FOUND_NO_SIGN) != 0)
         return hwk_raise(HWK_R_KEY, "%s: not a signing key", key->uri);

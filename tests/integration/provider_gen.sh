@@ -98,8 +98,9 @@ refuses "token 'web' has a key of that label" 'a label that is taken' \
     genpkey no.pem EC "$T;object=ec"
 refuses "token 'web' has a key of that id" 'an identifier that is taken' \
     genpkey no.pem EC "$T;id=%42"
-refuses 'say where the key is to be made' 'no URI' \
-    ssl genpkey -propquery provider=hwkey -algorithm EC -out "$WORLD/no.pem"
+refuses "say where the key with 'usage' is to be made" 'no URI' \
+    ssl genpkey -propquery provider=hwkey -algorithm EC -pkeyopt usage:sign \
+    -out "$WORLD/no.pem"
 refuses 'several tokens fit' 'no token' genpkey no.pem EC 'pkcs11:object=n'
 refuses 'no PIN in the URI, the environment or a file' 'no PIN' \
     ssl_no_pin genpkey -propquery provider=hwkey -algorithm EC \
@@ -108,6 +109,13 @@ refuses 'usage: such a key can sign decrypt only' 'what it cannot' \
     genpkey no.pem RSA "$T;object=n" usage:derive
 ok 'nothing is left of what was refused' test ! -s "$WORLD/no.pem"
 is 'and nothing in the token' "$(tool -O | grep -c 'label: *n$')" 0
+
+# --- without a place, and nothing said of a device: a key of software ---
+ok 'genpkey: no URI' ssl genpkey -propquery provider=hwkey -algorithm EC \
+    -pkeyopt group:P-384 -out "$WORLD/software.pem"
+like 'a key of software' "$(cat "$WORLD/software.pem")" \
+    '^-----BEGIN PRIVATE KEY-----$'
+ok 'it signs' signs software.pem
 
 # --- importing ---
 

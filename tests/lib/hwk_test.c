@@ -15,6 +15,48 @@
 atomic_int prompts;
 static __thread const char *answer;
 
+static int load_config(struct world *w, const char *providers)
+{
+    static const char name[] = "world.cnf";
+    FILE *f = fopen(name, "w");
+    int ok;
+
+    fprintf(f,
+            "openssl_conf = init\n[init]\nproviders = providers\n"
+            "[providers]\n%s\n[plain]\nactivate = 1\n"
+            "[with]\nactivate = 1\n"
+            "[without]\nactivate = 1\nload-default = no\n",
+            providers);
+    fclose(f);
+    ok = OSSL_LIB_CTX_load_config(w->libctx, name);
+    remove(name);
+    return ok;
+}
+
+static int world_load(struct world *w, char what)
+{
+    switch (what) {
+    case 'd':
+        w->def = OSSL_PROVIDER_load(w->libctx, "default");
+        return w->def != NULL;
+    case 'b':
+        w->base = OSSL_PROVIDER_load(w->libctx, "base");
+        return w->base != NULL;
+    case '?':
+        return EVP_set_default_properties(w->libctx, "?provider=hwkey");
+    case 'c':
+        if (!load_config(w, "default = plain\nhwkey = with"))
+            return 0;
+        break;
+    case 'o':
+        if (!load_config(w, "hwkey = without"))
+            return 0;
+        break;
+    }
+    w->ours = OSSL_PROVIDER_load(w->libctx, "hwkey");
+    return w->ours != NULL;
+}
+
 int world_open(struct world *w, const char *order)
 {
     memset(w, 0, sizeof(*w));
@@ -22,12 +64,9 @@ int world_open(struct world *w, const char *order)
     if (w->libctx == NULL ||
         !OSSL_PROVIDER_add_builtin(w->libctx, "hwkey", hwk_provider_init))
         return 0;
-    for (; *order != 0; order++) {
-        if (*order == 'd')
-            w->def = OSSL_PROVIDER_load(w->libctx, "default");
-        else
-            w->ours = OSSL_PROVIDER_load(w->libctx, "hwkey");
-    }
+    for (; *order != 0; order++)
+        if (!world_load(w, *order))
+            return 0;
     return w->ours != NULL;
 }
 
@@ -37,6 +76,8 @@ void world_close(struct world *w)
         OSSL_PROVIDER_unload(w->ours);
     if (w->def != NULL)
         OSSL_PROVIDER_unload(w->def);
+    if (w->base != NULL)
+        OSSL_PROVIDER_unload(w->base);
     OSSL_LIB_CTX_free(w->libctx);
     memset(w, 0, sizeof(*w));
 }

@@ -18,10 +18,12 @@
 #include "provider/backend.h"
 
 /* A library context with the provider built in; order says what is loaded and
- * when: 'd' default, 'h' ours. */
+ * when: 'd' default, 'h' ours, 'b' base; '?' makes "?provider=hwkey" what is
+ * asked for by default; 'c' is an openssl.cnf with default and ours in it, 'o'
+ * one with ours alone, which does not load the default. */
 struct world {
     OSSL_LIB_CTX *libctx;
-    OSSL_PROVIDER *def, *ours;
+    OSSL_PROVIDER *def, *ours, *base;
 };
 int world_open(struct world *w, const char *order);
 void world_close(struct world *w);

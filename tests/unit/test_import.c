@@ -84,8 +84,9 @@ static EVP_PKEY *fromdata(const EVP_PKEY *key, const char *uri,
     if (uri != NULL)
         *p++ =
             OSSL_PARAM_construct_utf8_string("uri", (char *)(uintptr_t)uri, 0);
-    *p++ =
-        OSSL_PARAM_construct_utf8_string("usage", (char *)(uintptr_t)usage, 0);
+    if (usage != NULL)
+        *p++ = OSSL_PARAM_construct_utf8_string("usage",
+                                                (char *)(uintptr_t)usage, 0);
     *p = OSSL_PARAM_construct_end();
     assert_true(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &values));
     all = OSSL_PARAM_merge(values, more);
@@ -190,12 +191,16 @@ static void a_file(void **state)
 
 static void not_asked_for(void **state)
 {
-    EVP_PKEY *soft = soft_key("EC");
+    EVP_PKEY *soft = soft_key("EC"), *key;
 
     (void)state;
     assert_null(fromdata(soft, NULL, "sign"));
-    assert_int_equal(hwk_reason(), HWK_R_PRIVATE);
+    assert_int_equal(hwk_reason(), HWK_R_PARAM); /* a device is meant */
+    key = fromdata(soft, NULL, NULL);            /* none is */
+    assert_non_null(key);
+    assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
     assert_int_equal(objects(), 0);
+    EVP_PKEY_free(key);
     EVP_PKEY_free(soft);
 }
 
