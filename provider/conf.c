@@ -183,6 +183,7 @@ static const struct setting {
      OPERATIONS},
     {"wrapper-files", "HWKEY_WRAPPER_FILES", yesno, AT(wrapper_files), YESNO},
     {"der-files", "HWKEY_DER_FILES", yesno, AT(der_files), YESNO},
+    {"typed-files", "HWKEY_TYPED_FILES", yesno, AT(typed_files), YESNO},
     {"load-default", "HWKEY_LOAD_DEFAULT", yesno, AT(load_default), YESNO},
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

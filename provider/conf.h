@@ -45,6 +45,7 @@ struct hwk_config {
     bool load_default;  /* by default true */
     bool wrapper_files; /* by default true */
     bool der_files;     /* these not only in PEM: one decoder more */
+    bool typed_files;   /* these by decoders of one type of key: six more */
     bool cache_pin;     /* by default true */
     bool pin_final_try;
     enum hwk_login login;

@@ -79,16 +79,27 @@ static const OSSL_ALGORITHM stores_for_tests[] = {
     ROW("hwksoft", "", hwk_store), END,
 };
 
-static const OSSL_ALGORITHM decoders[] = {
-    ROW("PVK", ",input=pem", hwk_decoder),
-    END,
-};
+/* one for each type of key that others' decoders of PVK do not stand for */
+#define IN_PEM(type) ROW(type, ",input=pem", hwk_decoder)
+#define TYPED                                                                  \
+    IN_PEM("EC"), IN_PEM("RSA-PSS"), IN_PEM("ED25519"), IN_PEM("ED448"),       \
+        IN_PEM("X25519"), IN_PEM("X448")
+#define IN_DER ROW("PVK", ",input=der", hwk_decoder_der)
 
-static const OSSL_ALGORITHM decoders_and_der[] = {
-    ROW("PVK", ",input=pem", hwk_decoder),
-    ROW("PVK", ",input=der", hwk_decoder_der),
-    END,
-};
+static const OSSL_ALGORITHM decoders[] = {IN_PEM("PVK"), END};
+static const OSSL_ALGORITHM decoders_der[] = {IN_PEM("PVK"), IN_DER, END};
+static const OSSL_ALGORITHM decoders_typed[] = {IN_PEM("PVK"), TYPED, END};
+static const OSSL_ALGORITHM decoders_both[] = {IN_PEM("PVK"), IN_DER, TYPED,
+                                               END};
+
+static const OSSL_ALGORITHM *decoders_for(const struct hwk_config *cfg)
+{
+    if (!cfg->wrapper_files)
+        return NULL;
+    if (cfg->typed_files)
+        return cfg->der_files ? decoders_both : decoders_typed;
+    return cfg->der_files ? decoders_der : decoders;
+}
 
 #define WRAPPER(type)                                                          \
     ROW(type, ",output=pem,structure=PrivateKeyInfo", hwk_encoder)
@@ -161,9 +172,7 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
     case OSSL_OP_ENCODER:
         return core->under != NULL ? encoders : encoders_alone;
     case OSSL_OP_DECODER:
-        if (!core->cfg.wrapper_files)
-            return NULL;
-        return core->cfg.der_files ? decoders_and_der : decoders;
+        return decoders_for(&core->cfg);
     default:
         return NULL;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The provider on a device made of memory: files that stand for keys, beside
  * those of others. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,6 +92,65 @@ static void certificates_untouched(void **state)
     OSSL_PROVIDER_unload(def);
     OSSL_LIB_CTX_free(alone);
 }
+
+/* --- decoders that are for one type of key --- */
+
+static EVP_PKEY *typed(const char *type, const char *uri)
+{
+    uint8_t der[128];
+    size_t n = wrapper("1.0", uri, der);
+    BIO *bio = BIO_new(BIO_s_mem());
+    EVP_PKEY *key = NULL;
+    OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(
+        &key, "PEM", NULL, type, EVP_PKEY_KEYPAIR, w.libctx, NULL);
+
+    PEM_write_bio(bio, "HWKEY URI", "", der, (long)n);
+    if (OSSL_DECODER_from_bio(ctx, bio) != 1) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    OSSL_DECODER_CTX_free(ctx);
+    BIO_free(bio);
+    return key;
+}
+
+static void typed_files(void **state)
+{
+    static const char *const types[] = {"EC",    "RSA-PSS", "ED25519",
+                                        "ED448", "X25519",  "X448"};
+    EVP_PKEY *key;
+    size_t i;
+
+    (void)state;
+    key = typed("RSA", "hwksoft:rsa"); /* which PVK is for as well */
+    assert_non_null(key);
+    EVP_PKEY_free(key);
+    assert_null(typed("EC", "hwksoft:ec"));
+    world_close(&w);
+    setenv("HWKEY_TYPED_FILES", "yes", 1);
+    assert_true(world_open(&w, "dh"));
+    unsetenv("HWKEY_TYPED_FILES");
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        OSSL_DECODER *d =
+            OSSL_DECODER_fetch(w.libctx, types[i], "provider=hwkey,input=pem");
+
+        assert_non_null(d);
+        OSSL_DECODER_free(d);
+    }
+    for (i = 0; i < KEYS; i++) {
+        key = typed(keys[i].type, keys[i].uri);
+        assert_non_null(key);
+        assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+        EVP_PKEY_free(key);
+    }
+    key = typed("EC", "hwksoft:rsa"); /* it is what the file stands for */
+    assert_true(EVP_PKEY_is_a(key, "RSA"));
+    EVP_PKEY_free(key);
+    assert_int_equal(hwk_reason(), 0);
+    wrapper_files(state);
+}
+
+/* --- the loader of files --- */
 
 /* the file of that URI by the loader of files, of somebody else's provider */
 static EVP_PKEY *from_file(const char *uri, int expect)
@@ -183,8 +243,8 @@ static void software_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(wrapper_files),      T(certificates_untouched), T(file_store),
-        T(truncated_wrappers), T(software_files),
+        T(wrapper_files), T(typed_files),        T(certificates_untouched),
+        T(file_store),    T(truncated_wrappers), T(software_files),
     };
 
     hwk_backend_for_tests = &hwk_backend_soft;
