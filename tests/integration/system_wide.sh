@@ -198,4 +198,18 @@ like 'there are examples' "$(wc -l <commands.txt)" '^[5-9]\|^[1-9][0-9]'
 while read -r command; do
     ok "EXAMPLES: $command" timeout 60 bash -c "$command"
 done <commands.txt
+# and those that stand in the text
+ok 'a certificate to store' timeout 30 openssl req -x509 -new -key "$KEY" \
+    -subj /CN=localhost -days 1 -out cert.pem
+sed -n 's/^\.Dl \$ //p' "$PAGE" >lines.txt
+is 'there are commands in the text' "$(wc -l <lines.txt)" 3
+while read -r command; do
+    ok "$command" env PATH="$BIN:$PATH" HWKEY_PKCS11_MODULE="$SOFTHSM" \
+        HWKEY_PIN_FILE="$WORLD/pin" timeout 60 bash -c "$command"
+done <lines.txt
+ok 'the file that was written stands for the key' cmp \
+    <(timeout 30 openssl pkey -in key.pem -pubout) \
+    <(timeout 30 openssl x509 -in cert.pem -noout -pubkey)
+ok 'the certificate is there' cmp <(timeout 30 openssl x509 -in cert.pem) \
+    <(timeout 30 openssl x509 -in 'pkcs11:token=web;id=%01;type=cert')
 done_testing
