@@ -95,6 +95,9 @@ struct p11_module {
     PKCS11_SLOT *slots;
     unsigned n_slots;
     char manufacturer[33], description[33];
+    struct p11_family *family;   /* NULL: not such a module (p11_family.c) */
+    pthread_mutex_t family_lock; /* of in_step; never held over a call */
+    unsigned in_step;
     CK_VERSION version; /* of the library, once a URI had one */
     bool has_version;
 };
@@ -168,6 +171,14 @@ int p11_module_rescan(struct p11_module *m);
 /* The token is at its slot_id, looked at again when that was in doubt. 0 with
  * HWK_R_NO_DEVICE when it is not there. */
 int p11_token_there(struct p11_token *t);
+
+/* --- p11_family.c --- */
+/* The module is initialised and described: by a C_Initialize that began anew
+ * (fresh), or the state is that of before. */
+void p11_family_found(struct p11_module *m, bool fresh);
+/* Before a use of it: 1, or 0 with HWK_R_UNSUPPORTED when another process has
+ * got in between. */
+int p11_family_use(struct p11_module *m);
 
 /* --- p11_scan.c --- */
 /* Look for tokens, by the busy thread: through libp11, and by ourselves. 1, or

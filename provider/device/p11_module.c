@@ -30,8 +30,9 @@ static int initialize(struct p11_module *m)
         m->owner = true;
     else if (rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
         return p11_raise(m->path, rv);
+    p11_family_found(m, rv == CKR_OK);
     hwk_exit_watch();
-    return 1;
+    return p11_family_use(m);
 }
 
 static int load_functions(struct p11_module *m)
@@ -84,8 +85,10 @@ static int look(struct p11_module *m, CK_RV *rv)
     *rv = CKR_OK;
     if (!m->looked) {
         m->looked = true;
-        if (load_libp11(m) && p11_first_look(m))
+        if (load_libp11(m) && p11_first_look(m)) {
+            p11_family_found(m, false);
             return 1;
+        }
     }
     return p11_scan(m, rv);
 }
@@ -220,6 +223,7 @@ static struct p11_module *module_for(const struct hwk_config *cfg,
         m->path = OPENSSL_strndup(path, n);
         pthread_mutex_init(&m->lock, NULL);
         pthread_cond_init(&m->changed, NULL);
+        pthread_mutex_init(&m->family_lock, NULL);
         m->next = all;
         all = m;
     }
@@ -307,6 +311,7 @@ static void p11_forked(void *state)
     for (m = all; m != NULL; m = m->next) {
         pthread_mutex_init(&m->lock, NULL);
         pthread_cond_init(&m->changed, NULL);
+        pthread_mutex_init(&m->family_lock, NULL);
         m->busy = false;
         atomic_store(&m->ready, false);
         m->forked = true;

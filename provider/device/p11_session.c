@@ -126,6 +126,9 @@ int p11_session_get(struct p11_token *t, bool rw, struct p11_session *out)
 
     if (hwk_exiting())
         return hwk_raise(HWK_R_NO_DEVICE, "the process is ending");
+    if (t->module->family != NULL &&
+        (!p11_module_ready(t->module) || !p11_family_use(t->module)))
+        return 0;
     pthread_mutex_lock(&t->lock);
     got = take_turn(t, rw, out);
     t->n_busy++;

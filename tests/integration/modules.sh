@@ -302,6 +302,27 @@ check_certificate tpm2s 'pkcs11:token=tpm2s;object=EC;type=private' EC 01
 nginx_conf tpm2s >"$WORLD/tpm2s.conf"
 ok 'tpm2s: nginx serves with several workers' handshakes tpm2s nginx \
     -g "user $(id -un);" -c "$WORLD/tpm2s.conf" -e "$WORLD/tpm2s.log"
+# key_of NAME in the environment ENV: found, and it signs
+key_of() {
+    local uri="pkcs11:token=$2;object=EC;type=private"
+    ssl "$1" pkey -in "$uri" -pubout -out "$WORLD/pub.pem" &&
+        signs "$1" "$uri" sha256
+}
+
+# without a server all but one are stopped before the TPM counts it
+counted() {
+    in_device tpm2 env TPM2TOOLS_TCTI=tabrmd:bus_type=session \
+        tpm2_getcap properties-variable | sed -n 's/^TPM2_PT_LOCKOUT_COUNTER: *//p'
+}
+before=$(counted)
+like 'tpm2: the lockout counter can be read' "$before" '^0x'
+refused 'one TPM session for all processes of a fork' \
+    'tpm2: processes that fork are told of the server' in_device tpm2 \
+    env OPENSSL_CONF="$WORLD/openssl.cnf" "$BIN/tests/lib/forks" \
+    'pkcs11:token=tpm2;object=EC;type=private' 3 5
+is 'tpm2: the TPM has seen no wrong authorization' "$(counted)" "$before"
+ok 'tpm2: one process signs as before' key_of tpm2 tpm2
+
 # the server as hwkey-provider(7) has it
 by_the_manual() {
     local i=0 code=0
@@ -338,12 +359,6 @@ ok 'tpm2: haproxy serves with its one worker' handshakes tpm2 haproxy -W \
 
 # --- several modules at once ---
 
-# key_of NAME in the environment ENV: found, and it signs
-key_of() {
-    local uri="pkcs11:token=$2;object=EC;type=private"
-    ssl "$1" pkey -in "$uri" -pubout -out "$WORLD/pub.pem" &&
-        signs "$1" "$uri" sha256
-}
 {
     cat "$WORLD/softhsm2.env" "$WORLD/tpm2.env"
     echo "export HWKEY_PKCS11_MODULE='${both/$'\n'/:}'"

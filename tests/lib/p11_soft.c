@@ -48,6 +48,11 @@ static CK_RV info(CK_INFO *out)
     if (out == NULL)
         return CKR_ARGUMENTS_BAD;
     *out = what;
+    if (soft.description[0] != 0) {
+        memset(out->libraryDescription, ' ', sizeof(out->libraryDescription));
+        memcpy(out->libraryDescription, soft.description,
+               strlen(soft.description));
+    }
     return CKR_OK;
 }
 

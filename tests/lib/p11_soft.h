@@ -58,6 +58,11 @@
  *     file=PATH          token objects are kept there (other processes that use
  *                        the file see them when they look for objects)
  *
+ * module [WORD ...]      changes what is no slot's:
+ *     description=TEXT   of the library
+ *     unaware            it takes no notice of a fork: sessions and logins of
+ *                        the parent go on in the child
+ *
  * on FUNCTION [nth=N] [times=N] [slot=N] ACTION
  *                        at the N-th call from now on (1) and those after it,
  *                        times in all (1; 0: for ever). FUNCTION is a name, or

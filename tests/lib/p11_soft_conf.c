@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/p11_soft_int.h"
 
@@ -173,8 +174,28 @@ static size_t split(char *line, char *words[static WORDS])
     return n;
 }
 
+static int tell_module(char *words[], size_t n)
+{
+    const char *v;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if ((v = soft_value(words[i], "description")) != NULL)
+            snprintf(soft.description, sizeof(soft.description), "%s", v);
+        else if (strcmp(words[i], "unaware") == 0)
+            soft.unaware = true;
+        else if (strcmp(words[i], "not-unaware") == 0)
+            soft.unaware = false;
+        else
+            return 0;
+    }
+    return 1;
+}
+
 static int obey(char *words[], size_t n)
 {
+    if (strcmp(words[0], "module") == 0)
+        return tell_module(words + 1, n - 1);
     if (strcmp(words[0], "slot") == 0)
         return tell_slot(words + 1, n - 1);
     if (strcmp(words[0], "on") == 0)
@@ -209,6 +230,8 @@ static int tell_line(const char *line)
 static void forked(void)
 {
     pthread_mutex_init(&soft.lock, NULL);
+    if (soft.unaware)
+        soft.pid = getpid();
     soft_fault_forked();
 }
 

@@ -102,7 +102,8 @@ struct soft {
     CK_SESSION_HANDLE last_session;
     CK_OBJECT_HANDLE last_object;
     unsigned starts;
-    bool moves_on_fork;
+    bool moves_on_fork, unaware;
+    char description[33]; /* of the library */
 };
 extern struct soft soft;
 
