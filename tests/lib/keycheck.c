@@ -60,10 +60,14 @@ static void ask_all_sizes(EVP_PKEY *key, EVP_PKEY *twin, const OSSL_PARAM *p)
 {
     static const size_t sizes[] = {0,  1,  2,  4,  8,   10,
                                    11, 32, 64, 65, 256, ROOM};
+    /* OSSL_PARAM_set_int and its like look before the value they are given
+     * when there is no room at all */
+    bool number = p->data_type == OSSL_PARAM_INTEGER ||
+                  p->data_type == OSSL_PARAM_UNSIGNED_INTEGER;
     size_t i;
 
     ask(key, twin, p->key, p->data_type, false, 0);
-    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+    for (i = number ? 1 : 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         ask(key, twin, p->key, p->data_type, true, sizes[i]);
 }
 

@@ -6,6 +6,8 @@
 # Without names, all that the Makefile knows; --quick: those of QUICK only.
 # Run in the build directory, where everything is built. TAP, a case for each.
 . "$(dirname "$0")/../lib/story.sh"
+supp=$(cd "$(dirname "$0")/.." && pwd)/valgrind.supp
+export supp
 cd "${top_builddir:-.}" || bail 'no build'
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
@@ -34,6 +36,7 @@ under_valgrind() {
     ./libtool --quiet --mode=execute valgrind -q --leak-check=full \
         --errors-for-leak-kinds=definite,indirect \
         --show-leak-kinds=definite,indirect --error-exitcode=77 \
+        --suppressions="$supp" \
         "./$1"
 }
 export -f one under_valgrind
