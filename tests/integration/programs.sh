@@ -386,6 +386,7 @@ ok 'stunnel: stops' stopped
 
 NAME=s_server
 s_server() { # ALG
+    rm -f "$WORLD/$NAME.out" # of the one before
     start token "$WORLD/$NAME.out" openssl s_server -accept 127.0.0.1:0 -www \
         -cert "$WORLD/$1.crt" -key "$(uri "$1")"
     SERVER=$STARTED
@@ -402,4 +403,46 @@ for alg in EC RSA; do
     done
     kill "$SERVER" && wait "$SERVER" 2>/dev/null
 done
+
+# --- what hwkey-provider(7) has of configurations, with these keys in it ---
+
+manual() { # NAME
+    sed -n "/^\.Sy $1\$/,/^\.Ed/p" \
+        "$top_srcdir/provider/man/hwkey-provider.7" |
+        sed -n '/^\.Bd/,/^\.Ed/{/^\.[BE]d/!p}' | sed "
+            s|/etc/keys/web.crt|$WORLD/EC.crt|; s|/etc/keys/web.key|$WORLD/EC.key|
+            s|/etc/keys/web.pem|$WORLD/EC.pem|; s|pkcs11:token=web;object=k|pkcs11:token=token;object=EC|"
+}
+accepted() { # NAME CMD ...
+    local name=$1
+    shift
+    [ "$(wc -l <"$WORLD/manual.$name")" -gt 4 ] && in_device token "$@"
+}
+{
+    echo "events { } pid $WORLD/manual.pid; env P11TALLY_REAL;"
+    manual nginx | sed "s|listen 443|listen unix:$WORLD/manual.sock|
+        s|^http {|&$(printf " %s_temp_path $WORLD/t;" client_body proxy \
+            fastcgi uwsgi scgi)|"
+} >"$WORLD/manual.nginx"
+ok "the manual's nginx.conf" accepted nginx nginx -t -c "$WORLD/manual.nginx" \
+    -e "$WORLD/manual.log"
+{
+    echo "ServerRoot $WORLD"
+    echo 'ServerName localhost'
+    echo "ErrorLog $WORLD/manual.log"
+    for m in mpm_event authz_core ssl; do
+        echo "LoadModule ${m}_module $APACHE_MODULES/mod_$m.so"
+    done
+    manual apache
+} >"$WORLD/manual.apache"
+ok "the manual's configuration of apache" accepted apache apache2 -t \
+    -f "$WORLD/manual.apache"
+{
+    printf 'defaults\n    mode http\n    timeout client 30s\n'
+    printf '    timeout server 30s\n    timeout connect 30s\n'
+    manual haproxy
+} >"$WORLD/manual.haproxy"
+ok "the manual's haproxy.cfg" accepted haproxy haproxy -c \
+    -f "$WORLD/manual.haproxy"
+like "the manual's stunnel.conf" "$(manual stunnel)" "^key = $WORLD/EC.key"
 done_testing
