@@ -13,6 +13,11 @@ static void *ec_new(void *core)
     return hwk_key_empty(core, HWK_KEY_EC);
 }
 
+/* Others have these names, too, and libcrypto 3.0 tries the default provider's
+ * before ours. A name that nobody else has would save that, some 6000
+ * instructions a signature, but not do: libcrypto would look for our key
+ * management without having looked for the default provider's, and its cache
+ * then gives ours to whoever makes or reads a software key. */
 static const char *ec_operation(int operation)
 {
     return operation == OSSL_OP_SIGNATURE ? "ECDSA" : "ECDH";

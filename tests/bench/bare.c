@@ -102,19 +102,78 @@ static const OSSL_DISPATCH ecdsa[] = {
     {0, NULL},
 };
 
+/* --- a decoder that never finds anything --- */
+
+static int of_private_keys(void *provider, int selection)
+{
+    (void)provider;
+    return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
+}
+
+static int decode(void *ctx, OSSL_CORE_BIO *in, int selection,
+                  OSSL_CALLBACK *cb, void *arg, OSSL_PASSPHRASE_CALLBACK *pw,
+                  void *pw_arg)
+{
+    (void)ctx;
+    (void)in;
+    (void)selection;
+    (void)cb;
+    (void)arg;
+    (void)pw;
+    (void)pw_arg;
+    return 1;
+}
+
+static const OSSL_DISPATCH decoder[] = {
+    F(DECODER, NEWCTX, any_new),
+    F(DECODER, FREECTX, any_free),
+    F(DECODER, DOES_SELECTION, of_private_keys),
+    F(DECODER, DECODE, decode),
+    {0, NULL},
+};
+
 /* --- the provider --- */
+
+#define ROW(name, table)                                                       \
+    {                                                                          \
+        name, "provider=bare", table, NULL                                     \
+    }
+
+static int everything;
+
+static const OSSL_ALGORITHM *query_all(int operation)
+{
+    static const OSSL_ALGORITHM keymgmts[] = {
+        ROW("EC:id-ecPublicKey:1.2.840.10045.2.1", keys),
+        ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", keys),
+        ROW("RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", keys),
+        ROW("ED25519:1.3.101.112", keys),
+        ROW("ED448:1.3.101.113", keys),
+        ROW("X25519:1.3.101.110", keys),
+        ROW("X448:1.3.101.111", keys),
+        {NULL, NULL, NULL, NULL}};
+    static const OSSL_ALGORITHM decoders[] = {
+        {"PVK", "provider=bare,input=pem", decoder, NULL},
+        {NULL, NULL, NULL, NULL}};
+
+    return operation == OSSL_OP_KEYMGMT   ? keymgmts
+           : operation == OSSL_OP_DECODER ? decoders
+                                          : NULL;
+}
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
     static const OSSL_ALGORITHM keymgmts[] = {
-        {"EC:id-ecPublicKey:1.2.840.10045.2.1", "provider=bare", keys, NULL},
-        {"RSA:rsaEncryption:1.2.840.113549.1.1.1", "provider=bare", keys, NULL},
+        ROW("EC:id-ecPublicKey:1.2.840.10045.2.1", keys),
+        ROW("RSA:rsaEncryption:1.2.840.113549.1.1.1", keys),
         {NULL, NULL, NULL, NULL}};
-    static const OSSL_ALGORITHM signatures[] = {
-        {"ECDSA", "provider=bare", ecdsa, NULL}, {NULL, NULL, NULL, NULL}};
+    static const OSSL_ALGORITHM signatures[] = {ROW("ECDSA", ecdsa),
+                                                {NULL, NULL, NULL, NULL}};
 
     (void)provider;
     *no_cache = 0;
+    if (everything)
+        return query_all(operation);
     return operation == OSSL_OP_KEYMGMT     ? keymgmts
            : operation == OSSL_OP_SIGNATURE ? signatures
                                             : NULL;
@@ -133,8 +192,9 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
     return 1;
 }
 
-int bare_load(OSSL_LIB_CTX *libctx)
+int bare_load(OSSL_LIB_CTX *libctx, bool all)
 {
+    everything = all;
     return OSSL_PROVIDER_add_builtin(libctx, "bare", init) &&
            OSSL_PROVIDER_load(libctx, "bare") != NULL;
 }

@@ -18,7 +18,7 @@ enum device { SOFTWARE, TOKEN, TPM };
 enum alg { P256, RSA2048, ED25519 };
 
 /* what is loaded beside the default provider */
-enum beside { NOTHING, BARE, HWKEY };
+enum beside { NOTHING, BARE, BARE_ALL, HWKEY };
 
 /* One way of doing something. open prepares, op does it once; both give 1, or
  * 0 after a line on stderr. A process opens a contestant once and just ends:
@@ -31,10 +31,12 @@ struct contestant {
     enum alg alg;
     enum beside with;
     size_t message; /* bytes to sign; 0: a short text (the group's) */
+    bool in_thread; /* instructions are counted in a thread of its own, where
+                       memory is dearer */
     void *state;
 };
 
-#define GROUP_MAX 6
+#define GROUP_MAX 7
 struct group {
     const char *name;
     struct contestant c[GROUP_MAX]; /* ended by one without a name */
@@ -110,7 +112,8 @@ const unsigned char *message_of(const struct contestant *c, size_t *n);
 /* --- bare.c: a provider with the same types of key that does nothing but what
  * the floor does: the share of libcrypto in what a provider costs --- */
 
-int bare_load(OSSL_LIB_CTX *libctx);
+/* all: as many types of keys as hwkey has, and a decoder of PEM */
+int bare_load(OSSL_LIB_CTX *libctx, bool all);
 EVP_PKEY *bare_key(OSSL_LIB_CTX *libctx);
 
 /* --- groups.c --- */

@@ -13,6 +13,12 @@
     ROW("raw C_Sign", raw_token_open, raw_token_sign, TOKEN, type, NOTHING)
 #define RAW_TPM(type)                                                          \
     ROW("raw Esys_Sign", raw_tpm_open, raw_tpm_sign, TPM, type, NOTHING)
+/* as other providers were measured against it */
+#define RAW_THREAD                                                             \
+    {                                                                          \
+        .name = "raw C_Sign in a thread", .open = raw_token_open,              \
+        .op = raw_token_sign, .device = TOKEN, .alg = P256, .in_thread = true  \
+    }
 #define SIGN(where, type) ROW("hwkey", sign_open, sign_once, where, type, HWKEY)
 #define AGAIN(where, type)                                                     \
     ROW("hwkey, context again", sign_again_open, sign_again, where, type, HWKEY)
@@ -35,7 +41,7 @@
 const struct group bench_groups[] = {
     {.name = "sign P-256, token",
      .c = {RAW_TOKEN(P256), SIGN(TOKEN, P256), AGAIN(TOKEN, P256),
-           KEPT(TOKEN, P256), BARE_SIGN, SOFT(P256)},
+           KEPT(TOKEN, P256), BARE_SIGN, SOFT(P256), RAW_THREAD},
      .counts = 100},
     {.name = "sign RSA-2048, token",
      .c = {RAW_TOKEN(RSA2048), SIGN(TOKEN, RSA2048)}},
@@ -60,10 +66,12 @@ const struct group bench_groups[] = {
            TLS("TPM", TPM, RSA2048, HWKEY)}},
     {.name = "d2i_X509, EC",
      .c = {PARSE("default", P256, NOTHING), PARSE("bare", P256, BARE),
+           PARSE("bare, all types", P256, BARE_ALL),
            PARSE("hwkey", P256, HWKEY)},
      .counts = 20},
     {.name = "d2i_X509, RSA",
      .c = {PARSE("default", RSA2048, NOTHING), PARSE("bare", RSA2048, BARE),
+           PARSE("bare, all types", RSA2048, BARE_ALL),
            PARSE("hwkey", RSA2048, HWKEY)},
      .counts = 20},
     {.name = "providers loaded",

@@ -24,7 +24,8 @@ OSSL_LIB_CTX *hwkey_context(enum beside with)
     const char *modules = getenv("BENCH_MODULES");
 
     if (libctx != NULL && OSSL_PROVIDER_load(libctx, "default") != NULL &&
-        (with != BARE || bare_load(libctx)) &&
+        ((with != BARE && with != BARE_ALL) ||
+         bare_load(libctx, with == BARE_ALL)) &&
         (with != HWKEY ||
          (modules != NULL &&
           OSSL_PROVIDER_set_default_search_path(libctx, modules) &&
