@@ -189,7 +189,7 @@ int p11_scan(struct p11_module *m, CK_RV *rv);
  * a higher one was looked at since. */
 unsigned p11_scans(void);
 #define P11_ANY_SCAN UINT_MAX /* none is young enough */
-/* CKR_OK: the token is still at its slot_id. */
+/* CKR_OK: the token is still at its slot_id; its pin_flags are those of now. */
 CK_RV p11_confirm(struct p11_token *t);
 bool p11_token_matches(const struct p11_token *t, const struct hwk_uri *uri);
 /* The tokens that uri names, at most max; their number, or -1 with a reason. */

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 
 #include "provider/device/p11.h"
+#include "provider/spki.h"
 
 #define TOKENS 64
 
@@ -72,6 +73,8 @@ static CK_RV details(struct p11_haul *h, CK_SESSION_HANDLE s, unsigned want)
         else if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0 &&
                  h->der[i] == NULL)
             rv = p11_value(h->t, s, o->h, &h->der[i], &h->der_n[i]);
+        if (rv != CKR_OK && !p11_lost(rv) && rv != CKR_HOST_MEMORY)
+            rv = CKR_OK; /* this one's value, or that of a namesake */
     }
     return rv;
 }
@@ -163,13 +166,28 @@ static bool given_as_private(const struct p11_haul *h, size_t i)
     return false;
 }
 
+/* other kinds of certificates, and what is none, are passed over */
+static bool readable(const uint8_t *der, size_t n)
+{
+    const uint8_t *spki;
+    size_t spki_n;
+    bool ok;
+
+    ERR_set_mark();
+    ok = hwk_spki_of_cert(der, n, &spki, &spki_n);
+    ERR_pop_to_mark();
+    return ok;
+}
+
 static enum hwk_object_type type_of(const struct p11_haul *h, size_t i,
                                     unsigned want)
 {
     const struct p11_object *o = &h->o[i];
 
     if (o->class == CKO_CERTIFICATE && (want & HWK_WANT_CERT) != 0)
-        return HWK_OBJ_CERT;
+        return h->der[i] != NULL && readable(h->der[i], h->der_n[i])
+                   ? HWK_OBJ_CERT
+                   : 0;
     if (!o->has_pub && (want & HWK_WANT_NAMES) == 0)
         return 0;
     if (o->class == CKO_PRIVATE_KEY && (want & HWK_WANT_PRIVATE) != 0)

@@ -78,11 +78,16 @@ static CK_RV handles(struct p11_token *t, CK_SESSION_HANDLE s, CK_ATTRIBUTE *a,
     return rv;
 }
 
+static bool is_named(const struct hwk_uri *uri)
+{
+    return uri != NULL && (uri->id.p != NULL || uri->object.p != NULL);
+}
+
 static CK_RV read_all(struct p11_token *t, CK_SESSION_HANDLE s,
                       const struct hwk_uri *uri, const CK_OBJECT_HANDLE *h,
                       size_t got, struct p11_object *out, size_t *n)
 {
-    CK_RV rv = CKR_OK;
+    CK_RV rv = CKR_OK, bad = CKR_OK;
     size_t i;
 
     for (i = 0; i < got && rv == CKR_OK; i++) {
@@ -91,8 +96,12 @@ static CK_RV read_all(struct p11_token *t, CK_SESSION_HANDLE s,
             ++*n;
         else if (rv == CKR_OBJECT_HANDLE_INVALID)
             rv = CKR_OK; /* gone meanwhile */
+        else if (rv != CKR_OK && !p11_lost(rv) && !is_named(uri)) {
+            bad = rv; /* hides no other, unless all are like that */
+            rv = CKR_OK;
+        }
     }
-    return rv;
+    return rv == CKR_OK && *n == 0 ? bad : rv;
 }
 
 CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,

@@ -158,23 +158,27 @@ static void note_refused(struct p11_token *t, const struct hwk_secret *pin)
 }
 
 /* A token whose PIN nobody had mistyped at the scan that this operation began
- * with is not asked again: it is not at its last try a moment later. */
-static CK_FLAGS flags_since(struct p11_token *t, unsigned since)
+ * with is not asked again: it is not at its last try a moment later. Any other
+ * is looked at, its flags and whether it is the one whose PIN this is. */
+static CK_RV look_since(struct p11_token *t, unsigned since)
 {
     if (atomic_load(&t->scan) > since && atomic_load(&t->pin_flags) == 0)
-        return 0;
-    return flags_of(t);
+        return CKR_OK;
+    return p11_confirm(t);
 }
 
-/* is there a reason not to try pin at all? */
+/* is there a reason not to try pin at all? 0 and -1 as p11_pin_try */
 static int may_try(struct p11_token *t, const struct hwk_secret *pin, bool risk,
-                   unsigned since)
+                   unsigned since, CK_RV *rv)
 {
     CK_FLAGS flags;
 
     if (pin != NULL && hwk_badpin_known(name_of(t), pin))
         return refused(t, ": tried before, not tried again");
-    flags = flags_since(t, since);
+    *rv = look_since(t, since);
+    if (p11_lost(*rv) && *rv != CKR_DEVICE_ERROR)
+        return -1;
+    flags = *rv == CKR_OK ? atomic_load(&t->pin_flags) : 0;
     if ((flags & CKF_USER_PIN_LOCKED) != 0)
         return locked(t);
     if (pin == NULL || risk || (flags & CKF_USER_PIN_FINAL_TRY) == 0)
@@ -189,8 +193,10 @@ static int may_try(struct p11_token *t, const struct hwk_secret *pin, bool risk,
 int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
                 struct hwk_secret *pin, bool risk, unsigned since, CK_RV *rv)
 {
-    if (!may_try(t, pin, risk, since))
-        return 0;
+    int may = may_try(t, pin, risk, since, rv);
+
+    if (may != 1)
+        return may;
     *rv = c_login(t, h, CKU_USER, pin);
     if (*rv == CKR_OK || *rv == CKR_USER_ALREADY_LOGGED_IN) {
         t->refused = false;

@@ -275,6 +275,7 @@ CK_RV p11_confirm(struct p11_token *t)
     token_to(&s, id, &token);
     if (!same(t, &s))
         return CKR_SLOT_ID_INVALID;
+    atomic_store(&t->pin_flags, s.pin_flags);
     atomic_store(&t->unsure, false);
     return CKR_OK;
 }

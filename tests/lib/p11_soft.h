@@ -18,7 +18,8 @@
  *            the message. Ed448 goes without parameters, too.
  *  Montgomery CKM_ECDH1_DERIVE with X25519, X448
  *  objects   keys made or imported (RSA by its numbers, EC and the others by
- *            CKA_VALUE), certificates, data, secrets that were derived
+ *            CKA_VALUE), certificates, data, secrets that were derived, and
+ *            whatever else is put there, which does nothing
  *  random    bytes
  *
  * It is strict where modules are: a private key needs a login, a token object a

@@ -374,15 +374,22 @@ static EVP_PKEY *import(const struct soft_object *o, CK_ULONG type)
                                            value->p, value->n);
 }
 
+/* keys of other types lie there and do nothing */
+static bool is_known(CK_ULONG type)
+{
+    return type == CKK_RSA || type == CKK_EC || type == CKK_EC_EDWARDS ||
+           type == SOFT_CKK_MONTGOMERY || type == CK_UNAVAILABLE_INFORMATION;
+}
+
 static CK_RV import_private(struct soft_object *o)
 {
     CK_ULONG type = soft_ulong(o, CKA_KEY_TYPE);
-    EVP_PKEY *key = import(o, type);
+    EVP_PKEY *key = is_known(type) ? import(o, type) : NULL;
     bool ok = key != NULL && freeze(o, key) && put_public(o, key, true) &&
               private_defaults(o, type, false);
 
     EVP_PKEY_free(key);
-    return ok ? CKR_OK : CKR_TEMPLATE_INCONSISTENT;
+    return ok || !is_known(type) ? CKR_OK : CKR_TEMPLATE_INCONSISTENT;
 }
 
 CK_RV soft_create(CK_SESSION_HANDLE sh, const CK_ATTRIBUTE *a, CK_ULONG n,
