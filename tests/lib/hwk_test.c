@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of the provider share. */
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/core_names.h>
 #include <openssl/params.h>
@@ -268,4 +270,11 @@ int hwk_reason(void)
         if (ERR_GET_LIB(e) == hwk_err_lib())
             reason = ERR_GET_REASON(e);
     return reason;
+}
+
+void patience(unsigned seconds)
+{
+    const char *times = getenv("IDEVID_PATIENCE");
+
+    alarm(seconds * (times ? (unsigned)atoi(times) : 1));
 }

@@ -139,6 +139,6 @@ int main(void)
     const struct CMUnitTest tests[] = {T(one_child), T(down_the_line),
                                        T(the_parent_first), T(each_its_own)};
 
-    alarm(300);
+    patience(300);
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -377,7 +377,7 @@ static void *wants_context(void *arg)
 static int hashes(int fd)
 {
     (void)fd;
-    alarm(60);
+    patience(60);
     return hwk_core_md(core, HWK_MD_SHA256) != NULL ? 0 : 1;
 }
 
@@ -418,6 +418,6 @@ int main(void)
         T(while_another_prepares),
     };
 
-    alarm(600);
+    patience(600);
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -265,6 +265,6 @@ int main(void)
         T(every_load), T(every_make),    T(every_device),
     };
 
-    alarm(600); /* nothing of this may wait for ever */
+    patience(600); /* nothing of this may wait for ever */
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -276,7 +276,7 @@ static int child(bool own, int fd)
 
     is_child = 1;
     signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
-    alarm(60);
+    patience(60);
     if (own) {
         r = open_key(&soft_w, TOKEN ";object=rsa" PIN, OSSL_STORE_INFO_PKEY,
                      NULL);
@@ -339,6 +339,6 @@ int main(void)
         T(shared), T(shared_and_own), T(few_sessions), T(losses), T(forks),
     };
 
-    alarm(600); /* whoever waits for ever ends */
+    patience(600); /* whoever waits for ever ends */
     return cmocka_run_group_tests(tests, begin, end);
 }
