@@ -162,7 +162,7 @@ int hwk_keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb,
     if (key != NULL && key->software)
         return hwk_soft_export(key, selection, cb, arg);
     /* libcrypto 3.0 tries this before every signature: no text, it costs */
-    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0)
+    if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 && key->ref != NULL)
         return hwk_raise_bare(HWK_R_PRIVATE);
     if (!hwk_keymgmt_has(key, selection & OSSL_KEYMGMT_SELECT_ALL_PARAMETERS) ||
         !hwk_keymgmt_has(key, selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY))

@@ -125,6 +125,7 @@ static const OSSL_PARAM *x_settable(void *core)
 {
     static const OSSL_PARAM list[] = {
         OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_PROPERTIES, NULL, 0),
         OSSL_PARAM_END};
 
     (void)core;

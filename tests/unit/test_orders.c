@@ -1,134 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Software keys and device keys side by side, in every order of loading:
- * TLS, generation, import, legacy keys. */
-#include <string.h>
-
-#include <openssl/ec.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
+/* TLS with software keys and device keys at either end, in every order of
+ * loading. */
 #include <openssl/ssl.h>
 
-#include "tests/lib/backend_soft.h"
-#include "tests/lib/hwk_test.h"
-
-static struct world w;
-
-/* the order is the group's state */
-static const char *order;
-
-static int open_world(void **state)
-{
-    order = *state;
-    soft_reset();
-    return world_open(&w, order) ? 0 : -1;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    world_close(&w);
-    ERR_clear_error();
-    return soft.refs == 0 ? 0 : -1;
-}
-
-/* software keys are ours only if we are asked for by property or come before a
- * default provider that we did not load; no device hears of them in any case */
-static void check_owner(const EVP_PKEY *key)
-{
-    bool ours = strpbrk(order, "?o") != NULL;
-
-    assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)),
-                        ours ? "hwkey" : "default");
-    assert_int_equal(soft.calls, 0);
-}
-
-/* --- software keys --- */
-
-static void software_generation(void **state)
-{
-    EVP_PKEY *ec = EVP_PKEY_Q_keygen(w.libctx, NULL, "EC", "P-256");
-    EVP_PKEY *rsa = EVP_PKEY_Q_keygen(w.libctx, NULL, "RSA", (size_t)2048);
-
-    (void)state;
-    assert_non_null(ec);
-    assert_non_null(rsa);
-    check_owner(ec);
-    check_owner(rsa);
-    assert_true(sign_verify(&w, ec, "SHA256", NO_PSS));
-    assert_true(sign_verify(&w, rsa, "SHA256", RSA_PSS_SALTLEN_DIGEST));
-    EVP_PKEY_free(ec);
-    EVP_PKEY_free(rsa);
-}
-
-static void software_import(void **state)
-{
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(w.libctx, NULL, "EC", "P-384"), *copy;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(w.libctx, "EC", NULL);
-    OSSL_PARAM *params = NULL;
-    BIO *bio = BIO_new(BIO_s_mem());
-
-    (void)state;
-    assert_int_equal(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &params), 1);
-    assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
-    copy = NULL;
-    assert_int_equal(EVP_PKEY_fromdata(ctx, &copy, EVP_PKEY_KEYPAIR, params),
-                     1);
-    check_owner(copy);
-    assert_int_equal(EVP_PKEY_eq(copy, key), 1);
-    assert_true(sign_verify(&w, copy, "SHA384", NO_PSS));
-    EVP_PKEY_free(copy);
-    assert_int_equal(
-        PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
-    copy = PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, NULL, w.libctx, NULL);
-    assert_non_null(copy);
-    assert_int_equal(EVP_PKEY_eq(copy, key), 1);
-    assert_true(sign_verify(&w, copy, "SHA384", NO_PSS));
-    EVP_PKEY_free(copy);
-    EVP_PKEY_free(key);
-    EVP_PKEY_CTX_free(ctx);
-    OSSL_PARAM_free(params);
-    BIO_free(bio);
-}
-
-static void software_derive(void **state)
-{
-    static const char *const types[] = {"P-256", "P-521"};
-    size_t i;
-
-    (void)state;
-    for (i = 0; i < 2; i++) {
-        EVP_PKEY *a = EVP_PKEY_Q_keygen(w.libctx, NULL, "EC", types[i]);
-        EVP_PKEY *b = EVP_PKEY_Q_keygen(w.libctx, NULL, "EC", types[i]);
-        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(w.libctx, a, NULL);
-        uint8_t secret[66];
-        size_t n = sizeof(secret);
-
-        assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
-        assert_int_equal(EVP_PKEY_derive_set_peer(ctx, b), 1);
-        assert_int_equal(EVP_PKEY_derive(ctx, secret, &n), 1);
-        EVP_PKEY_CTX_free(ctx);
-        EVP_PKEY_free(a);
-        EVP_PKEY_free(b);
-    }
-}
-
-static void software_decrypt(void **state)
-{
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(w.libctx, NULL, "RSA", (size_t)2048);
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(w.libctx, key, NULL);
-    uint8_t box[256], out[256];
-    size_t n = sizeof(box), m = sizeof(out);
-
-    (void)state;
-    assert_int_equal(EVP_PKEY_encrypt_init(ctx), 1);
-    assert_int_equal(EVP_PKEY_encrypt(ctx, box, &n, (const uint8_t *)"x", 1),
-                     1);
-    assert_int_equal(EVP_PKEY_decrypt_init(ctx), 1);
-    assert_int_equal(EVP_PKEY_decrypt(ctx, out, &m, box, n), 1);
-    assert_int_equal(m, 1);
-    EVP_PKEY_CTX_free(ctx);
-    EVP_PKEY_free(key);
-}
+#include "tests/unit/orders.h"
 
 /* --- TLS --- */
 
@@ -139,7 +14,8 @@ static int accept_all(int ok, X509_STORE_CTX *ctx)
     return 1;
 }
 
-static SSL_CTX *endpoint(const SSL_METHOD *method, int version, EVP_PKEY *key)
+static SSL_CTX *endpoint(const SSL_METHOD *method, int version,
+                         const char *groups, EVP_PKEY *key)
 {
     SSL_CTX *ctx = SSL_CTX_new_ex(w.libctx, NULL, method);
     X509 *x = self_cert(&w, key);
@@ -148,6 +24,7 @@ static SSL_CTX *endpoint(const SSL_METHOD *method, int version, EVP_PKEY *key)
     assert_non_null(x);
     SSL_CTX_set_min_proto_version(ctx, version);
     SSL_CTX_set_max_proto_version(ctx, version);
+    assert_int_equal(SSL_CTX_set1_groups_list(ctx, groups), 1);
     assert_int_equal(SSL_CTX_use_certificate(ctx, x), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
     assert_int_equal(SSL_CTX_check_private_key(ctx), 1);
@@ -187,6 +64,10 @@ static int handshake(SSL_CTX *server, SSL_CTX *client)
     return ok;
 }
 
+static const char *const names[] = {"software ec", "software rsa", "hwksoft:ec",
+                                    "hwksoft:rsa", "hwksoft:ed25519"};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
 static EVP_PKEY *key_of(const char *name)
 {
     if (strcmp(name, "software ec") == 0)
@@ -196,55 +77,94 @@ static EVP_PKEY *key_of(const char *name)
     return open_key(&w, name, OSSL_STORE_INFO_PKEY, NULL);
 }
 
-static void tls(int version, const char *at_server, const char *at_client)
+static void tls(int version, const char *groups, EVP_PKEY *const keys[],
+                size_t at_server, size_t at_client)
 {
-    EVP_PKEY *sk = key_of(at_server), *ck = key_of(at_client);
-    SSL_CTX *server = endpoint(TLS_server_method(), version, sk);
-    SSL_CTX *client = endpoint(TLS_client_method(), version, ck);
-    int device = (strncmp(at_server, "hwk", 3) == 0) +
-                 (strncmp(at_client, "hwk", 3) == 0);
+    SSL_CTX *server =
+        endpoint(TLS_server_method(), version, groups, keys[at_server]);
+    SSL_CTX *client =
+        endpoint(TLS_client_method(), version, groups, keys[at_client]);
+    int device = (strncmp(names[at_server], "hwk", 3) == 0) +
+                 (strncmp(names[at_client], "hwk", 3) == 0);
     int before = soft.calls;
 
     if (!handshake(server, client)) {
         ERR_print_errors_fp(stderr);
-        fail_msg("TLS 0x%x server %s client %s", version, at_server, at_client);
+        fail_msg("TLS 0x%x %s server %s client %s", version, groups,
+                 names[at_server], names[at_client]);
     }
     assert_int_equal(soft.calls - before, device); /* one signature each */
     SSL_CTX_free(server);
     SSL_CTX_free(client);
-    EVP_PKEY_free(sk);
-    EVP_PKEY_free(ck);
 }
 
-static void tls_matrix(void **state)
+static void matrix(int version, const char *groups, bool pairs)
 {
-    static const char *const names[] = {"software ec", "software rsa",
-                                        "hwksoft:ec", "hwksoft:ec384",
-                                        "hwksoft:rsa"};
+    EVP_PKEY *keys[NAMES];
     size_t i, j;
 
-    (void)state;
-    for (i = 0; i < 5; i++) {
-        for (j = 0; j < 5; j++) {
-            tls(TLS1_2_VERSION, names[i], names[j]);
-            tls(TLS1_3_VERSION, names[i], names[j]);
-        }
-    }
+    for (i = 0; i < NAMES; i++)
+        assert_non_null(keys[i] = key_of(names[i]));
+    for (i = 0; i < NAMES; i++)
+        for (j = 0; j < NAMES; j++)
+            if (pairs || i == j)
+                tls(version, groups, keys, i, j);
+    for (i = 0; i < NAMES; i++)
+        EVP_PKEY_free(keys[i]);
 }
 
-#define T(o, fn)                                                               \
-    {                                                                          \
-        o " " #fn, fn, open_world, close_world, (void *)(uintptr_t)o           \
-    }
+static void tls_1_2(void **state)
+{
+    (void)state;
+    matrix(TLS1_2_VERSION, "P-256:P-384", true);
+}
+
+static void tls_1_3(void **state)
+{
+    (void)state;
+    matrix(TLS1_3_VERSION, "P-256:P-384", true);
+}
+
+static void tls_x25519(void **state)
+{
+    (void)state;
+    matrix(TLS1_3_VERSION, "X25519", false);
+}
+
+/* every group that there is in software is there for libssl, whoever manages
+ * its keys */
+static void tls_groups(void **state)
+{
+    static const char *const all[] = {
+        "P-256", "P-384",     "P-521",           "X25519",
+        "X448",  "secp256k1", "brainpoolP256r1", "ffdhe2048"};
+    SSL_CTX *ctx = SSL_CTX_new_ex(w.libctx, NULL, TLS_server_method());
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (SSL_CTX_set1_groups_list(ctx, all[i]) != 1)
+            fail_msg("%s is missing", all[i]);
+    SSL_CTX_free(ctx);
+}
+
+/* with base alone there is nothing that TLS could be made of: libssl says so */
+static void tls_without_software(void **state)
+{
+    (void)state;
+    assert_null(SSL_CTX_new_ex(w.libctx, NULL, TLS_server_method()));
+    assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()),
+                     SSL_R_LIBRARY_HAS_NO_CIPHERS);
+    assert_null(SSL_CTX_new_ex(w.libctx, NULL, TLS_client_method()));
+}
+
 #define ORDER(o)                                                               \
-    T(o, software_generation), T(o, software_import), T(o, software_derive),   \
-        T(o, software_decrypt), T(o, tls_matrix)
+    T(o, tls_1_2), T(o, tls_1_3), T(o, tls_x25519), T(o, tls_groups)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {ORDER("dh"), ORDER("hd"),  ORDER("h"),
-                                       ORDER("c"),  ORDER("dh?"), ORDER("od"),
-                                       ORDER("hd?")};
+    const struct CMUnitTest tests[] = {EVERY_ORDER(ORDER),
+                                       T(BASE_ONLY, tls_without_software)};
 
     hwk_backend_for_tests = &hwk_backend_soft;
     return cmocka_run_group_tests(tests, NULL, NULL);
