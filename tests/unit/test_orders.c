@@ -68,12 +68,28 @@ static const char *const names[] = {"software ec", "software rsa", "hwksoft:ec",
                                     "hwksoft:rsa", "hwksoft:ed25519"};
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
+/* made once: that takes a while */
+static EVP_PKEY *software_rsa(void)
+{
+    static unsigned char der[2048];
+    static int n;
+    unsigned char *out = der;
+    const unsigned char *in = der;
+    EVP_PKEY *key;
+
+    if (n > 0)
+        return d2i_AutoPrivateKey_ex(NULL, &in, n, w.libctx, NULL);
+    key = EVP_PKEY_Q_keygen(w.libctx, NULL, "RSA", (size_t)2048);
+    n = i2d_PrivateKey(key, &out);
+    return key;
+}
+
 static EVP_PKEY *key_of(const char *name)
 {
     if (strcmp(name, "software ec") == 0)
         return EVP_PKEY_Q_keygen(w.libctx, NULL, "EC", "P-256");
     if (strcmp(name, "software rsa") == 0)
-        return EVP_PKEY_Q_keygen(w.libctx, NULL, "RSA", (size_t)2048);
+        return software_rsa();
     return open_key(&w, name, OSSL_STORE_INFO_PKEY, NULL);
 }
 
