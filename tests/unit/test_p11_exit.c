@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a process, or of what it loaded, in every order: no crash, no
- * deadlock, and a module that is touched after its end would abort. */
+ * deadlock, and a module that is touched after its end would abort. On the
+ * tests' own module, and by the name test_p11_exit_softhsm on SoftHSM2. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -57,11 +59,54 @@ static int make_key(void)
     return status;
 }
 
+/* a file in dir, and the variable that names it */
+static bool configure(const char *name, const char *variable, const char *text)
+{
+    char path[500];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "w");
+    if (f == NULL)
+        return false;
+    fputs(text, f);
+    setenv(variable, path, 1);
+    return fclose(f) == 0;
+}
+
+static bool own_module(void)
+{
+    char text[500], path[500];
+
+    snprintf(path, sizeof(path), "%s/p11soft.so", libs);
+    setenv("HWKEY_PKCS11_MODULE", path, 1);
+    snprintf(text, sizeof(text), "slot 1 label=soft file=%s/token\n", dir);
+    return configure("conf", "P11SOFT_CONF", text);
+}
+
+static bool softhsm(void)
+{
+    static const char *const places[] = {
+        "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
+        "/usr/lib/pkcs11/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"};
+    char text[500];
+    size_t i = 0;
+
+    while (i < 3 && access(places[i], R_OK) != 0)
+        i++;
+    setenv("HWKEY_PKCS11_MODULE", places[i], 1);
+    snprintf(text, sizeof(text),
+             "directories.tokendir = %s\nlog.level = ERROR\n", dir);
+    return configure("softhsm2.conf", "SOFTHSM2_CONF", text) &&
+           system("softhsm2-util --init-token --free --label soft --pin 1234 "
+                  "--so-pin 5678 >/dev/null 2>&1") == 0;
+}
+
+static bool on_softhsm;
+
 static int begin(void **state)
 {
     const char *top = getenv("top_builddir");
-    char path[500];
-    FILE *f;
 
     (void)state;
     snprintf(libs, sizeof(libs), "%s/.libs", top != NULL ? top : ".");
@@ -69,17 +114,8 @@ static int begin(void **state)
              getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(dir) == NULL)
         return -1;
-    snprintf(path, sizeof(path), "%s/conf", dir);
-    f = fopen(path, "w");
-    if (f == NULL)
-        return -1;
-    fprintf(f, "slot 1 label=soft file=%s/token\n", dir);
-    fclose(f);
-    setenv("P11SOFT_CONF", path, 1);
     setenv("OPENSSL_CONF", "/dev/null", 1);
-    snprintf(path, sizeof(path), "%s/p11soft.so", libs);
-    setenv("HWKEY_PKCS11_MODULE", path, 1);
-    return make_key();
+    return (on_softhsm ? softhsm() : own_module()) ? make_key() : -1;
 }
 
 static int end(void **state)
@@ -198,6 +234,51 @@ static void end_early(void)
     _exit(0);
 }
 
+static void *exits(void *arg)
+{
+    (void)arg;
+    exit(0);
+}
+
+static void in_a_thread(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, exits, NULL) == 0)
+        pthread_join(thread, NULL);
+}
+
+static void another_program(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+}
+
+/* the child goes by its handlers; the parent is not disturbed */
+static void a_child_first(void)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        exit(0);
+    if (waitpid(pid, &status, 0) != pid || status != 0 || !sign_in())
+        _exit(5);
+    free_key();
+    exit(0);
+}
+
+static void a_child_signs(void)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        exit(sign_in() ? 0 : 1);
+    if (waitpid(pid, &status, 0) != pid || status != 0 || !sign_in())
+        _exit(6);
+    exit(0);
+}
+
 static const struct {
     const char *name;
     void (*end)(void);
@@ -216,6 +297,10 @@ static const struct {
     {"plugin closed", plugin_closed, NULL},
     {"plugin unloads and is closed", plugin_unloads_and_closes, NULL},
     {"_exit", end_early, NULL},
+    {"exit in a thread", in_a_thread, NULL},
+    {"another program", another_program, NULL},
+    {"a child first", a_child_first, NULL},
+    {"a child signs first", a_child_signs, NULL},
 };
 
 static int child(size_t way, const char *order, int own_context)
@@ -284,7 +369,7 @@ static void default_last_own_context(void **state)
     in_order("hd", 1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(default_first),
@@ -293,5 +378,6 @@ int main(void)
         cmocka_unit_test(default_last_own_context),
     };
 
+    on_softhsm = argc > 0 && strstr(argv[0], "_softhsm") != NULL;
     return cmocka_run_group_tests(tests, begin, end);
 }
