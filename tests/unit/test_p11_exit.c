@@ -325,18 +325,29 @@ static int child(size_t way, const char *order, int own_context)
     return 102;
 }
 
-static void in_order(const char *order, int own_context)
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+/* the status of its process */
+static int run(size_t way, const char *order, int own_context)
 {
-    size_t i;
     int status;
     pid_t pid;
 
-    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        fflush(NULL);
-        pid = fork();
-        if (pid == 0)
-            _exit(child(i, order, own_context));
-        assert_int_equal(waitpid(pid, &status, 0), pid);
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        _exit(child(way, order, own_context));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void in_order(const char *order, int own_context)
+{
+    size_t i;
+
+    for (i = 0; i < WAYS; i++) {
+        int status = run(i, order, own_context);
+
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
             fail_msg("%s, %s: %s %d", order, ways[i].name,
                      WIFSIGNALED(status) ? "signal" : "exit code",
@@ -369,15 +380,42 @@ static void default_last_own_context(void **state)
     in_order("hd", 1);
 }
 
+/* A module that crashes at its end, or never comes to it, is left in peace by
+ * a process that ends; only who frees the library context ends it. */
+static void bad_end(void **state)
+{
+    char text[500];
+    size_t i;
+    int own;
+
+    (void)state;
+    snprintf(text, sizeof(text),
+             "slot 1 label=soft file=%s/token\non C_Finalize kill\n", dir);
+    assert_true(configure("conf", "P11SOFT_CONF", text));
+    for (i = 0; i < WAYS; i++)
+        for (own = 0; own < 2; own++) {
+            bool ends = own == 1 && (ways[i].end == unloaded ||
+                                     ways[i].end == plugin_unloads_and_closes);
+            int status = run(i, "dh", own);
+
+            if (ends ? !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL
+                     : status != 0)
+                fail_msg("%s: status %#x", ways[i].name, (unsigned)status);
+        }
+}
+
+#define EVERYWHERE                                                             \
+    cmocka_unit_test(default_first), cmocka_unit_test(default_last),           \
+        cmocka_unit_test(default_first_own_context),                           \
+        cmocka_unit_test(default_last_own_context)
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_first),
-        cmocka_unit_test(default_last),
-        cmocka_unit_test(default_first_own_context),
-        cmocka_unit_test(default_last_own_context),
-    };
+    const struct CMUnitTest real[] = {EVERYWHERE};
+    const struct CMUnitTest ours[] = {EVERYWHERE, cmocka_unit_test(bad_end)};
 
     on_softhsm = argc > 0 && strstr(argv[0], "_softhsm") != NULL;
-    return cmocka_run_group_tests(tests, begin, end);
+    if (on_softhsm)
+        return cmocka_run_group_tests(real, begin, end);
+    return cmocka_run_group_tests(ours, begin, end);
 }
