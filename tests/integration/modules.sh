@@ -13,6 +13,7 @@ echo data >"$WORLD/data"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
     -keyout "$WORLD/soft.key" -out "$WORLD/soft.crt" -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost -days 1 2>/dev/null
+openssl pkey -in "$WORLD/soft.key" -pubout -out "$WORLD/soft.pub"
 
 # device NAME CTL ARGS ...: that device with a token NAME, its environment
 # in NAME.env
@@ -100,6 +101,66 @@ check_rsa() {
     done
 }
 
+decrypt() { # NAME URI ARGS ...: what is in $WORLD/secret
+    local name=$1 uri=$2
+    shift 2
+    ssl "$name" pkeyutl -decrypt -inkey "$uri" -in "$WORLD/secret" \
+        -out "$WORLD/clear" "$@"
+}
+# decrypts NAME URI PKEYOPT ...: what software encrypts for the public half
+decrypts() {
+    local name=$1 uri=$2 opt opts=()
+    shift 2
+    for opt; do
+        opts+=(-pkeyopt "$opt")
+    done
+    rm -f "$WORLD/clear"
+    openssl pkeyutl -encrypt -pubin -inkey "$WORLD/pub.pem" "${opts[@]}" \
+        -in "$WORLD/data" -out "$WORLD/secret" &&
+        decrypt "$name" "$uri" "${opts[@]}" &&
+        cmp "$WORLD/data" "$WORLD/clear"
+}
+oaep() { # DIGEST
+    printf 'rsa_%s\n' padding_mode:oaep "oaep_md:$1" "mgf1_md:$1"
+}
+
+check_decrypt() {
+    local name=$1 uri=$2
+    ok "$name RSA: decrypts, PKCS1" decrypts "$name" "$uri" \
+        rsa_padding_mode:pkcs1
+    ok "$name RSA: decrypts, OAEP, sha1" decrypts "$name" "$uri" $(oaep sha1)
+    ok "$name RSA: decrypts, OAEP, sha256" \
+        decrypts "$name" "$uri" $(oaep sha256)
+    ok "$name RSA: decrypts, OAEP, sha256, with a label" \
+        decrypts "$name" "$uri" $(oaep sha256) rsa_oaep_label:6c00
+    # a number that the key takes and that has no padding in it
+    printf "\\0%0255d" 0 >"$WORLD/raw"
+    openssl pkeyutl -encrypt -pubin -inkey "$WORLD/pub.pem" \
+        -pkeyopt rsa_padding_mode:none -in "$WORLD/raw" -out "$WORLD/secret"
+    refused 'C_Decrypt: CKR_' "$name RSA: a wrong ciphertext, PKCS1" \
+        decrypt "$name" "$uri" -pkeyopt rsa_padding_mode:pkcs1
+    refused 'the ciphertext is not for this key' \
+        "$name RSA: a wrong ciphertext, OAEP" \
+        decrypt "$name" "$uri" -pkeyopt rsa_padding_mode:oaep
+}
+
+# derives NAME URI: with a key in a file, the same secret on both sides
+derives() {
+    rm -f "$WORLD/ours" "$WORLD/theirs"
+    ssl "$1" pkeyutl -derive -inkey "$2" -peerkey "$WORLD/soft.pub" \
+        -out "$WORLD/ours" && openssl pkeyutl -derive \
+        -inkey "$WORLD/soft.key" -peerkey "$WORLD/pub.pem" \
+        -out "$WORLD/theirs" && cmp "$WORLD/ours" "$WORLD/theirs"
+}
+check_derive() {
+    if [ "$1" = tpm2 ]; then # tpm2-pkcs11 makes no keys for that
+        refused 'this key may do no key agreement' \
+            "$1 EC: does not agree, and says so" derives "$@"
+    else
+        ok "$1 EC: agrees with a software key" derives "$@"
+    fi
+}
+
 check_certificate() { # NAME URI ALG ID
     local name=$1 uri=$2 alg=$3 id=$4 crt=$WORLD/$1.$3.crt
     ok "$name $alg: request" ssl "$name" req -new -key "$uri" \
@@ -175,10 +236,12 @@ check_key() { # NAME ALG ID TYPE
     ok "$name $alg: and it is that key" cmp "$WORLD/pub.pem" "$WORLD/pub2.pem"
     if [ "$alg" = RSA ]; then
         check_rsa "$name" "$uri"
+        check_decrypt "$name" "$uri"
     else
         ok "$name EC: signs, sha256" signs "$name" "$uri" sha256
         ok "$name EC: signs, sha512, longer than the curve" \
             signs "$name" "$uri" sha512
+        check_derive "$name" "$uri"
     fi
     check_certificate "$name" "$uri" "$alg" "$id"
     check_tls "$name" "$uri" "$alg"
