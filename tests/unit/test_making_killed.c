@@ -70,12 +70,17 @@ static int end(void **state)
 static bool survives(EVP_PKEY *(*make)(void), unsigned nth)
 {
     char line[64];
+    EVP_PKEY *key;
+    bool ok;
     int status;
     pid_t pid = fork();
 
     if (pid == 0) {
         snprintf(line, sizeof(line), "on any nth=%u kill", nth);
-        _exit(raw_soft->tell(line) && make() != NULL ? 0 : 1);
+        key = raw_soft->tell(line) ? make() : NULL;
+        ok = key != NULL;
+        EVP_PKEY_free(key);
+        _exit(ok ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (WIFSIGNALED(status))
