@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of the provider share. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,10 +20,14 @@ static __thread const char *answer;
 
 static int load_config(struct world *w, const char *providers)
 {
-    static const char name[] = "world.cnf";
-    FILE *f = fopen(name, "w");
+    char name[40]; /* other programs run beside this one */
+    FILE *f;
     int ok;
 
+    snprintf(name, sizeof(name), "world.%ld.cnf", (long)getpid());
+    f = fopen(name, "w");
+    if (f == NULL)
+        return 0;
     fprintf(f,
             "openssl_conf = init\n[init]\nproviders = providers\n"
             "[providers]\n%s\n[plain]\nactivate = 1\n"
