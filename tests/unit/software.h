@@ -10,6 +10,7 @@
 
 /* the default provider and nothing else: what it should be */
 static OSSL_LIB_CTX *plain;
+static OSSL_PROVIDER *plain_default;
 
 static const struct kind {
     const char *name, *type, *group;
@@ -92,7 +93,7 @@ static int make_models(void **state)
 
     (void)state;
     plain = OSSL_LIB_CTX_new();
-    OSSL_PROVIDER_load(plain, "default");
+    plain_default = OSSL_PROVIDER_load(plain, "default");
     for (i = 0; i < KINDS; i++)
         model[i] = generate(plain, &kinds[i]);
     return 0;
@@ -105,6 +106,7 @@ static int drop_models(void **state)
     (void)state;
     for (i = 0; i < KINDS; i++)
         EVP_PKEY_free(model[i]);
+    OSSL_PROVIDER_unload(plain_default);
     OSSL_LIB_CTX_free(plain);
     return 0;
 }
