@@ -350,6 +350,7 @@ static void rsa_mechanisms(void **state)
     DONE(2, decrypts(key, RSA_PKCS1_PADDING, NULL));
     EVP_PKEY_free(key);
     key = LIMITED(NULL, CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS);
+    encrypt(key, RSA_PKCS1_PADDING, NULL);
     REFUSED(HWK_R_PADDING, decrypts(key, RSA_PKCS1_PADDING, NULL));
     EVP_PKEY_free(key);
 }
