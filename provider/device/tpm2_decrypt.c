@@ -26,7 +26,8 @@ static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     if (n > sizeof(cipher.buffer))
         return hwk_raise(HWK_R_ARGUMENT, "ciphertext of %zu bytes", n);
     memcpy(cipher.buffer, in, n);
-    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
+    ESYS_CONTEXT *esys =
+        hwk_tpm_key_use(tpm, key, TPM2_CC_RSA_Decrypt, &tr, &session);
     if (!esys)
         return 0;
     TSS2_RC rc = Esys_RSA_Decrypt(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -120,7 +121,8 @@ int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
         return hwk_raise(HWK_R_ARGUMENT, "no room for the secret");
     if (!peer_point(field, peer, n, &in))
         return 0;
-    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
+    ESYS_CONTEXT *esys =
+        hwk_tpm_key_use(tpm, key, TPM2_CC_ECDH_ZGen, &tr, &session);
     if (!esys)
         return 0;
     TSS2_RC rc =

@@ -90,8 +90,9 @@ void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
 }
 
 ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                              ESYS_TR *tr, ESYS_TR *session)
+                              TPM2_CC code, ESYS_TR *tr, ESYS_TR *session)
 {
+    (void)code; /* the auth value is good for all of them */
     if (atomic_load(&key->refused)) {
         hwk_raise(HWK_R_PIN_INCORRECT, "TPM key 0x%08x refused its PIN before",
                   key->object->handle);

@@ -27,12 +27,12 @@ void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key);
 void hwk_tpm_bad_free(struct hwk_tpm *tpm);
 
 /*
- * begin, then the key's ESYS handle and the session that authorises its use.
- * NULL with a reason. hwk_tpm_key_done ends it and judges rc: 1, or 0 with a
- * reason; a refused auth value is remembered.
+ * begin, then the key's ESYS handle and the session that authorises the
+ * command of that code with it. NULL with a reason. hwk_tpm_key_done ends it
+ * and judges rc: 1, or 0 with a reason; a refused auth value is remembered.
  */
 ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                              ESYS_TR *tr, ESYS_TR *session);
+                              TPM2_CC code, ESYS_TR *tr, ESYS_TR *session);
 int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
                      const char *what);
 

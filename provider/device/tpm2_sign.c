@@ -31,7 +31,7 @@ static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 {
     ESYS_TR tr, session;
     TPMT_TK_HASHCHECK ticket = no_ticket;
-    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &tr, &session);
+    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, TPM2_CC_Sign, &tr, &session);
     if (!esys)
         return 0;
     TSS2_RC rc = TSS2_RC_SUCCESS;
