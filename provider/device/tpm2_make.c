@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_devid.h"
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_template.h"
@@ -159,7 +160,7 @@ static int describe(const struct hwk_spec *spec, TPM2B_PUBLIC *out)
         hwk_tpm_template_decrypt(&kind, out);
     else if (spec->usage != HWK_USAGE_IDEVID)
         return hwk_raise(HWK_R_KEY, "a TPM key is made for one usage");
-    else if (!hwk_tpm_template_idevid(&kind, out))
+    else if (!hwk_tpm_devid_own(HWK_TPM_IDEVID, &kind, out))
         return hwk_raise(HWK_R_KEY, "the TCG has no IDevID of this kind: RSA "
                                     "2048, P-256, P-384 or P-521");
     return 1;

@@ -2,13 +2,9 @@
 /* Public areas from which keys are made. */
 #include <string.h>
 
-#include "provider/device/tpm2_policy.h"
 #include "provider/device/tpm2_template.h"
 
-static const uint8_t idevid_unique[6] = {'I', 'D', 'E', 'V', 'I', 'D'};
-
-/* an asymmetric key with no symmetric part and no fixed scheme */
-static void plain(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
+void hwk_tpm_template_plain(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
 {
     memset(out, 0, sizeof(*out));
     TPMT_PUBLIC *t = &out->publicArea;
@@ -30,47 +26,10 @@ static void plain(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
     };
 }
 
-/* the hash TCG pairs with a kind; TPM2_ALG_ERROR where it has no template */
-static TPMI_ALG_HASH idevid_hash(const struct hwk_tpm_kind *kind)
-{
-    if (kind->type == TPM2_ALG_RSA)
-        return kind->bits == 2048 ? TPM2_ALG_SHA256 : TPM2_ALG_ERROR;
-    switch (kind->curve) {
-    case TPM2_ECC_NIST_P256:
-        return TPM2_ALG_SHA256;
-    case TPM2_ECC_NIST_P384:
-        return TPM2_ALG_SHA384;
-    case TPM2_ECC_NIST_P521:
-        return TPM2_ALG_SHA512;
-    default:
-        return TPM2_ALG_ERROR;
-    }
-}
-
-int hwk_tpm_template_idevid(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
-{
-    TPMI_ALG_HASH hash = idevid_hash(kind);
-    if (hash == TPM2_ALG_ERROR)
-        return 0;
-    plain(kind, out);
-    TPMT_PUBLIC *t = &out->publicArea;
-    t->nameAlg = hash;
-    t->objectAttributes = HWK_TPM_IDEVID_ATTRIBUTES;
-    if (kind->type == TPM2_ALG_RSA) {
-        t->unique.rsa.size = sizeof(idevid_unique);
-        memcpy(t->unique.rsa.buffer, idevid_unique, sizeof(idevid_unique));
-    } else {
-        t->parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDSA;
-        t->parameters.eccDetail.scheme.details.ecdsa.hashAlg = hash;
-        t->unique.ecc.x.size = sizeof(idevid_unique);
-        memcpy(t->unique.ecc.x.buffer, idevid_unique, sizeof(idevid_unique));
-    }
-    return hwk_tpm_policy_devid(hash, HWK_TPM_IDEVID, NULL, &t->authPolicy);
-}
-
 void hwk_tpm_template_srk(TPM2B_PUBLIC *out)
 {
-    plain(&(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0}, out);
+    hwk_tpm_template_plain(
+        &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0}, out);
     TPMT_PUBLIC *t = &out->publicArea;
     t->objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
                           TPMA_OBJECT_SENSITIVEDATAORIGIN |
@@ -92,7 +51,7 @@ void hwk_tpm_template_srk(TPM2B_PUBLIC *out)
 
 void hwk_tpm_template_sign(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
 {
-    plain(kind, out);
+    hwk_tpm_template_plain(kind, out);
     out->publicArea.objectAttributes =
         CHILD_ATTRIBUTES | TPMA_OBJECT_SIGN_ENCRYPT;
 }
@@ -100,6 +59,6 @@ void hwk_tpm_template_sign(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
 void hwk_tpm_template_decrypt(const struct hwk_tpm_kind *kind,
                               TPM2B_PUBLIC *out)
 {
-    plain(kind, out);
+    hwk_tpm_template_plain(kind, out);
     out->publicArea.objectAttributes = CHILD_ATTRIBUTES | TPMA_OBJECT_DECRYPT;
 }

@@ -12,19 +12,9 @@ struct hwk_tpm_kind {
     uint16_t bits;
 };
 
-/* fixedTPM fixedParent sensitiveDataOrigin userWithAuth adminWithPolicy sign */
-#define HWK_TPM_IDEVID_ATTRIBUTES                                              \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |                          \
-     TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |              \
-     TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_SIGN_ENCRYPT)
-
-/*
- * The TCG IDevID templates: H-1 (RSA 2048, no fixed scheme), H-2 (P-256,
- * ECDSA with SHA-256), H-3 (P-384, SHA-384), H-4 (P-521, SHA-512). unique is
- * "IDEVID" in the modulus or in x, y empty, as swtpm writes it. 1, or 0 for a
- * kind TCG has no template for; raises nothing.
- */
-int hwk_tpm_template_idevid(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out);
+/* An asymmetric key with no attributes, no symmetric part and no fixed scheme,
+ * its name by SHA-256: what the others begin with. */
+void hwk_tpm_template_plain(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out);
 
 /* The storage root key of the TCG provisioning guidance, ECC P-256. */
 void hwk_tpm_template_srk(TPM2B_PUBLIC *out);

@@ -11,6 +11,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include "provider/device/tpm2_devid.h"
 #include "provider/device/tpm2_lock.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_template.h"
@@ -296,7 +297,7 @@ static void make_primary(ESYS_TR hierarchy, const TPM2B_PUBLIC *template,
 static void make_restricted(const struct hwk_tpm_kind *kind, TPM2_HANDLE at)
 {
     TPM2B_PUBLIC t;
-    assert_true(hwk_tpm_template_idevid(kind, &t));
+    assert_true(hwk_tpm_devid_own(HWK_TPM_IDEVID, kind, &t));
     t.publicArea.objectAttributes |= TPMA_OBJECT_RESTRICTED;
     if (kind->type == TPM2_ALG_RSA) {
         t.publicArea.parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSAPSS;

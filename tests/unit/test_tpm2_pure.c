@@ -6,6 +6,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "provider/device/tpm2_devid.h"
 #include "provider/device/tpm2_nvdata.h"
 #include "provider/device/tpm2_policy.h"
 #include "provider/device/tpm2_public.h"
@@ -77,22 +78,23 @@ static void templates(void **arg)
     TPM2B_PUBLIC p;
     const TPMT_PUBLIC *t = &p.publicArea;
     (void)arg;
-    assert_true(hwk_tpm_template_idevid(
-        &(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 2048}, &p));
+    assert_true(hwk_tpm_devid_own(
+        HWK_TPM_IDEVID, &(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 2048}, &p));
     assert_int_equal(t->objectAttributes, 0x000400F2);
     assert_int_equal(t->unique.rsa.size, 6);
     assert_memory_equal(t->unique.rsa.buffer, "IDEVID", 6);
     assert_int_equal(t->parameters.rsaDetail.scheme.scheme, TPM2_ALG_NULL);
     assert_int_equal(t->parameters.rsaDetail.exponent, 0);
-    assert_true(hwk_tpm_template_idevid(
+    assert_true(hwk_tpm_devid_own(
+        HWK_TPM_IDEVID,
         &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P384, 0}, &p));
     assert_int_equal(t->nameAlg, TPM2_ALG_SHA384);
     assert_int_equal(hwk_tpm_scheme_hash(&p), TPM2_ALG_SHA384);
     assert_int_equal(t->authPolicy.size, 48);
     assert_int_equal(t->unique.ecc.x.size, 6);
     assert_int_equal(t->unique.ecc.y.size, 0);
-    assert_false(hwk_tpm_template_idevid(
-        &(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 3072}, &p));
+    assert_false(hwk_tpm_devid_own(
+        HWK_TPM_IDEVID, &(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 3072}, &p));
     hwk_tpm_template_sign(
         &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0}, &p);
     assert_true(t->objectAttributes & TPMA_OBJECT_NODA);
@@ -102,13 +104,105 @@ static void templates(void **arg)
     assert_int_equal(hwk_tpm_flags(&p), HWK_FOUND_NO_SIGN);
 }
 
+/* the table of dialects, as the world writes them */
+static void dialects(void **arg)
+{
+    static const struct {
+        const char *name;
+        const char *x, *y;
+        TPM2_ALG_ID scheme;
+    } want[] = {
+        {"H-2/swtpm", "IDEVID", "", TPM2_ALG_ECDSA},
+        {"H-2/keylime", "IDEVID", "IDEVID", TPM2_ALG_ECDSA},
+        {"H-2/wolftpm", "IDE", "VID", TPM2_ALG_ECDSA},
+        {"H-2/swtpm-null", "IDEVID", "", TPM2_ALG_NULL},
+        {"H-2/keylime-null", "IDEVID", "IDEVID", TPM2_ALG_NULL},
+        {"H-2/wolftpm-null", "IDE", "VID", TPM2_ALG_NULL},
+    };
+    struct hwk_tpm_devid d;
+    char name[HWK_TPM_DEVID_NAME_MAX];
+    TPM2B_PUBLIC p;
+    const TPMS_ECC_POINT *q = &p.publicArea.unique.ecc;
+    (void)arg;
+    for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
+        assert_true(hwk_tpm_devid_nth(HWK_TPM_IDEVID, i, &d));
+        hwk_tpm_devid_name(&d, name);
+        assert_string_equal(name, want[i].name);
+        assert_true(hwk_tpm_devid_template(&d, &p));
+        assert_int_equal(p.publicArea.objectAttributes, 0x000400F2);
+        assert_int_equal(q->x.size, strlen(want[i].x));
+        assert_memory_equal(q->x.buffer, want[i].x, q->x.size);
+        assert_int_equal(q->y.size, strlen(want[i].y));
+        assert_memory_equal(q->y.buffer, want[i].y, q->y.size);
+        assert_int_equal(hwk_tpm_scheme(&p), want[i].scheme);
+        assert_true(hwk_tpm_devid_is(&d, name));
+        assert_true(hwk_tpm_devid_is(&d, "H-2"));
+        assert_false(hwk_tpm_devid_is(&d, "H-3"));
+    }
+    assert_false(hwk_tpm_devid_nth(HWK_TPM_IDEVID, 19, &d));
+    assert_true(hwk_tpm_devid_nth(HWK_TPM_IDEVID, 18, &d));
+    hwk_tpm_devid_name(&d, name);
+    assert_string_equal(name, "H-1");
+    assert_true(hwk_tpm_devid_known("H-4/wolftpm-null"));
+    assert_false(hwk_tpm_devid_known("H-1/keylime"));
+    assert_false(hwk_tpm_devid_known("H-5"));
+    assert_false(hwk_tpm_devid_known(""));
+}
+
+/* an IAK is restricted, and its scheme is said in every dialect */
+static void attestation(void **arg)
+{
+    struct hwk_tpm_devid d;
+    TPM2B_PUBLIC p;
+    const TPMT_PUBLIC *t = &p.publicArea;
+    size_t n = 0;
+    (void)arg;
+    for (; hwk_tpm_devid_nth(HWK_TPM_IAK, n, &d); n++) {
+        assert_true(hwk_tpm_devid_template(&d, &p));
+        assert_int_equal(t->objectAttributes, 0x000500F2);
+        assert_int_not_equal(hwk_tpm_scheme(&p), TPM2_ALG_NULL);
+        assert_int_equal(hwk_tpm_scheme_hash(&p), t->nameAlg);
+        if (n == 2) { /* wolfTPM halves three letters */
+            assert_int_equal(t->unique.ecc.x.size, 1);
+            assert_int_equal(t->unique.ecc.x.buffer[0], 'I');
+            assert_int_equal(t->unique.ecc.y.size, 1);
+            assert_int_equal(t->unique.ecc.y.buffer[0], 'A');
+        }
+    }
+    assert_int_equal(n, 10);
+    assert_int_equal(t->type, TPM2_ALG_RSA);
+    assert_int_equal(hwk_tpm_scheme(&p), TPM2_ALG_RSASSA);
+    assert_int_equal(t->unique.rsa.size, 3);
+    assert_memory_equal(t->unique.rsa.buffer, "IAK", 3);
+}
+
+/* a certificate's key says which templates are worth trying */
+static void candidates(void **arg)
+{
+    struct hwk_pub pub = {.type = HWK_KEY_EC, .curve = hwk_curve_by_bits(384)};
+    struct hwk_tpm_devid d;
+    unsigned ec = 0, rsa = 0;
+    (void)arg;
+    for (size_t i = 0; hwk_tpm_devid_nth(HWK_TPM_IDEVID, i, &d); i++)
+        ec += hwk_tpm_devid_like(&d, &pub);
+    pub = (struct hwk_pub){.type = HWK_KEY_RSA, .n = {0x80}, .n_len = 256};
+    for (size_t i = 0; hwk_tpm_devid_nth(HWK_TPM_IDEVID, i, &d); i++)
+        rsa += hwk_tpm_devid_like(&d, &pub);
+    assert_int_equal(ec, 6);
+    assert_int_equal(rsa, 1);
+    pub.n_len = 384;
+    assert_true(hwk_tpm_devid_nth(HWK_TPM_IDEVID, 18, &d));
+    assert_false(hwk_tpm_devid_like(&d, &pub));
+}
+
 /* IDevIDs of the TCG's curves sign whatever digest; others are tied to one */
 static void mandatory(void **arg)
 {
     TPM2B_PUBLIC p;
     (void)arg;
     for (unsigned c = TPM2_ECC_NIST_P256; c <= TPM2_ECC_NIST_P521; c++) {
-        assert_true(hwk_tpm_template_idevid(
+        assert_true(hwk_tpm_devid_own(
+            HWK_TPM_IDEVID,
             &(struct hwk_tpm_kind){TPM2_ALG_ECC, (TPMI_ECC_CURVE)c, 0}, &p));
         assert_int_equal(hwk_tpm_mandatory_md(&p), HWK_MD_NONE);
     }
@@ -314,11 +408,13 @@ static void codes(void **arg)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(policies),    cmocka_unit_test(branches),
-        cmocka_unit_test(templates),   cmocka_unit_test(mandatory),
-        cmocka_unit_test(public_keys), cmocka_unit_test(ecdsa_digests),
-        cmocka_unit_test(pss),         cmocka_unit_test(contents),
-        cmocka_unit_test(commitment),  cmocka_unit_test(codes),
+        cmocka_unit_test(policies),      cmocka_unit_test(branches),
+        cmocka_unit_test(templates),     cmocka_unit_test(dialects),
+        cmocka_unit_test(attestation),   cmocka_unit_test(candidates),
+        cmocka_unit_test(mandatory),     cmocka_unit_test(public_keys),
+        cmocka_unit_test(ecdsa_digests), cmocka_unit_test(pss),
+        cmocka_unit_test(contents),      cmocka_unit_test(commitment),
+        cmocka_unit_test(codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
