@@ -143,6 +143,38 @@ fails 3 'softhsm2-util is missing' 'token: no softhsm2-util' \
     env PATH="$WORLD/bin" "$TOKEN_CTL" up "$t"
 ok 'refusals leave nothing' test ! -e "$t"
 
+# --- a TPM behind its resource manager ---
+ctl=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device t=$WORLD/managed
+ok 'manager: up' save "$WORLD/t.env" "$ctl" up "$t"
+WORLD_DEVICES="$WORLD_DEVICES $ctl=$t"
+fails 3 'already' 'manager: not started twice' "$ctl" up "$t"
+ok 'manager: a key is made persistent, with slots that nobody flushes' \
+    with "$WORLD/t.env" sh -c 'cd "$1" && for i in 1 2 3 4; do
+        tpm2_createprimary -Q -C o -G ecc256 -c m || exit; done
+        tpm2_evictcontrol -Q -C o -c m 0x81000042' - "$WORLD"
+sed "s|^tcti = .*|&bus_type=session|" \
+    "$top_srcdir/hsm-configs/tpm2-abrmd/openssl.cnf" >"$WORLD/managed.cnf"
+ok 'manager: the openssl.cnf here opens the key' with "$WORLD/t.env" \
+    env -u HWKEY_TCTI OPENSSL_CONF="$WORLD/managed.cnf" \
+    openssl pkey -in tpm2:handle=0x81000042 -pubout -out "$WORLD/k.pem"
+touch "$t/mine"
+ok 'manager: down' "$ctl" down "$t"
+is 'manager: what is not its own stays' "$(ls "$t")" mine
+rm "$t/mine"
+ok 'manager: up, in JSON' save "$WORLD/t.json" "$ctl" up "$t" --json
+ok 'manager: what it says will do' env \
+    DBUS_SESSION_BUS_ADDRESS="$(json "$WORLD/t.json" DBUS_SESSION_BUS_ADDRESS)" \
+    tpm2_getrandom -T "$(json "$WORLD/t.json" HWKEY_TCTI)" --hex 8
+ok 'manager: down again' "$ctl" down "$t"
+ok 'manager: nothing is left' test ! -e "$t"
+fails 2 'no device of this' 'manager: down twice' "$ctl" down "$t"
+fails 2 'DIR is missing' 'manager: no DIR' "$ctl" up
+fails 2 'unknown option' 'manager: unknown option' "$ctl" up "$t" --fast
+fails 2 'only letters' 'manager: path that would need quotes' \
+    "$ctl" up "$WORLD/a b"
+fails 5 'cannot be made' 'manager: no room for it' "$ctl" up /proc/self/fd/tpm
+ok 'manager: refusals leave nothing' test ! -e "$t"
+
 # --- a token in a TPM, and p11-kit ---
 # another NAME CTL: up, openssl finds a key with the openssl.cnf here, down
 another() {
