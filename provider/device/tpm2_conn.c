@@ -64,6 +64,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
 {
     if (!tpm)
         return;
+    hwk_tpm_object_unload(tpm);
     disconnect(tpm);
     while (tpm->left) {
         struct hwk_tpm_left *next = tpm->left->next;
@@ -153,6 +154,11 @@ static int take_turn(struct hwk_tpm *tpm)
 ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm)
 {
     pthread_mutex_lock(&tpm->lock);
+    return hwk_tpm_begin_locked(tpm);
+}
+
+ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm)
+{
     if (take_turn(tpm))
         return tpm->esys;
     hwk_tpm_end(tpm);

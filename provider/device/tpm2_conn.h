@@ -40,7 +40,7 @@ struct hwk_tpm {
     int turn;                  /* the lock file while it is our turn, or -1 */
     bool marked;
     ESYS_TR secret; /* ESYS holds an auth value for it until end */
-    struct hwk_tpm_object *objects; /* persistent keys in use */
+    struct hwk_tpm_object *objects; /* keys in use */
     struct hwk_tpm_bad *bad;        /* what keys refused, see tpm2_key.h */
     size_t nv_chunk, nv_max;        /* bytes; 0: not asked yet */
     struct hwk_tpm_left *left;      /* of before forks, never touched again */
@@ -66,6 +66,10 @@ int hwk_tpm_renew(struct hwk_tpm *tpm);
  */
 ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm);
 void hwk_tpm_end(struct hwk_tpm *tpm);
+
+/* The same for who holds tpm->lock already, which end lets go also when there
+ * was no turn. */
+ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm);
 
 /* To be called before the first command that leaves something transient in
  * the TPM. end takes it back when the line is sound: flush before. */

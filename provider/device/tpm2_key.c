@@ -82,9 +82,7 @@ void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
 {
     if (!key)
         return;
-    pthread_mutex_lock(&tpm->lock);
-    hwk_tpm_object_close(tpm, key->object);
-    pthread_mutex_unlock(&tpm->lock);
+    hwk_tpm_object_release(tpm, key->object);
     hwk_secret_free(key->auth);
     OPENSSL_free(key);
 }
@@ -94,8 +92,8 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 {
     (void)code; /* the auth value is good for all of them */
     if (atomic_load(&key->refused)) {
-        hwk_raise(HWK_R_PIN_INCORRECT, "TPM key 0x%08x refused its PIN before",
-                  key->object->handle);
+        hwk_raise(HWK_R_PIN_INCORRECT, "TPM key %s refused its PIN before",
+                  key->object->called);
         return NULL;
     }
     ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
@@ -118,9 +116,9 @@ int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
         remember_bad(tpm, key);
         if (!key->auth)
             hwk_raise(HWK_R_PIN_MISSING,
-                      "TPM key 0x%08x has an authorization value: give it "
-                      "with ?pass, pin-source or pin-value in the URI",
-                      handle);
+                      "TPM key %s has an authorization value: give it with "
+                      "?pass, pin-source or pin-value in the URI",
+                      key->object->called);
         else
             hwk_tpm_check(tpm, rc, what, handle);
     } else {

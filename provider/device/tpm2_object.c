@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Persistent keys: one ESYS handle each, however often they are opened. */
+/* Keys in a TPM, whatever their origin: one object each, however often they
+ * are opened. */
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <tss2/tss2_mu.h>
 
-#include "provider/device/tpm2_object.h"
+#include "provider/device/tpm2_load.h"
 
 #define RESPONSE_HEADER 10
 
@@ -53,29 +56,52 @@ static bool has_tr(const struct hwk_tpm *tpm, const struct hwk_tpm_object *o)
            tpm->esys;
 }
 
+/* what is persistent stays in the TPM, what was loaded does not */
 static void drop_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
-    if (has_tr(tpm, o))
+    if (has_tr(tpm, o) && o->source)
+        hwk_tpm_flush(tpm, &o->tr);
+    else if (has_tr(tpm, o))
         Esys_TR_Close(tpm->esys, &o->tr);
     o->tr = ESYS_TR_NONE;
 }
 
+static void call(struct hwk_tpm_object *o)
+{
+    const struct hwk_tpm_source *s = o->source;
+    TPM2_HANDLE h = !s          ? o->handle
+                    : s->parent ? s->parent->handle
+                                : s->hierarchy;
+    snprintf(o->called, sizeof(o->called), "%s0x%08x",
+             !s             ? ""
+             : s->priv.size ? "under "
+                            : "primary of ",
+             h);
+}
+
+/* takes tr and source, also when it fails */
 static struct hwk_tpm_object *add(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                                  ESYS_TR tr, const TPM2B_PUBLIC *pub,
+                                  struct hwk_tpm_source *source, ESYS_TR tr,
+                                  const TPM2B_PUBLIC *pub,
                                   const TPM2B_NAME *name)
 {
     struct hwk_tpm_object *o = OPENSSL_zalloc(sizeof(*o));
     if (!o) {
-        Esys_TR_Close(tpm->esys, &tr);
+        struct hwk_tpm_object lost = {
+            .source = source, .tr = tr, .generation = tpm->generation};
+        drop_tr(tpm, &lost);
+        hwk_tpm_source_free(tpm, source);
         hwk_raise(HWK_R_MEMORY, "TPM key");
         return NULL;
     }
     o->refs = 1;
     o->handle = handle;
+    o->source = source;
     o->pub = *pub;
     o->name = *name;
     o->tr = tr;
     o->generation = tpm->generation;
+    call(o);
     o->next = tpm->objects;
     tpm->objects = o;
     return o;
@@ -84,7 +110,7 @@ static struct hwk_tpm_object *add(struct hwk_tpm *tpm, TPM2_HANDLE handle,
 static struct hwk_tpm_object *known(struct hwk_tpm *tpm, TPM2_HANDLE handle)
 {
     for (struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
-        if (o->handle == handle && has_tr(tpm, o))
+        if (!o->source && o->handle == handle && has_tr(tpm, o))
             return o;
     return NULL;
 }
@@ -104,35 +130,99 @@ struct hwk_tpm_object *hwk_tpm_object_open(struct hwk_tpm *tpm,
     }
     if (o)
         drop_tr(tpm, o);
-    return take_tr(tpm, handle, &tr) ? add(tpm, handle, tr, &pub, &name) : NULL;
+    return take_tr(tpm, handle, &tr) ? add(tpm, handle, NULL, tr, &pub, &name)
+                                     : NULL;
 }
 
 void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle)
 {
     for (struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
-        if (o->handle == handle)
+        if (!o->source && o->handle == handle)
             drop_tr(tpm, o);
+}
+
+/* as add */
+static struct hwk_tpm_object *add_named(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                                        struct hwk_tpm_source *source,
+                                        ESYS_TR tr, const TPM2B_PUBLIC *pub)
+{
+    TPM2B_NAME none = {.size = 0}, *name = NULL;
+    int ok = hwk_tpm_check(tpm, Esys_TR_GetName(tpm->esys, tr, &name), "name",
+                           handle);
+    struct hwk_tpm_object *o =
+        add(tpm, handle, source, tr, pub, ok ? name : &none);
+    Esys_Free(name);
+    if (ok || !o)
+        return o;
+    hwk_tpm_object_close(tpm, o);
+    return NULL;
 }
 
 struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
                                             TPM2_HANDLE handle, ESYS_TR tr,
                                             const TPM2B_PUBLIC *pub)
 {
-    TPM2B_NAME *name = NULL;
-    if (!hwk_tpm_check(tpm, Esys_TR_GetName(tpm->esys, tr, &name), "name",
-                       handle)) {
-        Esys_TR_Close(tpm->esys, &tr);
-        return NULL;
+    return add_named(tpm, handle, NULL, tr, pub);
+}
+
+static struct hwk_tpm_object *same_source(struct hwk_tpm *tpm,
+                                          const struct hwk_tpm_parent *parent,
+                                          const TPM2B_PUBLIC *pub,
+                                          const TPM2B_PRIVATE *priv)
+{
+    for (struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
+        if (o->source && hwk_tpm_source_same(o->source, parent, pub, priv))
+            return o;
+    return NULL;
+}
+
+/* a blob, or without priv a primary */
+static struct hwk_tpm_object *open_source(struct hwk_tpm *tpm,
+                                          const struct hwk_tpm_parent *parent,
+                                          const TPM2B_PUBLIC *pub,
+                                          const TPM2B_PRIVATE *priv)
+{
+    struct hwk_tpm_object *o = same_source(tpm, parent, pub, priv);
+    struct hwk_tpm_source *s;
+    TPM2B_PUBLIC made;
+    ESYS_TR tr;
+    if (o) {
+        o->refs++;
+        return o;
     }
-    struct hwk_tpm_object *o = add(tpm, handle, tr, pub, name);
-    Esys_Free(name);
-    return o;
+    if (!(s = hwk_tpm_source_new(tpm, parent, pub, priv)))
+        return NULL;
+    if (hwk_tpm_load(tpm, s, &tr, &made))
+        return add_named(tpm, 0, s, tr, &made);
+    hwk_tpm_source_free(tpm, s);
+    return NULL;
+}
+
+struct hwk_tpm_object *hwk_tpm_object_blob(struct hwk_tpm *tpm,
+                                           const struct hwk_tpm_parent *parent,
+                                           const TPM2B_PUBLIC *pub,
+                                           const TPM2B_PRIVATE *priv)
+{
+    if (priv->size > 0)
+        return open_source(tpm, parent, pub, priv);
+    hwk_raise(HWK_R_FORMAT, "a TPM key without its private part");
+    return NULL;
+}
+
+struct hwk_tpm_object *
+hwk_tpm_object_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
+                       const struct hwk_secret *hierarchy_auth,
+                       const TPM2B_PUBLIC *template)
+{
+    const struct hwk_tpm_parent root = {.handle = hierarchy,
+                                        .auth = hierarchy_auth};
+    return open_source(tpm, &root, template, NULL);
 }
 
 static int another(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
-    return hwk_raise(HWK_R_NOT_FOUND, "TPM %s: another key is at 0x%08x now",
-                     tpm->name, o->handle);
+    return hwk_raise(HWK_R_NOT_FOUND, "TPM %s: another key is %s%s now",
+                     tpm->name, o->source ? "" : "at ", o->called);
 }
 
 static int read_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
@@ -148,11 +238,34 @@ static int read_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
     return another(tpm, o);
 }
 
+/* a hierarchy whose seed was changed has other primaries */
+static int load_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
+{
+    TPM2B_NAME *name = NULL;
+    if (!hwk_tpm_load(tpm, o->source, &o->tr, NULL))
+        return 0;
+    o->generation = tpm->generation;
+    int ok = hwk_tpm_check(tpm, Esys_TR_GetName(tpm->esys, o->tr, &name),
+                           "name", 0) &&
+             (same_name(name, &o->name) || another(tpm, o));
+    Esys_Free(name);
+    if (!ok)
+        drop_tr(tpm, o);
+    return ok;
+}
+
 /* ESYS has one handle for all who ask it for the same: the owner is one */
 int hwk_tpm_object_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
                       ESYS_TR *tr)
 {
-    struct hwk_tpm_object *owner = has_tr(tpm, o) ? o : known(tpm, o->handle);
+    struct hwk_tpm_object *owner = has_tr(tpm, o) ? o : NULL;
+    if (!owner && o->source) {
+        if (!load_again(tpm, o))
+            return 0;
+        owner = o;
+    }
+    if (!owner)
+        owner = known(tpm, o->handle);
     if (owner && !same_name(&owner->name, &o->name))
         return another(tpm, o);
     if (!owner && !read_again(tpm, o))
@@ -171,5 +284,57 @@ void hwk_tpm_object_close(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
     if (*at)
         *at = o->next;
     drop_tr(tpm, o);
+    hwk_tpm_source_free(tpm, o->source);
     OPENSSL_free(o);
+}
+
+static bool is_loaded(const struct hwk_tpm *tpm, const struct hwk_tpm_object *o)
+{
+    return o->source && has_tr(tpm, o);
+}
+
+void hwk_tpm_object_release(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
+{
+    pthread_mutex_lock(&tpm->lock);
+    if (o->refs > 1 || !is_loaded(tpm, o)) {
+        hwk_tpm_object_close(tpm, o);
+        pthread_mutex_unlock(&tpm->lock);
+        return;
+    }
+    ERR_set_mark();
+    if (!hwk_tpm_begin_locked(tpm)) {
+        pthread_mutex_lock(&tpm->lock);
+        o->tr = ESYS_TR_NONE; /* it stays until its owner is known to be dead */
+        hwk_tpm_object_close(tpm, o);
+        pthread_mutex_unlock(&tpm->lock);
+    } else {
+        hwk_tpm_object_close(tpm, o);
+        hwk_tpm_end(tpm);
+    }
+    ERR_pop_to_mark();
+}
+
+static bool any_loaded(const struct hwk_tpm *tpm)
+{
+    for (const struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
+        if (is_loaded(tpm, o))
+            return true;
+    return false;
+}
+
+void hwk_tpm_object_unload(struct hwk_tpm *tpm)
+{
+    pthread_mutex_lock(&tpm->lock);
+    if (!any_loaded(tpm)) {
+        pthread_mutex_unlock(&tpm->lock);
+        return;
+    }
+    ERR_set_mark();
+    if (hwk_tpm_begin_locked(tpm)) {
+        for (struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
+            if (o->source)
+                drop_tr(tpm, o);
+        hwk_tpm_end(tpm);
+    }
+    ERR_pop_to_mark();
 }

@@ -64,8 +64,8 @@ static int prepare_ecdsa(const struct hwk_tpm_key *key,
     TPMI_ECC_CURVE curve = pub->publicArea.parameters.eccDetail.curveID;
     *alg = hwk_tpm_scheme_hash(pub);
     if (scheme != TPM2_ALG_NULL && scheme != TPM2_ALG_ECDSA)
-        return hwk_raise(HWK_R_KEY, "TPM key 0x%08x is tied to scheme 0x%04x",
-                         key->object->handle, scheme);
+        return hwk_raise(HWK_R_KEY, "TPM key %s is tied to scheme 0x%04x",
+                         key->object->called, scheme);
     if (mech->message) {
         *out = (struct input){.message = n ? in : nothing, .message_n = n};
         return 1;
@@ -74,8 +74,8 @@ static int prepare_ecdsa(const struct hwk_tpm_key *key,
     return hwk_tpm_ecdsa_digest(curve, in, n, alg, &out->digest)
                ? 1
                : hwk_raise(HWK_R_DIGEST,
-                           "TPM key 0x%08x takes no digest of %zu bytes",
-                           key->object->handle, n);
+                           "TPM key %s takes no digest of %zu bytes",
+                           key->object->called, n);
 }
 
 static int sign_ecdsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
@@ -229,8 +229,8 @@ static int any_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     if (*sig_n < size)
         return hwk_raise(HWK_R_ARGUMENT, "no room for the signature");
     if (no && !hwk_tpm_can_raw(key))
-        return hwk_raise(HWK_R_UNSUPPORTED, "TPM key 0x%08x cannot sign: %s",
-                         key->object->handle, no);
+        return hwk_raise(HWK_R_UNSUPPORTED, "TPM key %s cannot sign: %s",
+                         key->object->called, no);
     if (no ? !sign_raw(tpm, key, mech, in, n, sig, size)
            : !sign_rsa(tpm, key, mech, in, n, sig, size))
         return 0;
@@ -245,12 +245,12 @@ int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     const TPM2B_PUBLIC *pub = &key->object->pub;
     unsigned flags = hwk_tpm_flags(pub);
     if (flags & HWK_FOUND_NO_SIGN)
-        return hwk_raise(HWK_R_KEY, "TPM key 0x%08x does not sign",
-                         key->object->handle);
+        return hwk_raise(HWK_R_KEY, "TPM key %s does not sign",
+                         key->object->called);
     if (mech->message != !!(flags & HWK_FOUND_MESSAGE))
         return hwk_raise(
-            HWK_R_UNSUPPORTED, "TPM key 0x%08x is %srestricted: it signs %s",
-            key->object->handle, mech->message ? "not " : "",
+            HWK_R_UNSUPPORTED, "TPM key %s is %srestricted: it signs %s",
+            key->object->called, mech->message ? "not " : "",
             mech->message ? "digests" : "only what the TPM has hashed");
     return pub->publicArea.type == TPM2_ALG_ECC
                ? sign_ecdsa(tpm, key, mech, in, n, sig, sig_n)

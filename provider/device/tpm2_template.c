@@ -26,22 +26,28 @@ void hwk_tpm_template_plain(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
     };
 }
 
-void hwk_tpm_template_srk(TPM2B_PUBLIC *out)
+void hwk_tpm_template_default(bool rsa, TPM2B_PUBLIC *out)
 {
-    hwk_tpm_template_plain(
-        &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0}, out);
+    static const struct hwk_tpm_kind kinds[] = {
+        {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0}, {TPM2_ALG_RSA, 0, 2048}};
+    hwk_tpm_template_plain(&kinds[rsa], out);
     TPMT_PUBLIC *t = &out->publicArea;
     t->objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
                           TPMA_OBJECT_SENSITIVEDATAORIGIN |
                           TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA |
                           TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
-    t->parameters.eccDetail.symmetric = (TPMT_SYM_DEF_OBJECT){
+    t->parameters.asymDetail.symmetric = (TPMT_SYM_DEF_OBJECT){
         .algorithm = TPM2_ALG_AES,
         .keyBits.aes = 128,
         .mode.aes = TPM2_ALG_CFB,
     };
-    t->unique.ecc.x.size = 32;
-    t->unique.ecc.y.size = 32;
+}
+
+void hwk_tpm_template_srk(TPM2B_PUBLIC *out)
+{
+    hwk_tpm_template_default(false, out);
+    out->publicArea.unique.ecc.x.size = 32;
+    out->publicArea.unique.ecc.y.size = 32;
 }
 
 #define CHILD_ATTRIBUTES                                                       \

@@ -3,6 +3,8 @@
 #ifndef HWK_TPM2_TEMPLATE_H
 #define HWK_TPM2_TEMPLATE_H
 
+#include <stdbool.h>
+
 #include <tss2/tss2_tpm2_types.h>
 
 /* A kind of key: RSA with bits, or EC with a TPM curve (bits 0). */
@@ -18,6 +20,11 @@ void hwk_tpm_template_plain(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out);
 
 /* The storage root key of the TCG provisioning guidance, ECC P-256. */
 void hwk_tpm_template_srk(TPM2B_PUBLIC *out);
+
+/* The primary that key files mean by a hierarchy as their parent: the storage
+ * root key, P-256 or RSA 2048, but with unique empty
+ * (draft-bottomley-tpm2-keys), which makes it another key. */
+void hwk_tpm_template_default(bool rsa, TPM2B_PUBLIC *out);
 
 /* A signing key under a storage key: bound to this TPM, any scheme, usable
  * with its own auth value, exempt from the dictionary-attack lockout. */

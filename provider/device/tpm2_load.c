@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a key that is not persistent comes into the TPM. */
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <tss2/tss2_mu.h>
+
+#include "provider/device/tpm2_load.h"
+#include "provider/device/tpm2_public.h"
+#include "provider/device/tpm2_template.h"
+
+/* --- commands --- */
+
+static int hierarchy_tr(TPM2_HANDLE hierarchy, ESYS_TR *tr)
+{
+    switch (hierarchy) {
+    case TPM2_RH_OWNER:
+        *tr = ESYS_TR_RH_OWNER;
+        return 1;
+    case TPM2_RH_ENDORSEMENT:
+        *tr = ESYS_TR_RH_ENDORSEMENT;
+        return 1;
+    case TPM2_RH_PLATFORM:
+        *tr = ESYS_TR_RH_PLATFORM;
+        return 1;
+    case TPM2_RH_NULL:
+        *tr = ESYS_TR_RH_NULL;
+        return 1;
+    default:
+        return hwk_raise(HWK_R_KEY, "0x%08x is no hierarchy of a TPM",
+                         hierarchy);
+    }
+}
+
+int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
+                           const struct hwk_secret *hierarchy_auth,
+                           const TPM2B_SENSITIVE_CREATE *sensitive,
+                           const TPM2B_PUBLIC *template, ESYS_TR *tr,
+                           TPM2B_PUBLIC *pub)
+{
+    static const TPM2B_SENSITIVE_CREATE empty;
+    static const TPM2B_DATA outside;
+    static const TPML_PCR_SELECTION none;
+    TPM2B_PUBLIC *made = NULL;
+    ESYS_TR root = ESYS_TR_NONE, session;
+    if (!hierarchy_tr(hierarchy, &root) ||
+        !hwk_tpm_authorize(tpm, root, hierarchy_auth, &session) ||
+        !hwk_tpm_mark(tpm))
+        return 0;
+    *tr = ESYS_TR_NONE;
+    TSS2_RC rc =
+        Esys_CreatePrimary(tpm->esys, root, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                           sensitive ? sensitive : &empty, template, &outside,
+                           &none, tr, &made, NULL, NULL, NULL);
+    if (!hwk_tpm_check(tpm, rc, "CreatePrimary", hierarchy))
+        return 0;
+    if (pub)
+        *pub = *made;
+    Esys_Free(made);
+    return 1;
+}
+
+static int load_under(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
+                      ESYS_TR parent, const struct hwk_secret *auth,
+                      ESYS_TR *tr)
+{
+    ESYS_TR session;
+    if (!hwk_tpm_authorize(tpm, parent, auth, &session) || !hwk_tpm_mark(tpm))
+        return 0;
+    *tr = ESYS_TR_NONE;
+    TSS2_RC rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE,
+                           ESYS_TR_NONE, &s->priv, &s->pub, tr);
+    return hwk_tpm_check(tpm, rc, "Load of a key under",
+                         s->parent ? s->parent->handle : s->hierarchy);
+}
+
+static int load_under_primary(struct hwk_tpm *tpm,
+                              const struct hwk_tpm_source *s, ESYS_TR *tr)
+{
+    TPM2B_PUBLIC template;
+    ESYS_TR parent;
+    hwk_tpm_template_default(s->rsa, &template);
+    if (!hwk_tpm_create_primary(tpm, s->hierarchy, s->auth, NULL, &template,
+                                &parent, NULL))
+        return 0;
+    int ok = load_under(tpm, s, parent, NULL, tr);
+    hwk_tpm_flush(tpm, &parent);
+    return ok;
+}
+
+int hwk_tpm_load(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
+                 ESYS_TR *tr, TPM2B_PUBLIC *pub)
+{
+    ESYS_TR parent;
+    if (s->priv.size == 0)
+        return hwk_tpm_create_primary(tpm, s->hierarchy, s->auth, NULL, &s->pub,
+                                      tr, pub);
+    if (s->parent ? !hwk_tpm_object_tr(tpm, s->parent, &parent) ||
+                        !load_under(tpm, s, parent, s->auth, tr)
+                  : !load_under_primary(tpm, s, tr))
+        return 0;
+    if (pub)
+        *pub = s->pub;
+    return 1;
+}
+
+/* --- sources --- */
+
+static int open_parent(struct hwk_tpm *tpm, const struct hwk_tpm_parent *parent,
+                       struct hwk_tpm_source *s)
+{
+    if (parent->handle >> 24 != TPM2_HT_PERSISTENT) {
+        ESYS_TR unused;
+        s->hierarchy = parent->handle;
+        s->rsa = parent->rsa;
+        return hierarchy_tr(parent->handle, &unused);
+    }
+    s->parent = hwk_tpm_object_open(tpm, parent->handle);
+    return s->parent &&
+           (hwk_tpm_is_parent(&s->parent->pub) ||
+            hwk_raise(HWK_R_KEY, "TPM key 0x%08x is no storage key",
+                      parent->handle));
+}
+
+struct hwk_tpm_source *hwk_tpm_source_new(struct hwk_tpm *tpm,
+                                          const struct hwk_tpm_parent *parent,
+                                          const TPM2B_PUBLIC *pub,
+                                          const TPM2B_PRIVATE *priv)
+{
+    struct hwk_tpm_source *s = OPENSSL_zalloc(sizeof(*s));
+    if (!s || (parent->auth && !(s->auth = hwk_secret_dup(parent->auth)))) {
+        OPENSSL_free(s);
+        hwk_raise(HWK_R_MEMORY, "TPM key");
+        return NULL;
+    }
+    s->pub = *pub;
+    if (priv)
+        s->priv = *priv;
+    if (open_parent(tpm, parent, s))
+        return s;
+    hwk_tpm_source_free(tpm, s);
+    return NULL;
+}
+
+void hwk_tpm_source_free(struct hwk_tpm *tpm, struct hwk_tpm_source *s)
+{
+    if (!s)
+        return;
+    if (s->parent)
+        hwk_tpm_object_close(tpm, s->parent);
+    hwk_secret_free(s->auth);
+    OPENSSL_free(s);
+}
+
+static bool same_public(const TPM2B_PUBLIC *a, const TPM2B_PUBLIC *b)
+{
+    uint8_t x[sizeof(*a)], y[sizeof(*b)];
+    size_t n = 0, m = 0;
+    return Tss2_MU_TPM2B_PUBLIC_Marshal(a, x, sizeof(x), &n) == 0 &&
+           Tss2_MU_TPM2B_PUBLIC_Marshal(b, y, sizeof(y), &m) == 0 && n == m &&
+           memcmp(x, y, n) == 0;
+}
+
+bool hwk_tpm_source_same(const struct hwk_tpm_source *s,
+                         const struct hwk_tpm_parent *parent,
+                         const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *priv)
+{
+    size_t n = priv ? priv->size : 0;
+    TPM2_HANDLE handle = s->parent ? s->parent->handle : s->hierarchy;
+    return handle == parent->handle && (s->parent || s->rsa == parent->rsa) &&
+           s->priv.size == n &&
+           (n == 0 || memcmp(s->priv.buffer, priv->buffer, n) == 0) &&
+           same_public(&s->pub, pub);
+}
