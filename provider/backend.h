@@ -137,6 +137,11 @@ struct hwk_backend {
                      const struct hwk_pin_ask *pin, hwk_found_fn *each,
                      void *arg);
 
+    /* The key file's DER that the key came from or was made as,
+     * OPENSSL_malloc'ed in *der, fit for load_blob; NULL when its URI finds it.
+     * Optional. */
+    int (*blob)(void *state, hwk_ref *ref, uint8_t **der, size_t *n);
+
     /* Makes a key where uri says. *out as in find, type PRIVATE, ref owned by
      * the caller. An existing key there, or half of one: HWK_R_EXISTS. When it
      * fails, no half of the new one is left. Optional. */

@@ -143,6 +143,16 @@ int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
         t->derive(hwk_slot_state(key->slot), key->ref, peer, n, out, out_n));
 }
 
+int hwk_key_blob(struct hwk_key *key, uint8_t **der, size_t *n)
+{
+    const struct hwk_backend *t =
+        key->ref != NULL ? hwk_slot_table(key->slot) : NULL;
+
+    *der = NULL;
+    return t == NULL || t->blob == NULL ||
+           t->blob(hwk_slot_state(key->slot), key->ref, der, n);
+}
+
 /* neither half, nor parameters that could be said: X25519 before its point */
 static EVP_PKEY *make_bare(struct hwk_key *key, OSSL_LIB_CTX *libctx)
 {

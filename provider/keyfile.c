@@ -17,6 +17,11 @@ static const char *const labels[] = {
     [HWK_FILE_TSS2] = "TSS2 PRIVATE KEY",
 };
 
+const char *hwk_keyfile_label(enum hwk_keyfile_kind kind)
+{
+    return labels[kind];
+}
+
 /* --- reading --- */
 
 /* without what ends it; -1 at the end of the file */

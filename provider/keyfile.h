@@ -12,6 +12,9 @@ enum hwk_keyfile_kind {
     HWK_FILE_TSS2,    /* TSS2 PRIVATE KEY */
 };
 
+/* What stands in the BEGIN line. */
+const char *hwk_keyfile_label(enum hwk_keyfile_kind kind);
+
 struct hwk_keyfile {
     enum hwk_keyfile_kind kind;
     uint8_t *der; /* OPENSSL_malloc'ed */

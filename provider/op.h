@@ -25,10 +25,10 @@ extern const OSSL_DISPATCH hwk_store[];
 extern const OSSL_DISPATCH hwk_decoder[];     /* PEM of ours -> a key */
 extern const OSSL_DISPATCH hwk_decoder_der[]; /* DER of ours -> a key */
 extern const OSSL_DISPATCH hwk_encoder[];     /* the PEM of ours */
+extern const OSSL_DISPATCH hwk_encoder_der[]; /* the DER of ours */
 extern const OSSL_DISPATCH hwk_encoder_as_text[];
 extern const OSSL_DISPATCH hwk_encoder_spki_der[];
 extern const OSSL_DISPATCH hwk_encoder_spki_pem[];
-extern const OSSL_DISPATCH hwk_encoder_private_der[]; /* of software keys */
 extern const OSSL_DISPATCH hwk_encoder_encrypted_der[];
 extern const OSSL_DISPATCH hwk_encoder_encrypted_pem[];
 extern const OSSL_DISPATCH hwk_encoder_type_der[];

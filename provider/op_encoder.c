@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "provider/keyfile.h"
 #include "provider/op_encoder.h"
 
 #define LINE 48 /* bytes in 64 characters */
@@ -91,48 +92,100 @@ int hwk_encoder_text(struct hwk_core *core, OSSL_CORE_BIO *out,
     return hwk_encoder_put(core, out, text, strlen(text));
 }
 
-static int put_pem(struct hwk_core *core, OSSL_CORE_BIO *out,
-                   const uint8_t *der, size_t n)
+static int put_line(struct hwk_core *core, OSSL_CORE_BIO *out, const char *what,
+                    const char *label)
 {
+    return hwk_encoder_text(core, out, "-----") &&
+           hwk_encoder_text(core, out, what) &&
+           hwk_encoder_text(core, out, label) &&
+           hwk_encoder_text(core, out, "-----\n");
+}
+
+static int put_pem(struct hwk_core *core, OSSL_CORE_BIO *out,
+                   const struct hwk_keyfile *file)
+{
+    const char *label = hwk_keyfile_label(file->kind);
     char line[LINE / 3 * 4 + 2];
     size_t at;
 
-    if (!hwk_encoder_text(core, out, "-----BEGIN HWKEY URI-----\n"))
+    if (!put_line(core, out, "BEGIN ", label))
         return 0;
-    for (at = 0; at < n; at += LINE) {
-        int len = EVP_EncodeBlock((unsigned char *)line, der + at,
-                                  n - at > LINE ? LINE : (int)(n - at));
+    for (at = 0; at < file->n; at += LINE) {
+        size_t left = file->n - at;
+        int len = EVP_EncodeBlock((unsigned char *)line, file->der + at,
+                                  left > LINE ? LINE : (int)left);
 
         line[len] = '\n';
         line[len + 1] = 0;
         if (!hwk_encoder_text(core, out, line))
             return 0;
     }
-    return hwk_encoder_text(core, out, "-----END HWKEY URI-----\n");
+    return put_line(core, out, "END ", label);
 }
 
-static int encode(void *ctx, OSSL_CORE_BIO *out, const void *keydata,
-                  const OSSL_PARAM abstract[], int selection,
-                  OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
+/* the file of a URI, which finds the key on its device */
+static int wrap(struct hwk_key *key, struct hwk_keyfile *file)
 {
-    union {
-        const void *c;
-        struct hwk_key *p;
-    } key = {keydata};
-    const struct hwk_form form = {"PEM", "PrivateKeyInfo", cb, arg};
-    struct hwk_encoder *e = ctx;
-    uint8_t der[HWK_WRAPPER_MAX];
-    size_t n = sizeof(der);
-
-    if (key.p == NULL || abstract != NULL || !key.p->has_private)
-        return hwk_raise(HWK_R_KEY, "no file can stand for that key");
-    if (key.p->software)
-        return hwk_encoder_soft(e, out, key.p, selection, &form);
-    if (!e->core->cfg.wrapper_files)
-        return hwk_raise(HWK_R_PRIVATE, "%s: wrapper-files is off", key.p->uri);
-    return hwk_wrapper_build(key.p->uri, der, &n) &&
-           put_pem(e->core, out, der, n);
+    file->kind = HWK_FILE_URI;
+    file->n = HWK_WRAPPER_MAX;
+    file->der = OPENSSL_malloc(file->n);
+    if (file->der == NULL)
+        return hwk_raise(HWK_R_MEMORY, "encoder");
+    if (hwk_wrapper_build(key->uri, file->der, &file->n))
+        return 1;
+    OPENSSL_free(file->der);
+    return 0;
 }
+
+/* A key that is in a file of its own is written as that again, also in DER; a
+ * URI in PEM only. */
+static int put_file(struct hwk_core *core, OSSL_CORE_BIO *out,
+                    struct hwk_key *key, bool pem)
+{
+    struct hwk_keyfile file = {.kind = HWK_FILE_TSS2};
+    int ok;
+
+    if (!core->cfg.wrapper_files)
+        return hwk_raise(HWK_R_PRIVATE, "%s: wrapper-files is off", key->uri);
+    if (!hwk_key_blob(key, &file.der, &file.n))
+        return 0;
+    if (file.der == NULL && !pem)
+        return hwk_raise(HWK_R_PRIVATE,
+                         "%s: a private key never leaves its device", key->uri);
+    if (file.der == NULL && !wrap(key, &file))
+        return 0;
+    ok = pem ? put_pem(core, out, &file)
+             : hwk_encoder_put(core, out, file.der, file.n);
+    OPENSSL_free(file.der);
+    return ok;
+}
+
+static int encode(struct hwk_encoder *e, OSSL_CORE_BIO *out,
+                  struct hwk_key *key, int selection,
+                  const struct hwk_form *form, bool pem)
+{
+    if (key == NULL || !key->has_private)
+        return hwk_raise(HWK_R_KEY, "no file can stand for that key");
+    return key->software ? hwk_encoder_soft(e, out, key, selection, form)
+                         : put_file(e->core, out, key, pem);
+}
+
+#define FORM(name, text, pem)                                                  \
+    static int encode_##name(void *ctx, OSSL_CORE_BIO *out,                    \
+                             const void *keydata, const OSSL_PARAM abstract[], \
+                             int selection, OSSL_PASSPHRASE_CALLBACK *cb,      \
+                             void *arg)                                        \
+    {                                                                          \
+        union {                                                                \
+            const void *c;                                                     \
+            struct hwk_key *p;                                                 \
+        } key = {abstract == NULL ? keydata : NULL};                           \
+        const struct hwk_form form = {text, "PrivateKeyInfo", cb, arg};        \
+                                                                               \
+        return encode(ctx, out, key.p, selection, &form, pem);                 \
+    }
+FORM(pem, "PEM", true)
+FORM(der, "DER", false)
 
 #define F(name, fn)                                                            \
     {                                                                          \
@@ -141,6 +194,13 @@ static int encode(void *ctx, OSSL_CORE_BIO *out, const void *keydata,
 const OSSL_DISPATCH hwk_encoder[] = {
     HWK_ENCODER(F),
     F(DOES_SELECTION, does_selection),
-    F(ENCODE, encode),
+    F(ENCODE, encode_pem),
+    {0, NULL},
+};
+
+const OSSL_DISPATCH hwk_encoder_der[] = {
+    HWK_ENCODER(F),
+    F(DOES_SELECTION, does_selection),
+    F(ENCODE, encode_der),
     {0, NULL},
 };

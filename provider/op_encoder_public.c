@@ -102,7 +102,6 @@ static int any_half(void *core, int selection)
 
 FORM(spki_der, public_only, "DER", "SubjectPublicKeyInfo");
 FORM(spki_pem, public_only, "PEM", "SubjectPublicKeyInfo");
-FORM(private_der, private_only, "DER", "PrivateKeyInfo");
 FORM(encrypted_der, private_only, "DER", "EncryptedPrivateKeyInfo");
 FORM(encrypted_pem, private_only, "PEM", "EncryptedPrivateKeyInfo");
 FORM(type_der, any_half, "DER", "type-specific");

@@ -103,14 +103,15 @@ static const OSSL_ALGORITHM *decoders_for(const struct hwk_config *cfg)
 
 #define WRAPPER(type)                                                          \
     ROW(type, ",output=pem,structure=PrivateKeyInfo", hwk_encoder)
+#define FILE_DER(type)                                                         \
+    ROW(type, ",output=der,structure=PrivateKeyInfo", hwk_encoder_der)
 #define TEXT(type) ROW(type, ",output=text", hwk_encoder_as_text)
 #define FORMS(type)                                                            \
     ROW(type, ",output=der,structure=SubjectPublicKeyInfo",                    \
         hwk_encoder_spki_der),                                                 \
         ROW(type, ",output=pem,structure=SubjectPublicKeyInfo",                \
             hwk_encoder_spki_pem),                                             \
-        ROW(type, ",output=der,structure=PrivateKeyInfo",                      \
-            hwk_encoder_private_der),                                          \
+        FILE_DER(type),                                                        \
         ROW(type, ",output=der,structure=EncryptedPrivateKeyInfo",             \
             hwk_encoder_encrypted_der),                                        \
         ROW(type, ",output=pem,structure=EncryptedPrivateKeyInfo",             \
@@ -132,6 +133,8 @@ static const OSSL_ALGORITHM *decoders_for(const struct hwk_config *cfg)
  * (it gets their public halves, and software keys whole) and refuses to (those
  * of devices have no other) is left to it where it is at hand. */
 static const OSSL_ALGORITHM encoders[] = {DEVICE_FORMS, END};
+static const OSSL_ALGORITHM encoders_der[] = {
+    DEVICE_FORMS, FILE_DER(EC), FILE_DER(RSA), FILE_DER(RSA_PSS), END};
 static const OSSL_ALGORITHM encoders_alone[] = {
     DEVICE_FORMS,
     FORMS(EC),
@@ -148,6 +151,13 @@ static const OSSL_ALGORITHM encoders_alone[] = {
     ROW(EC, ",output=blob", hwk_encoder_blob),
     END,
 };
+
+static const OSSL_ALGORITHM *encoders_for(const struct hwk_core *core)
+{
+    if (core->under == NULL)
+        return encoders_alone;
+    return core->cfg.der_files ? encoders_der : encoders;
+}
 
 static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
 {
@@ -170,7 +180,7 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
     case OSSL_OP_STORE:
         return hwk_backend_for_tests != NULL ? stores_for_tests : stores;
     case OSSL_OP_ENCODER:
-        return core->under != NULL ? encoders : encoders_alone;
+        return encoders_for(core);
     case OSSL_OP_DECODER:
         return decoders_for(&core->cfg);
     default:

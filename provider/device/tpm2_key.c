@@ -84,6 +84,7 @@ void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
         return;
     hwk_tpm_object_release(tpm, key->object);
     hwk_secret_free(key->auth);
+    hwk_tpm_keyfile_free(key->file);
     OPENSSL_free(key);
 }
 

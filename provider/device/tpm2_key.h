@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "provider/device/tpm2_keyfile.h"
 #include "provider/device/tpm2_object.h"
 
 /* The hwk_ref of this row. */
@@ -12,6 +13,9 @@ struct hwk_tpm_key {
     struct hwk_tpm_object *object;
     struct hwk_secret *auth; /* NULL: empty */
     atomic_bool refused;     /* auth is known to be wrong: not tried again */
+    struct hwk_tpm_keyfile *file; /* what it is in, with its policy; NULL: the
+                                     key is at its handle. Set by who made the
+                                     key, before anybody else has it. */
 };
 
 /* Takes object and auth (NULL is fine), also when it fails. Call it between

@@ -43,6 +43,14 @@ static int row_find(void *state, const struct hwk_uri *uri, unsigned want,
     return hwk_tpm_find(state, uri, want, pin, each, arg);
 }
 
+static int row_blob(void *state, hwk_ref *ref, uint8_t **der, size_t *n)
+{
+    const struct hwk_tpm_key *key = ref;
+    (void)state;
+    *der = NULL;
+    return !key->file || hwk_tpm_keyfile_encode(key->file, der, n);
+}
+
 static int row_make(void *state, const struct hwk_uri *uri,
                     const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
                     struct hwk_found *out)
@@ -177,6 +185,7 @@ const struct hwk_backend hwk_backend_tpm2 = {
     .forked = row_forked,
     .renew = row_renew,
     .find = row_find,
+    .blob = row_blob,
     .make = row_make,
     .sign = row_sign,
     .decrypt = row_decrypt,
