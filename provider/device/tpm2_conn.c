@@ -6,9 +6,10 @@
 
 #include <openssl/crypto.h>
 
+#include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_caps.h"
-#include "provider/device/tpm2_key.h"
 #include "provider/device/tpm2_lock.h"
+#include "provider/device/tpm2_object.h"
 
 /* what a child of fork inherited: its parent's, kept reachable, never used */
 struct hwk_tpm_left {

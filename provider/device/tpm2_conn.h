@@ -41,7 +41,7 @@ struct hwk_tpm {
     bool marked;
     ESYS_TR secret; /* ESYS holds an auth value for it until end */
     struct hwk_tpm_object *objects; /* keys in use */
-    struct hwk_tpm_bad *bad;        /* what keys refused, see tpm2_key.h */
+    struct hwk_tpm_bad *bad;        /* what keys refused, see tpm2_bad.h */
     size_t nv_chunk, nv_max;        /* bytes; 0: not asked yet */
     struct hwk_tpm_left *left;      /* of before forks, never touched again */
 };

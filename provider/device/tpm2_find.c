@@ -6,23 +6,12 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-#include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_public.h"
+#include "provider/device/tpm2_query.h"
 
 #define FILE_MAX 4096
-
-/* what find was asked */
-struct query {
-    struct hwk_tpm *tpm;
-    const struct hwk_uri *uri;
-    unsigned want;
-    const struct hwk_pin_ask *pin;
-    hwk_found_fn *each;
-    void *arg;
-    unsigned *given; /* how often each was called */
-};
 
 int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
                      TPM2_HANDLE handle, struct hwk_secret **out)
@@ -31,7 +20,8 @@ int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
     *out = NULL;
     if (!pin || !(uri->ask_auth || uri->pin_value.p || uri->pin_source.p))
         return 1;
-    snprintf(what, sizeof(what), "TPM key 0x%08x", handle);
+    snprintf(what, sizeof(what), "TPM %s 0x%08x",
+             handle >> 24 == TPM2_HT_NV_INDEX ? "NV index" : "key", handle);
     return hwk_pin_get(pin, what, out);
 }
 
@@ -94,8 +84,7 @@ int hwk_tpm_uri_handle(const struct hwk_uri *uri, TPM2_HANDLE *out)
     }
 }
 
-/* gives found to each and lets go of what each did not keep */
-static int give(const struct query *q, struct hwk_found *found)
+int hwk_tpm_give(const struct hwk_tpm_query *q, struct hwk_found *found)
 {
     ++*q->given;
     int rc = q->each(q->arg, found);
@@ -106,7 +95,7 @@ static int give(const struct query *q, struct hwk_found *found)
 
 /* one persistent key: as a pair, or its public half only. As each gives, -1
  * on failure. */
-static int find_key(const struct query *q, TPM2_HANDLE handle)
+static int find_key(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
 {
     struct hwk_secret *auth = NULL;
     struct hwk_tpm_object *o = NULL;
@@ -130,42 +119,32 @@ static int find_key(const struct query *q, TPM2_HANDLE handle)
         hwk_tpm_key_free(q->tpm, found.ref);
         found.ref = NULL;
     }
-    return give(q, &found);
+    return hwk_tpm_give(q, &found);
 }
 
-/* a certificate, or nothing: an index with other bytes is no key */
-static int find_cert(const struct query *q, TPM2_HANDLE handle)
+/* an index that the URI itself names may have an authorization value there */
+static int find_index(const struct hwk_tpm_query *q, TPM2_HANDLE index)
 {
-    struct hwk_tpm_nv nv;
-    struct hwk_found found;
-    struct hwk_object_info info;
-    int rc = 1;
-    if (!hwk_tpm_nv_read(q->tpm, handle, &nv))
+    struct hwk_secret *auth = NULL;
+    bool named = q->uri->tpm == HWK_TPM_HANDLE || q->uri->tpm == HWK_TPM_OBJECT;
+    if (named && !hwk_tpm_ask_auth(q->uri, q->pin, index, &auth))
         return -1;
-    hwk_tpm_describe_nv(&nv, &info);
-    memset(&found, 0, sizeof(found));
-    found.type = HWK_OBJ_CERT;
-    memcpy(found.uri, info.uri, sizeof(found.uri));
-    memcpy(found.label, info.label, sizeof(found.label));
-    found.der = nv.data;
-    found.der_len = nv.n;
-    if (nv.type == HWK_OBJ_CERT)
-        rc = give(q, &found);
-    hwk_tpm_nv_clear(&nv);
+    const struct hwk_tpm_nv_how how = {auth, !named};
+    int rc = hwk_tpm_find_nv(q, index, &how);
+    hwk_secret_free(auth);
     return rc;
 }
 
 /* one object by its handle; what is not there was found to be nothing */
-static int find_at(const struct query *q, TPM2_HANDLE handle)
+static int find_at(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
 {
     int rc = 1;
+    if (handle >> 24 != TPM2_HT_PERSISTENT)
+        return find_index(q, handle);
+    if (!(q->want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC)))
+        return 1;
     ERR_set_mark();
-    if (handle >> 24 == TPM2_HT_PERSISTENT) {
-        if (q->want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC))
-            rc = find_key(q, handle);
-    } else if (q->want & HWK_WANT_CERT) {
-        rc = find_cert(q, handle);
-    }
+    rc = find_key(q, handle);
     if (rc < 0 && hwk_err_is(HWK_R_NOT_FOUND)) {
         ERR_pop_to_mark();
         return 1;
@@ -174,7 +153,16 @@ static int find_at(const struct query *q, TPM2_HANDLE handle)
     return rc;
 }
 
-static int find_all(const struct query *q)
+/* What is of no use or cannot be read hides nothing else; a TPM that is gone
+ * does. */
+static bool passable(TPM2_HANDLE handle)
+{
+    if (handle >> 24 != TPM2_HT_NV_INDEX)
+        return hwk_err_is(HWK_R_KEY); /* no key pair of ours */
+    return !hwk_err_is(HWK_R_NO_DEVICE) && !hwk_err_is(HWK_R_MEMORY);
+}
+
+static int find_all(const struct hwk_tpm_query *q)
 {
     TPM2_HANDLE *handles;
     size_t n;
@@ -182,10 +170,10 @@ static int find_all(const struct query *q)
     if (!hwk_tpm_all_handles(q->tpm, &handles, &n))
         return 0;
     for (size_t i = 0; rc > 0 && i < n; i++) {
+        unsigned before = *q->given;
         ERR_set_mark();
         rc = find_at(q, handles[i]);
-        bool skip = rc < 0 && hwk_err_is(HWK_R_KEY); /* no key pair of ours */
-        if (skip) {
+        if (rc < 0 && *q->given == before && passable(handles[i])) {
             ERR_pop_to_mark();
             rc = 1;
         } else {
@@ -198,7 +186,7 @@ static int find_all(const struct query *q)
 
 /* The certificate beside a key that is known by its purpose: where it belongs,
  * else where older scripts put it. */
-static int find_beside(const struct query *q)
+static int find_beside(const struct hwk_tpm_query *q)
 {
     static const TPM2_HANDLE idevid[] = {0x01C90200, 0x01C90000};
     static const TPM2_HANDLE iak[] = {0x01C90100, 0x01C90008};
@@ -216,7 +204,7 @@ int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
                  const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
 {
     unsigned given = 0;
-    const struct query q = {tpm, uri, want, pin, each, arg, &given};
+    const struct hwk_tpm_query q = {tpm, uri, want, pin, each, arg, &given};
     TPM2_HANDLE handle;
     if (uri->tpm == 0)
         return find_all(&q);

@@ -4,62 +4,8 @@
 
 #include <openssl/crypto.h>
 
+#include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_key.h"
-
-#define BAD_MAX 16
-
-/* --- what was refused; the TPM's lock is held --- */
-
-struct hwk_tpm_bad {
-    struct hwk_tpm_bad *next;
-    TPM2B_NAME name;
-    struct hwk_secret *auth; /* NULL: empty */
-};
-
-static bool same_auth(const struct hwk_secret *a, const struct hwk_secret *b)
-{
-    return a && b ? hwk_secret_eq(a, b) : a == b;
-}
-
-static bool is_bad(const struct hwk_tpm *tpm, const struct hwk_tpm_key *key)
-{
-    const TPM2B_NAME *name = &key->object->name;
-    for (const struct hwk_tpm_bad *b = tpm->bad; b; b = b->next)
-        if (b->name.size == name->size &&
-            memcmp(b->name.name, name->name, name->size) == 0 &&
-            same_auth(b->auth, key->auth))
-            return true;
-    return false;
-}
-
-static void remember_bad(struct hwk_tpm *tpm, const struct hwk_tpm_key *key)
-{
-    size_t n = 0;
-    for (const struct hwk_tpm_bad *b = tpm->bad; b; b = b->next)
-        n++;
-    struct hwk_tpm_bad *b = n < BAD_MAX ? OPENSSL_zalloc(sizeof(*b)) : NULL;
-    if (!b)
-        return;
-    b->name = key->object->name;
-    if (key->auth && !(b->auth = hwk_secret_dup(key->auth))) {
-        OPENSSL_free(b);
-        return;
-    }
-    b->next = tpm->bad;
-    tpm->bad = b;
-}
-
-void hwk_tpm_bad_free(struct hwk_tpm *tpm)
-{
-    while (tpm->bad) {
-        struct hwk_tpm_bad *b = tpm->bad;
-        tpm->bad = b->next;
-        hwk_secret_free(b->auth);
-        OPENSSL_free(b);
-    }
-}
-
-/* --- keys --- */
 
 struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
                                     struct hwk_tpm_object *object,
@@ -74,7 +20,7 @@ struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
     }
     key->object = object;
     key->auth = auth;
-    atomic_store(&key->refused, is_bad(tpm, key));
+    atomic_store(&key->refused, hwk_tpm_bad_is(tpm, &object->name, auth));
     return key;
 }
 
@@ -114,7 +60,7 @@ int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
     int ok = 0;
     if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS) {
         atomic_store(&key->refused, true);
-        remember_bad(tpm, key);
+        hwk_tpm_bad_add(tpm, &key->object->name, key->auth);
         if (!key->auth)
             hwk_raise(HWK_R_PIN_MISSING,
                       "TPM key %s has an authorization value: give it with "

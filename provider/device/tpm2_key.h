@@ -26,10 +26,6 @@ struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
 /* Not between begin and end. */
 void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key);
 
-/* The auth values that keys refused are remembered beyond the key: whoever
- * opens it again with the same one costs the TPM no other try. */
-void hwk_tpm_bad_free(struct hwk_tpm *tpm);
-
 /*
  * begin, then the key's ESYS handle and the session that authorises the
  * command of that code with it. NULL with a reason. hwk_tpm_key_done ends it

@@ -4,22 +4,12 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <tss2/tss2_mu.h>
 
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_nvdata.h"
+#include "provider/device/tpm2_nvindex.h"
 #include "provider/device/tpm2_object.h"
-
-#define RESPONSE_HEADER 10
-#define NONE3 ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
-
-/* an index between begin and end */
-struct index {
-    struct hwk_tpm *tpm;
-    ESYS_TR tr;
-    TPMS_NV_PUBLIC pub;
-};
 
 void hwk_tpm_nv_clear(struct hwk_tpm_nv *nv)
 {
@@ -35,88 +25,19 @@ static int not_found(const struct hwk_tpm *tpm, TPM2_HANDLE index,
                      index, why);
 }
 
-/* one NV_ReadPublic, whose answer ESYS gets too */
-static int open_index(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix)
-{
-    TPM2B_NV_PUBLIC pub;
-    size_t n, at = RESPONSE_HEADER;
-    memset(&pub, 0, sizeof(pub));
-    ix->tpm = tpm;
-    ix->tr = ESYS_TR_NONE;
-    TSS2_RC rc = hwk_tpm_tcti_ask(tpm->tcti, TPM2_CC_NV_ReadPublic, handle);
-    if (hwk_tpm_rc_is(rc, TPM2_RC_HANDLE))
-        return not_found(tpm, handle, "does not exist");
-    if (!hwk_tpm_check(tpm, rc, "NV_ReadPublic", handle))
-        return 0;
-    const uint8_t *p = hwk_tpm_tcti_last(tpm->tcti, &n);
-    rc = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(p, n, &at, &pub);
-    ix->pub = pub.nvPublic;
-    if (rc == TSS2_RC_SUCCESS)
-        rc = Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &ix->tr);
-    return hwk_tpm_check(tpm, rc, "NV_ReadPublic", handle);
-}
-
-static void close_index(struct index *ix)
-{
-    if (ix->tr != ESYS_TR_NONE && ix->tpm->esys)
-        Esys_TR_Close(ix->tpm->esys, &ix->tr);
-    ix->tr = ESYS_TR_NONE;
-}
-
-/* who may read it with an empty auth value */
-static ESYS_TR reader(const struct index *ix)
-{
-    if (ix->pub.attributes & TPMA_NV_AUTHREAD)
-        return ix->tr;
-    if (ix->pub.attributes & TPMA_NV_PPREAD &&
-        !(ix->pub.attributes & TPMA_NV_OWNERREAD))
-        return ESYS_TR_RH_PLATFORM;
-    return ESYS_TR_RH_OWNER;
-}
-
-static int read_chunk(struct index *ix, uint8_t *out, size_t n, size_t offset)
-{
-    TPM2B_MAX_NV_BUFFER *got = NULL;
-    ESYS_TR session;
-    if (!hwk_tpm_authorize(ix->tpm, reader(ix), NULL, &session))
-        return 0;
-    TSS2_RC rc =
-        Esys_NV_Read(ix->tpm->esys, reader(ix), ix->tr, session, ESYS_TR_NONE,
-                     ESYS_TR_NONE, (UINT16)n, (UINT16)offset, &got);
-    if (!hwk_tpm_check(ix->tpm, rc, "NV_Read", ix->pub.nvIndex))
-        return 0;
-    int ok = got->size == n;
-    if (ok)
-        memcpy(out, got->buffer, n);
-    Esys_Free(got);
-    return ok ? 1 : hwk_raise(HWK_R_TPM, "NV_Read: less than asked for");
-}
-
-static int read_all(struct index *ix, uint8_t *out)
-{
-    size_t size = ix->pub.dataSize;
-    if (!hwk_tpm_nv_limits(ix->tpm))
-        return 0;
-    for (size_t at = 0, n; at < size; at += n) {
-        n = size - at;
-        if (n > ix->tpm->nv_chunk)
-            n = ix->tpm->nv_chunk;
-        if (!read_chunk(ix, out + at, n, at))
-            return 0;
-    }
-    return 1;
-}
-
 /* the bytes of an index that was written; 0 with a reason */
-static int fetch(struct index *ix, struct hwk_tpm_nv *out)
+static int fetch(struct hwk_tpm_index *ix, const struct hwk_tpm_nv_how *how,
+                 struct hwk_tpm_nv *out)
 {
-    if (!(ix->pub.attributes & TPMA_NV_WRITTEN))
-        return not_found(ix->tpm, ix->pub.nvIndex, "was never written");
+    if (how && how->careful && !hwk_tpm_index_harmless(ix))
+        return hwk_raise(HWK_R_PIN_MISSING,
+                         "NV index 0x%08x may have an authorization value",
+                         ix->pub.nvIndex);
     out->n = ix->pub.dataSize;
     out->data = OPENSSL_malloc(out->n + 1);
     if (!out->data)
         return hwk_raise(HWK_R_MEMORY, "NV index");
-    if (read_all(ix, out->data)) {
+    if (hwk_tpm_index_read(ix, how ? how->auth : NULL, out->data)) {
         if (hwk_tpm_nv_whole(&ix->pub, out->data, out->n))
             return 1;
         not_found(ix->tpm, ix->pub.nvIndex, "was not written to its end");
@@ -133,40 +54,48 @@ static void classify(struct hwk_tpm_nv *nv)
         nv->type = hwk_tpm_nv_content(nv->data, &nv->n);
 }
 
-int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
-                    struct hwk_tpm_nv *out)
+int hwk_tpm_nv_bytes(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                     const struct hwk_tpm_nv_how *how, struct hwk_tpm_nv *out)
 {
-    struct index ix = {.tr = ESYS_TR_NONE};
+    struct hwk_tpm_index ix;
     memset(out, 0, sizeof(*out));
     if (!hwk_tpm_begin(tpm))
         return 0;
-    int ok = open_index(tpm, index, &ix) && fetch(&ix, out);
+    int ok = hwk_tpm_index_open(tpm, index, &ix) && fetch(&ix, how, out);
     out->pub = ix.pub;
-    close_index(&ix);
+    hwk_tpm_index_close(&ix);
     hwk_tpm_end(tpm);
-    if (ok)
-        classify(out);
     return ok;
+}
+
+int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                    const struct hwk_tpm_nv_how *how, struct hwk_tpm_nv *out)
+{
+    if (!hwk_tpm_nv_bytes(tpm, index, how, out))
+        return 0;
+    classify(out);
+    return 1;
 }
 
 int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
                     struct hwk_tpm_nv *out)
 {
-    struct index ix;
+    static const struct hwk_tpm_nv_how how = {.careful = true};
+    struct hwk_tpm_index ix;
     memset(out, 0, sizeof(*out));
-    int ok = open_index(tpm, index, &ix);
+    int ok = hwk_tpm_index_open(tpm, index, &ix);
     out->pub = ix.pub;
     ERR_set_mark();
-    if (ok && !fetch(&ix, out))
+    if (ok && !fetch(&ix, &how, out))
         out->data = NULL;
     ERR_pop_to_mark();
-    close_index(&ix);
+    hwk_tpm_index_close(&ix);
     if (ok)
         classify(out);
     return ok && !tpm->broken;
 }
 
-static int undefine(struct index *ix)
+static int undefine(struct hwk_tpm_index *ix)
 {
     ESYS_TR session, by = ix->pub.attributes & TPMA_NV_PLATFORMCREATE
                               ? ESYS_TR_RH_PLATFORM
@@ -185,7 +114,7 @@ static int undefine(struct index *ix)
 }
 
 static int define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
-                  struct index *ix)
+                  struct hwk_tpm_index *ix)
 {
     const TPM2B_AUTH empty = {.size = 0};
     ESYS_TR session;
@@ -199,7 +128,7 @@ static int define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
     return hwk_tpm_check(tpm, rc, "NV_DefineSpace", ix->pub.nvIndex);
 }
 
-static int write_chunk(struct index *ix, const uint8_t *data, size_t n,
+static int write_chunk(struct hwk_tpm_index *ix, const uint8_t *data, size_t n,
                        size_t offset)
 {
     TPM2B_MAX_NV_BUFFER buffer = {.size = (UINT16)n};
@@ -213,12 +142,12 @@ static int write_chunk(struct index *ix, const uint8_t *data, size_t n,
     return hwk_tpm_check(ix->tpm, rc, "NV_Write", ix->pub.nvIndex);
 }
 
-static int compare(struct index *ix, const uint8_t *data, size_t n)
+static int compare(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
 {
     uint8_t *back = OPENSSL_malloc(n);
     if (!back)
         return hwk_raise(HWK_R_MEMORY, "NV index");
-    int ok = read_all(ix, back);
+    int ok = hwk_tpm_index_read(ix, NULL, back);
     if (ok && memcmp(back, data, n) != 0)
         ok = hwk_raise(HWK_R_COMPARE, "NV index 0x%08x", ix->pub.nvIndex);
     OPENSSL_free(back);
@@ -226,7 +155,7 @@ static int compare(struct index *ix, const uint8_t *data, size_t n)
 }
 
 /* the first bytes last: what other programs look at is there when all is */
-static int fill(struct index *ix, const uint8_t *data, size_t n)
+static int fill(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
 {
     size_t chunk = ix->tpm->nv_chunk;
     for (size_t i = (n + chunk - 1) / chunk; i-- > 0;) {
@@ -234,10 +163,11 @@ static int fill(struct index *ix, const uint8_t *data, size_t n)
         if (!write_chunk(ix, data, part, at))
             return 0;
     }
+    ix->pub.attributes |= TPMA_NV_WRITTEN;
     return compare(ix, data, n);
 }
 
-static int lock_index(struct index *ix)
+static int lock_index(struct hwk_tpm_index *ix)
 {
     ESYS_TR session;
     if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL, &session))
@@ -271,12 +201,12 @@ static enum standing judge(const TPMS_NV_PUBLIC *pub, bool whole, bool same,
     return plain(pub) && !(whole && fresh) ? REPLACEABLE : TAKEN;
 }
 
-static enum standing stand(struct index *ix, const uint8_t *data, size_t n,
-                           unsigned flags)
+static enum standing stand(struct hwk_tpm_index *ix, const uint8_t *data,
+                           size_t n, unsigned flags)
 {
     struct hwk_tpm_nv now = {.data = NULL};
     ERR_set_mark();
-    bool whole = fetch(ix, &now);
+    bool whole = fetch(ix, NULL, &now);
     bool absent = !whole && hwk_err_is(HWK_R_NOT_FOUND);
     bool same = whole && now.n == n && memcmp(now.data, data, n) == 0;
     hwk_tpm_nv_clear(&now);
@@ -288,14 +218,14 @@ static enum standing stand(struct index *ix, const uint8_t *data, size_t n,
     return judge(&ix->pub, !absent, same, flags);
 }
 
-static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
-                     const uint8_t *data, size_t n, unsigned flags,
-                     enum standing *standing)
+static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                     struct hwk_tpm_index *ix, const uint8_t *data, size_t n,
+                     unsigned flags, enum standing *standing)
 {
     ERR_set_mark();
-    *standing = open_index(tpm, handle, ix)   ? TAKEN
-                : hwk_err_is(HWK_R_NOT_FOUND) ? FREE
-                                              : FAILED;
+    *standing = hwk_tpm_index_open(tpm, handle, ix) ? TAKEN
+                : hwk_err_is(HWK_R_NOT_FOUND)       ? FREE
+                                                    : FAILED;
     if (*standing == FREE)
         ERR_pop_to_mark();
     else
@@ -314,8 +244,9 @@ static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
     }
 }
 
-static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
-                 const uint8_t *data, size_t n, unsigned flags)
+static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                 struct hwk_tpm_index *ix, const uint8_t *data, size_t n,
+                 unsigned flags)
 {
     TPM2B_NV_PUBLIC pub;
     enum standing standing;
@@ -340,11 +271,11 @@ static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle, struct index *ix,
 int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,
                      const uint8_t *data, size_t n, unsigned flags)
 {
-    struct index ix = {.tr = ESYS_TR_NONE};
+    struct hwk_tpm_index ix = {.tr = ESYS_TR_NONE};
     if (!hwk_tpm_begin(tpm))
         return 0;
     int ok = store(tpm, index, &ix, data, n, flags);
-    close_index(&ix);
+    hwk_tpm_index_close(&ix);
     hwk_tpm_end(tpm);
     return ok;
 }
@@ -368,13 +299,13 @@ static int evict(struct hwk_tpm *tpm, TPM2_HANDLE handle)
 
 int hwk_tpm_erase(struct hwk_tpm *tpm, TPM2_HANDLE handle)
 {
-    struct index ix = {.tr = ESYS_TR_NONE};
+    struct hwk_tpm_index ix = {.tr = ESYS_TR_NONE};
     if (!hwk_tpm_begin(tpm))
         return 0;
     int ok = handle >> 24 == TPM2_HT_PERSISTENT
                  ? evict(tpm, handle)
-                 : open_index(tpm, handle, &ix) && undefine(&ix);
-    close_index(&ix);
+                 : hwk_tpm_index_open(tpm, handle, &ix) && undefine(&ix);
+    hwk_tpm_index_close(&ix);
     hwk_tpm_end(tpm);
     return ok;
 }

@@ -15,17 +15,31 @@ struct hwk_tpm_nv {
 };
 void hwk_tpm_nv_clear(struct hwk_tpm_nv *nv);
 
-/*
- * Reads index whole: chunks of the TPM's size, certificates trimmed and PEM
- * ones turned into DER. 1, or 0 with HWK_R_NOT_FOUND when there is none, none
- * was written yet, or it is one of ours that was not finished. These functions
- * take their turn themselves (begin and end).
- */
-int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
-                    struct hwk_tpm_nv *out);
+/* How an index is read; NULL instead: with the empty value. */
+struct hwk_tpm_nv_how {
+    const struct hwk_secret *auth; /* the index's value, or where it is not read
+                                      with that, its hierarchy's */
+    bool careful;                  /* not with what might count as a wrong try:
+                                      HWK_R_PIN_MISSING */
+};
 
-/* The same for a list, between begin and end: an index that cannot be read is
- * described all the same, data NULL. */
+/*
+ * Reads index whole, all of its bytes, in pieces of the TPM's size. 1, or 0
+ * with a reason: HWK_R_NOT_FOUND when there is none, none was written yet, or
+ * it is one of ours that was not finished; others see tpm2_nvindex.h. out->pub
+ * is filled as soon as the index is there (otherwise its attributes are 0).
+ * These functions take their turn themselves (begin and end).
+ */
+int hwk_tpm_nv_bytes(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                     const struct hwk_tpm_nv_how *how, struct hwk_tpm_nv *out);
+
+/* The same with certificates trimmed and PEM ones turned into DER. */
+int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
+                    const struct hwk_tpm_nv_how *how, struct hwk_tpm_nv *out);
+
+/* The same for a list, between begin and end: an index that cannot be read, or
+ * only with what might count as a wrong try, is described all the same, data
+ * NULL. */
 int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
                     struct hwk_tpm_nv *out);
 

@@ -2,13 +2,8 @@
 /* What an NV index holds, and whether it is whole: all pure. */
 #include <string.h>
 
-#include <openssl/asn1.h>
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include "provider/device/tpm2_nvdata.h"
+#include "provider/device/tpm2_nvitem.h"
 #include "provider/device/tpm2_policy.h"
 
 /* what the TPM adds to the attributes by itself */
@@ -56,77 +51,28 @@ TPM2_NT hwk_tpm_nv_type(TPMA_NV attributes)
                      TPMA_NV_TPM2_NT_SHIFT);
 }
 
-/* Enters the element at *p that must have this tag; its content is *p[*n] and
- * *rest what follows. 0 if it is another or goes beyond the end. */
-static int element(const uint8_t **p, size_t *n, int tag, const uint8_t **rest)
-{
-    long len;
-    int got, class;
-    const uint8_t *at = *p;
-    int rc = ASN1_get_object(&at, &len, &got, &class, (long)*n);
-    if ((rc & 0x81) || got != tag || class != V_ASN1_UNIVERSAL)
-        return 0;
-    *p = at;
-    *n = (size_t)len;
-    *rest = at + len;
-    return 1;
-}
+struct first {
+    uint8_t *data; /* of the index; the certificate goes there */
+    size_t room, n;
+};
 
-/* Certificate ::= SEQUENCE { tbs SEQUENCE, alg SEQUENCE, sig BIT STRING } */
-static size_t outline(const uint8_t *data, size_t n)
+static int take_first(void *arg, enum hwk_object_type type, const uint8_t *der,
+                      size_t n)
 {
-    static const int tags[] = {V_ASN1_SEQUENCE, V_ASN1_SEQUENCE,
-                               V_ASN1_BIT_STRING};
-    const uint8_t *p = data, *end, *rest;
-    if (!element(&p, &n, V_ASN1_SEQUENCE, &end))
-        return 0;
-    for (size_t i = 0; i < 3; i++, p = rest) {
-        n = (size_t)(end - p);
-        if (!element(&p, &n, tags[i], &rest))
-            return 0;
-        if (i == 0 && (n < 2 || (*p != 0xa0 && *p != V_ASN1_INTEGER)))
-            return 0;
+    struct first *f = arg;
+    if (type == HWK_OBJ_CERT && n <= f->room) {
+        memmove(f->data, der, n);
+        f->n = n;
     }
-    return p == end ? (size_t)(end - data) : 0;
-}
-
-size_t hwk_tpm_cert_size(const uint8_t *data, size_t n)
-{
-    if (n < 2 || n > INT32_MAX || data[0] != 0x30)
-        return 0;
-    ERR_set_mark();
-    size_t size = outline(data, n);
-    ERR_pop_to_mark();
-    return size;
-}
-
-static size_t pem_to_der(uint8_t *data, size_t n)
-{
-    BIO *bio = BIO_new_mem_buf(data, (int)n);
-    unsigned char *der = NULL;
-    long len = 0;
-    size_t size = 0;
-    ERR_set_mark();
-    if (bio &&
-        PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, bio, NULL, NULL))
-        size = hwk_tpm_cert_size(der, (size_t)len);
-    ERR_pop_to_mark();
-    if (size > n)
-        size = 0;
-    if (size)
-        memcpy(data, der, size);
-    OPENSSL_free(der);
-    BIO_free(bio);
-    return size;
+    return 0;
 }
 
 enum hwk_object_type hwk_tpm_nv_content(uint8_t *data, size_t *n)
 {
-    size_t size = hwk_tpm_cert_size(data, *n);
-    if (!size && *n > 0 && *n <= INT32_MAX && data[0] == '-')
-        size = pem_to_der(data, *n);
-    if (!size)
+    struct first f = {data, *n, 0};
+    hwk_tpm_nv_items(data, *n, take_first, &f);
+    if (f.n == 0)
         return HWK_OBJ_DATA;
-    *n = size;
+    *n = f.n;
     return HWK_OBJ_CERT;
 }

@@ -37,15 +37,9 @@ bool hwk_tpm_nv_whole(const TPMS_NV_PUBLIC *pub, const uint8_t *data, size_t n);
 /* The kind of an ordinary index (as against COUNTER, BITS, EXTEND ...). */
 TPM2_NT hwk_tpm_nv_type(TPMA_NV attributes);
 
-/* The length of the DER certificate that data[n] begins with, 0 when it does
- * not. Only its outline is looked at: no decoder of libcrypto is run. */
-size_t hwk_tpm_cert_size(const uint8_t *data, size_t n);
-
-/*
- * Turns content into what is given out, in place: a DER certificate loses the
- * padding behind it, a PEM one becomes DER. *n is updated; the type says
- * HWK_OBJ_CERT or HWK_OBJ_DATA.
- */
+/* Turns content that begins with a certificate into that, in place: a DER one
+ * loses what is behind it, a PEM one becomes DER. *n is updated; the type says
+ * HWK_OBJ_CERT or HWK_OBJ_DATA. */
 enum hwk_object_type hwk_tpm_nv_content(uint8_t *data, size_t *n);
 
 #endif

@@ -141,11 +141,19 @@ static int dev_read(void *state, void *dev, const struct hwk_uri *uri,
                     uint8_t *out, size_t *n, struct hwk_object_info *info)
 {
     struct hwk_tpm_nv nv;
+    struct hwk_secret *auth = NULL;
     TPM2_HANDLE index;
+    const struct hwk_tpm *tpm = state;
+    const struct hwk_pin_ask pin = {.cfg = tpm->cfg, .uri = uri};
     (void)dev;
-    if (!nv_index(uri, &index) || !hwk_tpm_nv_read(state, index, &nv))
+    if (!nv_index(uri, &index) || !hwk_tpm_ask_auth(uri, &pin, index, &auth))
         return 0;
-    int ok = !out || nv.n <= *n;
+    const struct hwk_tpm_nv_how how = {.auth = auth};
+    int ok = hwk_tpm_nv_read(state, index, &how, &nv);
+    hwk_secret_free(auth);
+    if (!ok)
+        return 0;
+    ok = !out || nv.n <= *n;
     if (ok && out)
         memcpy(out, nv.data, nv.n);
     if (ok)

@@ -86,7 +86,7 @@ static bool write_small(void)
 static bool readable(size_t n)
 {
     struct hwk_tpm_nv nv;
-    if (!hwk_tpm_nv_read(tpm, INDEX, &nv)) {
+    if (!hwk_tpm_nv_read(tpm, INDEX, NULL, &nv)) {
         assert_int_equal(tpm_reason(), HWK_R_NOT_FOUND);
         return false;
     }
@@ -169,7 +169,7 @@ static void replacing(void **arg)
             bool ok = write_plain();
             hwk_tpm_set_fault(NULL, NULL);
             ERR_clear_error();
-            if (hwk_tpm_nv_read(tpm, INDEX, &nv)) {
+            if (hwk_tpm_nv_read(tpm, INDEX, NULL, &nv)) {
                 bool old = nv.n == 1300;
                 assert_memory_equal(nv.data, data + (old ? 100 : 0), nv.n);
                 assert_true(old || nv.n == sizeof(data));

@@ -17,7 +17,7 @@ static uint8_t data[2048];
 static void reads_as(TPM2_HANDLE index, const uint8_t *want, size_t n)
 {
     struct hwk_tpm_nv nv;
-    assert_true(hwk_tpm_nv_read(tpm, index, &nv));
+    assert_true(hwk_tpm_nv_read(tpm, index, NULL, &nv));
     assert_int_equal(nv.n, n);
     assert_memory_equal(nv.data, want, n);
     hwk_tpm_nv_clear(&nv);
@@ -26,7 +26,7 @@ static void reads_as(TPM2_HANDLE index, const uint8_t *want, size_t n)
 static void not_there(TPM2_HANDLE index)
 {
     struct hwk_tpm_nv nv;
-    assert_false(hwk_tpm_nv_read(tpm, index, &nv));
+    assert_false(hwk_tpm_nv_read(tpm, index, NULL, &nv));
     assert_int_equal(tpm_reason(), HWK_R_NOT_FOUND);
 }
 
@@ -76,7 +76,7 @@ static void locked(void **arg)
     need_tpm();
     assert_true(hwk_tpm_nv_write(tpm, INDEX, data, 1500,
                                  HWK_WRITE_NEW | HWK_WRITE_LOCK));
-    assert_true(hwk_tpm_nv_read(tpm, INDEX, &nv));
+    assert_true(hwk_tpm_nv_read(tpm, INDEX, NULL, &nv));
     hwk_tpm_describe_nv(&nv, &info);
     assert_true(info.write_locked);
     assert_string_equal(info.uri, URI);
@@ -135,7 +135,7 @@ static void protected(void **arg)
     define(HWK_TPM_NV_ATTRIBUTES | counter, 8);
     assert_false(hwk_tpm_nv_write(tpm, INDEX, data, 8, 0));
     assert_int_equal(tpm_reason(), HWK_R_EXISTS);
-    assert_true(hwk_tpm_nv_read(tpm, INDEX, &nv));
+    assert_true(hwk_tpm_nv_read(tpm, INDEX, NULL, &nv));
     assert_int_equal(nv.type, HWK_OBJ_COUNTER);
     assert_int_equal(nv.n, 8);
     hwk_tpm_nv_clear(&nv);

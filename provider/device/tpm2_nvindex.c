@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An NV index between begin and end: opened, read. */
+#include <string.h>
+
+#include <tss2/tss2_mu.h>
+
+#include "provider/device/tpm2_bad.h"
+#include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_nvindex.h"
+
+#define RESPONSE_HEADER 10
+#define NONE3 ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
+
+static int no(const struct hwk_tpm_index *ix, int reason, const char *why)
+{
+    return hwk_raise(reason, "TPM %s: NV index 0x%08x %s", ix->tpm->name,
+                     ix->pub.nvIndex, why);
+}
+
+int hwk_tpm_index_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                       struct hwk_tpm_index *ix)
+{
+    TPM2B_NV_PUBLIC pub;
+    size_t n, at = RESPONSE_HEADER;
+    memset(&pub, 0, sizeof(pub));
+    memset(ix, 0, sizeof(*ix));
+    ix->tpm = tpm;
+    ix->tr = ESYS_TR_NONE;
+    ix->pub.nvIndex = handle;
+    TSS2_RC rc = hwk_tpm_tcti_ask(tpm->tcti, TPM2_CC_NV_ReadPublic, handle);
+    if (hwk_tpm_rc_is(rc, TPM2_RC_HANDLE))
+        return no(ix, HWK_R_NOT_FOUND, "does not exist");
+    if (!hwk_tpm_check(tpm, rc, "NV_ReadPublic", handle))
+        return 0;
+    const uint8_t *p = hwk_tpm_tcti_last(tpm->tcti, &n);
+    rc = Tss2_MU_TPM2B_NV_PUBLIC_Unmarshal(p, n, &at, &pub);
+    if (rc == TSS2_RC_SUCCESS && pub.nvPublic.nvIndex != handle)
+        return no(ix, HWK_R_TPM, "was asked for, another came back");
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_TR_FromTPMPublic(tpm->esys, handle, NONE3, &ix->tr);
+    if (!hwk_tpm_check(tpm, rc, "NV_ReadPublic", handle))
+        return 0;
+    ix->pub = pub.nvPublic;
+    return 1;
+}
+
+void hwk_tpm_index_close(struct hwk_tpm_index *ix)
+{
+    if (ix->tr != ESYS_TR_NONE && ix->tpm->esys)
+        Esys_TR_Close(ix->tpm->esys, &ix->tr);
+    ix->tr = ESYS_TR_NONE;
+}
+
+/* --- who reads --- */
+
+#define BOTH (TPMA_NV_AUTHREAD | TPMA_NV_OWNERREAD)
+
+bool hwk_tpm_index_harmless(const struct hwk_tpm_index *ix)
+{
+    TPMA_NV a = ix->pub.attributes;
+    return (a & TPMA_NV_NO_DA) || !(a & TPMA_NV_AUTHREAD);
+}
+
+/* has the owner a value? asked where it spares a wrong try of the index's */
+static int owner_is_open(struct hwk_tpm *tpm, bool *open)
+{
+    struct hwk_tpm_properties var;
+    if (!hwk_tpm_properties(tpm, TPM2_PT_VAR, &var))
+        return 0;
+    *open = !(hwk_tpm_property(&var, TPM2_PT_PERMANENT) &
+              TPMA_PERMANENT_OWNERAUTHSET);
+    return 1;
+}
+
+static int find_reader(const struct hwk_tpm_index *ix,
+                       const struct hwk_secret *auth, ESYS_TR *reader)
+{
+    TPMA_NV a = ix->pub.attributes;
+    bool by_owner = !(a & TPMA_NV_AUTHREAD);
+    if (!auth && !hwk_tpm_index_harmless(ix) && (a & BOTH) == BOTH &&
+        !owner_is_open(ix->tpm, &by_owner))
+        return 0;
+    if (!by_owner)
+        *reader = ix->tr;
+    else if (a & TPMA_NV_OWNERREAD)
+        *reader = ESYS_TR_RH_OWNER;
+    else
+        *reader = ESYS_TR_RH_PLATFORM;
+    return 1;
+}
+
+/* what its attributes say before the TPM has to */
+static int readable(const struct hwk_tpm_index *ix)
+{
+    TPMA_NV a = ix->pub.attributes;
+    if (!(a & TPMA_NV_WRITTEN))
+        return no(ix, HWK_R_NOT_FOUND, "was never written");
+    if (a & TPMA_NV_READLOCKED)
+        return no(ix, HWK_R_UNSUPPORTED,
+                  "is locked against reading until the TPM is started again");
+    if (!(a & (BOTH | TPMA_NV_PPREAD)))
+        return no(ix, HWK_R_UNSUPPORTED,
+                  a & TPMA_NV_POLICYREAD ? "can be read by its policy only"
+                                         : "can be read by nobody");
+    return 1;
+}
+
+/* --- reading --- */
+
+static int refused(const struct hwk_tpm_index *ix,
+                   const struct hwk_secret *auth)
+{
+    return auth ? no(ix, HWK_R_PIN_INCORRECT,
+                     "refused the authorization value that was given")
+                : no(ix, HWK_R_PIN_MISSING,
+                     "is read with an authorization value: give it with ?pass, "
+                     "pin-source or pin-value in the URI");
+}
+
+static int take(const struct hwk_tpm_index *ix, const TPM2B_MAX_NV_BUFFER *got,
+                uint8_t *out, size_t n)
+{
+    if (got->size != n)
+        return no(ix, HWK_R_TPM, "gave less than was asked for");
+    memcpy(out, got->buffer, n);
+    return 1;
+}
+
+static int read_piece(struct hwk_tpm_index *ix, ESYS_TR reader,
+                      const struct hwk_secret *auth, uint8_t *out, size_t n,
+                      size_t offset)
+{
+    TPM2B_MAX_NV_BUFFER *got = NULL;
+    TPM2B_NAME *name = NULL;
+    ESYS_TR session;
+    ESYS_CONTEXT *esys = ix->tpm->esys;
+    TSS2_RC rc = Esys_TR_GetName(esys, reader, &name);
+    if (!hwk_tpm_check(ix->tpm, rc, "name", ix->pub.nvIndex))
+        return 0;
+    int ok = hwk_tpm_bad_is(ix->tpm, name, auth) ? refused(ix, auth) : 1;
+    if (ok && (ok = hwk_tpm_authorize(ix->tpm, reader, auth, &session))) {
+        rc = Esys_NV_Read(esys, reader, ix->tr, session, ESYS_TR_NONE,
+                          ESYS_TR_NONE, (UINT16)n, (UINT16)offset, &got);
+        bool wrong =
+            rc != TSS2_RC_SUCCESS && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT;
+        if (wrong)
+            hwk_tpm_bad_add(ix->tpm, name, auth);
+        ok = wrong ? refused(ix, auth)
+                   : hwk_tpm_check(ix->tpm, rc, "NV_Read", ix->pub.nvIndex) &&
+                         take(ix, got, out, n);
+    }
+    Esys_Free(got);
+    Esys_Free(name);
+    return ok;
+}
+
+int hwk_tpm_index_read(struct hwk_tpm_index *ix, const struct hwk_secret *auth,
+                       uint8_t *out)
+{
+    size_t size = ix->pub.dataSize;
+    ESYS_TR reader;
+    if (!readable(ix) || !hwk_tpm_nv_limits(ix->tpm) ||
+        !find_reader(ix, auth, &reader))
+        return 0;
+    for (size_t at = 0, n; at < size; at += n) {
+        n = size - at;
+        if (n > ix->tpm->nv_chunk)
+            n = ix->tpm->nv_chunk;
+        if (!read_piece(ix, reader, auth, out + at, n, at))
+            return 0;
+    }
+    return 1;
+}
