@@ -77,6 +77,17 @@ int hwk_tpm_nv_read(struct hwk_tpm *tpm, TPM2_HANDLE index,
     return 1;
 }
 
+/* what an index does not show is no error, unless the line broke: the mark of
+ * before is settled, 0 when it did */
+static int line_is_sound(const struct hwk_tpm *tpm)
+{
+    if (tpm->broken)
+        ERR_clear_last_mark();
+    else
+        ERR_pop_to_mark();
+    return !tpm->broken;
+}
+
 int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
                     struct hwk_tpm_nv *out)
 {
@@ -88,11 +99,11 @@ int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
     ERR_set_mark();
     if (ok && !fetch(&ix, &how, out))
         out->data = NULL;
-    ERR_pop_to_mark();
+    ok = line_is_sound(tpm) && ok;
     hwk_tpm_index_close(&ix);
     if (ok)
         classify(out);
-    return ok && !tpm->broken;
+    return ok;
 }
 
 static int undefine(struct hwk_tpm_index *ix)
