@@ -80,10 +80,11 @@ struct p11_module {
     bool pin_final_try;
     pthread_mutex_t lock; /* of the tokens; never held over a call */
     pthread_cond_t changed;
-    bool busy;            /* a thread loads or scans, without the lock */
-    unsigned begun, done; /* scans */
-    atomic_bool ready;    /* initialised and scanned since load, fork, loss */
-    atomic_bool lost;     /* somebody has finalized the module */
+    bool busy;             /* a thread loads or scans, without the lock */
+    unsigned begun, done;  /* scans */
+    atomic_bool ready;     /* initialised and scanned since load, fork, loss */
+    atomic_bool lost;      /* somebody has finalized the module */
+    atomic_bool gives_few; /* fewer handles than it has, at some search */
     struct p11_token *tokens; /* only ever grows */
     /* the rest is the busy thread's; f does not change once ready */
     bool owner; /* our C_Initialize was the first */
@@ -251,7 +252,13 @@ int p11_pin_raise(struct p11_token *t, const char *what, CK_RV rv);
 CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,
                  const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
                  struct p11_object **out, size_t *n);
-/* The same within a session of its own, with one retry after a loss. */
+/* The same, where it may end as soon as one of each class in want (HWK_WANT_*)
+ * was found under the name in uri and no second one came with it. */
+CK_RV p11_search_for(struct p11_token *t, CK_SESSION_HANDLE s,
+                     const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
+                     unsigned want, struct p11_object **out, size_t *n);
+/* The same as p11_search within a session of its own, with one retry after a
+ * loss. */
 int p11_search_once(struct p11_token *t, const CK_OBJECT_CLASS *class,
                     const struct hwk_uri *uri, struct p11_object **out,
                     size_t *n);

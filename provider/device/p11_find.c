@@ -103,7 +103,7 @@ static int collect(struct p11_token *t, const struct hwk_uri *uri,
         if (!p11_session_get(t, false, &s))
             return 0;
         h->epoch = s.epoch;
-        rv = p11_search(t, s.h, NULL, uri, &h->o, &h->n);
+        rv = p11_search_for(t, s.h, NULL, uri, want, &h->o, &h->n);
         if (rv == CKR_OK && in && (want & HWK_WANT_PRIVATE) != 0 &&
             !any_private(h))
             rv = p11_still_in(t, &s);

@@ -372,6 +372,7 @@ static void end_module(struct p11_module *m, bool exiting)
     struct p11_token *t;
 
     m->settled = false;
+    atomic_store(&m->gives_few, false);
     for (t = m->tokens; t != NULL; t = t->next) {
         end_token(t, exiting);
         if (!exiting && m->owner)

@@ -35,98 +35,150 @@ static bool empty_as_asked(const struct hwk_uri *uri,
             (uri->object.p == NULL || uri->object.n > 0 || o->label_len == 0));
 }
 
-static CK_RV more_room(CK_OBJECT_HANDLE **h, size_t n)
-{
-    CK_OBJECT_HANDLE *more;
-
-    if (n > P11_OBJECTS)
-        return CKR_BUFFER_TOO_SMALL;
-    more = OPENSSL_realloc(*h, (n + P11_BATCH) * sizeof(**h));
-    if (more == NULL)
-        return CKR_HOST_MEMORY;
-    *h = more;
-    return CKR_OK;
-}
-
-/* A module may give fewer than it has; those that do give one at a time, or a
- * few dozen. A pair, or a pair and its certificate, is all there is. */
-static bool was_last(CK_ULONG batch)
-{
-    return batch == 0 || batch == 2 || batch == 3;
-}
-
-/* *out is for the caller to OPENSSL_free, also on failure */
-static CK_RV handles(struct p11_token *t, CK_SESSION_HANDLE s, CK_ATTRIBUTE *a,
-                     size_t n_attr, CK_OBJECT_HANDLE **out, size_t *n)
-{
-    CK_RV rv = P11(t->module, C_FindObjectsInit, s, a, n_attr);
-    CK_ULONG batch = 1;
-
-    *n = 0;
-    if (rv != CKR_OK)
-        return rv;
-    while (rv == CKR_OK && !was_last(batch)) {
-        rv = more_room(out, *n);
-        if (rv == CKR_OK)
-            rv = P11(t->module, C_FindObjects, s, *out + *n, P11_BATCH, &batch);
-        if (rv == CKR_OK && batch > P11_BATCH)
-            rv = CKR_GENERAL_ERROR;
-        if (rv == CKR_OK)
-            *n += batch;
-    }
-    P11(t->module, C_FindObjectsFinal, s);
-    return rv;
-}
-
 static bool is_named(const struct hwk_uri *uri)
 {
     return uri != NULL && (uri->id.p != NULL || uri->object.p != NULL);
 }
 
-static CK_RV read_all(struct p11_token *t, CK_SESSION_HANDLE s,
-                      const struct hwk_uri *uri, const CK_OBJECT_HANDLE *h,
-                      size_t got, struct p11_object *out, size_t *n)
+/* one search: what it is for, and what it has come to */
+struct search {
+    struct p11_token *t;
+    CK_SESSION_HANDLE s;
+    const struct hwk_uri *uri;
+    unsigned want; /* HWK_WANT_*, 0: all there is */
+    struct p11_object *o;
+    size_t n, room;
+    size_t seen; /* handles */
+    CK_RV bad;   /* what an object that cannot be read said */
+};
+
+static CK_RV more_room(struct search *q, size_t n)
 {
-    CK_RV rv = CKR_OK, bad = CKR_OK;
+    size_t room = q->room + (n > q->room ? n : q->room);
+    struct p11_object *more;
+
+    if ((q->seen += n) > P11_OBJECTS)
+        return CKR_BUFFER_TOO_SMALL;
+    if (q->n + n <= q->room)
+        return CKR_OK;
+    more = OPENSSL_realloc(q->o, room * sizeof(*more));
+    if (more == NULL)
+        return CKR_HOST_MEMORY;
+    q->o = more;
+    q->room = room;
+    return CKR_OK;
+}
+
+static CK_RV read_batch(struct search *q, const CK_OBJECT_HANDLE *h, size_t n)
+{
+    CK_RV rv = more_room(q, n);
     size_t i;
 
-    for (i = 0; i < got && rv == CKR_OK; i++) {
-        rv = p11_read_object(t, s, h[i], &out[*n]);
-        if (rv == CKR_OK && empty_as_asked(uri, &out[*n]))
-            ++*n;
+    for (i = 0; i < n && rv == CKR_OK; i++) {
+        struct p11_object *o = &q->o[q->n];
+
+        rv = p11_read_object(q->t, q->s, h[i], o);
+        if (rv == CKR_OK && empty_as_asked(q->uri, o))
+            q->n++;
         else if (rv == CKR_OBJECT_HANDLE_INVALID)
             rv = CKR_OK; /* gone meanwhile */
-        else if (rv != CKR_OK && !p11_lost(rv) && !is_named(uri)) {
-            bad = rv; /* hides no other, unless all are like that */
+        else if (rv != CKR_OK && !p11_lost(rv) && !is_named(q->uri)) {
+            q->bad = rv; /* hides no other, unless all are like that */
             rv = CKR_OK;
         }
     }
-    return rv == CKR_OK && *n == 0 ? bad : rv;
+    return rv;
+}
+
+static unsigned kind_of(const struct p11_object *o)
+{
+    switch (o->class) {
+    case CKO_PRIVATE_KEY:
+        return HWK_WANT_PRIVATE;
+    case CKO_PUBLIC_KEY:
+        return HWK_WANT_PUBLIC;
+    case CKO_CERTIFICATE:
+        return HWK_WANT_CERT;
+    default:
+        return 0;
+    }
+}
+
+/* A module may give fewer handles than it has: only none at all is the end. One
+ * call less does for what a name mostly names, a pair, or a pair and its
+ * certificate, when nothing that is wanted is missing, and the module is not
+ * known to give out so few at a time. */
+static bool whole(const struct search *q)
+{
+    unsigned kinds = 0;
+    size_t i;
+
+    if (q->want == 0 || (q->want & ~HWK_WANT_ANY) != 0 || q->n < 2 ||
+        !is_named(q->uri) || atomic_load(&q->t->module->gives_few))
+        return false;
+    for (i = 0; i < q->n; i++) {
+        unsigned kind = kind_of(&q->o[i]);
+
+        if (kind == 0 || (kinds & kind) != 0)
+            return false;
+        kinds |= kind;
+    }
+    if ((kinds & HWK_WANT_PRIVATE) != 0)
+        kinds |= HWK_WANT_PUBLIC; /* it can be had of it */
+    return (q->want & ~kinds) == 0;
+}
+
+static CK_RV read_all(struct search *q)
+{
+    CK_OBJECT_HANDLE h[P11_BATCH];
+    CK_ULONG batch = 0, before;
+    bool first = true, end = false;
+    CK_RV rv = CKR_OK;
+
+    while (rv == CKR_OK && !end) {
+        before = batch;
+        rv = P11(q->t->module, C_FindObjects, q->s, h, P11_BATCH, &batch);
+        if (rv == CKR_OK && batch > P11_BATCH)
+            rv = CKR_GENERAL_ERROR;
+        if (rv != CKR_OK)
+            break;
+        if (batch > 0 && before > 0 && before < P11_BATCH)
+            atomic_store(&q->t->module->gives_few, true);
+        rv = read_batch(q, h, batch);
+        end = batch == 0 || (first && whole(q));
+        first = false;
+    }
+    return rv == CKR_OK && q->n == 0 ? q->bad : rv;
+}
+
+CK_RV p11_search_for(struct p11_token *t, CK_SESSION_HANDLE s,
+                     const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
+                     unsigned want, struct p11_object **out, size_t *n)
+{
+    struct search q = {.t = t, .s = s, .uri = uri, .want = want};
+    CK_ATTRIBUTE a[3];
+    CK_ULONG n_attr = template_of(class, uri, a);
+    CK_RV rv = P11(t->module, C_FindObjectsInit, s, a, n_attr);
+
+    if (rv == CKR_OK) {
+        rv = read_all(&q);
+        P11(t->module, C_FindObjectsFinal, s);
+    }
+    if (rv != CKR_OK || q.n == 0) {
+        OPENSSL_free(q.o);
+        q.o = NULL;
+        q.n = 0;
+    }
+    *out = q.o;
+    *n = q.n;
+    return rv;
 }
 
 CK_RV p11_search(struct p11_token *t, CK_SESSION_HANDLE s,
                  const CK_OBJECT_CLASS *class, const struct hwk_uri *uri,
                  struct p11_object **out, size_t *n)
 {
-    CK_OBJECT_HANDLE *h = NULL;
-    CK_ATTRIBUTE a[3];
-    size_t got = 0;
-    CK_RV rv = handles(t, s, a, template_of(class, uri, a), &h, &got);
-
-    *out = NULL;
-    *n = 0;
-    if (rv == CKR_OK && got > 0) {
-        *out = OPENSSL_zalloc(got * sizeof(**out));
-        rv = *out != NULL ? read_all(t, s, uri, h, got, *out, n)
-                          : CKR_HOST_MEMORY;
-    }
-    OPENSSL_free(h);
-    if (rv != CKR_OK) {
-        OPENSSL_free(*out);
-        *out = NULL;
-        *n = 0;
-    }
-    return rv;
+    return p11_search_for(t, s, class, uri, 0, out, n);
 }
 
 int p11_search_once(struct p11_token *t, const CK_OBJECT_CLASS *class,

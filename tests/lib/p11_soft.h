@@ -51,7 +51,8 @@
  *     derive-auth        C_DeriveKey with such keys wants it, too, and before:
  *                        there is no operation that it could belong to
  *     bare-point         CKA_EC_POINT comes without its OCTET STRING
- *     one-by-one         C_FindObjects gives a single handle, whatever the room
+ *     at-a-time=N        C_FindObjects gives N handles, whatever the room, and
+ *                        the rest when it is called again (0: as many as fit)
  *     stop-at-first      C_GetAttributeValue gives up at the first attribute
  *                        that an object lacks
  *     without=0xMECH     takes a mechanism away; "not-without" gives all back

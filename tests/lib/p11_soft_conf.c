@@ -79,7 +79,6 @@ static bool flag(struct soft_slot *slot, const char *word)
         {"derive-auth", &slot->derive_auth},
         {"bare-point", &slot->bare_point},
         {"stop-at-first", &slot->stop_at_first},
-        {"one-by-one", &slot->one_by_one},
     };
     size_t i;
     bool on = strncmp(word, "not-", 4) != 0;
@@ -130,6 +129,8 @@ static bool number(struct soft_slot *slot, const char *word)
     else if ((v = soft_value(word, "max-sessions")) != NULL &&
              soft_number(v, &n))
         slot->max_sessions = (unsigned)n;
+    else if ((v = soft_value(word, "at-a-time")) != NULL && soft_number(v, &n))
+        slot->at_a_time = n;
     else if ((v = soft_value(word, "without")) != NULL && soft_number(v, &n) &&
              slot->n_without < SOFT_WITHOUT)
         slot->without[slot->n_without++] = n;

@@ -55,8 +55,8 @@ CK_RV soft_find(CK_SESSION_HANDLE sh, CK_OBJECT_HANDLE *out, CK_ULONG max,
         return CKR_OPERATION_NOT_INITIALIZED;
     if (n == NULL || (out == NULL && max > 0))
         return CKR_ARGUMENTS_BAD;
-    if (s->slot->one_by_one && max > 1)
-        max = 1;
+    if (s->slot->at_a_time > 0 && max > s->slot->at_a_time)
+        max = s->slot->at_a_time;
     for (*n = 0; *n < max && s->found_at < s->found_n; ++*n)
         out[*n] = s->found[s->found_at++];
     return CKR_OK;

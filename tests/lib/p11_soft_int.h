@@ -53,7 +53,8 @@ struct soft_slot {
     unsigned long n; /* as the lines call it */
     CK_SLOT_ID id;
     bool empty, no_login, protected, always_auth, derive_auth, bare_point,
-        stop_at_first, one_by_one;
+        stop_at_first;
+    unsigned long at_a_time;
     char label[33], serial[17], model[17], maker[33], pin[64];
     unsigned tries, wrong, max_sessions;
     CK_MECHANISM_TYPE without[SOFT_WITHOUT];

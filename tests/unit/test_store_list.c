@@ -230,16 +230,93 @@ static void no_guess_between_two(void **state)
     assert_null(
         open_key(&w, TOKEN ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL));
     assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
-    TELL("slot 1 one-by-one"); /* fewer handles than asked for are no end */
-    assert_null(
-        open_key(&w, TOKEN ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL));
-    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
-    TELL("slot 1 not-one-by-one");
     key = open_key(&w, TOKEN ";object=k;id=2" PIN, OSSL_STORE_INFO_PKEY, NULL);
     assert_non_null(key);
     EVP_PKEY_free(key);
     assert_int_equal(list(TOKEN PIN, OSSL_STORE_INFO_PKEY, NULL).keys, 2);
     assert_int_equal(list(TOKEN ";object=k" PIN, 0, NULL).keys, 2);
+}
+
+static unsigned find_calls(const char *uri, int expect, struct listing *l)
+{
+    TELL("forget");
+    *l = list(uri, expect, NULL);
+    return raw_soft->calls("C_FindObjects");
+}
+
+/* fewer handles than asked for are no end, however many these are */
+static void few_at_a_time(void **state)
+{
+    CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
+    uint8_t der[1024];
+    size_t n = a_cert(der, sizeof(der));
+    char line[40];
+    int few, i;
+
+    (void)state;
+    for (i = 1; i <= 3; i++) { /* "k" is ambiguous, "i" and "j" are not */
+        const char *id = (const char *[]){"1", "2", "3"}[i - 1];
+
+        raw_cert(s, "k", id, false, der, n);
+        raw_pair(s, i < 3 ? "k" : "j", id);
+    }
+    raw_cert(s, "last", "3", false, der, n);
+    raw_leave(s);
+    for (few = 1; few <= 5; few++) {
+        struct listing l;
+        EVP_PKEY *key;
+
+        world_close(&w);
+        assert_true(world_open(&w, "dh"));
+        snprintf(line, sizeof(line), "slot 1 at-a-time=%d", few);
+        TELL(line);
+        key = open_key(&w, TOKEN ";object=j" PIN, OSSL_STORE_INFO_PKEY, NULL);
+        assert_non_null(key);
+        assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
+        EVP_PKEY_free(key);
+        l = list(TOKEN PIN, 0, NULL);
+        assert_int_equal(l.keys, 3);
+        assert_int_equal(l.certs, 4);
+        l = list(TOKEN ";id=3" PIN, 0, NULL); /* a pair, and two certificates */
+        assert_int_equal(l.keys, 1);
+        assert_int_equal(l.certs, 2);
+        assert_int_equal(list(TOKEN ";id=3;type=cert", 0, NULL).certs, 2);
+        assert_null(
+            open_key(&w, TOKEN ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL));
+        assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
+    }
+    TELL("slot 1 at-a-time=0");
+}
+
+/* what is all there is of a name is not asked on for, unless something is
+ * missing of it, or the module has given less than it had before */
+static void asked_once(void **state)
+{
+    CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
+    uint8_t der[1024];
+    size_t n = a_cert(der, sizeof(der));
+    struct listing l;
+
+    (void)state;
+    raw_pair(s, "pair", "1");
+    raw_pair(s, "all", "2");
+    raw_cert(s, "all", "2", false, der, n);
+    raw_leave(s);
+    (void)list(TOKEN ";id=none" PIN, 0, NULL); /* log in */
+    assert_int_equal(find_calls(TOKEN ";id=1" PIN, OSSL_STORE_INFO_PKEY, &l),
+                     1);
+    assert_int_equal(find_calls(TOKEN ";id=2" PIN, OSSL_STORE_INFO_PKEY, &l),
+                     1);
+    assert_int_equal(find_calls(TOKEN ";id=2" PIN, 0, &l), 1);
+    assert_int_equal(l.keys + l.certs, 2);
+    assert_int_equal(find_calls(TOKEN ";id=1" PIN, 0, &l), 2);
+    TELL("slot 1 at-a-time=2");
+    assert_int_equal(find_calls(TOKEN ";id=1" PIN, OSSL_STORE_INFO_PKEY, &l),
+                     1);
+    (void)list(TOKEN PIN, 0, NULL); /* here it shows */
+    assert_int_equal(find_calls(TOKEN ";id=1" PIN, OSSL_STORE_INFO_PKEY, &l),
+                     2);
+    TELL("slot 1 at-a-time=0");
 }
 
 static void no_limit(void **state)
@@ -361,7 +438,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(tokens),       T(names),       T(unusual_objects),
         T(no_limit),     T(searches),    T(no_guess_between_two),
-        T(expectations), T(hidden_cert),
+        T(expectations), T(hidden_cert), T(few_at_a_time),
+        T(asked_once),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
