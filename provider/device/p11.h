@@ -228,8 +228,9 @@ int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask,
 /* no token says this: a PIN is needed and there is none */
 #define P11_NO_PIN (CKR_VENDOR_DEFINED | 0x48574bUL)
 /* These three with login_lock held. C_Login, once, with pin; NULL: the token
- * has a keypad. A PIN known to be wrong is not tried, nor one with which the
- * token would lock, unless risk; since as above. 1; 0 with a reason; -1: *rv
+ * has a keypad. A PIN known to be wrong is not tried, once it is sure that
+ * the token is the one that said so; nor one with which the token would lock,
+ * unless risk; since as above. 1; 0 with a reason; -1: *rv
  * says that the session was lost and the PIN not looked at. */
 int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
                 struct hwk_secret *pin, bool risk, unsigned since, CK_RV *rv);

@@ -388,12 +388,29 @@ static int tokens_for(struct p11_state *st, const struct hwk_uri *uri,
     return -1;
 }
 
-int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
-             const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
+struct taker {
+    hwk_found_fn *each;
+    void *arg;
+    bool any;
+};
+
+static int take(void *arg, struct hwk_found *f)
+{
+    struct taker *to = arg;
+
+    to->any = true;
+    return to->each(to->arg, f);
+}
+
+/* 1; 0 with a reason; -1 with one, too, but a token was not there any more, and
+ * another may have come that the URI means */
+static int find_now(struct p11_state *st, const struct hwk_uri *uri,
+                    unsigned want, const struct hwk_pin_ask *pin,
+                    struct taker *to)
 {
     struct search s = {uri, pin, narrowed(uri, want), p11_scans(), 0};
     struct p11_token *tokens[TOKENS + 1];
-    int i, r = 1, n = tokens_for(state, uri, tokens);
+    int i, r = 1, n = tokens_for(st, uri, tokens);
 
     if (n <= 0 || s.want == 0)
         return n > 0;
@@ -402,8 +419,22 @@ int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
         return 0;
     s.n_tokens = n;
     for (i = 0; i < n && r > 0; i++)
-        r = find_on(tokens[i], &s, each, arg);
-    return r >= 0;
+        r = find_on(tokens[i], &s, take, to);
+    if (r >= 0)
+        return 1;
+    return to->any || atomic_load(&tokens[i - 1]->present) ? 0 : -1;
+}
+
+int p11_find(void *state, const struct hwk_uri *uri, unsigned want,
+             const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
+{
+    struct taker to = {each, arg, false};
+    int r;
+
+    hwk_mark();
+    r = find_now(state, uri, want, pin, &to);
+    hwk_settle(r < 0);
+    return (r < 0 ? find_now(state, uri, want, pin, &to) : r) > 0;
 }
 
 int p11_devices(void *state, const struct hwk_uri *uri, hwk_device_fn *each,

@@ -167,17 +167,23 @@ static CK_RV look_since(struct p11_token *t, unsigned since)
     return p11_confirm(t);
 }
 
+/* the token, not only what was asked of it */
+static bool gone(CK_RV rv)
+{
+    return p11_lost(rv) && rv != CKR_DEVICE_ERROR;
+}
+
 /* is there a reason not to try pin at all? 0 and -1 as p11_pin_try */
 static int may_try(struct p11_token *t, const struct hwk_secret *pin, bool risk,
                    unsigned since, CK_RV *rv)
 {
     CK_FLAGS flags;
 
+    *rv = look_since(t, since);
+    if (gone(*rv))
+        return -1;
     if (pin != NULL && hwk_badpin_known(name_of(t), pin))
         return refused(t, ": tried before, not tried again");
-    *rv = look_since(t, since);
-    if (p11_lost(*rv) && *rv != CKR_DEVICE_ERROR)
-        return -1;
     flags = *rv == CKR_OK ? atomic_load(&t->pin_flags) : 0;
     if ((flags & CKF_USER_PIN_LOCKED) != 0)
         return locked(t);
@@ -206,7 +212,7 @@ int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
     }
     if (says_wrong(*rv))
         note_refused(t, pin);
-    else if (p11_lost(*rv) && *rv != CKR_DEVICE_ERROR)
+    else if (gone(*rv))
         return -1;
     return p11_pin_raise(t, "C_Login", *rv);
 }
@@ -255,6 +261,10 @@ int p11_pin_return(struct p11_token *t, CK_SESSION_HANDLE h, CK_RV *rv)
     if (t->protected_path)
         return p11_pin_try(t, h, NULL, true, P11_ANY_SCAN, rv);
     pin = once_more(t, &own);
+    if (pin == NULL && t->refused) { /* by this one, or by one before it? */
+        *rv = p11_confirm(t);
+        return gone(*rv) ? -1 : 1;
+    }
     if (pin == NULL)
         return 1;
     r = p11_pin_try(t, h, pin, own == NULL || t->module->pin_final_try,

@@ -107,6 +107,41 @@ static void of_one_token_only(void **state)
     assert_int_equal(logins(), 1);
 }
 
+/* another token of that label, in the same place: its PIN is its own */
+static void another_token(bool noticed, const char *serial, const char *pin)
+{
+    if (noticed) /* by the module: sessions end */
+        TELL("do remove=%d", slot);
+    TELL("slot %d serial=%s pin=%s", slot, serial, pin);
+    if (noticed)
+        TELL("do insert=%d", slot);
+}
+
+static void of_one_that_went(void **state)
+{
+    EVP_PKEY *key;
+    int noticed;
+
+    (void)state;
+    for (noticed = 0; noticed < 2; noticed++) {
+        restart();
+        another_token(noticed, noticed ? "A1" : "A0", "5678");
+        refused("?pin-value=1234", NULL, HWK_R_PIN_INCORRECT, "few tries");
+        another_token(noticed, noticed ? "B1" : "B0", "1234");
+        key = key_with("?pin-value=1234", NULL);
+        assert_true(signs(key));
+        assert_int_equal(logins(), 2);
+        /* the first one is back */
+        another_token(true, noticed ? "A1" : "A0", "5678");
+        refused("?pin-value=1234", NULL, HWK_R_PIN_INCORRECT, "tried before");
+        assert_false(signs(key));
+        assert_int_equal(hwk_reason(), HWK_R_NO_DEVICE);
+        assert_int_equal(logins(), 2);
+        ERR_clear_error();
+        EVP_PKEY_free(key);
+    }
+}
+
 static void *open_wrong(void *arg)
 {
     (void)arg;
@@ -264,6 +299,7 @@ int main(void)
         CASE(once),
         CASE(more_than_a_few),
         CASE(of_one_token_only),
+        CASE(of_one_that_went),
         CASE(once_for_threads),
         CASE(once_for_processes),
         CASE(final_try),

@@ -50,6 +50,30 @@ static void changed_at_the_token(void **state)
     EVP_PKEY_free(key);
 }
 
+/* its PIN was refused, and now it is another token that is there */
+static void changed_and_gone(void **state)
+{
+    EVP_PKEY *key = key_with("", "1234");
+
+    (void)state;
+    assert_true(signs(key));
+    TELL("slot %d pin=5678 tries=9", slot);
+    TELL("do sessions");
+    assert_false(signs(key));
+    assert_false(signs(key));
+    assert_int_equal(hwk_reason(), HWK_R_PIN_INCORRECT);
+    TELL("slot %d serial=other", slot);
+    TELL("do sessions");
+    TELL("forget");
+    assert_false(signs(key));
+    assert_int_equal(hwk_reason(), HWK_R_NO_DEVICE);
+    TELL("slot %d serial=%d", slot, slot); /* back: as before */
+    assert_false(signs(key));
+    assert_int_equal(hwk_reason(), HWK_R_PIN_INCORRECT);
+    assert_int_equal(logins(), 0);
+    EVP_PKEY_free(key);
+}
+
 static void not_kept(void **state)
 {
     EVP_PKEY *key;
@@ -277,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(kept),
         CASE(changed_at_the_token),
+        CASE(changed_and_gone),
         CASE(not_kept),
         CASE(read_again),
         CASE(in_the_environment),
