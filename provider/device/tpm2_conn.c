@@ -7,9 +7,8 @@
 #include <openssl/crypto.h>
 
 #include "provider/device/tpm2_bad.h"
-#include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_lock.h"
-#include "provider/device/tpm2_object.h"
+#include "provider/device/tpm2_resident.h"
 
 /* what a child of fork inherited: its parent's, kept reachable, never used */
 struct hwk_tpm_left {
@@ -47,7 +46,7 @@ struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
     pthread_mutex_init(&tpm->lock, NULL);
     tpm->cfg = cfg;
     tpm->sharing = hwk_tpm_sharing(tpm->name);
-    tpm->turn = -1;
+    tpm->turn = tpm->owner_fd = -1;
     tpm->secret = ESYS_TR_NONE;
     return tpm;
 }
@@ -66,6 +65,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
     if (!tpm)
         return;
     hwk_tpm_object_unload(tpm);
+    hwk_tpm_disown(tpm);
     disconnect(tpm);
     while (tpm->left) {
         struct hwk_tpm_left *next = tpm->left->next;
@@ -81,9 +81,10 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
 void hwk_tpm_forked(struct hwk_tpm *tpm)
 {
     pthread_mutex_init(&tpm->lock, NULL);
-    if (tpm->turn >= 0)
+    if (tpm->turn >= 0 && tpm->turn != tpm->owner_fd)
         close(tpm->turn);
     tpm->turn = -1;
+    hwk_tpm_disown(tpm);
     tpm->marked = false;
     tpm->secret = ESYS_TR_NONE;
     tpm->generation++; /* of what was inherited nothing is touched */
@@ -99,6 +100,8 @@ int hwk_tpm_renew(struct hwk_tpm *tpm)
     tpm->tcti = NULL;
     tpm->esys = NULL;
     tpm->broken = false;
+    for (struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
+        hwk_tpm_object_forked(o);
     return 1;
 }
 
@@ -106,6 +109,7 @@ static int connect_esys(struct hwk_tpm *tpm)
 {
     if (!tpm->tcti && !(tpm->tcti = hwk_tpm_tcti_new(tpm->name)))
         return hwk_raise(HWK_R_MEMORY, "TPM");
+    hwk_tpm_tcti_when_full(tpm->tcti, hwk_tpm_make_room, tpm);
     TSS2_RC rc = hwk_tpm_tcti_open(tpm->tcti);
     if (rc != TSS2_RC_SUCCESS)
         return hwk_tpm_check(tpm, rc, "no TPM reached", 0);
@@ -116,40 +120,16 @@ static int connect_esys(struct hwk_tpm *tpm)
     return hwk_tpm_check(tpm, rc, "context", 0);
 }
 
-struct litter {
-    struct hwk_tpm *tpm;
-    TSS2_RC rc;
-};
-
-static int sweep_one(void *arg, TPM2_HANDLE handle)
-{
-    struct litter *l = arg;
-    l->rc = hwk_tpm_tcti_flush(l->tpm->tcti, handle);
-    if (hwk_tpm_rc_is(l->rc, TPM2_RC_HANDLE))
-        l->rc = TSS2_RC_SUCCESS;
-    return l->rc == TSS2_RC_SUCCESS;
-}
-
-/* flushes what a process that died left behind */
-static int sweep(struct hwk_tpm *tpm)
-{
-    struct litter l = {tpm, TSS2_RC_SUCCESS};
-    const TPM2_HANDLE ranges[] = {HWK_TPM_TRANSIENT, HWK_TPM_SESSIONS};
-    for (size_t i = 0; i < 2; i++)
-        if (!hwk_tpm_handles(tpm, ranges[i], sweep_one, &l) ||
-            !hwk_tpm_check(tpm, l.rc, "flushing what was left behind", 0))
-            return 0;
-    return hwk_tpm_lock_mark(tpm->turn, false);
-}
-
 static int take_turn(struct hwk_tpm *tpm)
 {
-    bool litter = false;
     const char *path = tpm->cfg ? tpm->cfg->tpm_lock : NULL;
+    tpm->turns++;
+    tpm->unwritten = false;
     if (tpm->sharing != HWK_TPM_MANAGED &&
-        (tpm->turn = hwk_tpm_lock(path, tpm->name, &litter)) < 0)
+        (!hwk_tpm_lock(path, tpm->name, &tpm->turn) ||
+         !hwk_tpm_registry_read(tpm->turn, &tpm->registry)))
         return 0;
-    return connect_esys(tpm) && (!litter || sweep(tpm));
+    return connect_esys(tpm) && hwk_tpm_settle(tpm);
 }
 
 ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm)
@@ -177,15 +157,15 @@ static void wipe_auth(struct hwk_tpm *tpm)
 void hwk_tpm_end(struct hwk_tpm *tpm)
 {
     wipe_auth(tpm);
-    if (tpm->marked && !tpm->broken)
-        hwk_tpm_lock_mark(tpm->turn, false);
-    tpm->marked = false;
+    if (tpm->broken)
+        hwk_tpm_forget_loaded(tpm);
+    hwk_tpm_record(tpm);
     if (tpm->broken)
         disconnect(tpm);
     else if (tpm->sharing == HWK_TPM_EXCLUSIVE && tpm->tcti)
         hwk_tpm_tcti_park(tpm->tcti);
     if (tpm->turn >= 0)
-        hwk_tpm_unlock(tpm->turn);
+        hwk_tpm_unlock(tpm->turn, tpm->turn == tpm->owner_fd);
     tpm->turn = -1;
     pthread_mutex_unlock(&tpm->lock);
 }
@@ -194,7 +174,8 @@ int hwk_tpm_mark(struct hwk_tpm *tpm)
 {
     if (tpm->turn < 0 || tpm->marked)
         return 1;
-    tpm->marked = hwk_tpm_lock_mark(tpm->turn, true);
+    tpm->registry.mark = true;
+    tpm->marked = hwk_tpm_registry_write(tpm->turn, &tpm->registry);
     return tpm->marked;
 }
 

@@ -4,10 +4,12 @@
 #define HWK_TPM2_CONN_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <tss2/tss2_esys.h>
 
 #include "provider/backend.h"
+#include "provider/device/tpm2_registry.h"
 #include "provider/device/tpm2_tcti.h"
 
 /* The ranges of handles (the library's own macros shift into the sign bit). */
@@ -37,8 +39,15 @@ struct hwk_tpm {
     ESYS_CONTEXT *esys;        /* NULL until first used, and when broken */
     unsigned generation;       /* of esys: an ESYS_TR lives in one only */
     bool broken;               /* the line is out of step: build esys anew */
+    unsigned turns;            /* how often begin was called */
     int turn;                  /* the lock file while it is our turn, or -1 */
-    bool marked;
+    struct hwk_tpm_registry registry; /* what it says, during a turn */
+    bool unwritten, marked;           /* that changed; this turn marked it */
+    uint32_t owner; /* what we are called in it; 0: never loaded anything */
+    int owner_fd;   /* what holds the owner's lock, of that file */
+    dev_t owner_dev;
+    ino_t owner_ino;
+    size_t slots;   /* how many transient objects fit; 0: the TPM says */
     ESYS_TR secret; /* ESYS holds an auth value for it until end */
     struct hwk_tpm_object *objects; /* keys in use */
     struct hwk_tpm_bad *bad;        /* what keys refused, see tpm2_bad.h */
@@ -74,6 +83,11 @@ ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm);
 /* To be called before the first command that leaves something transient in
  * the TPM. end takes it back when the line is sound: flush before. */
 int hwk_tpm_mark(struct hwk_tpm *tpm);
+
+/* To be called before n transient objects are there at once: where it is known
+ * how many fit, keys that are loaded and not in use go beforehand. (Elsewhere
+ * they go when the TPM says that it is full, and nobody notices.) */
+void hwk_tpm_spare(struct hwk_tpm *tpm, size_t n);
 
 /* 1 when rc is success; otherwise 0 with a reason and rc in words: what is
  * the operation, of handle unless that is 0. A line out of step is noted. */

@@ -60,6 +60,7 @@ TSS2_RC hwk_tpm_ticket(struct hwk_tpm *tpm, TPMI_ALG_HASH alg, const uint8_t *p,
         fill(&all, p, n);
         rc = Esys_Hash(tpm->esys, NONE3, &all, alg, ESYS_TR_RH_OWNER, &d, &t);
     } else if (hwk_tpm_mark(tpm)) {
+        hwk_tpm_spare(tpm, 1);
         rc = in_pieces(tpm, alg, p, n, &sequence, &d, &t);
     } else {
         rc = TSS2_ESYS_RC_IO_ERROR;

@@ -47,6 +47,7 @@ int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
         !hwk_tpm_authorize(tpm, root, hierarchy_auth, &session) ||
         !hwk_tpm_mark(tpm))
         return 0;
+    hwk_tpm_spare(tpm, 1);
     *tr = ESYS_TR_NONE;
     TSS2_RC rc =
         Esys_CreatePrimary(tpm->esys, root, session, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -65,7 +66,7 @@ static int load_under(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
                       ESYS_TR *tr)
 {
     ESYS_TR session;
-    if (!hwk_tpm_authorize(tpm, parent, auth, &session) || !hwk_tpm_mark(tpm))
+    if (!hwk_tpm_authorize(tpm, parent, auth, &session))
         return 0;
     *tr = ESYS_TR_NONE;
     TSS2_RC rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE,
@@ -95,6 +96,9 @@ int hwk_tpm_load(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
     if (s->priv.size == 0)
         return hwk_tpm_create_primary(tpm, s->hierarchy, s->auth, NULL, &s->pub,
                                       tr, pub);
+    if (!hwk_tpm_mark(tpm))
+        return 0;
+    hwk_tpm_spare(tpm, s->parent ? 1 : 2);
     if (s->parent ? !hwk_tpm_object_tr(tpm, s->parent, &parent) ||
                         !load_under(tpm, s, parent, s->auth, tr)
                   : !load_under_primary(tpm, s, tr))

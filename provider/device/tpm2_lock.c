@@ -16,6 +16,7 @@
 #include "provider/err.h"
 
 #define PATH_MAX_HERE 512
+#define QUEUE_AT 0x8000 /* a byte behind what is written */
 
 /* A plain file, never through a link. Who creates it gives the group what mode
  * says, whatever the umask: all who share a TPM must be able to take turns. */
@@ -96,40 +97,45 @@ static int open_default(const char *tcti)
     return fd;
 }
 
-static int wait_turn(int fd)
+/* The queue is one place long: who stands in it is the only one that waits for
+ * the turn itself, so that who comes back at once comes behind it. */
+static int queue(int fd, short type)
 {
-    while (flock(fd, LOCK_EX) != 0)
+    struct flock place = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = QUEUE_AT, .l_len = 1};
+    while (fcntl(fd, F_OFD_SETLKW, &place) != 0)
         if (errno != EINTR)
             return 0;
     return 1;
 }
 
-int hwk_tpm_lock(const char *path, const char *tcti, bool *litter)
+static int wait_turn(int fd)
 {
-    struct stat st;
-    int fd = path ? open_safely(path, 0660) : open_default(tcti);
-    if (fd >= 0 && wait_turn(fd) && fstat(fd, &st) == 0) {
-        *litter = st.st_size > 0;
-        return fd;
-    }
+    if (!queue(fd, F_WRLCK))
+        return 0;
+    while (flock(fd, LOCK_EX) != 0)
+        if (errno != EINTR)
+            return 0;
+    return queue(fd, F_UNLCK);
+}
+
+int hwk_tpm_lock(const char *path, const char *tcti, int *turn)
+{
+    *turn = path ? open_safely(path, 0660) : open_default(tcti);
+    if (*turn >= 0 && wait_turn(*turn))
+        return 1;
     hwk_raise(HWK_R_FILE, "lock file of TPM %s%s%s: %s", tcti, path ? ", " : "",
               path ? path : "", strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
+    if (*turn >= 0)
+        close(*turn);
+    *turn = -1;
+    return 0;
 }
 
 /* unlocked by name, not by closing: a child may hold the same description */
-void hwk_tpm_unlock(int fd)
+void hwk_tpm_unlock(int fd, bool keep)
 {
     flock(fd, LOCK_UN);
-    close(fd);
-}
-
-int hwk_tpm_lock_mark(int fd, bool on)
-{
-    ssize_t rc = on ? pwrite(fd, "T", 1, 0) - 1 : ftruncate(fd, 0);
-    return rc == 0 ? 1
-                   : hwk_raise(HWK_R_FILE, "lock file of the TPM: %s",
-                               strerror(errno));
+    if (!keep)
+        close(fd);
 }

@@ -13,17 +13,18 @@
  * The file is opened for each turn, so that a removed one does no harm and a
  * child of fork inherits no turn for longer than it takes it to notice.
  *
- * A turn that will leave something in the TPM for a moment marks the file
- * first and unmarks it when all is flushed: a mark that the next holder finds
- * is that of a process that died, and what lies in the TPM is its litter.
+ * Who waits stands in a queue: who just had a turn does not get the next one
+ * before somebody who has been waiting.
+ *
+ * What is in the file says tpm2_registry.h.
  */
 
-/* Waits for its turn. Gives the descriptor, *litter says whether the mark was
- * found; -1 with HWK_R_FILE on the error queue. */
-int hwk_tpm_lock(const char *path, const char *tcti, bool *litter);
-void hwk_tpm_unlock(int fd);
+/* Waits for its turn. The descriptor is in *turn, which is -1 on entry, even
+ * while it waits: a child of a fork that another thread does closes it. 1, or
+ * 0 with HWK_R_FILE on the error queue and *turn -1. */
+int hwk_tpm_lock(const char *path, const char *tcti, int *turn);
 
-/* 1, or 0 with HWK_R_FILE. */
-int hwk_tpm_lock_mark(int fd, bool on);
+/* Ends the turn. The descriptor stays open if keep, as that of an owner. */
+void hwk_tpm_unlock(int fd, bool keep);
 
 #endif

@@ -195,6 +195,7 @@ static int steps(struct work *w, const struct hwk_uri *uri,
     if (!describe(spec, &template) || !free_handle(w->tpm, handle) ||
         !hwk_tpm_mark(w->tpm))
         return 0;
+    hwk_tpm_spare(w->tpm, 2);
     int ok = spec->usage == HWK_USAGE_IDEVID
                  ? create_primary(w, ESYS_TR_RH_ENDORSEMENT, &w->sensitive,
                                   &template, &w->child, &w->pub)

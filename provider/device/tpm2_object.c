@@ -9,6 +9,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "provider/device/tpm2_load.h"
+#include "provider/device/tpm2_resident.h"
 
 #define RESPONSE_HEADER 10
 
@@ -52,6 +53,8 @@ static bool same_name(const TPM2B_NAME *a, const TPM2B_NAME *b)
 
 static bool has_tr(const struct hwk_tpm *tpm, const struct hwk_tpm_object *o)
 {
+    if (o->source)
+        return hwk_tpm_is_loaded(tpm, o);
     return o->tr != ESYS_TR_NONE && o->generation == tpm->generation &&
            tpm->esys;
 }
@@ -59,8 +62,8 @@ static bool has_tr(const struct hwk_tpm *tpm, const struct hwk_tpm_object *o)
 /* what is persistent stays in the TPM, what was loaded does not */
 static void drop_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
-    if (has_tr(tpm, o) && o->source)
-        hwk_tpm_flush(tpm, &o->tr);
+    if (o->source)
+        hwk_tpm_unloaded(tpm, o);
     else if (has_tr(tpm, o))
         Esys_TR_Close(tpm->esys, &o->tr);
     o->tr = ESYS_TR_NONE;
@@ -79,17 +82,14 @@ static void call(struct hwk_tpm_object *o)
              h);
 }
 
-/* takes tr and source, also when it fails */
+/* takes source, not tr, also when it fails */
 static struct hwk_tpm_object *add(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                                  struct hwk_tpm_source *source, ESYS_TR tr,
+                                  struct hwk_tpm_source *source,
                                   const TPM2B_PUBLIC *pub,
                                   const TPM2B_NAME *name)
 {
     struct hwk_tpm_object *o = OPENSSL_zalloc(sizeof(*o));
     if (!o) {
-        struct hwk_tpm_object lost = {
-            .source = source, .tr = tr, .generation = tpm->generation};
-        drop_tr(tpm, &lost);
         hwk_tpm_source_free(tpm, source);
         hwk_raise(HWK_R_MEMORY, "TPM key");
         return NULL;
@@ -99,11 +99,26 @@ static struct hwk_tpm_object *add(struct hwk_tpm *tpm, TPM2_HANDLE handle,
     o->source = source;
     o->pub = *pub;
     o->name = *name;
-    o->tr = tr;
-    o->generation = tpm->generation;
+    o->tr = ESYS_TR_NONE;
     call(o);
     o->next = tpm->objects;
     tpm->objects = o;
+    return o;
+}
+
+/* the same for what is persistent; takes tr */
+static struct hwk_tpm_object *add_persistent(struct hwk_tpm *tpm,
+                                             TPM2_HANDLE handle, ESYS_TR tr,
+                                             const TPM2B_PUBLIC *pub,
+                                             const TPM2B_NAME *name)
+{
+    struct hwk_tpm_object *o = add(tpm, handle, NULL, pub, name);
+    if (!o) {
+        Esys_TR_Close(tpm->esys, &tr);
+        return NULL;
+    }
+    o->tr = tr;
+    o->generation = tpm->generation;
     return o;
 }
 
@@ -130,8 +145,9 @@ struct hwk_tpm_object *hwk_tpm_object_open(struct hwk_tpm *tpm,
     }
     if (o)
         drop_tr(tpm, o);
-    return take_tr(tpm, handle, &tr) ? add(tpm, handle, NULL, tr, &pub, &name)
-                                     : NULL;
+    return take_tr(tpm, handle, &tr)
+               ? add_persistent(tpm, handle, tr, &pub, &name)
+               : NULL;
 }
 
 void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle)
@@ -141,28 +157,25 @@ void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle)
             drop_tr(tpm, o);
 }
 
-/* as add */
-static struct hwk_tpm_object *add_named(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                                        struct hwk_tpm_source *source,
-                                        ESYS_TR tr, const TPM2B_PUBLIC *pub)
+static int name_of(struct hwk_tpm *tpm, ESYS_TR tr, TPM2B_NAME *out)
 {
-    TPM2B_NAME none = {.size = 0}, *name = NULL;
-    int ok = hwk_tpm_check(tpm, Esys_TR_GetName(tpm->esys, tr, &name), "name",
-                           handle);
-    struct hwk_tpm_object *o =
-        add(tpm, handle, source, tr, pub, ok ? name : &none);
+    TPM2B_NAME *name = NULL;
+    TSS2_RC rc = Esys_TR_GetName(tpm->esys, tr, &name);
+    if (rc == TSS2_RC_SUCCESS)
+        *out = *name;
     Esys_Free(name);
-    if (ok || !o)
-        return o;
-    hwk_tpm_object_close(tpm, o);
-    return NULL;
+    return hwk_tpm_check(tpm, rc, "name", 0);
 }
 
 struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
                                             TPM2_HANDLE handle, ESYS_TR tr,
                                             const TPM2B_PUBLIC *pub)
 {
-    return add_named(tpm, handle, NULL, tr, pub);
+    TPM2B_NAME name;
+    if (name_of(tpm, tr, &name))
+        return add_persistent(tpm, handle, tr, pub, &name);
+    Esys_TR_Close(tpm->esys, &tr);
+    return NULL;
 }
 
 static struct hwk_tpm_object *same_source(struct hwk_tpm *tpm,
@@ -176,6 +189,30 @@ static struct hwk_tpm_object *same_source(struct hwk_tpm *tpm,
     return NULL;
 }
 
+/* takes s, also when it fails */
+static struct hwk_tpm_object *load_new(struct hwk_tpm *tpm,
+                                       struct hwk_tpm_source *s)
+{
+    struct hwk_tpm_object *o = NULL;
+    TPM2B_PUBLIC pub;
+    TPM2B_NAME name;
+    ESYS_TR tr;
+    if (!hwk_tpm_load(tpm, s, &tr, &pub)) {
+        hwk_tpm_source_free(tpm, s);
+        return NULL;
+    }
+    if (name_of(tpm, tr, &name))
+        o = add(tpm, 0, s, &pub, &name);
+    else
+        hwk_tpm_source_free(tpm, s);
+    if (!o)
+        hwk_tpm_flush(tpm, &tr);
+    if (!o || hwk_tpm_loaded(tpm, o, tr))
+        return o;
+    hwk_tpm_object_close(tpm, o);
+    return NULL;
+}
+
 /* a blob, or without priv a primary */
 static struct hwk_tpm_object *open_source(struct hwk_tpm *tpm,
                                           const struct hwk_tpm_parent *parent,
@@ -183,19 +220,12 @@ static struct hwk_tpm_object *open_source(struct hwk_tpm *tpm,
                                           const TPM2B_PRIVATE *priv)
 {
     struct hwk_tpm_object *o = same_source(tpm, parent, pub, priv);
-    struct hwk_tpm_source *s;
-    TPM2B_PUBLIC made;
-    ESYS_TR tr;
     if (o) {
         o->refs++;
         return o;
     }
-    if (!(s = hwk_tpm_source_new(tpm, parent, pub, priv)))
-        return NULL;
-    if (hwk_tpm_load(tpm, s, &tr, &made))
-        return add_named(tpm, 0, s, tr, &made);
-    hwk_tpm_source_free(tpm, s);
-    return NULL;
+    struct hwk_tpm_source *s = hwk_tpm_source_new(tpm, parent, pub, priv);
+    return s ? load_new(tpm, s) : NULL;
 }
 
 struct hwk_tpm_object *hwk_tpm_object_blob(struct hwk_tpm *tpm,
@@ -241,36 +271,39 @@ static int read_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 /* a hierarchy whose seed was changed has other primaries */
 static int load_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
-    TPM2B_NAME *name = NULL;
-    if (!hwk_tpm_load(tpm, o->source, &o->tr, NULL))
+    TPM2B_NAME name;
+    ESYS_TR tr;
+    if (!hwk_tpm_load(tpm, o->source, &tr, NULL))
         return 0;
-    o->generation = tpm->generation;
-    int ok = hwk_tpm_check(tpm, Esys_TR_GetName(tpm->esys, o->tr, &name),
-                           "name", 0) &&
-             (same_name(name, &o->name) || another(tpm, o));
-    Esys_Free(name);
-    if (!ok)
-        drop_tr(tpm, o);
-    return ok;
+    if (name_of(tpm, tr, &name) &&
+        (same_name(&name, &o->name) || another(tpm, o)))
+        return hwk_tpm_loaded(tpm, o, tr);
+    hwk_tpm_flush(tpm, &tr);
+    return 0;
 }
 
 /* ESYS has one handle for all who ask it for the same: the owner is one */
-int hwk_tpm_object_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
-                      ESYS_TR *tr)
+static int persistent_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
+                         ESYS_TR *tr)
 {
-    struct hwk_tpm_object *owner = has_tr(tpm, o) ? o : NULL;
-    if (!owner && o->source) {
-        if (!load_again(tpm, o))
-            return 0;
-        owner = o;
-    }
-    if (!owner)
-        owner = known(tpm, o->handle);
+    struct hwk_tpm_object *owner = has_tr(tpm, o) ? o : known(tpm, o->handle);
     if (owner && !same_name(&owner->name, &o->name))
         return another(tpm, o);
     if (!owner && !read_again(tpm, o))
         return 0;
     *tr = owner ? owner->tr : o->tr;
+    return 1;
+}
+
+int hwk_tpm_object_tr(struct hwk_tpm *tpm, struct hwk_tpm_object *o,
+                      ESYS_TR *tr)
+{
+    if (!o->source)
+        return persistent_tr(tpm, o, tr);
+    if (!hwk_tpm_is_loaded(tpm, o) && !load_again(tpm, o))
+        return 0;
+    o->used = tpm->turns;
+    *tr = o->tr;
     return 1;
 }
 
@@ -288,15 +321,10 @@ void hwk_tpm_object_close(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
     OPENSSL_free(o);
 }
 
-static bool is_loaded(const struct hwk_tpm *tpm, const struct hwk_tpm_object *o)
-{
-    return o->source && has_tr(tpm, o);
-}
-
 void hwk_tpm_object_release(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
     pthread_mutex_lock(&tpm->lock);
-    if (o->refs > 1 || !is_loaded(tpm, o)) {
+    if (o->refs > 1 || !hwk_tpm_is_loaded(tpm, o)) {
         hwk_tpm_object_close(tpm, o);
         pthread_mutex_unlock(&tpm->lock);
         return;
@@ -304,7 +332,7 @@ void hwk_tpm_object_release(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
     ERR_set_mark();
     if (!hwk_tpm_begin_locked(tpm)) {
         pthread_mutex_lock(&tpm->lock);
-        o->tr = ESYS_TR_NONE; /* it stays until its owner is known to be dead */
+        o->loaded = 0; /* it stays there as long as we own it */
         hwk_tpm_object_close(tpm, o);
         pthread_mutex_unlock(&tpm->lock);
     } else {
@@ -314,10 +342,19 @@ void hwk_tpm_object_release(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
     ERR_pop_to_mark();
 }
 
+void hwk_tpm_object_forked(struct hwk_tpm_object *o)
+{
+    o->tr = ESYS_TR_NONE;
+    o->loaded = 0;
+    o->cookie = 0;
+    if (o->source)
+        hwk_secret_forked(o->source->auth);
+}
+
 static bool any_loaded(const struct hwk_tpm *tpm)
 {
     for (const struct hwk_tpm_object *o = tpm->objects; o; o = o->next)
-        if (is_loaded(tpm, o))
+        if (hwk_tpm_is_loaded(tpm, o))
             return true;
     return false;
 }

@@ -21,7 +21,10 @@ struct hwk_tpm_object {
     char called[24]; /* in messages: "0x81020010", "under 0x40000001" */
     ESYS_TR tr;      /* of generation; ESYS_TR_NONE: none */
     unsigned generation;
-    struct hwk_tpm_source *source;      /* tpm2_load.h; NULL: persistent */
+    struct hwk_tpm_source *source; /* tpm2_load.h; NULL: persistent */
+    TPM2_HANDLE loaded;            /* 0x80... while it is in the TPM, else 0 */
+    uint64_t cookie;               /* of its record, see tpm2_registry.h */
+    unsigned used;                 /* the turn in which it was used last */
     atomic_uint pss_salt[HWK_MD_COUNT]; /* 1 + what the TPM makes; 0: unknown */
 };
 
@@ -80,6 +83,9 @@ void hwk_tpm_object_close(struct hwk_tpm *tpm, struct hwk_tpm_object *o);
 
 /* The same, but not between begin and end: takes a turn if it has to. */
 void hwk_tpm_object_release(struct hwk_tpm *tpm, struct hwk_tpm_object *o);
+
+/* In the child of a fork: what is loaded is its parent's. */
+void hwk_tpm_object_forked(struct hwk_tpm_object *o);
 
 /* Flushes all that was loaded, also what somebody still has open: the process
  * ends. Not between begin and end. */

@@ -22,7 +22,9 @@ struct hwk_tpm_tcti {
     bool pending;  /* a command was sent and its response not yet taken */
     bool answered; /* the response to asked is there, see the header */
     uint8_t asked[ASKED];
-    TSS2_RC answer; /* from the fault hook, instead of the real one */
+    TSS2_RC answer;        /* from the fault hook, instead of the real one */
+    hwk_tpm_room_fn *room; /* NULL: nobody makes room */
+    void *room_arg;
     size_t command_size, response_size;
     uint8_t command[TPM2_MAX_COMMAND_SIZE];
     uint8_t response[TPM2_MAX_RESPONSE_SIZE];
@@ -46,6 +48,13 @@ static uint32_t get32(const uint8_t *p)
 static TPM2_CC command_code(const struct hwk_tpm_tcti *t)
 {
     return get32(t->command + 6);
+}
+
+void hwk_tpm_tcti_when_full(struct hwk_tpm_tcti *t, hwk_tpm_room_fn *fn,
+                            void *arg)
+{
+    t->room = fn;
+    t->room_arg = arg;
 }
 
 TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t)
@@ -127,7 +136,15 @@ static void invent(struct hwk_tpm_tcti *t, TSS2_RC rc)
 static TSS2_RC take_one(struct hwk_tpm_tcti *t, int32_t timeout)
 {
     size_t n = sizeof(t->response);
-    TSS2_RC rc = Tss2_Tcti_Receive(t->real, &n, t->response, timeout);
+    TSS2_RC rc = t->answer;
+    t->answer = TSS2_RC_SUCCESS;
+    if (rc != TSS2_RC_SUCCESS) {
+        invent(t, rc);
+        return TSS2_RC_SUCCESS;
+    }
+    if (!t->pending)
+        return TSS2_TCTI_RC_BAD_SEQUENCE;
+    rc = Tss2_Tcti_Receive(t->real, &n, t->response, timeout);
     if (rc != TSS2_RC_SUCCESS)
         return rc;
     t->pending = false;
@@ -142,17 +159,51 @@ static TSS2_RC take_one(struct hwk_tpm_tcti *t, int32_t timeout)
     return TSS2_RC_SUCCESS;
 }
 
+/* the TPM, or who manages it, has no slot left for an object */
+static bool is_full(TSS2_RC rc)
+{
+    TSS2_RC layer = rc & TSS2_RC_LAYER_MASK, code = rc & ~TSS2_RC_LAYER_MASK;
+    return (layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER ||
+            layer == TSS2_RESMGR_RC_LAYER) &&
+           (code == TPM2_RC_OBJECT_MEMORY || code == TPM2_RC_MEMORY);
+}
+
+/* others' commands are sent while this one waits to be sent again */
+static bool make_room(struct hwk_tpm_tcti *t, TSS2_RC rc)
+{
+    uint8_t kept[TPM2_MAX_COMMAND_SIZE];
+    size_t n = t->command_size;
+    hwk_tpm_room_fn *room = t->room;
+    if (!room)
+        return false;
+    memcpy(kept, t->command, n);
+    t->room = NULL;
+    bool made = room(t->room_arg);
+    t->room = room;
+    memcpy(t->command, kept, n);
+    OPENSSL_cleanse(kept, n);
+    t->command_size = n;
+    t->answered = false;
+    invent(t, rc);
+    return made;
+}
+
 /* takes a response, sending the command again as often as it takes */
 static TSS2_RC take(struct hwk_tpm_tcti *t, int32_t timeout)
 {
-    for (int pause = 1, waited = 0;; pause = pause < 100 ? pause * 2 : 100) {
+    int pause = 1, waited = 0;
+    for (;;) {
         TSS2_RC rc = take_one(t, timeout);
         if (rc != TSS2_RC_SUCCESS)
             return rc;
-        if (!again(get32(t->response + 6)) || waited >= RESUBMIT_MS)
+        rc = get32(t->response + 6);
+        if (again(rc) && waited < RESUBMIT_MS) {
+            poll(NULL, 0, pause);
+            waited += pause;
+            pause = pause < 100 ? pause * 2 : 100;
+        } else if (!is_full(rc) || !make_room(t, rc)) {
             return TSS2_RC_SUCCESS;
-        poll(NULL, 0, pause);
-        waited += pause;
+        }
         if ((rc = submit(t)) != TSS2_RC_SUCCESS)
             return rc;
     }
@@ -162,12 +213,7 @@ static TSS2_RC fetch(struct hwk_tpm_tcti *t, int32_t timeout)
 {
     if (t->response_size)
         return TSS2_RC_SUCCESS;
-    if (t->answer) {
-        invent(t, t->answer);
-        return TSS2_RC_SUCCESS;
-    }
-    TSS2_RC rc =
-        t->pending ? take(t, timeout) : (TSS2_RC)TSS2_TCTI_RC_BAD_SEQUENCE;
+    TSS2_RC rc = take(t, timeout);
     if (rc == TSS2_RC_SUCCESS)
         OPENSSL_cleanse(t->command + HEADER, t->command_size - HEADER);
     return rc;

@@ -26,6 +26,13 @@ void hwk_tpm_tcti_free(struct hwk_tpm_tcti *t);
 /* What ESYS is given. Valid until free; never finalised by anyone else. */
 TSS2_TCTI_CONTEXT *hwk_tpm_tcti_context(struct hwk_tpm_tcti *t);
 
+/* Called when the TPM has no room for what a command makes, instead of telling
+ * ESYS: true when it flushed something, and the command is sent again. It may
+ * call hwk_tpm_tcti_flush, nothing else of the same TPM. NULL: nobody. */
+typedef bool hwk_tpm_room_fn(void *arg);
+void hwk_tpm_tcti_when_full(struct hwk_tpm_tcti *t, hwk_tpm_room_fn *fn,
+                            void *arg);
+
 /* Opens the real one now, so that a missing TPM shows before a command. */
 TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t);
 

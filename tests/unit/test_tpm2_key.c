@@ -413,45 +413,13 @@ static void parked(void **arg)
     tpm->sharing = HWK_TPM_BARE;
 }
 
-/* --- the lock file --- */
-
-static void lock_files(void **arg)
-{
-    char path[128], link[140];
-    bool litter = true;
-    (void)arg;
-    need_tpm();
-    snprintf(path, sizeof(path), "%s/l", tpm_process.dir);
-    snprintf(link, sizeof(link), "%s/link", tpm_process.dir);
-    int fd = hwk_tpm_lock(path, "x", &litter);
-    assert_true(fd >= 0);
-    assert_false(litter);
-    int other = open(path, O_RDWR);
-    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
-    assert_true(hwk_tpm_lock_mark(fd, true));
-    hwk_tpm_unlock(fd);
-    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
-    close(other);
-    fd = hwk_tpm_lock(path, "x", &litter);
-    assert_true(litter);
-    assert_true(hwk_tpm_lock_mark(fd, false));
-    hwk_tpm_unlock(fd);
-    hwk_tpm_unlock(hwk_tpm_lock(path, "x", &litter));
-    assert_false(litter);
-    assert_int_equal(symlink(path, link), 0);
-    assert_int_equal(hwk_tpm_lock(link, "x", &litter), -1);
-    assert_int_equal(tpm_reason(), HWK_R_FILE);
-    assert_int_equal(hwk_tpm_lock("/nonexistent/l", "x", &litter), -1);
-    assert_int_equal(tpm_reason(), HWK_R_FILE);
-}
-
 /* where everybody may write, somebody may have been there first */
 static void lock_of_another(void **arg)
 {
     static const char tcti[] = "swtpm:path=/nonexistent/other";
     uint8_t id[32];
     char path[128];
-    bool litter;
+    int got;
     (void)arg;
     if (geteuid() != 0 || access("/run/idevid", F_OK) == 0)
         skip();
@@ -463,15 +431,15 @@ static void lock_of_another(void **arg)
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
     assert_true(fd >= 0);
     assert_int_equal(fchown(fd, 65534, 65534), 0);
-    int got = hwk_tpm_lock(NULL, tcti, &litter);
+    int ok = hwk_tpm_lock(NULL, tcti, &got);
     unlink(path);
     close(fd);
+    assert_false(ok);
     assert_int_equal(got, -1);
     assert_int_equal(tpm_reason(), HWK_R_FILE);
-    got = hwk_tpm_lock(NULL, tcti, &litter);
+    assert_true(hwk_tpm_lock(NULL, tcti, &got));
     unlink(path);
-    assert_true(got >= 0);
-    hwk_tpm_unlock(got);
+    hwk_tpm_unlock(got, false);
 }
 
 static void decryption(void **arg)
@@ -722,7 +690,6 @@ int main(void)
         cmocka_unit_test(parents),
         cmocka_unit_test(restricted),
         cmocka_unit_test(parked),
-        cmocka_unit_test(lock_files),
         cmocka_unit_test(lock_of_another),
         cmocka_unit_test(decryption),
         cmocka_unit_test(agreement),
