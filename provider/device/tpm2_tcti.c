@@ -9,6 +9,7 @@
 
 #include "provider/backend.h"
 #include "provider/device/tpm2_tcti.h"
+#include "provider/device/tpm2_tcti_tabrmd.h"
 
 #define MAGIC 0x68776b6579746370ull
 #define HEADER 10
@@ -19,6 +20,7 @@ struct hwk_tpm_tcti {
     TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: ESYS sees only this */
     TSS2_TCTI_CONTEXT *real;            /* NULL while closed */
     char *name;
+    bool tabrmd;   /* real is that of tpm2_tcti_tabrmd.h */
     bool pending;  /* a command was sent and its response not yet taken */
     bool answered; /* the response to asked is there, see the header */
     uint8_t asked[ASKED];
@@ -60,8 +62,11 @@ void hwk_tpm_tcti_when_full(struct hwk_tpm_tcti *t, hwk_tpm_room_fn *fn,
 TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t)
 {
     t->answered = false;
-    return t->real ? TSS2_RC_SUCCESS
-                   : Tss2_TctiLdr_Initialize(t->name, &t->real);
+    if (t->real)
+        return TSS2_RC_SUCCESS;
+    t->tabrmd = hwk_tpm_tabrmd_is(t->name);
+    return t->tabrmd ? hwk_tpm_tabrmd_open(t->name, &t->real)
+                     : Tss2_TctiLdr_Initialize(t->name, &t->real);
 }
 
 bool hwk_tpm_tcti_is_open(const struct hwk_tpm_tcti *t)
@@ -71,7 +76,10 @@ bool hwk_tpm_tcti_is_open(const struct hwk_tpm_tcti *t)
 
 void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t)
 {
-    Tss2_TctiLdr_Finalize(&t->real);
+    if (t->tabrmd)
+        hwk_tpm_tabrmd_close(&t->real);
+    else
+        Tss2_TctiLdr_Finalize(&t->real);
     t->real = NULL;
     t->pending = false;
 }

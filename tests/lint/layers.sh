@@ -55,7 +55,7 @@ only 'printing is for tools' 'idevid/base/log|idevid/base/env' \
     '\b(printf|puts|putchar|perror) ?\(|\bfprintf ?\(std|\bfputs ?\(.*std' \
     idevid provider
 only 'the environment is for tools, and for the provider alone' \
-    'provider/(conf|device/tpm2_lock)|idevid/net/listen' \
+    'provider/(conf|device/tpm2_(lock|tcti_bus))|idevid/net/listen' \
     '\b(secure_)?getenv ?\(' idevid provider
 only 'exiting is for tools' 'idevid/net/supervise' \
     '\b(_exit|exit|abort) ?\(' idevid provider
