@@ -17,18 +17,23 @@
 
 #define PATIENCE_MS 10000
 
-bool swtpm_here(void)
+bool program_here(const char *name)
 {
     const char *path = getenv("PATH");
     char file[512];
     while (path && *path) {
         size_t n = strcspn(path, ":");
-        snprintf(file, sizeof(file), "%.*s/swtpm", (int)n, path);
+        snprintf(file, sizeof(file), "%.*s/%s", (int)n, path, name);
         if (access(file, X_OK) == 0)
             return true;
         path += n + (path[n] == ':');
     }
     return false;
+}
+
+bool swtpm_here(void)
+{
+    return program_here("swtpm");
 }
 
 static void become(const struct swtpm *t)
@@ -49,7 +54,7 @@ static void become(const struct swtpm *t)
     _exit(127);
 }
 
-static bool answers(const char *dir, const char *name)
+bool socket_answers(const char *dir, const char *name)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, name);
@@ -66,7 +71,7 @@ static int launch(struct swtpm *t)
     if (t->pid == 0)
         become(t);
     for (int ms = 0; t->pid > 0 && ms < PATIENCE_MS; ms++) {
-        if (answers(t->dir, "sock"))
+        if (socket_answers(t->dir, "sock"))
             return 0;
         if (waitpid(t->pid, NULL, WNOHANG) == t->pid) {
             t->pid = 0;

@@ -13,6 +13,12 @@ struct swtpm {
     pid_t pid;
 };
 
+/* True when PATH has a program of that name. */
+bool program_here(const char *name);
+
+/* True when somebody listens at dir/name. */
+bool socket_answers(const char *dir, const char *name);
+
 /* True when the program swtpm is installed; tests that need it skip()
  * otherwise. */
 bool swtpm_here(void);

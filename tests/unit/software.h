@@ -91,24 +91,22 @@ static int make_models(void **state)
 {
     size_t i;
 
-    (void)state;
     plain = OSSL_LIB_CTX_new();
     plain_default = OSSL_PROVIDER_load(plain, "default");
     for (i = 0; i < KINDS; i++)
         model[i] = generate(plain, &kinds[i]);
-    return 0;
+    return device_begin(state);
 }
 
 static int drop_models(void **state)
 {
     size_t i;
 
-    (void)state;
     for (i = 0; i < KINDS; i++)
         EVP_PKEY_free(model[i]);
     OSSL_PROVIDER_unload(plain_default);
     OSSL_LIB_CTX_free(plain);
-    return 0;
+    return device_end(state);
 }
 
 #endif
