@@ -136,6 +136,13 @@ static int tpm_object(struct hwk_uri *uri, const struct hwk_str *value)
     return one_name(uri, HWK_TPM_OBJECT);
 }
 
+static int tpm_template(struct hwk_uri *uri, const struct hwk_str *value)
+{
+    (void)value;
+    return uri->tpm == HWK_TPM_IDEVID || uri->tpm == HWK_TPM_IAK ||
+           bad("template", 8, "is of idevid and iak");
+}
+
 static int tpm_parent(struct hwk_uri *uri, const struct hwk_str *value)
 {
     static const struct {
@@ -188,6 +195,7 @@ static const struct attribute tpm2_attributes[] = {
     {"handle", PATH, NOWHERE, tpm_handle, 0, false},
     {"object", PATH, AT(path), tpm_object, 0, false},
     {"parent", PATH, NOWHERE, tpm_parent, 0, false},
+    {"template", PATH, AT(template), tpm_template, 0, false},
     {"pin-value", PATH | QUERY, AT(pin_value), NULL, 0, false},
     {"pin-source", PATH | QUERY, AT(pin_source), NULL, 0, false},
     {NULL, 0, 0, NULL, 0, false},

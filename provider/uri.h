@@ -61,7 +61,8 @@ struct hwk_uri {
     bool has_parent;
     uint32_t parent; /* parent=0x..., or owner, endorsement, null, platform as
                         their permanent handles 0x40000001 0B 07 0C */
-    bool ask_auth;   /* ?pass: ask for the authorization value */
+    struct hwk_str template; /* template=H-2, of idevid and iak */
+    bool ask_auth;           /* ?pass: ask for the authorization value */
 
     /* both, from the query (or, as older programs write it, the path) */
     struct hwk_str pin_value;  /* wiped when freed */

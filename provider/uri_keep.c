@@ -26,6 +26,7 @@ static const size_t owned[] = {
     AT(object),
     AT(id),
     AT(path),
+    AT(template),
     AT(pin_value),
     AT(pin_source),
 };

@@ -73,6 +73,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
         tpm->left = next;
     }
     hwk_tpm_bad_free(tpm);
+    OPENSSL_free(tpm->devid);
     pthread_mutex_destroy(&tpm->lock);
     OPENSSL_free(tpm->name);
     OPENSSL_free(tpm);

@@ -28,6 +28,7 @@ enum hwk_tpm_sharing {
 
 struct hwk_tpm_object;
 struct hwk_tpm_bad;
+struct hwk_tpm_devid_known;
 
 /* The state of the row in backend.h. */
 struct hwk_tpm {
@@ -49,10 +50,11 @@ struct hwk_tpm {
     ino_t owner_ino;
     size_t slots;   /* how many transient objects fit; 0: the TPM says */
     ESYS_TR secret; /* ESYS holds an auth value for it until end */
-    struct hwk_tpm_object *objects; /* keys in use */
-    struct hwk_tpm_bad *bad;        /* what keys refused, see tpm2_bad.h */
-    size_t nv_chunk, nv_max;        /* bytes; 0: not asked yet */
-    struct hwk_tpm_left *left;      /* of before forks, never touched again */
+    struct hwk_tpm_object *objects;    /* keys in use */
+    struct hwk_tpm_bad *bad;           /* what keys refused, see tpm2_bad.h */
+    struct hwk_tpm_devid_known *devid; /* of tpm2_finddev.c; may be NULL */
+    size_t nv_chunk, nv_max;           /* bytes; 0: not asked yet */
+    struct hwk_tpm_left *left; /* of before forks, never touched again */
 };
 
 /* Reads cfg (lent), allocates; the TPM is not touched. NULL with a reason. */

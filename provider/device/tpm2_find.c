@@ -20,8 +20,11 @@ int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
     *out = NULL;
     if (!pin || !(uri->ask_auth || uri->pin_value.p || uri->pin_source.p))
         return 1;
-    snprintf(what, sizeof(what), "TPM %s 0x%08x",
-             handle >> 24 == TPM2_HT_NV_INDEX ? "NV index" : "key", handle);
+    if (handle == TPM2_RH_ENDORSEMENT)
+        snprintf(what, sizeof(what), "TPM endorsement hierarchy");
+    else
+        snprintf(what, sizeof(what), "TPM %s 0x%08x",
+                 handle >> 24 == TPM2_HT_NV_INDEX ? "NV index" : "key", handle);
     return hwk_pin_get(pin, what, out);
 }
 
@@ -93,33 +96,60 @@ int hwk_tpm_give(const struct hwk_tpm_query *q, struct hwk_found *found)
     return rc;
 }
 
-/* one persistent key: as a pair, or its public half only. As each gives, -1
- * on failure. */
+int hwk_tpm_give_key(const struct hwk_tpm_query *q, struct hwk_found *found)
+{
+    if (!(q->want & HWK_WANT_PRIVATE)) {
+        found->type = HWK_OBJ_PUBLIC;
+        found->flags = 0;
+        hwk_tpm_key_free(q->tpm, found->ref);
+        found->ref = NULL;
+    }
+    return hwk_tpm_give(q, found);
+}
+
+static struct hwk_tpm_object *open_object(struct hwk_tpm *tpm,
+                                          TPM2_HANDLE handle)
+{
+    struct hwk_tpm_object *o = NULL;
+    if (hwk_tpm_begin(tpm)) {
+        o = hwk_tpm_object_open(tpm, handle);
+        hwk_tpm_end(tpm);
+    }
+    return o;
+}
+
+/* takes both */
+static struct hwk_tpm_key *
+new_key(struct hwk_tpm *tpm, struct hwk_tpm_object *o, struct hwk_secret *auth)
+{
+    struct hwk_tpm_key *key = NULL;
+    if (hwk_tpm_begin(tpm)) {
+        key = hwk_tpm_key_new(tpm, o, auth);
+        hwk_tpm_end(tpm);
+        return key;
+    }
+    hwk_tpm_object_release(tpm, o);
+    hwk_secret_free(auth);
+    return NULL;
+}
+
+/* one persistent key; nobody is asked for the value of one that is not there */
 static int find_key(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
 {
     struct hwk_secret *auth = NULL;
-    struct hwk_tpm_object *o = NULL;
-    struct hwk_tpm_key *key = NULL;
     struct hwk_found found;
-    bool private = q->want & HWK_WANT_PRIVATE;
-    if (private && !hwk_tpm_ask_auth(q->uri, q->pin, handle, &auth))
-        return -1;
-    if (hwk_tpm_begin(q->tpm)) {
-        o = hwk_tpm_object_open(q->tpm, handle);
-        key = o ? hwk_tpm_key_new(q->tpm, o, auth) : NULL;
-        hwk_tpm_end(q->tpm);
-    }
+    struct hwk_tpm_object *o = open_object(q->tpm, handle);
     if (!o)
-        hwk_secret_free(auth);
+        return -1;
+    if (q->want & HWK_WANT_PRIVATE &&
+        !hwk_tpm_ask_auth(q->uri, q->pin, handle, &auth)) {
+        hwk_tpm_object_release(q->tpm, o);
+        return -1;
+    }
+    struct hwk_tpm_key *key = new_key(q->tpm, o, auth);
     if (!key || !hwk_tpm_found_key(q->tpm, key, &found))
         return -1;
-    if (!private) {
-        found.type = HWK_OBJ_PUBLIC;
-        found.flags = 0;
-        hwk_tpm_key_free(q->tpm, found.ref);
-        found.ref = NULL;
-    }
-    return hwk_tpm_give(q, &found);
+    return hwk_tpm_give_key(q, &found);
 }
 
 /* an index that the URI itself names may have an authorization value there */
@@ -135,8 +165,7 @@ static int find_index(const struct hwk_tpm_query *q, TPM2_HANDLE index)
     return rc;
 }
 
-/* one object by its handle; what is not there was found to be nothing */
-static int find_at(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
+int hwk_tpm_find_at(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
 {
     int rc = 1;
     if (handle >> 24 != TPM2_HT_PERSISTENT)
@@ -172,7 +201,7 @@ static int find_all(const struct hwk_tpm_query *q)
     for (size_t i = 0; rc > 0 && i < n; i++) {
         unsigned before = *q->given;
         ERR_set_mark();
-        rc = find_at(q, handles[i]);
+        rc = hwk_tpm_find_at(q, handles[i]);
         if (rc < 0 && *q->given == before && passable(handles[i])) {
             ERR_pop_to_mark();
             rc = 1;
@@ -184,22 +213,6 @@ static int find_all(const struct hwk_tpm_query *q)
     return rc >= 0;
 }
 
-/* The certificate beside a key that is known by its purpose: where it belongs,
- * else where older scripts put it. */
-static int find_beside(const struct hwk_tpm_query *q)
-{
-    static const TPM2_HANDLE idevid[] = {0x01C90200, 0x01C90000};
-    static const TPM2_HANDLE iak[] = {0x01C90100, 0x01C90008};
-    const TPM2_HANDLE *at = q->uri->tpm == HWK_TPM_IDEVID ? idevid
-                            : q->uri->tpm == HWK_TPM_IAK  ? iak
-                                                          : NULL;
-    unsigned before = *q->given;
-    int rc = 1;
-    for (size_t i = 0; at && i < 2 && rc > 0 && *q->given == before; i++)
-        rc = find_at(q, at[i]);
-    return rc;
-}
-
 int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
                  const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
 {
@@ -208,10 +221,7 @@ int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
     TPM2_HANDLE handle;
     if (uri->tpm == 0)
         return find_all(&q);
-    if (!hwk_tpm_uri_handle(uri, &handle))
-        return 0;
-    int rc = find_at(&q, handle);
-    if (rc > 0)
-        rc = find_beside(&q);
-    return rc >= 0;
+    if (uri->tpm == HWK_TPM_IDEVID || uri->tpm == HWK_TPM_IAK)
+        return hwk_tpm_find_devid(&q) >= 0;
+    return hwk_tpm_uri_handle(uri, &handle) && hwk_tpm_find_at(&q, handle) >= 0;
 }

@@ -22,4 +22,8 @@ int hwk_tpm_found_key(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
  * object=FILE, which is read (tpm2-tools' serialised handles). */
 int hwk_tpm_uri_handle(const struct hwk_uri *uri, TPM2_HANDLE *out);
 
+/* Which template a certificate's key was of is to be found out anew: NV indices
+ * changed. The TPM's lock is held. */
+void hwk_tpm_devid_forget(struct hwk_tpm *tpm);
+
 #endif

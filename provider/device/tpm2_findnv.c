@@ -95,12 +95,13 @@ static int give_item(void *arg, enum hwk_object_type type, const uint8_t *der,
     }
 }
 
-/* an index that is there but cannot be read is no absent one */
-static int unread(const struct hwk_tpm_nv *nv)
+/* an index that is there but cannot be read is no absent one, for who names
+ * it */
+static int unread(const struct hwk_tpm_nv *nv, const struct hwk_tpm_nv_how *how)
 {
     if (!hwk_err_is(HWK_R_NOT_FOUND))
         return -1;
-    if (nv->pub.attributes == 0)
+    if (nv->pub.attributes == 0 || (how && how->careful))
         return 1;
     hwk_raise(HWK_R_FORMAT, "NV index 0x%08x: nothing was written there",
               nv->pub.nvIndex);
@@ -114,7 +115,7 @@ int hwk_tpm_find_nv(const struct hwk_tpm_query *q, TPM2_HANDLE index,
     struct hwk_tpm_nv nv;
     ERR_set_mark();
     if (!hwk_tpm_nv_bytes(q->tpm, index, how, &nv)) {
-        int rc = unread(&nv);
+        int rc = unread(&nv, how);
         if (rc < 0)
             ERR_clear_last_mark();
         else

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_nvdata.h"
 #include "provider/device/tpm2_nvindex.h"
@@ -285,6 +286,7 @@ int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,
     struct hwk_tpm_index ix = {.tr = ESYS_TR_NONE};
     if (!hwk_tpm_begin(tpm))
         return 0;
+    hwk_tpm_devid_forget(tpm);
     int ok = store(tpm, index, &ix, data, n, flags);
     hwk_tpm_index_close(&ix);
     hwk_tpm_end(tpm);
@@ -313,6 +315,7 @@ int hwk_tpm_erase(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     struct hwk_tpm_index ix = {.tr = ESYS_TR_NONE};
     if (!hwk_tpm_begin(tpm))
         return 0;
+    hwk_tpm_devid_forget(tpm);
     int ok = handle >> 24 == TPM2_HT_PERSISTENT
                  ? evict(tpm, handle)
                  : hwk_tpm_index_open(tpm, handle, &ix) && undefine(&ix);

@@ -19,11 +19,29 @@ struct hwk_tpm_query {
 /* Gives found to each, and lets go of what each did not keep. What each gave:
  * 1, 0 or -1, as the functions below, which give -1 with a reason besides. */
 int hwk_tpm_give(const struct hwk_tpm_query *q, struct hwk_found *found);
+/* The same of a key that hwk_tpm_found_key described: as a pair, or no more
+ * than its public half where that is wanted. */
+int hwk_tpm_give_key(const struct hwk_tpm_query *q, struct hwk_found *found);
+
+/* One object by its handle; one that is not there: 1 without a call. */
+int hwk_tpm_find_at(const struct hwk_tpm_query *q, TPM2_HANDLE handle);
 
 /* What an NV index holds of what is wanted (tpm2_findnv.c): certificates,
  * public keys, key files. An index that is not there: 1 without a call; other
  * bytes in it likewise. */
 int hwk_tpm_find_nv(const struct hwk_tpm_query *q, TPM2_HANDLE index,
                     const struct hwk_tpm_nv_how *how);
+
+/*
+ * The key that tpm2:idevid or tpm2:iak names (tpm2_finddev.c): the one at its
+ * persistent handle, or, without one and always when the URI has template=, one
+ * made again from a template of tpm2_devid.h, transient. Which template is
+ * told by the certificate in NV: those of its kind are tried until the public
+ * key is the certificate's. The one that was is remembered, so that the next
+ * time costs one CreatePrimary. Without a certificate it is what template=
+ * says, H-2 by default, in our own dialect. None fits: -1 with HWK_R_KEY and
+ * what was tried. Then the certificate.
+ */
+int hwk_tpm_find_devid(const struct hwk_tpm_query *q);
 
 #endif

@@ -197,11 +197,11 @@ static void certificates(void **arg)
     assert_memory_equal(seen.der, der, n);
     assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_PRIVATE, NULL, take, &seen));
     assert_int_equal(seen.objects, 1);
-    uri.tpm = HWK_TPM_IDEVID; /* key and certificate by purpose: none yet */
-    assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_ANY, NULL, take, &seen));
+    uri.tpm = HWK_TPM_IDEVID; /* by purpose: none yet */
+    assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_CERT, NULL, take, &seen));
     assert_int_equal(seen.objects, 1);
     assert_true(hwk_tpm_nv_write(tpm, 0x01C90200, der, n, HWK_WRITE_LOCK));
-    assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_ANY, NULL, take, &seen));
+    assert_true(hwk_tpm_find(tpm, &uri, HWK_WANT_CERT, NULL, take, &seen));
     assert_int_equal(seen.objects, 2);
     assert_true(hwk_tpm_erase(tpm, 0x01C90200));
     assert_true(hwk_tpm_nv_write(tpm, 0x01C90000, der, n, 0));

@@ -103,6 +103,9 @@ static void tpm2_names(void **state)
     assert_int_equal(hwk_uri_parse("tpm2:idevid", &u), 1);
     assert_int_equal(u.tpm, HWK_TPM_IDEVID);
     hwk_uri_clear(&u);
+    assert_int_equal(hwk_uri_parse("tpm2:idevid;template=H-2/keylime", &u), 1);
+    check_str(&u.template, "H-2/keylime");
+    hwk_uri_clear(&u);
     assert_int_equal(hwk_uri_parse("tpm2:iak?pin-source=/p", &u), 1);
     assert_int_equal(u.tpm, HWK_TPM_IAK);
     hwk_uri_clear(&u);
@@ -161,6 +164,7 @@ static const struct {
     {"tpm2:handle=0xg", "handle: is not a number"},
     {"tpm2:idevid;handle=0x81", "names more than one"},
     {"tpm2:object=", "object: is empty"},
+    {"tpm2:handle=0x81000001;template=H-2", "template: is of idevid"},
     {"handle:", "handle: is empty"},
     {"object:", "object: is empty"},
 };
