@@ -5,15 +5,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "provider/core.h"
 #include "tests/lib/soft_token.h"
+#include "tests/unit/children.h"
 
 #define TOKEN "pkcs11:token=soft"
 #define TWO "pkcs11:token=two"
@@ -22,15 +19,6 @@
 #define THREADS 4
 
 static EVP_PKEY *ec, *two;
-
-/* asked by LeakSanitizer: what the parent's threads hold looks lost in a child
- */
-static int is_child;
-__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-    return is_child;
-}
 
 static int begin(void **state)
 {
@@ -53,69 +41,9 @@ static int end(void **state)
 
 /* --- children --- */
 
-/* A child signs, and its parent, whose libcrypto no thread has left in the
- * middle of something, verifies. */
-static int signs_to(EVP_PKEY *key, int fd)
-{
-    uint8_t sig[256];
-    size_t n =
-        sign_msg(&soft_w, key, "SHA256", NO_PSS, "child", 5, sig, sizeof(sig));
-
-    return n > 0 && write(fd, sig, n) == (ssize_t)n;
-}
-
-static int verified_from(EVP_PKEY *key, int fd)
-{
-    uint8_t sig[256];
-    ssize_t n = read(fd, sig, sizeof(sig));
-
-    return n > 0 &&
-           verify_msg(key, "SHA256", NO_PSS, "child", 5, sig, (size_t)n);
-}
-
-struct child {
-    pid_t pid;
-    int fd; /* what it writes */
-};
-
-static struct child spawn(int (*run)(int fd))
-{
-    struct child c;
-    int fds[2];
-
-    assert_int_equal(pipe(fds), 0);
-    fflush(NULL);
-    c.pid = fork();
-    if (c.pid == 0) {
-        is_child = 1;
-        signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
-        close(fds[0]);
-        _exit(run(fds[1]));
-    }
-    assert_true(c.pid > 0);
-    close(fds[1]);
-    c.fd = fds[0];
-    return c;
-}
-
-static int status_of(struct child *c)
-{
-    int status = -1;
-
-    assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
-    close(c->fd);
-    return status;
-}
-
-#define assert_ended_well(c)                                                   \
-    do {                                                                       \
-        int status_ = status_of(c);                                            \
-        assert_true(WIFEXITED(status_) && WEXITSTATUS(status_) == 0);          \
-    } while (0)
-
 static int uses_inherited(int fd)
 {
-    return signs_to(ec, fd) && ERR_peek_error() == 0 &&
+    return signs_to(&soft_w, ec, fd) && ERR_peek_error() == 0 &&
                    soft->calls("C_Finalize") == 0
                ? 0
                : 1;
@@ -125,7 +53,7 @@ static int opens_own(int fd)
 {
     EVP_PKEY *own =
         open_key(&soft_w, TOKEN ";object=ec" PIN, OSSL_STORE_INFO_PKEY, NULL);
-    int ok = own != NULL && signs_to(own, fd);
+    int ok = own != NULL && signs_to(&soft_w, own, fd);
 
     EVP_PKEY_free(own);
     return ok ? 0 : 1;
@@ -173,7 +101,7 @@ static int grandchild(int fd)
     struct child c;
     int ok;
 
-    if (!signs_to(ec, fd))
+    if (!signs_to(&soft_w, ec, fd))
         return 1;
     c = spawn(uses_inherited);
     ok = verified_from(ec, c.fd);
@@ -198,8 +126,9 @@ static int both_where_they_are(int fd)
     CK_TOKEN_INFO info;
     CK_SLOT_ID id;
 
-    if (!signs_to(ec, fd) || sign_msg(&soft_w, two, "SHA256", NO_PSS, "x", 1,
-                                      (uint8_t[256]){0}, 256) == 0)
+    if (!signs_to(&soft_w, ec, fd) ||
+        sign_msg(&soft_w, two, "SHA256", NO_PSS, "x", 1, (uint8_t[256]){0},
+                 256) == 0)
         return 1;
     for (id = 1; id <= 2; id++)
         if (soft_f->C_GetTokenInfo(id, &info) != CKR_OK ||
@@ -227,14 +156,14 @@ static void slots_move(void **state)
 
 static int exits(int fd)
 {
-    if (!signs_to(ec, fd))
+    if (!signs_to(&soft_w, ec, fd))
         return 1;
     exit(0); /* with all handlers, keys and provider still open */
 }
 
 static int unloads(int fd)
 {
-    int ok = signs_to(ec, fd);
+    int ok = signs_to(&soft_w, ec, fd);
 
     EVP_PKEY_free(ec);
     EVP_PKEY_free(two);
@@ -261,7 +190,7 @@ static int execs(int fd)
 static int killed_within(int fd)
 {
     tell("on C_Sign kill");
-    signs_to(ec, fd);
+    signs_to(&soft_w, ec, fd);
     return 1;
 }
 
@@ -270,7 +199,6 @@ static void ends(void **state)
     static int (*const ways[])(int) = {exits, unloads, unloads_unused, execs,
                                        killed_within};
     size_t i;
-    int status;
 
     (void)state;
     for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
@@ -278,11 +206,10 @@ static void ends(void **state)
 
         assert_true(soft_signs(ec));
         c = spawn(ways[i]);
-        status = status_of(&c);
         if (ways[i] == killed_within)
-            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+            assert_killed(&c);
         else
-            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            assert_ended_well(&c);
         tell("forget");
         assert_true(soft_signs(ec));
         assert_int_equal(soft->calls(NULL), 2); /* nothing was lost here */
@@ -330,15 +257,13 @@ static void while_others_sign(void **state)
     soft->await_held(THREADS);
     for (i = 0; i < 4; i++) {
         struct child c = spawn(ways[i]);
-        int status;
 
         if (i < 2)
             assert_true(verified_from(ec, c.fd));
-        status = status_of(&c);
         if (ways[i] == killed_within)
-            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+            assert_killed(&c);
         else
-            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            assert_ended_well(&c);
     }
     tell("release");
     for (i = 0; i < THREADS; i++) {

@@ -8,12 +8,11 @@
 #include <unistd.h>
 
 #include "tests/lib/soft_token.h"
+#include "tests/unit/workers.h"
 
 #define TOKEN "pkcs11:token=soft"
 #define TWO "pkcs11:token=two"
 #define PIN "?pin-value=1234"
-#define THREADS 8
-#define ROUNDS 12
 
 static EVP_PKEY *ec, *rsa, *two;
 
@@ -21,6 +20,7 @@ static int begin(void **state)
 {
     if (soft_begin(state) != 0)
         return -1;
+    at = &soft_w;
     tell("slot 1 label=soft");
     tell("slot 2 label=two");
     ec = soft_make("P-256", TOKEN ";id=%01;object=ec" PIN);
@@ -35,82 +35,6 @@ static int end(void **state)
     EVP_PKEY_free(rsa);
     EVP_PKEY_free(two);
     return soft_end(state);
-}
-
-/* --- workers --- */
-
-struct worker {
-    pthread_t id;
-    int number, rounds;
-    EVP_PKEY *shared;
-    const char *own; /* opened anew for each round; NULL: not */
-    int failed, wrong;
-};
-
-/* a signature that does not come is one thing, one that is wrong another */
-static void one(struct worker *me, EVP_PKEY *key)
-{
-    uint8_t sig[1024];
-    size_t n = key == NULL ? 0
-                           : sign_msg(&soft_w, key, "SHA256", NO_PSS, "thread",
-                                      6, sig, sizeof(sig));
-
-    if (n == 0)
-        me->failed++;
-    else if (!verify_msg(key, "SHA256", NO_PSS, "thread", 6, sig, n))
-        me->wrong++;
-}
-
-static void *work(void *arg)
-{
-    struct worker *me = arg;
-    int i;
-
-    for (i = 0; i < me->rounds; i++) {
-        EVP_PKEY *own = NULL;
-
-        one(me, me->shared);
-        if (me->own != NULL) {
-            own = open_key(&soft_w, me->own, OSSL_STORE_INFO_PKEY, NULL);
-            one(me, own);
-        }
-        EVP_PKEY_free(own);
-    }
-    ERR_clear_error();
-    return NULL;
-}
-
-static void start(struct worker *workers, int n, EVP_PKEY *shared,
-                  const char *own)
-{
-    int i;
-
-    for (i = 0; i < n; i++) {
-        workers[i] = (struct worker){
-            .number = i, .rounds = ROUNDS, .shared = shared, .own = own};
-        assert_int_equal(
-            pthread_create(&workers[i].id, NULL, work, &workers[i]), 0);
-    }
-}
-
-static int finish(struct worker *workers, int n)
-{
-    int i, failed = 0;
-
-    for (i = 0; i < n; i++) {
-        pthread_join(workers[i].id, NULL);
-        failed += workers[i].failed;
-        assert_int_equal(workers[i].wrong, 0);
-    }
-    return failed;
-}
-
-static int run(EVP_PKEY *shared, const char *own)
-{
-    struct worker workers[THREADS];
-
-    start(workers, THREADS, shared, own);
-    return finish(workers, THREADS);
 }
 
 /* --- all is well --- */
