@@ -174,6 +174,8 @@ static const struct setting {
     {"tcti", "HWKEY_TCTI", text, AT(tcti), NULL},
     {"tpm-lock", "HWKEY_TPM_LOCK", text, AT(tpm_lock), NULL},
     {"pin-source", "HWKEY_PIN_FILE", text, AT(pin_source), NULL},
+    {"parent-pin-source", "HWKEY_PARENT_PIN_FILE", text, AT(parent_pin_source),
+     NULL},
     {"cache-pin", "HWKEY_CACHE_PIN", yesno, AT(cache_pin), YESNO},
     {"pin-final-try", "HWKEY_PIN_FINAL_TRY", yesno, AT(pin_final_try), YESNO},
     {"login", "HWKEY_LOGIN", login, AT(login), "auto, always or never"},
@@ -289,6 +291,29 @@ static void look_for_slips(struct hwk_config *cfg, hwk_config_get_fn *get,
     }
 }
 
+/* 0 only without memory */
+static int keep_pin(struct hwk_config *cfg, const char *name, const char *pin,
+                    struct hwk_secret **out)
+{
+    if (strlen(pin) > HWK_PIN_MAX) {
+        hwk_config_wrong(cfg, "%s: longer than %d bytes", name, HWK_PIN_MAX);
+        return 1;
+    }
+    *out = hwk_secret_new(pin, strlen(pin));
+    return *out != NULL;
+}
+
+/* what unlocks the parents of keys in files */
+static int adopt_parent_pin(struct hwk_config *cfg)
+{
+    const char *pin = secure_getenv("HWKEY_PARENT_PIN");
+
+    if (pin == NULL && cfg->parent_pin_source == NULL)
+        pin = secure_getenv("TPM2OPENSSL_PARENT_AUTH");
+    return pin == NULL ||
+           keep_pin(cfg, "HWKEY_PARENT_PIN", pin, &cfg->parent_pin);
+}
+
 /* what set-ups made for others have in the environment */
 static int adopt(struct hwk_config *cfg)
 {
@@ -303,12 +328,7 @@ static int adopt(struct hwk_config *cfg)
     if (pin == NULL ||
         (secure_getenv("HWKEY_PIN") == NULL && cfg->pin_source != NULL))
         return 1;
-    if (strlen(pin) > HWK_PIN_MAX) {
-        hwk_config_wrong(cfg, "HWKEY_PIN: longer than %d bytes", HWK_PIN_MAX);
-        return 1;
-    }
-    cfg->pin = hwk_secret_new(pin, strlen(pin));
-    return cfg->pin != NULL;
+    return keep_pin(cfg, "HWKEY_PIN", pin, &cfg->pin);
 }
 
 const char *hwk_config_env_pin(void)
@@ -329,7 +349,8 @@ int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
     cfg->load_default = cfg->wrapper_files = cfg->cache_pin = true;
     for (i = 0; i < SETTINGS && ok; i++)
         ok = read_setting(cfg, &settings[i], get, arg);
-    if (!ok || !adopt(cfg) || !hwk_config_read_modules(cfg, get, arg))
+    if (!ok || !adopt(cfg) || !adopt_parent_pin(cfg) ||
+        !hwk_config_read_modules(cfg, get, arg))
         return hwk_raise(HWK_R_MEMORY, "configuration");
     look_for_slips(cfg, get, arg);
     return 1;
@@ -345,8 +366,10 @@ void hwk_config_clear(struct hwk_config *cfg)
     OPENSSL_free(cfg->tcti);
     OPENSSL_free(cfg->tpm_lock);
     OPENSSL_free(cfg->pin_source);
+    OPENSSL_free(cfg->parent_pin_source);
     OPENSSL_free(cfg->log_path);
     OPENSSL_free(cfg->error);
     hwk_secret_free(cfg->pin);
+    hwk_secret_free(cfg->parent_pin);
     memset(cfg, 0, sizeof(*cfg));
 }

@@ -39,7 +39,7 @@ struct hwk_config {
     struct hwk_module_args *module_args;
     char *tcti;
     char *tpm_lock;
-    char *pin_source;
+    char *pin_source, *parent_pin_source;
     bool allow_module_path;
     bool allow_import;  /* private keys of files may be put into tokens */
     bool load_default;  /* by default true */
@@ -53,8 +53,10 @@ struct hwk_config {
     uint32_t blocked;      /* operations: 1 << OSSL_OP_x */
     char *log_path;
     enum hwk_log_level log_level;
-    struct hwk_secret *pin; /* HWKEY_PIN, PKCS11_PIN */
-    char *error;            /* the first wrong setting, in words */
+    struct hwk_secret *pin;        /* HWKEY_PIN, PKCS11_PIN */
+    struct hwk_secret *parent_pin; /* HWKEY_PARENT_PIN, or what another
+                                      provider calls it */
+    char *error;                   /* the first wrong setting, in words */
 };
 
 /* One setting of the section by name, lent; NULL: not there. */

@@ -333,6 +333,25 @@ int hwk_pin_get(const struct hwk_pin_ask *ask, const char *what,
     }
 }
 
+int hwk_pin_get_parent(const struct hwk_pin_ask *ask, const char *what,
+                       struct hwk_secret **out)
+{
+    struct hwk_config cfg = {.pin = NULL};
+    struct hwk_uri uri = {.scheme = HWK_SCHEME_TPM2};
+    const struct hwk_pin_ask parent = {&cfg, &uri, NULL};
+
+    if (ask->cfg != NULL) {
+        cfg.pin = ask->cfg->parent_pin;
+        cfg.pin_source = ask->cfg->parent_pin_source;
+    }
+    if (ask->uri != NULL) {
+        uri.pin_value = ask->uri->parent_pin_value;
+        uri.pin_source = ask->uri->parent_pin_source;
+    }
+    *out = NULL;
+    return !hwk_pin_at_hand(&parent) || hwk_pin_get(&parent, what, out);
+}
+
 int hwk_pin_again(enum hwk_pin_from from, const char *file, const char *what,
                   struct hwk_secret **out)
 {

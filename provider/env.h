@@ -50,6 +50,12 @@ struct hwk_pin_ask {
 int hwk_pin_get(const struct hwk_pin_ask *ask, const char *what,
                 struct hwk_secret **out);
 
+/* The same for what a key is loaded under: parent-pin-value and
+ * parent-pin-source of the URI, HWKEY_PARENT_PIN, parent-pin-source of the
+ * configuration; nobody is asked. *out NULL: nothing says of one. */
+int hwk_pin_get_parent(const struct hwk_pin_ask *ask, const char *what,
+                       struct hwk_secret **out);
+
 /* Whether hwk_pin_get would have one without asking anybody. */
 bool hwk_pin_at_hand(const struct hwk_pin_ask *ask);
 

@@ -109,7 +109,8 @@ static const struct hwk_backend *ready_to(struct hwk_key *key, const char *what)
     if (key->ref == NULL)
         hwk_raise(HWK_R_KEY, "there is no private key to %s with", what);
     else if ((key->flags & HWK_FOUND_DECRYPT) == 0)
-        hwk_raise(HWK_R_KEY, "%s: not a key to %s with", key->uri, what);
+        hwk_raise(HWK_R_KEY, "%s: not a key to %s with", hwk_key_name(key),
+                  what);
     else if (hwk_slot_ready(key->slot))
         return hwk_slot_table(key->slot);
     return NULL;
@@ -141,6 +142,11 @@ int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
     hwk_mark();
     return hwk_settle(
         t->derive(hwk_slot_state(key->slot), key->ref, peer, n, out, out_n));
+}
+
+const char *hwk_key_name(const struct hwk_key *key)
+{
+    return key->uri != NULL && *key->uri != 0 ? key->uri : "key of a file";
 }
 
 int hwk_key_blob(struct hwk_key *key, uint8_t **der, size_t *n)

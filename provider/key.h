@@ -58,6 +58,9 @@ int hwk_key_decrypt(struct hwk_key *key, const struct hwk_mech *mech,
 int hwk_key_derive(struct hwk_key *key, const uint8_t *peer, size_t n,
                    uint8_t *out, size_t *out_n);
 
+/* What to call it in messages: its URI, if it has one. */
+const char *hwk_key_name(const struct hwk_key *key);
+
 /* The key file that the key is in, OPENSSL_malloc'ed in *der; NULL: it is on
  * the device, and its URI stands for it. 1, or 0 with a reason. */
 int hwk_key_blob(struct hwk_key *key, uint8_t **der, size_t *n);

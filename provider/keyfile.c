@@ -8,6 +8,7 @@
 
 #define DER_MAX 65536
 #define LINE 256
+#define HEAD 64 /* bytes by which DER of ours is known */
 #define BEGIN "-----BEGIN "
 #define END "-----END "
 
@@ -126,6 +127,59 @@ int hwk_keyfile_read(struct hwk_core *core, OSSL_CORE_BIO *in,
     return hwk_raise(HWK_R_FORMAT, "PEM %s: %s", labels[kind], wrong) - 1;
 }
 
+/* SEQUENCE { type of 2.23.133.10.1, ...: a TPM's key */
+static bool is_tss2(const uint8_t *der, size_t n)
+{
+    static const uint8_t type[] = {0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01};
+    size_t at = n > 1 && der[1] > 0x80 ? 2 + (size_t)(der[1] & 0x7f) : 2;
+
+    return n > 0 && der[0] == 0x30 && at <= 6 && n > at + sizeof(type) &&
+           memcmp(der + at, type, sizeof(type)) == 0;
+}
+
+enum hwk_keyfile_kind hwk_keyfile_known(const uint8_t *der, size_t n)
+{
+    if (is_tss2(der, n))
+        return HWK_FILE_TSS2;
+    return hwk_wrapper_is(der, n) ? HWK_FILE_URI : 0;
+}
+
+static bool read_all(struct hwk_core *core, OSSL_CORE_BIO *in,
+                     struct hwk_keyfile *out)
+{
+    size_t got = 1;
+
+    while (out->n < DER_MAX && got > 0) {
+        got = 0;
+        if (!core->bio_read_ex(in, out->der + out->n, DER_MAX - out->n, &got))
+            break;
+        out->n += got;
+    }
+    return out->n < DER_MAX;
+}
+
+int hwk_keyfile_read_der(struct hwk_core *core, OSSL_CORE_BIO *in,
+                         struct hwk_keyfile *out)
+{
+    uint8_t head[HEAD];
+    size_t n = 0;
+
+    if (!core->bio_read_ex(in, head, sizeof(head), &n))
+        return 0;
+    out->kind = hwk_keyfile_known(head, n);
+    if (out->kind == 0)
+        return 0;
+    out->der = OPENSSL_malloc(DER_MAX);
+    if (out->der == NULL)
+        return hwk_raise(HWK_R_MEMORY, "key file") - 1;
+    memcpy(out->der, head, n);
+    out->n = n;
+    if (read_all(core, in, out))
+        return 1;
+    OPENSSL_free(out->der);
+    return hwk_raise(HWK_R_FORMAT, "%s: is too long", labels[out->kind]) - 1;
+}
+
 /* --- the key --- */
 
 struct catch
@@ -221,10 +275,13 @@ static struct hwk_key *from_tss2(struct hwk_core *core, const uint8_t *der,
     if (c.slot == NULL)
         return NULL;
     t = hwk_slot_table(c.slot);
-    if (t->load_blob == NULL)
-        hwk_raise(HWK_R_UNSUPPORTED, "TSS2 PRIVATE KEY");
-    else
-        (void)!t->load_blob(hwk_slot_state(c.slot), der, n, &ask, take, &c);
+    if (t->load_blob == NULL) {
+        hwk_raise(HWK_R_UNSUPPORTED, "%s", labels[HWK_FILE_TSS2]);
+        return NULL;
+    }
+    hwk_mark();
+    (void)hwk_settle(
+        t->load_blob(hwk_slot_state(c.slot), der, n, &ask, take, &c));
     return c.key;
 }
 

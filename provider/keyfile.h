@@ -27,6 +27,12 @@ struct hwk_keyfile {
 int hwk_keyfile_read(struct hwk_core *core, OSSL_CORE_BIO *in,
                      struct hwk_keyfile *out);
 
+/* The same of DER, which is not ours unless its first bytes say so. */
+int hwk_keyfile_read_der(struct hwk_core *core, OSSL_CORE_BIO *in,
+                         struct hwk_keyfile *out);
+/* What DER is by its first bytes, 64 at least or all: 0 when it is not ours. */
+enum hwk_keyfile_kind hwk_keyfile_known(const uint8_t *der, size_t n);
+
 /* The key that it stands for. NULL with a reason: also when its URI names
  * something that is no private key, or more than one. */
 struct hwk_key *hwk_keyfile_key(struct hwk_core *core,

@@ -162,7 +162,8 @@ static int with_padding(struct cipher *c, const struct hwk_mech *mech,
             hwk_raise(
                 hwk_err_is(HWK_R_PADDING) ? HWK_R_PADDING : HWK_R_UNSUPPORTED,
                 "%s: neither %s%s nor bare RSA can be done with it",
-                c->key->uri, mech->pad == HWK_PAD_OAEP ? "OAEP with " : "",
+                hwk_key_name(c->key),
+                mech->pad == HWK_PAD_OAEP ? "OAEP with " : "",
                 mech->pad == HWK_PAD_OAEP ? hwk_md_name(mech->md) : "PKCS#1");
     }
     OPENSSL_cleanse(em, k);

@@ -111,37 +111,22 @@ static int decode_bytes(struct hwk_core *core, OSSL_CORE_BIO *in,
     return give_reference(key, cb, arg);
 }
 
-static int decode_pem(struct hwk_core *core, OSSL_CORE_BIO *in,
-                      const struct hwk_pin_source *prompt, OSSL_CALLBACK *cb,
-                      void *arg)
+/* r: what reading file gave; which is somebody else's or a bad one of ours
+ * unless that is 1 */
+static int decode_file(struct hwk_core *core, int r, struct hwk_keyfile *file,
+                       const struct hwk_pin_source *prompt, OSSL_CALLBACK *cb,
+                       void *arg)
 {
-    struct hwk_keyfile file;
-    int r = hwk_keyfile_read(core, in, &file), ok = 0;
     struct hwk_key *key;
+    int ok = 0;
 
-    if (r <= 0) /* somebody else's, or a bad one of ours */
+    if (r <= 0)
         return r == 0;
-    key = hwk_keyfile_key(core, &file, prompt);
+    key = hwk_keyfile_key(core, file, prompt);
     if (key != NULL)
-        ok = hand_over(key, file.der, file.n, cb, arg);
-    OPENSSL_free(file.der);
+        ok = hand_over(key, file->der, file->n, cb, arg);
+    OPENSSL_free(file->der);
     return ok;
-}
-
-/* the same without PEM: other people's DER is known by its first bytes */
-static int decode_der(struct hwk_core *core, OSSL_CORE_BIO *in,
-                      const struct hwk_pin_source *prompt, OSSL_CALLBACK *cb,
-                      void *arg)
-{
-    uint8_t der[HWK_WRAPPER_MAX];
-    struct hwk_keyfile file = {HWK_FILE_URI, der, 0};
-    struct hwk_key *key;
-
-    if (!core->bio_read_ex(in, der, sizeof(der), &file.n) ||
-        !hwk_wrapper_is(der, file.n))
-        return 1;
-    key = hwk_keyfile_key(core, &file, prompt);
-    return key != NULL && hand_over(key, der, file.n, cb, arg);
 }
 
 static int decode_bare(void *core, OSSL_CORE_BIO *in, int selection,
@@ -150,11 +135,13 @@ static int decode_bare(void *core, OSSL_CORE_BIO *in, int selection,
 {
     struct hwk_passphrase passphrase = {pw, pw_arg};
     struct hwk_pin_source prompt = {hwk_passphrase_get, &passphrase};
+    struct hwk_keyfile file;
 
     (void)selection;
     if (handoff != NULL)
         return decode_bytes(core, in, cb, arg);
-    return decode_der(core, in, &prompt, cb, arg);
+    return decode_file(core, hwk_keyfile_read_der(core, in, &file), &file,
+                       &prompt, cb, arg);
 }
 
 static int decode(void *core, OSSL_CORE_BIO *in, int selection,
@@ -163,11 +150,13 @@ static int decode(void *core, OSSL_CORE_BIO *in, int selection,
 {
     struct hwk_passphrase passphrase = {pw, pw_arg};
     struct hwk_pin_source prompt = {hwk_passphrase_get, &passphrase};
+    struct hwk_keyfile file;
 
     (void)selection;
     if (handoff != NULL)
         return decode_bytes(core, in, cb, arg);
-    return decode_pem(core, in, &prompt, cb, arg);
+    return decode_file(core, hwk_keyfile_read(core, in, &file), &file, &prompt,
+                       cb, arg);
 }
 
 /* --- tables --- */

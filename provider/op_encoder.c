@@ -146,12 +146,14 @@ static int put_file(struct hwk_core *core, OSSL_CORE_BIO *out,
     int ok;
 
     if (!core->cfg.wrapper_files)
-        return hwk_raise(HWK_R_PRIVATE, "%s: wrapper-files is off", key->uri);
+        return hwk_raise(HWK_R_PRIVATE, "%s: wrapper-files is off",
+                         hwk_key_name(key));
     if (!hwk_key_blob(key, &file.der, &file.n))
         return 0;
     if (file.der == NULL && !pem)
         return hwk_raise(HWK_R_PRIVATE,
-                         "%s: a private key never leaves its device", key->uri);
+                         "%s: a private key never leaves its device",
+                         hwk_key_name(key));
     if (file.der == NULL && !wrap(key, &file))
         return 0;
     ok = pem ? put_pem(core, out, &file)

@@ -49,7 +49,7 @@ static int encode(struct hwk_encoder *e, OSSL_CORE_BIO *out,
         return hwk_raise(HWK_R_PRIVATE,
                          "%s: a private key never leaves its "
                          "device",
-                         key.p->uri != NULL ? key.p->uri : "");
+                         hwk_key_name(key.p));
     return hwk_encoder_soft(e, out, key.p, selection, form);
 }
 

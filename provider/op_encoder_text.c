@@ -38,7 +38,7 @@ static int put_private(struct hwk_core *core, OSSL_CORE_BIO *out,
     snprintf(text, sizeof(text), "%s in a device (%s)", what,
              hwk_slot_table(key->slot)->name);
     return line(core, out, "Private-Key", text) &&
-           line(core, out, "URI", key->uri) &&
+           (*key->uri == 0 || line(core, out, "URI", key->uri)) &&
            line(core, out, "Use", uses(key)) &&
            (key->md == HWK_MD_NONE ||
             line(core, out, "Digest", hwk_md_name(key->md)));

@@ -165,7 +165,7 @@ static int check_cofactor(const struct exchange *x)
     return ok || hwk_raise(HWK_R_UNSUPPORTED,
                            "%s: the cofactor mode with a curve whose cofactor "
                            "is not 1",
-                           x->key->uri);
+                           hwk_key_name(x->key));
 }
 
 static int agree(struct exchange *x, uint8_t *out, size_t *n)

@@ -285,5 +285,5 @@ int hwk_keymgmt_set_params(void *keydata, const OSSL_PARAM params[])
                params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY) == NULL ||
            hwk_raise(HWK_R_PRIVATE,
                      "%s: the public half of a device's key is what it is",
-                     key->uri);
+                     hwk_key_name(key));
 }

@@ -130,7 +130,7 @@ static int check_pair(struct hwk_key *key)
     return ok || hwk_raise(HWK_R_KEY,
                            "%s: what the private half signs, the "
                            "public one does not verify",
-                           key->uri);
+                           hwk_key_name(key));
 }
 
 int hwk_keymgmt_validate(const void *keydata, int selection, int checktype)

@@ -236,7 +236,7 @@ static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t room,
     if (out != NULL && wants_message(sig))
         return hwk_raise(HWK_R_KEY,
                          "%s: signs messages only, not digests made elsewhere",
-                         sig->key->uri);
+                         hwk_key_name(sig->key));
     return sign_tbs(sig, tbs, n, false, out, out_n, room);
 }
 

@@ -82,7 +82,7 @@ int hwk_key_sign(struct hwk_key *key, const struct hwk_mech *mech,
     if (key->ref == NULL)
         return hwk_raise(HWK_R_KEY, "there is no private key to sign with");
     if ((key->flags & HWK_FOUND_NO_SIGN) != 0)
-        return hwk_raise(HWK_R_KEY, "%s: not a signing key", key->uri);
+        return hwk_raise(HWK_R_KEY, "%s: not a signing key", hwk_key_name(key));
     if (!hwk_mech_check(mech, &key->pub, n))
         return 0;
     if (!may_pad(key, mech))

@@ -198,6 +198,8 @@ static const struct attribute tpm2_attributes[] = {
     {"template", PATH, AT(template), tpm_template, 0, false},
     {"pin-value", PATH | QUERY, AT(pin_value), NULL, 0, false},
     {"pin-source", PATH | QUERY, AT(pin_source), NULL, 0, false},
+    {"parent-pin-value", QUERY, AT(parent_pin_value), NULL, 0, false},
+    {"parent-pin-source", QUERY, AT(parent_pin_source), NULL, 0, false},
     {NULL, 0, 0, NULL, 0, false},
 };
 
@@ -430,6 +432,9 @@ static int parse(const char *text, struct hwk_uri *out)
         return bad("tpm2", 4, "none of handle=, object=, idevid, iak is given");
     if (out->pin_value.p != NULL && out->pin_source.p != NULL)
         return bad("pin-source", 10, "is given besides pin-value");
+    if (out->parent_pin_value.p != NULL && out->parent_pin_source.p != NULL)
+        return bad("parent-pin-source", 17,
+                   "is given besides parent-pin-value");
     return 1;
 }
 

@@ -63,6 +63,8 @@ struct hwk_uri {
                         their permanent handles 0x40000001 0B 07 0C */
     struct hwk_str template; /* template=H-2, of idevid and iak */
     bool ask_auth;           /* ?pass: ask for the authorization value */
+    /* the authorization value of what the key is loaded under, as pin_* */
+    struct hwk_str parent_pin_value, parent_pin_source;
 
     /* both, from the query (or, as older programs write it, the path) */
     struct hwk_str pin_value;  /* wiped when freed */
@@ -86,12 +88,13 @@ void hwk_uri_clear(struct hwk_uri *uri);
 /* Does a pkcs11: URI choose a token or a slot? */
 bool hwk_uri_names_token(const struct hwk_uri *uri);
 
-/* A deep copy without pin-value and pin-source. */
+/* A deep copy without any PIN or where it is. */
 int hwk_uri_copy(const struct hwk_uri *uri, struct hwk_uri *out);
 
-/* Appends ";name=value" (first: "name=value") to the pkcs11: URI that grows in
+/* Appends ";name=value" (first: "name=value") to the URI that grows in
  * out[max], percent-encoding what RFC 7512 wants encoded; every byte when
- * binary. Gives 0 when there is no room. out starts as "pkcs11:". */
+ * binary. Gives 0 when there is no room. out starts as
+ * "pkcs11:" or "tpm2:". */
 int hwk_uri_put(char *out, size_t max, const char *name, const void *value,
                 size_t n, bool binary);
 

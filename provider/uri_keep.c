@@ -29,6 +29,8 @@ static const size_t owned[] = {
     AT(template),
     AT(pin_value),
     AT(pin_source),
+    AT(parent_pin_value),
+    AT(parent_pin_source),
 };
 #define OWNED (sizeof(owned) / sizeof(owned[0]))
 
@@ -53,6 +55,12 @@ bool hwk_uri_names_token(const struct hwk_uri *uri)
            uri->slot_description.p != NULL || uri->has_slot_id;
 }
 
+static bool is_pin(size_t at)
+{
+    return at == AT(pin_value) || at == AT(pin_source) ||
+           at == AT(parent_pin_value) || at == AT(parent_pin_source);
+}
+
 int hwk_uri_copy(const struct hwk_uri *uri, struct hwk_uri *out)
 {
     size_t i;
@@ -67,8 +75,7 @@ int hwk_uri_copy(const struct hwk_uri *uri, struct hwk_uri *out)
                                                    owned[i]);
         struct hwk_str *d = (struct hwk_str *)(void *)((char *)out + owned[i]);
 
-        if (s->p == NULL || owned[i] == AT(pin_value) ||
-            owned[i] == AT(pin_source))
+        if (s->p == NULL || is_pin(owned[i]))
             continue;
         d->n = s->n;
         d->p = OPENSSL_memdup(s->p, s->n + 1);
@@ -101,8 +108,8 @@ int hwk_uri_put(char *out, size_t max, const char *name, const void *value,
         need += !binary && plain(v[i]) ? 1 : 3;
     if (need >= max)
         return 0;
-    at += (size_t)sprintf(out + at, "%s%s=", at == strlen("pkcs11:") ? "" : ";",
-                          name);
+    at += (size_t)sprintf(
+        out + at, "%s%s=", strchr(out, ':') == out + at - 1 ? "" : ";", name);
     for (i = 0; i < n; i++) {
         if (!binary && plain(v[i])) {
             out[at++] = (char)v[i];

@@ -4,6 +4,7 @@
 
 #include <openssl/crypto.h>
 
+#include "provider/device/tpm2_blob.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
@@ -41,6 +42,14 @@ static int row_find(void *state, const struct hwk_uri *uri, unsigned want,
                     void *arg)
 {
     return hwk_tpm_find(state, uri, want, pin, each, arg);
+}
+
+static int row_load_blob(void *state, const uint8_t *der, size_t n,
+                         const struct hwk_pin_ask *pin, hwk_found_fn *each,
+                         void *arg)
+{
+    return hwk_tpm_find_blob(state, der, n, "", HWK_WANT_PRIVATE, pin, each,
+                             arg) >= 0;
 }
 
 static int row_blob(void *state, hwk_ref *ref, uint8_t **der, size_t *n)
@@ -193,6 +202,7 @@ const struct hwk_backend hwk_backend_tpm2 = {
     .forked = row_forked,
     .renew = row_renew,
     .find = row_find,
+    .load_blob = row_load_blob,
     .blob = row_blob,
     .make = row_make,
     .sign = row_sign,

@@ -53,6 +53,8 @@ static int clean(void **state)
                                         "PKCS11_PROVIDER_MODULE",
                                         "PKCS11_MODULE_PATH",
                                         "HWKEY_TCTI",
+                                        "HWKEY_PARENT_PIN",
+                                        "TPM2OPENSSL_PARENT_AUTH",
                                         "HWKEY_PKCS11_INIT_ARGS"};
     size_t i;
 
@@ -84,8 +86,9 @@ static void every_kind(void **state)
     (void)state;
     READ("pkcs11-module", "/a.so:/b.so", "pkcs11-init-args", "x=y",
          "allow-module-path", "YES", "tcti", "device:/dev/tpm0", "tpm-lock",
-         "/run/l", "pin-source", "/run/p", "block-operations",
-         " rand,store  keyexch", "wrapper-files", "off", "load-default", "0");
+         "/run/l", "pin-source", "/run/p", "parent-pin-source", "/run/q",
+         "block-operations", " rand,store  keyexch", "wrapper-files", "off",
+         "load-default", "0");
     assert_null(cfg.error);
     assert_string_equal(cfg.pkcs11_module, "/a.so:/b.so");
     assert_string_equal(cfg.pkcs11_init_args, "x=y");
@@ -93,6 +96,7 @@ static void every_kind(void **state)
     assert_string_equal(cfg.tcti, "device:/dev/tpm0");
     assert_string_equal(cfg.tpm_lock, "/run/l");
     assert_string_equal(cfg.pin_source, "/run/p");
+    assert_string_equal(cfg.parent_pin_source, "/run/q");
     assert_int_equal(cfg.blocked, 1u << OSSL_OP_RAND | 1u << OSSL_OP_STORE |
                                       1u << OSSL_OP_KEYEXCH);
     assert_false(cfg.wrapper_files || cfg.load_default);
@@ -130,6 +134,15 @@ static void others_names(void **state)
     setenv("HWKEY_PIN", "34", 1);
     READ("pin-source", "/run/p");
     assert_string_equal(cfg.pin->p, "34");
+    assert_null(cfg.parent_pin);
+    setenv("TPM2OPENSSL_PARENT_AUTH", "56", 1);
+    READ("activate", "1");
+    assert_string_equal(cfg.parent_pin->p, "56");
+    READ("parent-pin-source", "/run/q");
+    assert_null(cfg.parent_pin);
+    setenv("HWKEY_PARENT_PIN", "78", 1);
+    READ("parent-pin-source", "/run/q");
+    assert_string_equal(cfg.parent_pin->p, "78");
 }
 
 static void mistakes(void **state)

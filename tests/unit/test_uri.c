@@ -73,6 +73,28 @@ static void pin_in_the_path(void **state)
     }
 }
 
+static void parents_pin(void **state)
+{
+    struct hwk_uri u, copy;
+
+    (void)state;
+    assert_int_equal(hwk_uri_parse("tpm2:object=k?parent-pin-value=a%20b", &u),
+                     1);
+    check_str(&u.parent_pin_value, "a b");
+    assert_null(u.pin_value.p);
+    assert_int_equal(hwk_uri_copy(&u, &copy), 1);
+    assert_null(copy.parent_pin_value.p);
+    hwk_uri_clear(&copy);
+    hwk_uri_clear(&u);
+    assert_int_equal(hwk_uri_parse("object:k?parent-pin-source=/f", &u), 1);
+    check_str(&u.parent_pin_source, "/f");
+    hwk_uri_clear(&u);
+    assert_int_equal(hwk_uri_parse("tpm2:object=k?parent-pin-source=/f&"
+                                   "parent-pin-value=x",
+                                   &u),
+                     0);
+}
+
 static void tpm2_names(void **state)
 {
     struct hwk_uri u;
@@ -232,9 +254,10 @@ static void put_and_parse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pkcs11_whole), cmocka_unit_test(pin_in_the_path),
-        cmocka_unit_test(tpm2_names),   cmocka_unit_test(refusals),
-        cmocka_unit_test(too_long),     cmocka_unit_test(put_and_parse),
+        cmocka_unit_test(pkcs11_whole),  cmocka_unit_test(pin_in_the_path),
+        cmocka_unit_test(parents_pin),   cmocka_unit_test(tpm2_names),
+        cmocka_unit_test(refusals),      cmocka_unit_test(too_long),
+        cmocka_unit_test(put_and_parse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
