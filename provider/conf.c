@@ -60,6 +60,16 @@ static int sessions(struct hwk_config *cfg, void *at, const char *value)
     return 1;
 }
 
+/* value as one of words[n]; 0 if it is none */
+static int word(const char *const *words, size_t n, const char *value,
+                size_t *out)
+{
+    for (*out = 0; *out < n; ++*out)
+        if (strcasecmp(value, words[*out]) == 0)
+            return 1;
+    return 0;
+}
+
 static int login(struct hwk_config *cfg, void *at, const char *value)
 {
     static const char *const words[] = {
@@ -70,12 +80,65 @@ static int login(struct hwk_config *cfg, void *at, const char *value)
     size_t i;
 
     (void)cfg;
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcasecmp(value, words[i]) == 0) {
-            *(enum hwk_login *)at = (enum hwk_login)i;
-            return 1;
-        }
-    return 0;
+    if (!word(words, sizeof(words) / sizeof(words[0]), value, &i))
+        return 0;
+    *(enum hwk_login *)at = (enum hwk_login)i;
+    return 1;
+}
+
+static int protect(struct hwk_config *cfg, void *at, const char *value)
+{
+    static const char *const words[] = {
+        [HWK_PROTECT_AUTO] = "auto",
+        [HWK_PROTECT_ALWAYS] = "always",
+        [HWK_PROTECT_NEVER] = "never",
+    };
+    size_t i;
+
+    (void)cfg;
+    if (!word(words, sizeof(words) / sizeof(words[0]), value, &i))
+        return 0;
+    *(enum hwk_protect *)at = (enum hwk_protect)i;
+    return 1;
+}
+
+/* hexadecimal digits to the end of value; the number of bytes, 0 if wrong */
+static size_t hex(const char *value, uint8_t *out, size_t max)
+{
+    size_t n = strlen(value), i;
+
+    if (n % 2 != 0 || n / 2 > max ||
+        strspn(value, "0123456789abcdefABCDEF") != n)
+        return 0;
+    for (i = 0; i < n / 2; i++) {
+        const char pair[] = {value[2 * i], value[2 * i + 1], 0};
+
+        out[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return n / 2;
+}
+
+/* HANDLE [NAME]: a persistent handle, or the owner hierarchy's; the Name is
+ * the number of a hash and what that gives */
+static int salt_key(struct hwk_config *cfg, void *at, const char *value)
+{
+    static const char blanks[] = " \t";
+    struct hwk_salt_key key = {.handle = 0};
+    char *end;
+    unsigned long handle = strtoul(value, &end, 16);
+
+    (void)cfg;
+    if (strncasecmp(value, "0x", 2) != 0 ||
+        (*end != 0 && strchr(blanks, *end) == NULL) ||
+        ((handle >> 24) != 0x81 && handle != 0x40000001))
+        return 0;
+    end += strspn(end, blanks);
+    key.handle = (uint32_t)handle;
+    key.name_n = hex(end, key.name, sizeof(key.name));
+    if (*end != 0 && key.name_n < 2 + 20)
+        return 0;
+    *(struct hwk_salt_key *)at = key;
+    return 1;
 }
 
 /* all of OpenSSL's operations, so that a configuration outlives versions */
@@ -173,6 +236,10 @@ static const struct setting {
     {"allow-import", "HWKEY_ALLOW_IMPORT", yesno, AT(allow_import), YESNO},
     {"tcti", "HWKEY_TCTI", text, AT(tcti), NULL},
     {"tpm-lock", "HWKEY_TPM_LOCK", text, AT(tpm_lock), NULL},
+    {"tpm-sessions", "HWKEY_TPM_SESSIONS", protect, AT(tpm_sessions),
+     "auto, always or never"},
+    {"salt-key", "HWKEY_SALT_KEY", salt_key, AT(salt_key),
+     "0x81HHHHHH or 0x40000001, a blank and the key's Name in hexadecimal"},
     {"pin-source", "HWKEY_PIN_FILE", text, AT(pin_source), NULL},
     {"parent-pin-source", "HWKEY_PARENT_PIN_FILE", text, AT(parent_pin_source),
      NULL},

@@ -20,6 +20,20 @@ enum hwk_login {
     HWK_LOGIN_NEVER,  /* somebody else logs in, or nobody */
 };
 
+/* tpm-sessions = ... : which commands to a TPM are protected on their way */
+enum hwk_protect {
+    HWK_PROTECT_AUTO,   /* those with an auth value or another secret */
+    HWK_PROTECT_ALWAYS, /* all that are authorised */
+    HWK_PROTECT_NEVER,
+};
+
+/* salt-key = HANDLE NAME */
+struct hwk_salt_key {
+    uint32_t handle; /* 0: none given */
+    size_t name_n;   /* 0: not pinned */
+    uint8_t name[66];
+};
+
 /* pkcs11-init-args of one module */
 struct hwk_module_args {
     struct hwk_module_args *next;
@@ -40,6 +54,8 @@ struct hwk_config {
     char *tcti;
     char *tpm_lock;
     char *pin_source, *parent_pin_source;
+    enum hwk_protect tpm_sessions;
+    struct hwk_salt_key salt_key;
     bool allow_module_path;
     bool allow_import;  /* private keys of files may be put into tokens */
     bool load_default;  /* by default true */

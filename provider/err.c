@@ -37,6 +37,7 @@ static ERR_STRING_DATA strings[] = {
     {ERR_PACK(0, 0, HWK_R_COMPARE), "reads back differently"},
     {ERR_PACK(0, 0, HWK_R_FAULT), "injected fault"},
     {ERR_PACK(0, 0, HWK_R_PIN_UNUSABLE), "PIN not usable"},
+    {ERR_PACK(0, 0, HWK_R_BUS), "the TPM or its bus is not to be trusted"},
     {0, NULL},
 };
 static ERR_STRING_DATA name[] = {{0, "hwkey"}, {0, NULL}};

@@ -28,6 +28,7 @@ enum hwk_reason {
     HWK_R_COMPARE,      /* what was written reads back differently */
     HWK_R_FAULT,        /* a fault injected by a test */
     HWK_R_PIN_UNUSABLE, /* expired, or not set yet */
+    HWK_R_BUS,          /* not the TPM expected, or altered on its way */
 };
 
 /* Puts reason and the printf-like text on the error queue of this thread.

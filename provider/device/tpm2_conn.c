@@ -47,13 +47,14 @@ struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
     tpm->cfg = cfg;
     tpm->sharing = hwk_tpm_sharing(tpm->name);
     tpm->turn = tpm->owner_fd = -1;
-    tpm->secret = ESYS_TR_NONE;
+    hwk_tpm_sessions_forget(tpm);
     return tpm;
 }
 
 /* every ESYS_TR dies with the context: its generation is over */
 static void disconnect(struct hwk_tpm *tpm)
 {
+    hwk_tpm_sessions_forget(tpm);
     Esys_Finalize(&tpm->esys);
     hwk_tpm_tcti_free(tpm->tcti);
     tpm->tcti = NULL;
@@ -87,7 +88,7 @@ void hwk_tpm_forked(struct hwk_tpm *tpm)
     tpm->turn = -1;
     hwk_tpm_disown(tpm);
     tpm->marked = false;
-    tpm->secret = ESYS_TR_NONE;
+    hwk_tpm_sessions_forget(tpm);
     tpm->generation++; /* of what was inherited nothing is touched */
 }
 
@@ -147,17 +148,9 @@ ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm)
     return NULL;
 }
 
-static void wipe_auth(struct hwk_tpm *tpm)
-{
-    const TPM2B_AUTH empty = {.size = 0};
-    if (tpm->secret != ESYS_TR_NONE && tpm->esys)
-        Esys_TR_SetAuth(tpm->esys, tpm->secret, &empty);
-    tpm->secret = ESYS_TR_NONE;
-}
-
 void hwk_tpm_end(struct hwk_tpm *tpm)
 {
-    wipe_auth(tpm);
+    hwk_tpm_sessions_end(tpm);
     if (tpm->broken)
         hwk_tpm_forget_loaded(tpm);
     hwk_tpm_record(tpm);
@@ -178,25 +171,6 @@ int hwk_tpm_mark(struct hwk_tpm *tpm)
     tpm->registry.mark = true;
     tpm->marked = hwk_tpm_registry_write(tpm->turn, &tpm->registry);
     return tpm->marked;
-}
-
-int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
-                      const struct hwk_secret *auth, ESYS_TR *session)
-{
-    TPM2B_AUTH value = {.size = 0};
-    if (auth && auth->n > sizeof(value.buffer))
-        return hwk_raise(HWK_R_PIN_INCORRECT,
-                         "a TPM's authorization value has %zu bytes at most",
-                         sizeof(value.buffer));
-    if (auth) {
-        tpm->secret = object;
-        value.size = (UINT16)auth->n;
-        memcpy(value.buffer, auth->p, auth->n);
-    }
-    *session = ESYS_TR_PASSWORD;
-    TSS2_RC rc = Esys_TR_SetAuth(tpm->esys, object, &value);
-    OPENSSL_cleanse(&value, sizeof(value));
-    return hwk_tpm_check(tpm, rc, "authorization", 0);
 }
 
 void hwk_tpm_flush(struct hwk_tpm *tpm, ESYS_TR *object)

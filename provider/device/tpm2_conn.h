@@ -10,6 +10,7 @@
 
 #include "provider/backend.h"
 #include "provider/device/tpm2_registry.h"
+#include "provider/device/tpm2_session.h"
 #include "provider/device/tpm2_tcti.h"
 
 /* The ranges of handles (the library's own macros shift into the sign bit). */
@@ -49,7 +50,8 @@ struct hwk_tpm {
     dev_t owner_dev;
     ino_t owner_ino;
     size_t slots;   /* how many transient objects fit; 0: the TPM says */
-    ESYS_TR secret; /* ESYS holds an auth value for it until end */
+    ESYS_TR secret; /* ESYS holds an auth value for it */
+    struct hwk_tpm_sessions sessions;
     struct hwk_tpm_object *objects;    /* keys in use */
     struct hwk_tpm_bad *bad;           /* what keys refused, see tpm2_bad.h */
     struct hwk_tpm_devid_known *devid; /* of tpm2_finddev.c; may be NULL */
@@ -103,11 +105,9 @@ int hwk_tpm_reason(TSS2_RC rc);
  * parameter, handle or session number); pure. */
 bool hwk_tpm_rc_is(TSS2_RC rc, TPM2_RC code);
 
-/* The one place that says how a command is authorised: with a password session
- * (no command), auth being the object's value, NULL an empty one. What ESYS is
- * told of it is wiped by end. */
-int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
-                      const struct hwk_secret *auth, ESYS_TR *session);
+/* True when it is what the TPM (or its resource manager) answered, be it
+ * success, and not of the way to it; pure. */
+bool hwk_tpm_answered(TSS2_RC rc);
 
 /* Flushes what a transient object left, if any (ESYS_TR_NONE is fine). */
 void hwk_tpm_flush(struct hwk_tpm *tpm, ESYS_TR *object);

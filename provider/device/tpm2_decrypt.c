@@ -18,20 +18,23 @@ bool hwk_tpm_can_raw(const struct hwk_tpm_key *key)
 }
 
 static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                   const TPMT_RSA_DECRYPT *scheme, const TPM2B_DATA *label,
-                   const uint8_t *in, size_t n, TPM2B_PUBLIC_KEY_RSA **out)
+                   unsigned secret, const TPMT_RSA_DECRYPT *scheme,
+                   const TPM2B_DATA *label, const uint8_t *in, size_t n,
+                   TPM2B_PUBLIC_KEY_RSA **out)
 {
     TPM2B_PUBLIC_KEY_RSA cipher = {.size = (UINT16)n};
-    ESYS_TR tr, session;
+    struct hwk_tpm_use use = {.code = TPM2_CC_RSA_Decrypt, .secret = secret};
+    TSS2_RC rc;
     if (n > sizeof(cipher.buffer))
         return hwk_raise(HWK_R_ARGUMENT, "ciphertext of %zu bytes", n);
     memcpy(cipher.buffer, in, n);
-    ESYS_CONTEXT *esys =
-        hwk_tpm_key_use(tpm, key, TPM2_CC_RSA_Decrypt, &tr, &session);
+    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &use);
     if (!esys)
         return 0;
-    TSS2_RC rc = Esys_RSA_Decrypt(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                                  &cipher, scheme, label, out);
+    do
+        rc = Esys_RSA_Decrypt(esys, use.tr, use.session, ESYS_TR_NONE,
+                              ESYS_TR_NONE, &cipher, scheme, label, out);
+    while (hwk_tpm_key_again(tpm, key, &use, rc));
     return hwk_tpm_key_done(tpm, key, rc, "RSA_Decrypt");
 }
 
@@ -46,7 +49,7 @@ int hwk_tpm_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 {
     const TPMT_RSA_DECRYPT scheme = {.scheme = TPM2_ALG_NULL};
     TPM2B_PUBLIC_KEY_RSA *plain = NULL;
-    if (!command(tpm, key, &scheme, NULL, block, n, &plain))
+    if (!command(tpm, key, HWK_TPM_NO_SECRET, &scheme, NULL, block, n, &plain))
         return 0;
     int ok = hwk_tpm_align(plain->buffer, plain->size, out, n);
     wipe(plain);
@@ -85,7 +88,7 @@ int hwk_tpm_decrypt(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
         scheme.scheme = TPM2_ALG_RSAES;
     else if (mech->pad == HWK_PAD_OAEP && !oaep_scheme(mech, &scheme, &label))
         return 0;
-    if (!command(tpm, key, &scheme, &label, in, n, &plain))
+    if (!command(tpm, key, HWK_TPM_SECRET_BACK, &scheme, &label, in, n, &plain))
         return 0;
     int ok = plain->size <= *out_n;
     if (ok) {
@@ -113,7 +116,9 @@ int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 {
     const TPMT_PUBLIC *t = &key->object->pub.publicArea;
     TPM2B_ECC_POINT in, *z = NULL;
-    ESYS_TR tr, session;
+    struct hwk_tpm_use use = {.code = TPM2_CC_ECDH_ZGen,
+                              .secret = HWK_TPM_SECRET_BACK};
+    TSS2_RC rc;
     if (t->type != TPM2_ALG_ECC)
         return hwk_raise(HWK_R_KEY, "ECDH with a key that is not EC");
     size_t field = hwk_tpm_curve_facts(t->parameters.eccDetail.curveID)->field;
@@ -121,12 +126,13 @@ int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
         return hwk_raise(HWK_R_ARGUMENT, "no room for the secret");
     if (!peer_point(field, peer, n, &in))
         return 0;
-    ESYS_CONTEXT *esys =
-        hwk_tpm_key_use(tpm, key, TPM2_CC_ECDH_ZGen, &tr, &session);
+    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &use);
     if (!esys)
         return 0;
-    TSS2_RC rc =
-        Esys_ECDH_ZGen(esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE, &in, &z);
+    do
+        rc = Esys_ECDH_ZGen(esys, use.tr, use.session, ESYS_TR_NONE,
+                            ESYS_TR_NONE, &in, &z);
+    while (hwk_tpm_key_again(tpm, key, &use, rc));
     if (!hwk_tpm_key_done(tpm, key, rc, "ECDH_ZGen"))
         return 0;
     int ok = hwk_tpm_align(z->point.x.buffer, z->point.x.size, out, field);

@@ -19,8 +19,21 @@ bool hwk_tpm_rc_is(TSS2_RC rc, TPM2_RC code)
     return plain(rc) == code;
 }
 
+bool hwk_tpm_answered(TSS2_RC rc)
+{
+    return rc == TSS2_RC_SUCCESS || plain(rc) != TPM2_RC_SUCCESS;
+}
+
+/* ESYS computed another HMAC than came with the answer */
+static bool is_altered(TSS2_RC rc)
+{
+    return rc == TSS2_ESYS_RC_RSP_AUTH_FAILED;
+}
+
 int hwk_tpm_reason(TSS2_RC rc)
 {
+    if (is_altered(rc))
+        return HWK_R_BUS;
     switch (plain(rc)) {
     case TPM2_RC_SUCCESS:
         return (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER ? HWK_R_NO_DEVICE
@@ -45,13 +58,14 @@ int hwk_tpm_check(struct hwk_tpm *tpm, TSS2_RC rc, const char *what,
     if (rc == TSS2_RC_SUCCESS)
         return 1;
     int reason = hwk_tpm_reason(rc);
-    if (plain(rc) == TPM2_RC_SUCCESS)
+    if (!hwk_tpm_answered(rc))
         tpm->broken = true;
     const char *hint =
         reason == HWK_R_LOCKOUT
             ? "; the TPM is in dictionary-attack lockout until its recovery "
               "time has passed or its lockout administrator resets it"
-            : "";
+        : reason == HWK_R_BUS ? "; the answer was altered on its way"
+                              : "";
     if (handle)
         return hwk_raise(reason, "TPM %s: %s of 0x%08x: %s (0x%x)%s", tpm->name,
                          what, handle, Tss2_RC_Decode(rc), rc, hint);

@@ -34,10 +34,17 @@ void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
     OPENSSL_free(key);
 }
 
-ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                              TPM2_CC code, ESYS_TR *tr, ESYS_TR *session)
+static int prepare(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                   struct hwk_tpm_use *use)
 {
-    (void)code; /* the auth value is good for all of them */
+    return hwk_tpm_object_tr(tpm, key->object, &use->tr) &&
+           hwk_tpm_authorize(tpm, use->tr, key->auth, use->secret,
+                             &use->session);
+}
+
+ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                              struct hwk_tpm_use *use)
+{
     if (atomic_load(&key->refused)) {
         hwk_raise(HWK_R_PIN_INCORRECT, "TPM key %s refused its PIN before",
                   key->object->called);
@@ -46,11 +53,16 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
     if (!esys)
         return NULL;
-    if (hwk_tpm_object_tr(tpm, key->object, tr) &&
-        hwk_tpm_authorize(tpm, *tr, key->auth, session))
+    if (prepare(tpm, key, use))
         return tpm->esys;
     hwk_tpm_end(tpm);
     return NULL;
+}
+
+bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                       struct hwk_tpm_use *use, TSS2_RC rc)
+{
+    return hwk_tpm_again(tpm, rc) && prepare(tpm, key, use);
 }
 
 int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,

@@ -26,13 +26,24 @@ struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
 /* Not between begin and end. */
 void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key);
 
+/* What a key is used for, and with what. */
+struct hwk_tpm_use {
+    TPM2_CC code;        /* of the command */
+    unsigned secret;     /* HWK_TPM_SECRET_* of it */
+    ESYS_TR tr, session; /* the key, and what authorises the command */
+};
+
 /*
- * begin, then the key's ESYS handle and the session that authorises the
- * command of that code with it. NULL with a reason. hwk_tpm_key_done ends it
- * and judges rc: 1, or 0 with a reason; a refused auth value is remembered.
+ * begin, then use->tr and use->session for the command that use names. NULL
+ * with a reason. hwk_tpm_key_again is told what the command gave; when it is
+ * true the command is to be sent once more, with what is in use now (see
+ * hwk_tpm_again). hwk_tpm_key_done ends it and judges rc: 1, or 0 with a
+ * reason; a refused auth value is remembered.
  */
 ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
-                              TPM2_CC code, ESYS_TR *tr, ESYS_TR *session);
+                              struct hwk_tpm_use *use);
+bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                       struct hwk_tpm_use *use, TSS2_RC rc);
 int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
                      const char *what);
 
@@ -55,7 +66,8 @@ int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 int hwk_tpm_random(struct hwk_tpm *tpm, uint8_t *out, size_t n);
 
 /* RSA's private operation on a block as long as the modulus, out the same
- * length: for keys that hwk_tpm_can_raw. */
+ * length: for keys that hwk_tpm_can_raw.
+ * What comes out is a signature: no secret. */
 bool hwk_tpm_can_raw(const struct hwk_tpm_key *key);
 int hwk_tpm_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                 const uint8_t *block, uint8_t *out, size_t n);

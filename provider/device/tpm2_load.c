@@ -43,16 +43,20 @@ int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
     static const TPML_PCR_SELECTION none;
     TPM2B_PUBLIC *made = NULL;
     ESYS_TR root = ESYS_TR_NONE, session;
-    if (!hierarchy_tr(hierarchy, &root) ||
-        !hwk_tpm_authorize(tpm, root, hierarchy_auth, &session) ||
-        !hwk_tpm_mark(tpm))
+    TSS2_RC rc;
+    sensitive = sensitive ? sensitive : &empty;
+    *tr = ESYS_TR_NONE;
+    if (!hierarchy_tr(hierarchy, &root) || !hwk_tpm_mark(tpm))
         return 0;
     hwk_tpm_spare(tpm, 1);
-    *tr = ESYS_TR_NONE;
-    TSS2_RC rc =
-        Esys_CreatePrimary(tpm->esys, root, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                           sensitive ? sensitive : &empty, template, &outside,
-                           &none, tr, &made, NULL, NULL, NULL);
+    do {
+        if (!hwk_tpm_authorize(tpm, root, hierarchy_auth,
+                               hwk_tpm_secret_in(sensitive), &session))
+            return 0;
+        rc = Esys_CreatePrimary(tpm->esys, root, session, ESYS_TR_NONE,
+                                ESYS_TR_NONE, sensitive, template, &outside,
+                                &none, tr, &made, NULL, NULL, NULL);
+    } while (hwk_tpm_again(tpm, rc));
     if (!hwk_tpm_check(tpm, rc, "CreatePrimary", hierarchy))
         return 0;
     if (pub)
@@ -66,11 +70,14 @@ static int load_under(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
                       ESYS_TR *tr)
 {
     ESYS_TR session;
-    if (!hwk_tpm_authorize(tpm, parent, auth, &session))
-        return 0;
+    TSS2_RC rc;
     *tr = ESYS_TR_NONE;
-    TSS2_RC rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE,
-                           ESYS_TR_NONE, &s->priv, &s->pub, tr);
+    do {
+        if (!hwk_tpm_authorize(tpm, parent, auth, HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                       &s->priv, &s->pub, tr);
+    } while (hwk_tpm_again(tpm, rc));
     return hwk_tpm_check(tpm, rc, "Load of a key under",
                          s->parent ? s->parent->handle : s->hierarchy);
 }

@@ -31,11 +31,15 @@ static int create_primary(struct work *w, ESYS_TR hierarchy,
     const TPML_PCR_SELECTION none = {.count = 0};
     TPM2B_PUBLIC *made = NULL;
     ESYS_TR session;
-    if (!hwk_tpm_authorize(w->tpm, hierarchy, NULL, &session))
-        return 0;
-    TSS2_RC rc = Esys_CreatePrimary(
-        w->tpm->esys, hierarchy, session, ESYS_TR_NONE, ESYS_TR_NONE, sensitive,
-        template, &outside, &none, out, &made, NULL, NULL, NULL);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(w->tpm, hierarchy, NULL,
+                               hwk_tpm_secret_in(sensitive), &session))
+            return 0;
+        rc = Esys_CreatePrimary(w->tpm->esys, hierarchy, session, ESYS_TR_NONE,
+                                ESYS_TR_NONE, sensitive, template, &outside,
+                                &none, out, &made, NULL, NULL, NULL);
+    } while (hwk_tpm_again(w->tpm, rc));
     if (!hwk_tpm_check(w->tpm, rc, "CreatePrimary", 0))
         return 0;
     if (pub)
@@ -110,11 +114,15 @@ static int create(struct work *w, const TPM2B_PUBLIC *template,
     const TPM2B_DATA outside = {.size = 0};
     const TPML_PCR_SELECTION none = {.count = 0};
     ESYS_TR session;
-    if (!hwk_tpm_authorize(w->tpm, w->parent, NULL, &session))
-        return 0;
-    TSS2_RC rc = Esys_Create(w->tpm->esys, w->parent, session, ESYS_TR_NONE,
-                             ESYS_TR_NONE, &w->sensitive, template, &outside,
-                             &none, private, public, NULL, NULL, NULL);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(w->tpm, w->parent, NULL,
+                               hwk_tpm_secret_in(&w->sensitive), &session))
+            return 0;
+        rc = Esys_Create(w->tpm->esys, w->parent, session, ESYS_TR_NONE,
+                         ESYS_TR_NONE, &w->sensitive, template, &outside, &none,
+                         private, public, NULL, NULL, NULL);
+    } while (hwk_tpm_again(w->tpm, rc));
     return hwk_tpm_check(w->tpm, rc, "Create", 0);
 }
 
@@ -122,10 +130,14 @@ static int load(struct work *w, const TPM2B_PRIVATE *private,
                 const TPM2B_PUBLIC *public)
 {
     ESYS_TR session;
-    if (!hwk_tpm_authorize(w->tpm, w->parent, NULL, &session))
-        return 0;
-    TSS2_RC rc = Esys_Load(w->tpm->esys, w->parent, session, ESYS_TR_NONE,
-                           ESYS_TR_NONE, private, public, &w->child);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(w->tpm, w->parent, NULL, HWK_TPM_NO_SECRET,
+                               &session))
+            return 0;
+        rc = Esys_Load(w->tpm->esys, w->parent, session, ESYS_TR_NONE,
+                       ESYS_TR_NONE, private, public, &w->child);
+    } while (hwk_tpm_again(w->tpm, rc));
     w->pub = *public;
     return hwk_tpm_check(w->tpm, rc, "Load", 0);
 }
@@ -171,11 +183,13 @@ static int keep(struct work *w, TPM2_HANDLE handle)
     ESYS_TR session, by = handle >= HWK_TPM_PLATFORM_PERSISTENT
                               ? ESYS_TR_RH_PLATFORM
                               : ESYS_TR_RH_OWNER;
-    if (!hwk_tpm_authorize(w->tpm, by, NULL, &session))
-        return 0;
-    TSS2_RC rc =
-        Esys_EvictControl(w->tpm->esys, by, w->child, session, ESYS_TR_NONE,
-                          ESYS_TR_NONE, handle, &w->kept);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(w->tpm, by, NULL, HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_EvictControl(w->tpm->esys, by, w->child, session,
+                               ESYS_TR_NONE, ESYS_TR_NONE, handle, &w->kept);
+    } while (hwk_tpm_again(w->tpm, rc));
     return hwk_tpm_check(w->tpm, rc, "EvictControl", handle);
 }
 

@@ -116,10 +116,13 @@ static int undefine(struct hwk_tpm_index *ix)
         return hwk_raise(HWK_R_UNSUPPORTED,
                          "NV index 0x%08x can be removed by its policy only",
                          ix->pub.nvIndex);
-    if (!hwk_tpm_authorize(ix->tpm, by, NULL, &session))
-        return 0;
-    TSS2_RC rc = Esys_NV_UndefineSpace(ix->tpm->esys, by, ix->tr, session,
-                                       ESYS_TR_NONE, ESYS_TR_NONE);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(ix->tpm, by, NULL, HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_NV_UndefineSpace(ix->tpm->esys, by, ix->tr, session,
+                                   ESYS_TR_NONE, ESYS_TR_NONE);
+    } while (hwk_tpm_again(ix->tpm, rc));
     if (rc == TSS2_RC_SUCCESS)
         ix->tr = ESYS_TR_NONE;
     return hwk_tpm_check(ix->tpm, rc, "NV_UndefineSpace", ix->pub.nvIndex);
@@ -132,11 +135,15 @@ static int define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
     ESYS_TR session;
     ix->tpm = tpm;
     ix->pub = pub->nvPublic;
-    if (!hwk_tpm_authorize(tpm, ESYS_TR_RH_OWNER, NULL, &session))
-        return 0;
-    TSS2_RC rc =
-        Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, session, ESYS_TR_NONE,
-                            ESYS_TR_NONE, &empty, pub, &ix->tr);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(tpm, ESYS_TR_RH_OWNER, NULL, HWK_TPM_NO_SECRET,
+                               &session))
+            return 0;
+        rc = Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, session,
+                                 ESYS_TR_NONE, ESYS_TR_NONE, &empty, pub,
+                                 &ix->tr);
+    } while (hwk_tpm_again(tpm, rc));
     return hwk_tpm_check(tpm, rc, "NV_DefineSpace", ix->pub.nvIndex);
 }
 
@@ -146,11 +153,14 @@ static int write_chunk(struct hwk_tpm_index *ix, const uint8_t *data, size_t n,
     TPM2B_MAX_NV_BUFFER buffer = {.size = (UINT16)n};
     ESYS_TR session;
     memcpy(buffer.buffer, data + offset, n);
-    if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL, &session))
-        return 0;
-    TSS2_RC rc =
-        Esys_NV_Write(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr, session,
-                      ESYS_TR_NONE, ESYS_TR_NONE, &buffer, (UINT16)offset);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL,
+                               HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_NV_Write(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr, session,
+                           ESYS_TR_NONE, ESYS_TR_NONE, &buffer, (UINT16)offset);
+    } while (hwk_tpm_again(ix->tpm, rc));
     return hwk_tpm_check(ix->tpm, rc, "NV_Write", ix->pub.nvIndex);
 }
 
@@ -182,10 +192,14 @@ static int fill(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
 static int lock_index(struct hwk_tpm_index *ix)
 {
     ESYS_TR session;
-    if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL, &session))
-        return 0;
-    TSS2_RC rc = Esys_NV_WriteLock(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr,
-                                   session, ESYS_TR_NONE, ESYS_TR_NONE);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL,
+                               HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_NV_WriteLock(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr, session,
+                               ESYS_TR_NONE, ESYS_TR_NONE);
+    } while (hwk_tpm_again(ix->tpm, rc));
     return hwk_tpm_check(ix->tpm, rc, "NV_WriteLock", ix->pub.nvIndex);
 }
 
@@ -301,11 +315,15 @@ static int evict(struct hwk_tpm *tpm, TPM2_HANDLE handle)
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
     hwk_tpm_object_forget(tpm, handle);
-    if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name) ||
-        !hwk_tpm_authorize(tpm, by, NULL, &session))
+    TSS2_RC rc;
+    if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name))
         return 0;
-    TSS2_RC rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
-                                   ESYS_TR_NONE, handle, &gone);
+    do {
+        if (!hwk_tpm_authorize(tpm, by, NULL, HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
+                               ESYS_TR_NONE, handle, &gone);
+    } while (hwk_tpm_again(tpm, rc));
     Esys_TR_Close(tpm->esys, &tr);
     return hwk_tpm_check(tpm, rc, "EvictControl", handle);
 }

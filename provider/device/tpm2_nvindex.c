@@ -126,21 +126,33 @@ static int take(const struct hwk_tpm_index *ix, const TPM2B_MAX_NV_BUFFER *got,
     return 1;
 }
 
+/* what an auth value guards is a secret */
+static int read_command(struct hwk_tpm_index *ix, ESYS_TR reader,
+                        const struct hwk_secret *auth, size_t n, size_t offset,
+                        TPM2B_MAX_NV_BUFFER **got, TSS2_RC *rc)
+{
+    unsigned secret = auth ? HWK_TPM_SECRET_BACK : HWK_TPM_NO_SECRET;
+    ESYS_TR session;
+    do {
+        if (!hwk_tpm_authorize(ix->tpm, reader, auth, secret, &session))
+            return 0;
+        *rc = Esys_NV_Read(ix->tpm->esys, reader, ix->tr, session, ESYS_TR_NONE,
+                           ESYS_TR_NONE, (UINT16)n, (UINT16)offset, got);
+    } while (hwk_tpm_again(ix->tpm, *rc));
+    return 1;
+}
+
 static int read_piece(struct hwk_tpm_index *ix, ESYS_TR reader,
                       const struct hwk_secret *auth, uint8_t *out, size_t n,
                       size_t offset)
 {
     TPM2B_MAX_NV_BUFFER *got = NULL;
     TPM2B_NAME *name = NULL;
-    ESYS_TR session;
-    ESYS_CONTEXT *esys = ix->tpm->esys;
-    TSS2_RC rc = Esys_TR_GetName(esys, reader, &name);
+    TSS2_RC rc = Esys_TR_GetName(ix->tpm->esys, reader, &name);
     if (!hwk_tpm_check(ix->tpm, rc, "name", ix->pub.nvIndex))
         return 0;
     int ok = hwk_tpm_bad_is(ix->tpm, name, auth) ? refused(ix, auth) : 1;
-    if (ok && (ok = hwk_tpm_authorize(ix->tpm, reader, auth, &session))) {
-        rc = Esys_NV_Read(esys, reader, ix->tr, session, ESYS_TR_NONE,
-                          ESYS_TR_NONE, (UINT16)n, (UINT16)offset, &got);
+    if (ok && (ok = read_command(ix, reader, auth, n, offset, &got, &rc))) {
         bool wrong =
             rc != TSS2_RC_SUCCESS && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT;
         if (wrong)

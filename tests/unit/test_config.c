@@ -102,6 +102,51 @@ static void every_kind(void **state)
     assert_false(cfg.wrapper_files || cfg.load_default);
 }
 
+#define NAME                                                                   \
+    "000b0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1fff"
+
+static void salt_keys(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "81000001 " NAME,
+        "0x80000001 " NAME,
+        "0x01800001 " NAME,
+        "0x40000007 " NAME,
+        "0x181000001",
+        "0x81000001,",
+        "0x81000001 " NAME "1",
+        "0x81000001 000b",
+        "0x81000001 000g" NAME,
+        "0x81000001 " NAME " ",
+        "0x81000001 " NAME NAME NAME,
+    };
+    (void)state;
+    READ("salt-key", "0x81000001 " NAME, "tpm-sessions", "Always");
+    assert_null(cfg.error);
+    assert_int_equal(cfg.tpm_sessions, HWK_PROTECT_ALWAYS);
+    assert_int_equal(cfg.salt_key.handle, 0x81000001);
+    assert_int_equal(cfg.salt_key.name_n, 34);
+    assert_int_equal(cfg.salt_key.name[1], 0x0b);
+    assert_int_equal(cfg.salt_key.name[33], 0xff);
+    READ("salt-key", "0x40000001 \t" NAME, "tpm-sessions", "never");
+    assert_int_equal(cfg.salt_key.handle, 0x40000001);
+    assert_int_equal(cfg.tpm_sessions, HWK_PROTECT_NEVER);
+    READ("salt-key", "0x81010001");
+    assert_null(cfg.error);
+    assert_int_equal(cfg.salt_key.name_n, 0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        const char *const pairs[] = {"salt-key", wrong[i], NULL};
+        hwk_config_clear(&cfg);
+        section = pairs;
+        assert_int_equal(hwk_config_read(&cfg, from_section, NULL), 1);
+        section = NULL;
+        assert_non_null(cfg.error);
+        assert_non_null(strstr(cfg.error, "Name in hexadecimal"));
+        assert_int_equal(cfg.salt_key.handle, 0);
+    }
+}
+
 static void environment_wins(void **state)
 {
     (void)state;
@@ -364,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(defaults),
         CASE(every_kind),
+        CASE(salt_keys),
         CASE(environment_wins),
         CASE(others_names),
         CASE(mistakes),

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions: what keeps a bus from hearing secrets and from forging answers. */
+#ifndef HWK_TPM2_SESSION_H
+#define HWK_TPM2_SESSION_H
+
+#include <stdbool.h>
+
+#include <tss2/tss2_esys.h>
+
+#include "provider/device/tpm2_salt.h"
+
+struct hwk_tpm;
+struct hwk_secret;
+
+/* What of a command is secret (bits): its first parameter, its response's. */
+#define HWK_TPM_NO_SECRET 0u
+#define HWK_TPM_SECRET_SENT 1u
+#define HWK_TPM_SECRET_BACK 2u
+
+/* What of the sensitive part of a new object is secret; pure. */
+unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s);
+
+/* A session in the TPM. */
+struct hwk_tpm_held {
+    ESYS_TR tr; /* ESYS_TR_NONE: none */
+    TPMI_ALG_HASH alg;
+    bool used;  /* handed out, and not yet said what came of it */
+    bool dirty; /* of a policy session: something may be satisfied */
+};
+
+/* The part of struct hwk_tpm, and as that under its lock. */
+struct hwk_tpm_sessions {
+    struct hwk_tpm_salt salt;
+    struct hwk_tpm_held hmac, policy;
+    struct hwk_tpm_held *current; /* of the command that comes; NULL: none */
+    bool starting; /* what is sent now is for the start of a session */
+    bool retried;  /* a lost one was started anew since begin */
+};
+
+/*
+ * The functions below are called between begin and end.
+ *
+ * Sessions are salted: their key is made of a secret that only this TPM can
+ * decrypt (tpm2_salt.h), so that nobody between us and the TPM can read what
+ * they encrypt (SHA-256, AES-128-CFB) or make an answer that ESYS takes for
+ * the TPM's. Behind a resource manager one of each kind is kept for all
+ * commands; without one a session is for one command, which ends it.
+ *
+ * The pattern of every authorised command:
+ *
+ *     do {
+ *         if (!hwk_tpm_authorize(tpm, object, auth, secret, &session))
+ *             return 0;
+ *         rc = Esys_...(esys, object, session, ...);
+ *     } while (hwk_tpm_again(tpm, rc));
+ *     return hwk_tpm_check(tpm, rc, ...);
+ */
+
+/* The one place that says how a command is authorised, auth being the object's
+ * value, NULL an empty one. A password session, which costs no command, when
+ * the value is empty and nothing else is secret, or when the configuration has
+ * tpm-sessions = never; otherwise the HMAC session. What ESYS is told of auth
+ * is wiped by hwk_tpm_again or end. 1, or 0 with a reason. */
+int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
+                      const struct hwk_secret *auth, unsigned secret,
+                      ESYS_TR *session);
+
+/* To be told what the command gave, before hwk_tpm_check. True once between
+ * begin and end, when the TPM no longer knew the session: then do all again
+ * from hwk_tpm_authorize on. Nothing was tried with the auth value then. */
+bool hwk_tpm_again(struct hwk_tpm *tpm, TSS2_RC rc);
+
+/*
+ * A policy session with nothing satisfied, salted unless tpm-sessions = never.
+ * Behind a resource manager it is that of before, without a command when all
+ * went well then and alg is the same, after a PolicyRestart otherwise.
+ * Policy commands follow, each one may be told to hwk_tpm_again (true: do all
+ * again from here on), then hwk_tpm_policy_authorize and the command that the
+ * session authorises. Left alone after an error, it is taken care of by end.
+ * 1, or 0 with a reason.
+ */
+int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg,
+                           ESYS_TR *session);
+
+/* For hwk_tpm_authorize when the policy session is what authorises the next
+ * command. auth matters after PolicyAuthValue and PolicyPassword only. */
+int hwk_tpm_policy_authorize(struct hwk_tpm *tpm, ESYS_TR object,
+                             const struct hwk_secret *auth, unsigned secret);
+
+/* For tpm2_conn.c: what is left of a turn (before end unmarks); and when the
+ * ESYS context is gone with all in it. */
+void hwk_tpm_sessions_end(struct hwk_tpm *tpm);
+void hwk_tpm_sessions_forget(struct hwk_tpm *tpm);
+
+#endif
