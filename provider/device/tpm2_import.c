@@ -19,11 +19,14 @@ static int import_under(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR parent,
     static const TPMT_SYM_DEF_OBJECT no_inner = {.algorithm = TPM2_ALG_NULL};
     TPM2B_PRIVATE *made = NULL;
     ESYS_TR session;
-    if (!hwk_tpm_authorize(tpm, parent, auth, &session))
-        return 0;
-    TSS2_RC rc =
-        Esys_Import(tpm->esys, parent, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                    &no_key, w->pub, w->duplicate, w->secret, &no_inner, &made);
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_authorize(tpm, parent, auth, HWK_TPM_NO_SECRET, &session))
+            return 0;
+        rc = Esys_Import(tpm->esys, parent, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                         &no_key, w->pub, w->duplicate, w->secret, &no_inner,
+                         &made);
+    } while (hwk_tpm_again(tpm, rc));
     if (!hwk_tpm_check(tpm, rc, "Import of a key under", handle))
         return 0;
     *w->out = *made;
