@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to a TPM: one ESYS context, one user of it at a time. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,10 @@
 #include "provider/device/tpm2_lock.h"
 #include "provider/device/tpm2_resident.h"
 
+/* How many objects the kernel's resource manager keeps for each who has it
+ * open; for one more it drops them all. */
+#define KERNEL_SLOTS 3
+
 /* what a child of fork inherited: its parent's, kept reachable, never used */
 struct hwk_tpm_left {
     struct hwk_tpm_left *next;
@@ -17,12 +22,25 @@ struct hwk_tpm_left {
     ESYS_CONTEXT *esys;
 };
 
+/* "libtss2-tcti-device.so.0:/dev/tpm0", "device:/dev/tpm0", "/dev/tpm0" */
 enum hwk_tpm_sharing hwk_tpm_sharing(const char *tcti)
 {
-    if (strstr(tcti, "tabrmd") || strstr(tcti, "tpmrm"))
+    size_t n = strcspn(tcti, ":");
+    const char *conf = tcti[n] == ':' ? tcti + n + 1 : "";
+    char kind[64];
+    if (tcti[0] == '/' && tcti[n] == 0) { /* a device, or a library */
+        conf = tcti;
+        kind[0] = 0;
+    } else {
+        snprintf(kind, sizeof(kind), "%.*s", (int)n, tcti);
+    }
+    if (strstr(kind, "pcap"))
+        return hwk_tpm_sharing(conf);
+    if (strstr(kind, "tabrmd"))
         return HWK_TPM_MANAGED;
-    if (strstr(tcti, "device") || tcti[0] == '/')
-        return HWK_TPM_EXCLUSIVE;
+    if (strstr(kind, "device") || strncmp(conf, "/dev/", 5) == 0)
+        return strncmp(conf, "/dev/tpmrm", 10) == 0 ? HWK_TPM_MANAGED
+                                                    : HWK_TPM_EXCLUSIVE;
     return HWK_TPM_BARE;
 }
 
@@ -46,6 +64,8 @@ struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
     pthread_mutex_init(&tpm->lock, NULL);
     tpm->cfg = cfg;
     tpm->sharing = hwk_tpm_sharing(tpm->name);
+    if (tpm->sharing == HWK_TPM_MANAGED && strstr(tpm->name, "/dev/tpmrm"))
+        tpm->slots = KERNEL_SLOTS;
     tpm->turn = tpm->owner_fd = -1;
     hwk_tpm_sessions_forget(tpm);
     return tpm;
@@ -111,6 +131,11 @@ static int connect_esys(struct hwk_tpm *tpm)
 {
     if (!tpm->tcti && !(tpm->tcti = hwk_tpm_tcti_new(tpm->name)))
         return hwk_raise(HWK_R_MEMORY, "TPM");
+    if (hwk_tpm_tcti_is_dead(tpm->tcti)) {
+        hwk_tpm_forget_loaded(tpm);
+        disconnect(tpm);
+        return connect_esys(tpm);
+    }
     hwk_tpm_tcti_when_full(tpm->tcti, hwk_tpm_make_room, tpm);
     TSS2_RC rc = hwk_tpm_tcti_open(tpm->tcti);
     if (rc != TSS2_RC_SUCCESS)
@@ -162,6 +187,17 @@ void hwk_tpm_end(struct hwk_tpm *tpm)
         hwk_tpm_unlock(tpm->turn, tpm->turn == tpm->owner_fd);
     tpm->turn = -1;
     pthread_mutex_unlock(&tpm->lock);
+}
+
+int hwk_tpm_reopen(struct hwk_tpm *tpm)
+{
+    tpm->broken = true;
+    hwk_tpm_sessions_end(tpm);
+    hwk_tpm_forget_loaded(tpm);
+    if (tpm->turn >= 0)
+        tpm->registry.mark = tpm->unwritten = true;
+    disconnect(tpm);
+    return connect_esys(tpm) && hwk_tpm_settle(tpm);
 }
 
 int hwk_tpm_mark(struct hwk_tpm *tpm)

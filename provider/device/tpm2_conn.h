@@ -45,8 +45,9 @@ struct hwk_tpm {
     int turn;                  /* the lock file while it is our turn, or -1 */
     struct hwk_tpm_registry registry; /* what it says, during a turn */
     bool unwritten, marked;           /* that changed; this turn marked it */
-    uint32_t owner; /* what we are called in it; 0: never loaded anything */
-    int owner_fd;   /* what holds the owner's lock, of that file */
+    uint32_t owner;    /* what we are called in it; 0: never loaded anything */
+    int owner_fd;      /* what holds the owner's lock, of that file */
+    uint64_t owner_id; /* which list that was */
     dev_t owner_dev;
     ino_t owner_ino;
     size_t slots;   /* how many transient objects fit; 0: the TPM says */
@@ -94,7 +95,8 @@ int hwk_tpm_mark(struct hwk_tpm *tpm);
 void hwk_tpm_spare(struct hwk_tpm *tpm, size_t n);
 
 /* 1 when rc is success; otherwise 0 with a reason and rc in words: what is
- * the operation, of handle unless that is 0. A line out of step is noted. */
+ * the operation, of handle unless that is 0. A line out of step and things
+ * lost are noted: end begins anew. */
 int hwk_tpm_check(struct hwk_tpm *tpm, TSS2_RC rc, const char *what,
                   TPM2_HANDLE handle);
 
@@ -102,12 +104,22 @@ int hwk_tpm_check(struct hwk_tpm *tpm, TSS2_RC rc, const char *what,
 int hwk_tpm_reason(TSS2_RC rc);
 
 /* True when the TPM itself answered, and this (format-1 codes without their
- * parameter, handle or session number); pure. */
+ * parameter, handle or session number), or its resource manager for it;
+ * pure. */
 bool hwk_tpm_rc_is(TSS2_RC rc, TPM2_RC code);
 
 /* True when it is what the TPM (or its resource manager) answered, be it
  * success, and not of the way to it; pure. */
 bool hwk_tpm_answered(TSS2_RC rc);
+
+/* Whether rc says that what was loaded is not there any more, or that the line
+ * is gone: the TPM lost its power, or its server was restarted. Pure. */
+bool hwk_tpm_rc_lost(TSS2_RC rc);
+
+/* After such a loss, between begin and end: connects anew. What was loaded and
+ * all sessions are forgotten, tpm->esys is another, and who does no harm by
+ * sending a command twice does all again. 1, or 0 with a reason. */
+int hwk_tpm_reopen(struct hwk_tpm *tpm);
 
 /* Flushes what a transient object left, if any (ESYS_TR_NONE is fine). */
 void hwk_tpm_flush(struct hwk_tpm *tpm, ESYS_TR *object);

@@ -28,11 +28,10 @@ static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     if (n > sizeof(cipher.buffer))
         return hwk_raise(HWK_R_ARGUMENT, "ciphertext of %zu bytes", n);
     memcpy(cipher.buffer, in, n);
-    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &use);
-    if (!esys)
+    if (!hwk_tpm_key_use(tpm, key, &use))
         return 0;
     do
-        rc = Esys_RSA_Decrypt(esys, use.tr, use.session, ESYS_TR_NONE,
+        rc = Esys_RSA_Decrypt(tpm->esys, use.tr, use.session, ESYS_TR_NONE,
                               ESYS_TR_NONE, &cipher, scheme, label, out);
     while (hwk_tpm_key_again(tpm, key, &use, rc));
     return hwk_tpm_key_done(tpm, key, rc, "RSA_Decrypt");
@@ -126,11 +125,10 @@ int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
         return hwk_raise(HWK_R_ARGUMENT, "no room for the secret");
     if (!peer_point(field, peer, n, &in))
         return 0;
-    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &use);
-    if (!esys)
+    if (!hwk_tpm_key_use(tpm, key, &use))
         return 0;
     do
-        rc = Esys_ECDH_ZGen(esys, use.tr, use.session, ESYS_TR_NONE,
+        rc = Esys_ECDH_ZGen(tpm->esys, use.tr, use.session, ESYS_TR_NONE,
                             ESYS_TR_NONE, &in, &z);
     while (hwk_tpm_key_again(tpm, key, &use, rc));
     if (!hwk_tpm_key_done(tpm, key, rc, "ECDH_ZGen"))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_key.h"
@@ -50,10 +51,17 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                   key->object->called);
         return NULL;
     }
-    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
-    if (!esys)
+    if (!hwk_tpm_begin(tpm))
         return NULL;
-    if (prepare(tpm, key, use))
+    ERR_set_mark();
+    int ok = prepare(tpm, key, use);
+    if (!ok && tpm->broken) { /* what it takes is not there any more */
+        ERR_pop_to_mark();
+        ok = hwk_tpm_reopen(tpm) && prepare(tpm, key, use);
+    } else {
+        ERR_clear_last_mark();
+    }
+    if (ok)
         return tpm->esys;
     hwk_tpm_end(tpm);
     return NULL;
@@ -62,7 +70,12 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                        struct hwk_tpm_use *use, TSS2_RC rc)
 {
-    return hwk_tpm_again(tpm, rc) && prepare(tpm, key, use);
+    if (hwk_tpm_again(tpm, rc))
+        return prepare(tpm, key, use);
+    if (use->reopened || !hwk_tpm_rc_lost(rc))
+        return false;
+    use->reopened = true;
+    return hwk_tpm_reopen(tpm) && prepare(tpm, key, use);
 }
 
 int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,

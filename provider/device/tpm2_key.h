@@ -31,14 +31,16 @@ struct hwk_tpm_use {
     TPM2_CC code;        /* of the command */
     unsigned secret;     /* HWK_TPM_SECRET_* of it */
     ESYS_TR tr, session; /* the key, and what authorises the command */
+    bool reopened;       /* what was lost was looked for once */
 };
 
 /*
  * begin, then use->tr and use->session for the command that use names. NULL
  * with a reason. hwk_tpm_key_again is told what the command gave; when it is
- * true the command is to be sent once more, with what is in use now (see
- * hwk_tpm_again). hwk_tpm_key_done ends it and judges rc: 1, or 0 with a
- * reason; a refused auth value is remembered.
+ * true the command is to be sent once more, with what is in use now, tpm->esys
+ * too: a session was lost (see hwk_tpm_again), or the key, or the line.
+ * hwk_tpm_key_done ends it and judges rc: 1, or 0 with a reason; a refused auth
+ * value is remembered.
  */
 ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                               struct hwk_tpm_use *use);

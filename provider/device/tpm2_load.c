@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <tss2/tss2_mu.h>
 
 #include "provider/device/tpm2_load.h"
@@ -96,23 +97,36 @@ static int load_under_primary(struct hwk_tpm *tpm,
     return ok;
 }
 
+static int load_once(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
+                     ESYS_TR *tr)
+{
+    ESYS_TR parent;
+    hwk_tpm_spare(tpm, s->parent ? 1 : 2);
+    if (!s->parent)
+        return load_under_primary(tpm, s, tr);
+    return hwk_tpm_object_tr(tpm, s->parent, &parent) &&
+           load_under(tpm, s, parent, s->auth, tr);
+}
+
 int hwk_tpm_load(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
                  ESYS_TR *tr, TPM2B_PUBLIC *pub)
 {
-    ESYS_TR parent;
+    if (!hwk_tpm_mark(tpm))
+        return 0;
     if (s->priv.size == 0)
         return hwk_tpm_create_primary(tpm, s->hierarchy, s->auth, NULL, &s->pub,
                                       tr, pub);
-    if (!hwk_tpm_mark(tpm))
-        return 0;
-    hwk_tpm_spare(tpm, s->parent ? 1 : 2);
-    if (s->parent ? !hwk_tpm_object_tr(tpm, s->parent, &parent) ||
-                        !load_under(tpm, s, parent, s->auth, tr)
-                  : !load_under_primary(tpm, s, tr))
-        return 0;
-    if (pub)
+    ERR_set_mark();
+    int ok = load_once(tpm, s, tr);
+    if (!ok && tpm->broken) { /* power failed since there was a primary */
+        ERR_pop_to_mark();
+        ok = load_once(tpm, s, tr);
+    } else {
+        ERR_clear_last_mark();
+    }
+    if (ok && pub)
         *pub = s->pub;
-    return 1;
+    return ok;
 }
 
 /* --- sources --- */

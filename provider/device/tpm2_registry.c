@@ -23,10 +23,11 @@
 /* as it is in the file, of this machine's byte order */
 struct file {
     char magic[8];
+    uint64_t id;
     uint32_t mark, n, unused, sum; /* sum over all with this 0 */
     struct hwk_tpm_record at[HWK_TPM_RECORDS];
 };
-_Static_assert(sizeof(struct file) == 24 + 16 * HWK_TPM_RECORDS,
+_Static_assert(sizeof(struct file) == 32 + 16 * HWK_TPM_RECORDS,
                "no padding that nobody writes");
 
 static int failed(const char *what)
@@ -50,7 +51,7 @@ static bool is_sound(struct file *f)
     uint32_t sum = f->sum;
     f->sum = 0;
     if (memcmp(f->magic, MAGIC, sizeof(f->magic)) != 0 || sum_of(f) != sum ||
-        f->n > HWK_TPM_RECORDS || f->mark > 1)
+        f->n > HWK_TPM_RECORDS || f->mark > 1 || f->id == 0)
         return false;
     for (size_t i = 0; i < f->n; i++)
         if (f->at[i].handle >> 24 != TPM2_HT_TRANSIENT || f->at[i].owner == 0)
@@ -74,15 +75,21 @@ int hwk_tpm_registry_read(int fd, struct hwk_tpm_registry *out)
         return 1;
     }
     out->mark = f.mark;
+    out->id = f.id;
     out->n = f.n;
     memcpy(out->at, f.at, f.n * sizeof(f.at[0]));
     return 1;
 }
 
-int hwk_tpm_registry_write(int fd, const struct hwk_tpm_registry *in)
+int hwk_tpm_registry_write(int fd, struct hwk_tpm_registry *reg)
 {
-    struct file f = {.magic = MAGIC, .mark = in->mark, .n = (uint32_t)in->n};
-    memcpy(f.at, in->at, in->n * sizeof(f.at[0]));
+    if (reg->id == 0 && (reg->id = hwk_tpm_cookie()) == 0)
+        return 0;
+    struct file f = {.magic = MAGIC,
+                     .id = reg->id,
+                     .mark = reg->mark,
+                     .n = (uint32_t)reg->n};
+    memcpy(f.at, reg->at, reg->n * sizeof(f.at[0]));
     f.sum = sum_of(&f);
     if (pwrite(fd, &f, sizeof(f), 0) != sizeof(f))
         return failed("write");

@@ -24,7 +24,9 @@
  * nothing without a record belongs to anybody.
  *
  * The file is written whole, by one system call. Bytes that are not what is
- * written here are not trusted: they count as a mark, without a record.
+ * written here are not trusted: they count as a mark, without a record. Should
+ * the file be emptied or replaced, the list that is begun then has another id,
+ * and an owner that knew the old one sets the mark.
  *
  * The functions here are called by who has the turn, with its descriptor.
  */
@@ -37,13 +39,14 @@ struct hwk_tpm_record {
 
 struct hwk_tpm_registry {
     bool mark;
+    uint64_t id; /* of the list since it was begun; 0: not written yet */
     size_t n;
     struct hwk_tpm_record at[HWK_TPM_RECORDS]; /* oldest first */
 };
 
-/* 1, or 0 with HWK_R_FILE. */
+/* 1, or 0 with HWK_R_FILE. The first to write gives the list its id. */
 int hwk_tpm_registry_read(int fd, struct hwk_tpm_registry *out);
-int hwk_tpm_registry_write(int fd, const struct hwk_tpm_registry *in);
+int hwk_tpm_registry_write(int fd, struct hwk_tpm_registry *reg);
 
 /* In memory only. add: false when it is full. */
 bool hwk_tpm_registry_add(struct hwk_tpm_registry *reg,

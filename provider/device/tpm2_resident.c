@@ -80,17 +80,19 @@ static int own(struct hwk_tpm *tpm)
     if (tpm->owner == 0)
         return 0;
     tpm->owner_fd = tpm->turn;
+    tpm->owner_id = tpm->registry.id;
     tpm->owner_dev = st.st_dev;
     tpm->owner_ino = st.st_ino;
     return 1;
 }
 
-/* What was written down is of no use when the file is another now, or the lock
+/* What was written down is of no use when it is another list now, or the lock
  * that says we live is gone. Nobody knows then what is loaded. */
 static void check_own(struct hwk_tpm *tpm)
 {
     if (tpm->owner == 0 ||
-        (is_ours(tpm, tpm->turn) && is_ours(tpm, tpm->owner_fd)))
+        (tpm->registry.id == tpm->owner_id && is_ours(tpm, tpm->turn) &&
+         is_ours(tpm, tpm->owner_fd)))
         return;
     hwk_tpm_forget_loaded(tpm);
     hwk_tpm_disown(tpm);

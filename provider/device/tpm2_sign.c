@@ -31,19 +31,18 @@ static int command(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 {
     struct hwk_tpm_use use = {.code = TPM2_CC_Sign};
     TPMT_TK_HASHCHECK ticket = no_ticket;
-    ESYS_CONTEXT *esys = hwk_tpm_key_use(tpm, key, &use);
-    if (!esys)
+    TSS2_RC rc;
+    if (!hwk_tpm_key_use(tpm, key, &use))
         return 0;
-    TSS2_RC rc = TSS2_RC_SUCCESS;
-    if (in->message)
-        rc = hwk_tpm_ticket(tpm, scheme->details.any.hashAlg, in->message,
-                            in->message_n, &in->digest, &ticket);
-    if (rc != TSS2_RC_SUCCESS)
-        return hwk_tpm_key_done(tpm, key, rc, "Hash");
-    do
-        rc = Esys_Sign(esys, use.tr, use.session, ESYS_TR_NONE, ESYS_TR_NONE,
-                       &in->digest, scheme, &ticket, sig);
-    while (hwk_tpm_key_again(tpm, key, &use, rc));
+    do {
+        rc = TSS2_RC_SUCCESS;
+        if (in->message)
+            rc = hwk_tpm_ticket(tpm, scheme->details.any.hashAlg, in->message,
+                                in->message_n, &in->digest, &ticket);
+        if (rc == TSS2_RC_SUCCESS)
+            rc = Esys_Sign(tpm->esys, use.tr, use.session, ESYS_TR_NONE,
+                           ESYS_TR_NONE, &in->digest, scheme, &ticket, sig);
+    } while (hwk_tpm_key_again(tpm, key, &use, rc));
     return hwk_tpm_key_done(tpm, key, rc, "Sign");
 }
 

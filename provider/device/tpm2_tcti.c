@@ -15,6 +15,7 @@
 #define HEADER 10
 #define ASKED 14 /* a command of a code and one handle */
 #define RESUBMIT_MS 10000
+#define POLL_HANDLES 4
 
 struct hwk_tpm_tcti {
     TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: ESYS sees only this */
@@ -72,6 +73,21 @@ TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t)
 bool hwk_tpm_tcti_is_open(const struct hwk_tpm_tcti *t)
 {
     return t->real;
+}
+
+/* nobody asked anything: what there is to read is the end */
+bool hwk_tpm_tcti_is_dead(const struct hwk_tpm_tcti *t)
+{
+    TSS2_TCTI_POLL_HANDLE h[POLL_HANDLES];
+    size_t n = 0;
+    if (!t->real || t->pending ||
+        Tss2_Tcti_GetPollHandles(t->real, NULL, &n) != TSS2_RC_SUCCESS ||
+        n == 0 || n > POLL_HANDLES ||
+        Tss2_Tcti_GetPollHandles(t->real, h, &n) != TSS2_RC_SUCCESS)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        h[i].events = POLLIN;
+    return poll(h, n, 0) > 0;
 }
 
 void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t)

@@ -38,6 +38,10 @@ TSS2_RC hwk_tpm_tcti_open(struct hwk_tpm_tcti *t);
 
 bool hwk_tpm_tcti_is_open(const struct hwk_tpm_tcti *t);
 
+/* Whether the other side of an open line has hung up. No command; false where
+ * that cannot be seen. */
+bool hwk_tpm_tcti_is_dead(const struct hwk_tpm_tcti *t);
+
 /* Closes the real one: a device file that takes one client at a time is
  * free for the next process. */
 void hwk_tpm_tcti_park(struct hwk_tpm_tcti *t);

@@ -97,9 +97,12 @@ static inline int tpm_signs(struct hwk_tpm *t, struct hwk_tpm_key *key)
     size_t n = sizeof(sig);
     struct hwk_pub pub;
     memcpy(digest + 1, &c, sizeof(c));
-    return hwk_tpm_public(&key->object->pub, &pub) &&
-           hwk_tpm_sign(t, key, &mech, digest, 32, sig, &n) &&
-           tpm_verify(&pub, &mech, digest, 32, sig, n);
+    int ok = hwk_tpm_public(&key->object->pub, &pub) &&
+             hwk_tpm_sign(t, key, &mech, digest, 32, sig, &n) &&
+             tpm_verify(&pub, &mech, digest, 32, sig, n);
+    if (!ok)
+        ERR_print_errors_fp(stderr);
+    return ok;
 }
 
 #endif
