@@ -170,6 +170,7 @@ ok 'manager: nothing is left' test ! -e "$t"
 fails 2 'no device of this' 'manager: down twice' "$ctl" down "$t"
 fails 2 'DIR is missing' 'manager: no DIR' "$ctl" up
 fails 2 'unknown option' 'manager: unknown option' "$ctl" up "$t" --fast
+fails 2 'its value' 'manager: no value' "$ctl" up "$t" --tcti
 fails 2 'only letters' 'manager: path that would need quotes' \
     "$ctl" up "$WORLD/a b"
 fails 5 'cannot be made' 'manager: no room for it' "$ctl" up /proc/self/fd/tpm

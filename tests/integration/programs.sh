@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Other people's programs with a token's keys: servers with processes and with
+# Other people's programs with a device's keys: servers with processes and with
 # threads, each under load and reloaded, and clients. Each handshake must show
-# the certificate of the key and cost the token exactly one signature, which a
-# module before the real one counts.
+# the certificate of the key and cost the device exactly one signature, which
+# something before the real device counts: $DEVICE is a token, a TPM or a TPM
+# behind tpm2-abrmd.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 trap 'world_end' EXIT
@@ -11,53 +12,44 @@ export PATH=$PATH:/usr/sbin
 N=32
 
 world_begin
-ok 'a token' token_up token || bail 'no token'
-openssl_conf
 touch "$WORLD/signatures"
-cat >>"$WORLD/token.env" <<EOF
-export OPENSSL_CONF=$WORLD/openssl.cnf
-export P11TALLY_FILE=$WORLD/signatures P11TALLY_REAL=\$HWKEY_PKCS11_MODULE
-unset HWKEY_PKCS11_MODULE HWKEY_PIN_FILE
-EOF
-cat >>"$WORLD/openssl.cnf" <<EOF
-pkcs11-module = $top_builddir/.libs/p11tally.so
-pin-source = $WORLD/pin
-EOF
-
-# --- keys ---
-
-uri() {
-    echo "pkcs11:token=token;object=$1;type=private"
-}
-# ALG TYPE: a key, ALG.crt, ALG.key (which stands for the key), ALG.pem (both)
-make_key() {
-    in_device tokens pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so \
-        --token-label token --login --pin "$PIN" --keypairgen \
-        --key-type "$2" --label "$1" &&
-        in_device token openssl req -x509 -new -key "$(uri "$1")" \
-            -subj "/CN=token $1" -addext subjectAltName=DNS:localhost -days 1 \
-            -out "$WORLD/$1.crt" &&
-        in_device token "$BIN/idevid-device" wrap "$(uri "$1")" \
-            -o "$WORLD/$1.key" &&
-        cat "$WORLD/$1.crt" "$WORLD/$1.key" >"$WORLD/$1.pem"
-}
-ok 'an EC key, its certificate and its file' make_key EC EC:prime256v1
-ok 'an RSA key, its certificate and its file' make_key RSA rsa:2048
-chmod 600 "$WORLD"/*.key "$WORLD"/*.pem
-
-# Servers that root starts become somebody else, who may use the token, but
+openssl_conf
+# Servers that root starts become somebody else, who may use the device, but
 # read neither the PIN nor the files that stand for keys.
 AS=
 if [ "$(id -u)" = 0 ]; then
     AS=nobody
     AS_GROUP=$(id -gn nobody)
     chmod 711 "$WORLD"
-    chown -R "$AS:$AS_GROUP" "$WORLD/tokens"
 fi
 # FORMAT ...: prints it with the user and the group, if it is root who starts
 as_somebody() {
     [ -z "$AS" ] || printf "$1\n" "$AS" "$AS_GROUP"
 }
+
+case ${DEVICE:=token} in
+token) . "$(dirname "$0")/programs_token.inc" ;;
+*) . "$(dirname "$0")/programs_tpm.inc" ;;
+esac
+ok "a device: $DEVICE" device_up || bail 'no device'
+echo "export OPENSSL_CONF=$WORLD/openssl.cnf" >>"$WORLD/device.env"
+
+# --- keys ---
+
+# ALG: a key, ALG.crt, ALG.key (which stands for the key), ALG.pem (both)
+make_key() {
+    device_pair "$1" &&
+        in_device device openssl req -x509 -new -key "$(uri "$1")" \
+            -subj "/CN=key $1" -addext subjectAltName=DNS:localhost -days 1 \
+            -out "$WORLD/$1.crt" &&
+        in_device device "$BIN/idevid-device" wrap "$(uri "$1")" \
+            -o "$WORLD/$1.key" &&
+        cat "$WORLD/$1.crt" "$WORLD/$1.key" >"$WORLD/$1.pem"
+}
+ok 'an EC key, its certificate and its file' make_key EC
+ok 'an RSA key, its certificate and its file' make_key RSA
+chmod 600 "$WORLD"/*.key "$WORLD"/*.pem
+[ -z "$AS" ] || device_give "$AS" "$AS_GROUP"
 
 # --- a server ---
 
@@ -95,7 +87,7 @@ answers() {
 
 # serve CMD ...: in the background; ready when both its addresses answer
 serve() {
-    start token "$WORLD/$NAME.out" "$@"
+    start device "$WORLD/$NAME.out" "$@"
     SERVER=$STARTED
     until_true answers
 }
@@ -132,7 +124,7 @@ serve_ports() {
 # by its pid; it ends what it started
 stopped() {
     kill "$SERVER" && wait "$SERVER"
-    ! pgrep -f "$WORLD/$NAME[.]"
+    ! pgrep -f "$WORLD/$NAME[.]" && device_empty
 }
 
 # the processes that serve are not root's
@@ -147,7 +139,7 @@ check_handshakes() {
         for v in 3 2; do
             ok "$NAME: $N handshakes, $alg, TLS 1.$v" \
                 signatures load $N $alg $v
-            is "$NAME: $N signatures of the token" "$SIGNED" $N
+            is "$NAME: $N signatures of the device" "$SIGNED" $N
         done
     done
 }
@@ -173,7 +165,7 @@ check_reload() {
     ok "$NAME: no handshake failed meanwhile" wait "$pid" ||
         tap_show "$WORLD/load.out"
     ok "$NAME: serves afterwards" signatures load $N RSA
-    is "$NAME: $N signatures of the token" "$SIGNED" $N
+    is "$NAME: $N signatures of the device" "$SIGNED" $N
 }
 children() {
     pgrep -P "$SERVER" | sort -n | tr '\n' ' '
@@ -202,9 +194,9 @@ worker_processes 4;
 pid $WORLD/nginx.pid;
 error_log $WORLD/nginx.log;
 env OPENSSL_CONF;
-env SOFTHSM2_CONF;
-env P11TALLY_REAL;
-env P11TALLY_FILE;
+EOF
+    printf 'env %s;\n' $DEVICE_ENV
+    cat <<EOF
 events { }
 http {
     access_log off;
@@ -232,14 +224,14 @@ check_client() { # WHAT ALG CMD ...
     local what=$1 alg=$2
     shift 2
     ok "$what: $alg key" signatures client "$WORLD/client.out" "$@"
-    is "$what: two signatures of the token, one for each end" "$SIGNED" 2
+    is "$what: two signatures of the device, one for each end" "$SIGNED" 2
     like "$what: nginx knows who it is" "$(cat "$WORLD/client.out")" \
-        "^SUCCESS CN=token $alg"
+        "^SUCCESS CN=key $alg"
 }
 client() {
     local out=$1
     shift
-    in_device token timeout 30 "$@" >"$out"
+    in_device device timeout 30 "$@" >"$out"
 }
 get() { # s_client ARGS ...
     printf 'GET / HTTP/1.0\r\nHost: localhost\r\n\r\n' |
@@ -294,15 +286,18 @@ MaxRequestWorkers 75
 SSLSessionCache none
 EOF
     apache_server EC "$1" "$WORLD/EC.key"
-    apache_server RSA "$2" "$(uri RSA)"
+    apache_server RSA "$2" "$APACHE_RSA"
 }
 write_apache_conf() {
     apache_conf "$@" >"$WORLD/$NAME.conf"
 }
 APACHE_MODULES=/usr/lib/apache2/modules
 mkdir "$WORLD/htdocs"
+# apache takes URIs of tokens, and no others
+APACHE_RSA=$(uri RSA)
+[ "$DEVICE" = token ] || APACHE_RSA=$WORLD/RSA.key
 for NAME in apache-prefork apache-event; do
-    ok "$NAME: starts, one key by file, one by URI" \
+    ok "$NAME: starts, keys by file, those of tokens by URI, too" \
         serve_ports write_apache_conf setsid apache2 -DFOREGROUND \
         -f "$WORLD/$NAME.conf"
     check_user
@@ -379,7 +374,7 @@ ok 'stunnel: starts' serve_ports write_stunnel_conf stunnel4 \
 check_handshakes
 ok 'stunnel: reloads' reloaded HUP configured
 ok 'stunnel: serves afterwards' signatures load $N RSA
-is "stunnel: $N signatures of the token" "$SIGNED" $N
+is "stunnel: $N signatures of the device" "$SIGNED" $N
 ok 'stunnel: stops' stopped
 
 # --- openssl s_server, keys by URI ---
@@ -387,7 +382,7 @@ ok 'stunnel: stops' stopped
 NAME=s_server
 s_server() { # ALG
     rm -f "$WORLD/$NAME.out" # of the one before
-    start token "$WORLD/$NAME.out" openssl s_server -accept 127.0.0.1:0 -www \
+    start device "$WORLD/$NAME.out" openssl s_server -accept 127.0.0.1:0 -www \
         -cert "$WORLD/$1.crt" -key "$(uri "$1")"
     SERVER=$STARTED
     EC=127.0.0.1:$(wait_text '^ACCEPT .*:\([0-9]*\)$' "$WORLD/$NAME.out" \
@@ -399,11 +394,15 @@ for alg in EC RSA; do
     for v in 3 2; do
         ok "s_server: $N handshakes, $alg, TLS 1.$v" \
             signatures load $N $alg $v
-        is "s_server: $N signatures of the token" "$SIGNED" $N
+        is "s_server: $N signatures of the device" "$SIGNED" $N
     done
     kill "$SERVER" && wait "$SERVER" 2>/dev/null
 done
 
+[ "$DEVICE" = token ] || {
+    done_testing
+    exit
+}
 # --- what hwkey-provider(7) has of configurations, with these keys in it ---
 
 manual() { # NAME
@@ -411,12 +410,12 @@ manual() { # NAME
         "$top_srcdir/provider/man/hwkey-provider.7" |
         sed -n '/^\.Bd/,/^\.Ed/{/^\.[BE]d/!p}' | sed "
             s|/etc/keys/web.crt|$WORLD/EC.crt|; s|/etc/keys/web.key|$WORLD/EC.key|
-            s|/etc/keys/web.pem|$WORLD/EC.pem|; s|pkcs11:token=web;object=k|pkcs11:token=token;object=EC|"
+            s|/etc/keys/web.pem|$WORLD/EC.pem|; s|pkcs11:token=web;object=k|pkcs11:token=device;object=EC|"
 }
 accepted() { # NAME CMD ...
     local name=$1
     shift
-    [ "$(wc -l <"$WORLD/manual.$name")" -gt 4 ] && in_device token "$@"
+    [ "$(wc -l <"$WORLD/manual.$name")" -gt 4 ] && in_device device "$@"
 }
 {
     echo "events { } pid $WORLD/manual.pid; env P11TALLY_REAL;"

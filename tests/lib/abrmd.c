@@ -56,7 +56,7 @@ static int write_conf(const struct abrmd *a, const char *file)
             "<busconfig><type>session</type>"
             "<listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>"
             "<policy context=\"default\"><allow send_destination=\"*\"/>"
-            "<allow receive_sender=\"*\"/><allow own=\"*\"/></policy>"
+            "<allow receive_sender=\"*\"/><allow own=\"*\"/><allow user=\"*\"/></policy>"
             "</busconfig>\n",
             a->tpm.dir);
     return fclose(f);
