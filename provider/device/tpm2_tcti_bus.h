@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 /*
- * Libraries for D-Bus start threads, which do not exist in the child of a fork
- * that then waits for them for ever, and share one connection among all users
- * in a process. Here a connection lasts for one call, and there are no threads.
+ * GLib starts threads for D-Bus, which do not exist in the child of a fork that
+ * then waits for them for ever, and shares one connection among all users in a
+ * process. The libraries without threads, sd-bus and libdbus, give out the
+ * descriptors only that the body of a message names; tpm2-abrmd's names none.
+ * Here a connection lasts for one call, and there are no threads.
  *
  * Sources: D-Bus Specification 0.40, "Message Protocol" and "Authentication
  * Protocol".
