@@ -61,21 +61,22 @@ int hwk_rsa_unpad(struct hwk_core *core, const struct hwk_mech *mech,
                   const uint8_t *em, size_t k, uint8_t *out, size_t room,
                   size_t *n)
 {
-    EVP_MD *md, *mgf1;
+    bool oaep = mech->pad == HWK_PAD_OAEP;
+    EVP_MD *md = NULL, *mgf1 = NULL;
     int len;
 
-    if (mech->pad == HWK_PAD_PKCS1) {
-        len =
-            RSA_padding_check_PKCS1_type_2(out, (int)room, em, (int)k, (int)k);
-    } else {
-        md = hwk_core_md(core, mech->md);
-        mgf1 = hwk_core_md(core, mech->mgf1);
-        if (md == NULL || mgf1 == NULL)
-            return 0;
+    if (oaep && ((md = hwk_core_md(core, mech->md)) == NULL ||
+                 (mgf1 = hwk_core_md(core, mech->mgf1)) == NULL))
+        return 0;
+    hwk_mark();
+    if (oaep)
         len = RSA_padding_check_PKCS1_OAEP_mgf1(out, (int)room, em, (int)k,
                                                 (int)k, mech->label,
                                                 (int)mech->label_len, md, mgf1);
-    }
+    else
+        len =
+            RSA_padding_check_PKCS1_type_2(out, (int)room, em, (int)k, (int)k);
+    hwk_settle(1);
     if (len < 0)
         return hwk_raise(HWK_R_PADDING, "the ciphertext is not for this key");
     *n = (size_t)len;

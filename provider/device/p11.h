@@ -19,14 +19,19 @@
 
 /* Every Cryptoki call of ours goes through here and is counted. (libp11's own,
  * at load and at a scan for tokens, are not. libp11 does not log in: it would
- * keep the PIN in plain memory.) */
+ * keep the PIN in plain memory.) What a module that computes with this
+ * libcrypto leaves on the error queue is taken away: its return code says what
+ * it has to say, and what was queued before stays (unless the module took that
+ * away). */
 #define P11(module, fn, ...)                                                   \
-    (hwk_count(pkcs11_calls), p11_seen(#fn, (module)->f->fn(__VA_ARGS__)))
+    (hwk_count(pkcs11_calls), hwk_mark(),                                      \
+     p11_seen(#fn, (module)->f->fn(__VA_ARGS__)))
 
 /* the return code goes into the debug log when that wants every call */
 void p11_log_call(const char *fn, CK_RV rv);
 static inline CK_RV p11_seen(const char *fn, CK_RV rv)
 {
+    hwk_settle(1);
     if (hwk_log_on(HWK_LOG_CALLS))
         p11_log_call(fn, rv);
     return rv;

@@ -42,14 +42,18 @@ static int load_functions(struct p11_module *m)
 
     if (m->f != NULL)
         return 1;
+    hwk_mark();
     m->dl = dlopen(m->path, RTLD_NOW | RTLD_LOCAL);
+    hwk_settle(1);
     if (m->dl == NULL)
         return hwk_raise(HWK_R_MODULE, "%s", dlerror());
     *(void **)(void *)&get = dlsym(m->dl, "C_GetFunctionList");
     if (get == NULL)
         return hwk_raise(HWK_R_MODULE, "%s: no PKCS#11 module", m->path);
     hwk_count(pkcs11_calls);
+    hwk_mark();
     rv = get(&m->f);
+    hwk_settle(1);
     if (rv != CKR_OK) {
         m->f = NULL;
         return p11_raise(m->path, rv);
@@ -82,15 +86,18 @@ static int load_libp11(struct p11_module *m)
  * else or a fork, and gives up over one bad slot. Then we look ourselves. */
 static int look(struct p11_module *m, CK_RV *rv)
 {
+    bool ok = false;
+
     *rv = CKR_OK;
     if (!m->looked) {
         m->looked = true;
-        if (load_libp11(m) && p11_first_look(m)) {
-            p11_family_found(m, false);
-            return 1;
-        }
+        hwk_mark();
+        ok = load_libp11(m) && p11_first_look(m);
+        hwk_settle(1); /* why not, we see ourselves */
     }
-    return p11_scan(m, rv);
+    if (ok)
+        p11_family_found(m, false);
+    return ok || p11_scan(m, rv);
 }
 
 /* modules and libp11 leave errors behind although all went well */

@@ -277,6 +277,16 @@ int hwk_reason(void)
     return reason;
 }
 
+unsigned hwk_foreign_errors(void)
+{
+    unsigned long e;
+    unsigned n = 0;
+
+    while ((e = ERR_get_error()) != 0)
+        n += ERR_GET_LIB(e) != hwk_err_lib();
+    return n;
+}
+
 void patience(unsigned seconds)
 {
     const char *times = getenv("IDEVID_PATIENCE");

@@ -55,11 +55,14 @@ EVP_PKEY *make_key(struct world *w, const char *type, const char *group,
 /* A certificate for the key, signed by itself. */
 X509 *self_cert(struct world *w, EVP_PKEY *key);
 
-/* Whoever waits for ever ends by SIGALRM, after so many seconds; IDEVID_PATIENCE
- * times as many where that is set, as under valgrind. */
+/* Whoever waits for ever ends by SIGALRM, after so many seconds;
+ * IDEVID_PATIENCE times as many where that is set, as under valgrind. */
 void patience(unsigned seconds);
 
 /* The newest reason of library "hwkey" on the queue (it is emptied), or 0. */
 int hwk_reason(void);
+
+/* How many errors on the queue (it is emptied) are not of library "hwkey". */
+unsigned hwk_foreign_errors(void);
 
 #endif

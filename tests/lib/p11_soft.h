@@ -62,6 +62,7 @@
  *
  * module [WORD ...]      changes what is no slot's:
  *     description=TEXT   of the library
+ *     noisy              every call leaves two errors on OpenSSL's queue
  *     unaware            it takes no notice of a fork: sessions and logins of
  *                        the parent go on in the child
  *

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include "tests/lib/p11_soft_int.h"
 
 enum kind {
@@ -224,6 +226,10 @@ CK_RV soft_enter(enum soft_fn fn, enum soft_about about, CK_ULONG which)
 
     if (gone)
         abort();
+    if (soft.noisy) {
+        ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+        ERR_raise(ERR_LIB_RSA, ERR_R_INTERNAL_ERROR);
+    }
     late = CKR_OK;
     known = slot_of(about, which, &slot);
     pthread_mutex_lock(&lock);
