@@ -89,6 +89,7 @@ struct p11_module {
     unsigned begun, done;  /* scans */
     atomic_bool ready;     /* initialised and scanned since load, fork, loss */
     atomic_bool lost;      /* somebody has finalized the module */
+    atomic_bool ending;    /* has not come back from its end */
     atomic_bool gives_few; /* fewer handles than it has, at some search */
     struct p11_token *tokens; /* only ever grows */
     /* the rest is the busy thread's; f does not change once ready */
@@ -177,6 +178,13 @@ int p11_module_rescan(struct p11_module *m);
 /* The token is at its slot_id, looked at again when that was in doubt. 0 with
  * HWK_R_NO_DEVICE when it is not there. */
 int p11_token_there(struct p11_token *t);
+
+/* --- p11_end.c --- */
+/* The last one that used the module is gone: sessions are closed, PINs
+ * forgotten, and the module is finalized when its beginning was ours. A module
+ * that does not come back from that is left to itself after a few seconds, in a
+ * thread of its own, with ending set. exiting: it is not called at all. */
+void p11_module_end(struct p11_module *m, bool exiting);
 
 /* --- p11_family.c --- */
 /* The module is initialised and described: by a C_Initialize that began anew

@@ -106,6 +106,9 @@ static int prepare(struct p11_module *m)
     CK_RV rv = CKR_OK;
     int ok, tries;
 
+    if (atomic_load(&m->ending))
+        return hwk_raise(HWK_R_MODULE, "%s: has not come back from C_Finalize",
+                         m->path);
     ERR_set_mark();
     for (tries = 0; tries < 2; tries++) {
         ok = load_functions(m) && (atomic_load(&m->ready) || initialize(m)) &&
@@ -342,61 +345,16 @@ static void p11_begin(void)
     pthread_mutex_unlock(&all_lock);
 }
 
-static void end_token(struct p11_token *t, bool exiting)
-{
-    while (!exiting && t->n_idle > 0)
-        P11(t->module, C_CloseSession, t->idle[--t->n_idle].h);
-    t->n_idle = 0;
-    atomic_store(&t->logged_in, false);
-    t->epoch++;
-    atomic_store(&t->was_in, false);
-    hwk_secret_free(t->pin);
-    t->pin = NULL;
-    OPENSSL_free(t->pin_file);
-    t->pin_file = NULL;
-    t->pin_from = 0;
-}
-
-static void finalize(struct p11_module *m)
-{
-    if (m->ctx != NULL && !m->forked) {
-        PKCS11_release_all_slots(m->ctx, m->slots, m->n_slots);
-        PKCS11_CTX_unload(m->ctx); /* C_Finalize */
-        PKCS11_CTX_free(m->ctx);
-        m->ctx = NULL;
-        m->slots = NULL;
-        m->n_slots = 0;
-        m->looked = false;
-    } else {
-        P11(m, C_Finalize, NULL);
-    }
-    m->owner = false;
-    atomic_store(&m->ready, false);
-}
-
-static void end_module(struct p11_module *m, bool exiting)
-{
-    struct p11_token *t;
-
-    m->settled = false;
-    atomic_store(&m->gives_few, false);
-    for (t = m->tokens; t != NULL; t = t->next) {
-        end_token(t, exiting);
-        if (!exiting && m->owner)
-            atomic_store(&t->present, false);
-    }
-    if (!exiting && m->owner)
-        finalize(m);
-}
-
 static void p11_end(bool exiting)
 {
     struct p11_module *m;
 
     pthread_mutex_lock(&all_lock);
     if (--users == 0)
-        for (m = all; m != NULL; m = m->next)
-            end_module(m, exiting);
+        for (m = all; m != NULL; m = m->next) {
+            m->settled = false;
+            p11_module_end(m, exiting);
+        }
     pthread_mutex_unlock(&all_lock);
 }
 

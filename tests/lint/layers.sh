@@ -59,7 +59,8 @@ only 'the environment is for tools, and for the provider alone' \
     '\b(secure_)?getenv ?\(' idevid provider
 only 'exiting is for tools' 'idevid/net/supervise' \
     '\b(_exit|exit|abort) ?\(' idevid provider
-only 'a token is left logged in and initialised' provider/device/p11_module \
+only 'a token is left logged in and initialised' \
+    'provider/device/p11_(module|end)' \
     'C_Finalize|C_Logout' provider
 
 # --- the two products ---

@@ -11,8 +11,10 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@
 #include <openssl/err.h>
 
 #include "tests/lib/p11_plugin.h"
+#include "tests/lib/p11_soft.h"
 
 #define URI "pkcs11:token=soft;object=k?pin-value=1234"
 
@@ -303,7 +306,8 @@ static const struct {
     {"a child signs first", a_child_signs, NULL},
 };
 
-static int child(size_t way, const char *order, int own_context)
+static int child_that(void (*go)(void), void (*handler)(void),
+                      const char *order, int own_context)
 {
     is_child = 1;
     signal(SIGSEGV, SIG_DFL); /* cmocka would go on with the next test */
@@ -315,13 +319,13 @@ static int child(size_t way, const char *order, int own_context)
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
     if (!load_plugin())
         return 100;
-    if (ways[way].handler != NULL)
-        atexit(ways[way].handler);
+    if (handler != NULL)
+        atexit(handler);
     if (!begin_in(order, libs, URI, own_context)) {
         ERR_print_errors_fp(stderr);
         return 101;
     }
-    ways[way].end();
+    go();
     return 102;
 }
 
@@ -336,7 +340,7 @@ static int run(size_t way, const char *order, int own_context)
     fflush(NULL);
     pid = fork();
     if (pid == 0)
-        _exit(child(way, order, own_context));
+        _exit(child_that(ways[way].end, ways[way].handler, order, own_context));
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
 }
@@ -380,18 +384,25 @@ static void default_last_own_context(void **state)
     in_order("hd", 1);
 }
 
-/* A module that crashes at its end, or never comes to it, is left in peace by
- * a process that ends; only who frees the library context ends it. */
-static void bad_end(void **state)
+static void conf_at_the_end(const char *action)
 {
     char text[500];
+
+    snprintf(text, sizeof(text),
+             "slot 1 label=soft file=%s/token\non C_Finalize %s\n", dir,
+             action);
+    assert_true(configure("conf", "P11SOFT_CONF", text));
+}
+
+/* A module that crashes at its end is left in peace by a process that ends;
+ * only who frees the library context ends it. */
+static void bad_end(void **state)
+{
     size_t i;
     int own;
 
     (void)state;
-    snprintf(text, sizeof(text),
-             "slot 1 label=soft file=%s/token\non C_Finalize kill\n", dir);
-    assert_true(configure("conf", "P11SOFT_CONF", text));
+    conf_at_the_end("kill");
     for (i = 0; i < WAYS; i++)
         for (own = 0; own < 2; own++) {
             bool ends = own == 1 && (ways[i].end == unloaded ||
@@ -404,6 +415,115 @@ static void bad_end(void **state)
         }
 }
 
+/* --- a module that does not come back from its end --- */
+
+static const struct p11soft *soft;
+
+static void control_module(void)
+{
+    p11soft_control_fn *control;
+    char path[500];
+
+    snprintf(path, sizeof(path), "%s/p11soft.so", libs);
+    *(void **)(void *)&control =
+        dlsym(dlopen(path, RTLD_NOW | RTLD_LOCAL), "p11soft_control");
+    soft = control();
+}
+
+static bool alone(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    struct dirent *e;
+    int n = 0;
+
+    while ((e = readdir(d)) != NULL)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n == 1;
+}
+
+/* the module comes back when the provider is gone from the process */
+static void hangs_and_returns(void)
+{
+    free_key();
+    unload();
+    dlclose(plugin);
+    soft->await_held(1); /* it is still there */
+    soft->tell("release");
+    while (!alone())
+        sched_yield();
+    exit(0);
+}
+
+/* used again: an error meanwhile, and as ever afterwards */
+static void hangs_and_is_used(void)
+{
+    free_key();
+    unload();
+    if (begin_in("dh", libs, URI, 1))
+        _exit(7);
+    if (strstr(ERR_reason_error_string(ERR_peek_last_error()), "module") ==
+        NULL)
+        _exit(8);
+    soft->tell("release");
+    while (!alone())
+        sched_yield();
+    unload();
+    soft->tell("forget");
+    if (!begin_in("dh", libs, URI, 1) || !sign_in())
+        _exit(9);
+    exit(0);
+}
+
+static void *unload_it(void *arg)
+{
+    free_key();
+    unload();
+    return arg;
+}
+
+/* who exits does not wait for it */
+static void hangs_in_a_thread(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, unload_it, NULL);
+    soft->await_held(1);
+    exit(0);
+}
+
+static void hangs(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*end)(void);
+    } t[] = {
+        {"nothing more", unloaded},
+        {"the plugin closed", plugin_unloads_and_closes},
+        {"it returns", hangs_and_returns},
+        {"it is used again", hangs_and_is_used},
+        {"in a thread", hangs_in_a_thread},
+    };
+    size_t i;
+
+    (void)state;
+    conf_at_the_end("hold");
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        int status;
+        pid_t pid;
+
+        fflush(NULL);
+        pid = fork();
+        if (pid == 0) {
+            control_module();
+            _exit(child_that(t[i].end, NULL, "dh", 1));
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (status != 0)
+            fail_msg("%s: status %#x", t[i].name, (unsigned)status);
+    }
+}
+
 #define EVERYWHERE                                                             \
     cmocka_unit_test(default_first), cmocka_unit_test(default_last),           \
         cmocka_unit_test(default_first_own_context),                           \
@@ -412,7 +532,8 @@ static void bad_end(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest real[] = {EVERYWHERE};
-    const struct CMUnitTest ours[] = {EVERYWHERE, cmocka_unit_test(bad_end)};
+    const struct CMUnitTest ours[] = {EVERYWHERE, cmocka_unit_test(bad_end),
+                                      cmocka_unit_test(hangs)};
 
     on_softhsm = argc > 0 && strstr(argv[0], "_softhsm") != NULL;
     if (on_softhsm)
