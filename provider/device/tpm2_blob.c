@@ -61,6 +61,14 @@ static struct hwk_tpm_key *load_key(struct hwk_tpm *tpm,
     return key;
 }
 
+/* the file says so, or the URI of somebody who knows better */
+static bool has_pin(const struct hwk_tpm_keyfile *file,
+                    const struct hwk_uri *uri)
+{
+    return !file->empty_auth ||
+           (uri && (uri->ask_auth || uri->pin_value.p || uri->pin_source.p));
+}
+
 static struct hwk_tpm_key *open_key(struct hwk_tpm *tpm,
                                     const struct hwk_tpm_keyfile *file,
                                     const struct hwk_pin_ask *pin)
@@ -70,7 +78,7 @@ static struct hwk_tpm_key *open_key(struct hwk_tpm *tpm,
     char what[128];
     name_it(file, what, sizeof(what));
     if (hwk_pin_get_parent(pin, what, &parent_auth) &&
-        (file->empty_auth || hwk_pin_get(pin, what, &auth)))
+        (!has_pin(file, pin->uri) || hwk_pin_get(pin, what, &auth)))
         key = load_key(tpm, file, parent_auth, auth);
     hwk_secret_free(parent_auth);
     return key;
@@ -104,10 +112,12 @@ static int give_private(struct hwk_tpm *tpm, struct hwk_tpm_keyfile *file,
     return rc;
 }
 
+/* names are of what is private, too, and open nothing */
 static int give_public(const struct hwk_tpm_keyfile *file, const char *uri,
-                       hwk_found_fn *each, void *arg)
+                       unsigned want, hwk_found_fn *each, void *arg)
 {
-    struct hwk_found found = {.type = HWK_OBJ_PUBLIC};
+    struct hwk_found found = {.type = want & HWK_WANT_PRIVATE ? HWK_OBJ_PRIVATE
+                                                              : HWK_OBJ_PUBLIC};
     if (!hwk_tpm_public(&file->pub, &found.pub))
         return -1;
     describe(file, uri, &found);
@@ -128,9 +138,9 @@ int hwk_tpm_find_blob(struct hwk_tpm *tpm, const uint8_t *der, size_t n,
                                     "2.23.133.10.1.5), which is no key") -
                1;
     }
-    if (want & HWK_WANT_PRIVATE)
+    if (want & HWK_WANT_PRIVATE && !(want & HWK_WANT_NAMES))
         return give_private(tpm, file, uri, pin, each, arg);
-    int rc = want & HWK_WANT_PUBLIC ? give_public(file, uri, each, arg) : 1;
+    int rc = give_public(file, uri, want, each, arg);
     hwk_tpm_keyfile_free(file);
     return rc;
 }

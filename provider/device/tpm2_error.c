@@ -86,7 +86,8 @@ static const struct {
     {TPM2_RC_COMMAND_CODE, "this TPM does not have that command"},
     {TPM2_RC_HIERARCHY, "that hierarchy is disabled in this TPM"},
     {TPM2_RC_INTEGRITY, "the key was made for another parent or another TPM, "
-                        "or the TPM was cleared since"},
+                        "or altered, or the TPM was cleared since"},
+    {TPM2_RC_BINDING, "the halves of the key do not belong together"},
     {TPM2_RC_AUTH_UNAVAILABLE, "that use takes a policy"},
     {TPM2_RC_OBJECT_MEMORY, "others hold all slots for keys; a resource "
                             "manager gives everybody slots of their own"},

@@ -6,12 +6,11 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "provider/device/tpm2_file.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_query.h"
-
-#define FILE_MAX 4096
 
 int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
                      TPM2_HANDLE handle, struct hwk_secret **out)
@@ -48,23 +47,18 @@ int hwk_tpm_found_key(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return 1;
 }
 
-/* a file of tpm2-tools: the handle, then its Name and more */
 static int object_file(const struct hwk_uri *uri, TPM2_HANDLE *out)
 {
     const char *path = (const char *)uri->path.p;
-    uint8_t *p = NULL;
-    size_t n = 0;
-    if (!hwk_file_read(path, FILE_MAX, &p, &n))
+    struct hwk_tpm_file file;
+    if (!hwk_tpm_file_read(path, &file))
         return 0;
-    TPM2_HANDLE h = n < 6 ? 0
-                          : (TPM2_HANDLE)p[0] << 24 | (TPM2_HANDLE)p[1] << 16 |
-                                (TPM2_HANDLE)p[2] << 8 | p[3];
-    OPENSSL_free(p);
-    if (h >> 24 != TPM2_HT_PERSISTENT && h >> 24 != TPM2_HT_NV_INDEX)
-        return hwk_raise(HWK_R_FORMAT,
-                         "%s: not the handle of a persistent object", path);
-    *out = h;
-    return 1;
+    bool is_handle = file.kind == HWK_TPM_FILE_HANDLE;
+    *out = file.handle;
+    hwk_tpm_file_clear(&file);
+    return is_handle ||
+           hwk_raise(HWK_R_FORMAT,
+                     "%s: a key, not the handle of a persistent object", path);
 }
 
 int hwk_tpm_uri_handle(const struct hwk_uri *uri, TPM2_HANDLE *out)
@@ -217,11 +211,13 @@ int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
                  const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg)
 {
     unsigned given = 0;
-    const struct hwk_tpm_query q = {tpm, uri, want, pin, each, arg, &given};
+    struct hwk_tpm_query q = {tpm, uri, want, pin, each, arg, &given};
     TPM2_HANDLE handle;
     if (uri->tpm == 0)
         return find_all(&q);
     if (uri->tpm == HWK_TPM_IDEVID || uri->tpm == HWK_TPM_IAK)
         return hwk_tpm_find_devid(&q) >= 0;
+    if (uri->tpm == HWK_TPM_OBJECT)
+        return hwk_tpm_find_file(&q) >= 0;
     return hwk_tpm_uri_handle(uri, &handle) && hwk_tpm_find_at(&q, handle) >= 0;
 }

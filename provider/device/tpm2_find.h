@@ -19,7 +19,7 @@ int hwk_tpm_found_key(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                       struct hwk_found *out);
 
 /* The handle a URI names, 0 when it names none; pure except for
- * object=FILE, which is read (tpm2-tools' serialised handles). */
+ * object=FILE, which is read and has to be a serialised handle. */
 int hwk_tpm_uri_handle(const struct hwk_uri *uri, TPM2_HANDLE *out);
 
 /* Which template a certificate's key was of is to be found out anew: NV indices

@@ -27,7 +27,7 @@ static int import_under(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR parent,
                          &no_key, w->pub, w->duplicate, w->secret, &no_inner,
                          &made);
     } while (hwk_tpm_again(tpm, rc));
-    if (!hwk_tpm_check(tpm, rc, "Import of a key under", handle))
+    if (!hwk_tpm_check_wrapped(tpm, rc, "Import", handle))
         return 0;
     *w->out = *made;
     Esys_Free(made);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a key that is not persistent comes into the TPM. */
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -66,6 +67,37 @@ int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
     return 1;
 }
 
+int hwk_tpm_check_wrapped(struct hwk_tpm *tpm, TSS2_RC rc, const char *command,
+                          TPM2_HANDLE parent)
+{
+    char what[40];
+    snprintf(what, sizeof(what), "%s under 0x%08x", command, parent);
+    return hwk_tpm_check(tpm, rc, what, 0);
+}
+
+static int load_context(struct hwk_tpm *tpm, const TPMS_CONTEXT *context,
+                        ESYS_TR *tr, TPM2B_PUBLIC *pub)
+{
+    TPM2B_PUBLIC *known = NULL;
+    *tr = ESYS_TR_NONE;
+    TSS2_RC rc = Esys_ContextLoad(tpm->esys, context, tr);
+    if (!hwk_tpm_check(tpm, rc, "ContextLoad", 0))
+        return hwk_raise(HWK_R_KEY, "TPM key in a saved context: it is of "
+                                    "another TPM, or of before this one was "
+                                    "restarted");
+    if (!pub)
+        return 1;
+    rc = Esys_ReadPublic(tpm->esys, *tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                         ESYS_TR_NONE, &known, NULL, NULL);
+    if (!hwk_tpm_check(tpm, rc, "ReadPublic", 0)) {
+        hwk_tpm_flush(tpm, tr);
+        return 0;
+    }
+    *pub = *known;
+    Esys_Free(known);
+    return 1;
+}
+
 static int load_under(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
                       ESYS_TR parent, const struct hwk_secret *auth,
                       ESYS_TR *tr)
@@ -79,8 +111,8 @@ static int load_under(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
         rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE, ESYS_TR_NONE,
                        &s->priv, &s->pub, tr);
     } while (hwk_tpm_again(tpm, rc));
-    return hwk_tpm_check(tpm, rc, "Load of a key under",
-                         s->parent ? s->parent->handle : s->hierarchy);
+    return hwk_tpm_check_wrapped(tpm, rc, "Load",
+                                 s->parent ? s->parent->handle : s->hierarchy);
 }
 
 static int load_under_primary(struct hwk_tpm *tpm,
@@ -113,6 +145,10 @@ int hwk_tpm_load(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
 {
     if (!hwk_tpm_mark(tpm))
         return 0;
+    if (s->context) {
+        hwk_tpm_spare(tpm, 1);
+        return load_context(tpm, s->context, tr, pub);
+    }
     if (s->priv.size == 0)
         return hwk_tpm_create_primary(tpm, s->hierarchy, s->auth, NULL, &s->pub,
                                       tr, pub);
@@ -167,6 +203,18 @@ struct hwk_tpm_source *hwk_tpm_source_new(struct hwk_tpm *tpm,
     return NULL;
 }
 
+struct hwk_tpm_source *hwk_tpm_source_context(const TPMS_CONTEXT *context)
+{
+    struct hwk_tpm_source *s = OPENSSL_zalloc(sizeof(*s));
+    if (s && (s->context = OPENSSL_memdup(context, sizeof(*context)))) {
+        s->hierarchy = context->hierarchy;
+        return s;
+    }
+    OPENSSL_free(s);
+    hwk_raise(HWK_R_MEMORY, "TPM key");
+    return NULL;
+}
+
 void hwk_tpm_source_free(struct hwk_tpm *tpm, struct hwk_tpm_source *s)
 {
     if (!s)
@@ -174,6 +222,7 @@ void hwk_tpm_source_free(struct hwk_tpm *tpm, struct hwk_tpm_source *s)
     if (s->parent)
         hwk_tpm_object_close(tpm, s->parent);
     hwk_secret_free(s->auth);
+    OPENSSL_free(s->context);
     OPENSSL_free(s);
 }
 
@@ -192,8 +241,8 @@ bool hwk_tpm_source_same(const struct hwk_tpm_source *s,
 {
     size_t n = priv ? priv->size : 0;
     TPM2_HANDLE handle = s->parent ? s->parent->handle : s->hierarchy;
-    return handle == parent->handle && (s->parent || s->rsa == parent->rsa) &&
-           s->priv.size == n &&
+    return !s->context && handle == parent->handle &&
+           (s->parent || s->rsa == parent->rsa) && s->priv.size == n &&
            (n == 0 || memcmp(s->priv.buffer, priv->buffer, n) == 0) &&
            same_public(&s->pub, pub);
 }

@@ -5,7 +5,7 @@
 
 #include "provider/device/tpm2_object.h"
 
-/* A blob and what wraps it, or a primary key's template. */
+/* A blob and what wraps it, a primary key's template, or a saved context. */
 struct hwk_tpm_source {
     TPM2_HANDLE hierarchy; /* of the primary, or of the parent; 0: parent */
     bool rsa;              /* the parent is the RSA primary */
@@ -13,6 +13,7 @@ struct hwk_tpm_source {
     struct hwk_secret *auth;       /* of parent or hierarchy; NULL: empty */
     TPM2B_PUBLIC pub;              /* of the blob; or the template */
     TPM2B_PRIVATE priv;            /* of the blob; size 0: a primary */
+    TPMS_CONTEXT *context;         /* saved by somebody; instead of all above */
 };
 
 /* Copies all; opens parent if it is persistent. NULL with a reason. */
@@ -20,6 +21,7 @@ struct hwk_tpm_source *hwk_tpm_source_new(struct hwk_tpm *tpm,
                                           const struct hwk_tpm_parent *parent,
                                           const TPM2B_PUBLIC *pub,
                                           const TPM2B_PRIVATE *priv);
+struct hwk_tpm_source *hwk_tpm_source_context(const TPMS_CONTEXT *context);
 void hwk_tpm_source_free(struct hwk_tpm *tpm, struct hwk_tpm_source *s);
 
 /* Whether both come to the same key; pure. */
@@ -31,6 +33,10 @@ bool hwk_tpm_source_same(const struct hwk_tpm_source *s,
  * Nothing else is left in the TPM, and nothing at all when it fails. */
 int hwk_tpm_load(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
                  ESYS_TR *tr, TPM2B_PUBLIC *pub);
+
+/* As hwk_tpm_check, of a command that took what was wrapped under parent. */
+int hwk_tpm_check_wrapped(struct hwk_tpm *tpm, TSS2_RC rc, const char *command,
+                          TPM2_HANDLE parent);
 
 /* A primary key of hierarchy (TPM2_RH_OWNER ...), transient, to be flushed.
  * sensitive and pub may be NULL. Marks the turn. */

@@ -77,6 +77,7 @@ static void call(struct hwk_tpm_object *o)
                                 : s->hierarchy;
     snprintf(o->called, sizeof(o->called), "%s0x%08x",
              !s             ? ""
+             : s->context   ? "saved of "
              : s->priv.size ? "under "
                             : "primary of ",
              h);
@@ -247,6 +248,13 @@ hwk_tpm_object_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
     const struct hwk_tpm_parent root = {.handle = hierarchy,
                                         .auth = hierarchy_auth};
     return open_source(tpm, &root, template, NULL);
+}
+
+struct hwk_tpm_object *hwk_tpm_object_context(struct hwk_tpm *tpm,
+                                              const TPMS_CONTEXT *context)
+{
+    struct hwk_tpm_source *s = hwk_tpm_source_context(context);
+    return s ? load_new(tpm, s) : NULL;
 }
 
 static int another(struct hwk_tpm *tpm, struct hwk_tpm_object *o)

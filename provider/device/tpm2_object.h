@@ -63,6 +63,11 @@ hwk_tpm_object_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
                        const struct hwk_secret *hierarchy_auth,
                        const TPM2B_PUBLIC *template);
 
+/* A key that somebody loaded and saved the context of: ContextLoad, ReadPublic,
+ * and FlushContext at the end; good until the TPM is restarted. */
+struct hwk_tpm_object *hwk_tpm_object_context(struct hwk_tpm *tpm,
+                                              const TPMS_CONTEXT *context);
+
 /* Takes over tr, a persistent handle just made, with its public area. */
 struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
                                             TPM2_HANDLE handle, ESYS_TR tr,

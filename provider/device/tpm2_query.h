@@ -44,4 +44,8 @@ int hwk_tpm_find_nv(const struct hwk_tpm_query *q, TPM2_HANDLE index,
  */
 int hwk_tpm_find_devid(const struct hwk_tpm_query *q);
 
+/* The key that object=FILE holds or names: see tpm2_file.h. One that is in the
+ * file (a key file, a saved context) is found again by its path. */
+int hwk_tpm_find_file(struct hwk_tpm_query *q);
+
 #endif
