@@ -54,7 +54,7 @@ int hwk_err_lib(void)
         return number;
     pthread_mutex_lock(&lock);
     if (lib == 0)
-        lib = ERR_get_next_error_library();
+        lib = ERR_get_next_error_library() & 0xff;
     if (!loaded) {
         name[0].error = ERR_PACK(lib, 0, 0);
         ERR_load_strings(lib, strings);

@@ -41,7 +41,10 @@ int hwk_raise_at(const char *file, int line, const char *func, int reason,
 /* The same without a text, for where it happens all the time. */
 int hwk_raise_bare(int reason);
 
-/* The number of library "hwkey", registered with its reasons on first use. */
+/* The number of library "hwkey", registered with its reasons on first use.
+ * libcrypto has 128 of them, and every library context with a provider in it
+ * takes one for good; tpm2-tss makes such contexts by the hundred. So it is
+ * called early, and afterwards gives what an error's number has room for. */
 int hwk_err_lib(void);
 
 /* Takes the strings out again before the code that holds them goes away. */

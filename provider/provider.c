@@ -314,6 +314,7 @@ int hwk_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
 
     if (core == NULL)
         return 0;
+    (void)hwk_err_lib(); /* while there are numbers left, see there */
     *ctx = core;
     *out = functions;
     return 1;

@@ -53,6 +53,7 @@ static const char *default_tcti(void)
 struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
 {
     struct hwk_tpm *tpm = OPENSSL_zalloc(sizeof(*tpm));
+    (void)hwk_err_lib(); /* before ESYS takes the numbers */
     if (tpm)
         tpm->name =
             OPENSSL_strdup(cfg && cfg->tcti ? cfg->tcti : default_tcti());

@@ -29,10 +29,31 @@ bool hwk_tpm_answered(TSS2_RC rc)
     return rc == TSS2_RC_SUCCESS || plain(rc) != TPM2_RC_SUCCESS;
 }
 
-/* ESYS computed another HMAC than came with the answer */
+/* the answer has not the HMAC that it ought to have, or makes no sense */
 static bool is_altered(TSS2_RC rc)
 {
-    return rc == TSS2_ESYS_RC_RSP_AUTH_FAILED;
+    switch (rc & TSS2_RC_LAYER_MASK) {
+    case TSS2_TCTI_RC_LAYER:
+        return rc == TSS2_TCTI_RC_MALFORMED_RESPONSE;
+    case TSS2_ESAPI_RC_LAYER:
+    case TSS2_SYS_RC_LAYER:
+    case TSS2_MU_RC_LAYER:
+        break;
+    default:
+        return false;
+    }
+    switch (rc & ~TSS2_RC_LAYER_MASK) {
+    case TSS2_BASE_RC_GENERAL_FAILURE: /* of how many sessions it tells */
+    case TSS2_BASE_RC_INSUFFICIENT_BUFFER:
+    case TSS2_BASE_RC_BAD_VALUE:
+    case TSS2_BASE_RC_BAD_SIZE:
+    case TSS2_BASE_RC_MALFORMED_RESPONSE:
+    case TSS2_BASE_RC_INSUFFICIENT_RESPONSE:
+    case TSS2_BASE_RC_RSP_AUTH_FAILED:
+        return true;
+    default:
+        return false;
+    }
 }
 
 int hwk_tpm_reason(TSS2_RC rc)
@@ -108,11 +129,14 @@ static const struct {
     {TPM2_RC_TESTING, "the TPM did not finish its self-test in ten seconds"},
 };
 
-static const char *hint(TSS2_RC rc)
+static const char *hint(const struct hwk_tpm *tpm, TSS2_RC rc)
 {
     TPM2_RC code = plain(rc);
     if (is_altered(rc))
-        return "the answer was altered on its way";
+        return "the answer was altered on its way, or is not a TPM's";
+    if (tpm->sessions.shielded && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT)
+        return "the authorization value is wrong, or the command was altered "
+               "on its way";
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
         if (hints[i].code == code)
             return hints[i].text;
@@ -123,7 +147,7 @@ int hwk_tpm_check(struct hwk_tpm *tpm, TSS2_RC rc, const char *what,
                   TPM2_HANDLE handle)
 {
     char of[16] = "";
-    const char *why = hint(rc);
+    const char *why = hint(tpm, rc);
     if (rc == TSS2_RC_SUCCESS)
         return 1;
     if (!hwk_tpm_answered(rc) || is_gone(plain(rc)))

@@ -30,14 +30,16 @@ unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s)
 /* the TPM, or its resource manager, does not know the session (any more) */
 static bool is_lost(TSS2_RC rc)
 {
-    static const TPM2_RC lost[] = {
-        TPM2_RC_CONTEXT_GAP,  TPM2_RC_SESSION_MEMORY, TPM2_RC_SESSION_HANDLES,
-        TPM2_RC_REFERENCE_H0, TPM2_RC_REFERENCE_S0,   TPM2_RC_REFERENCE_S1,
-    };
-    for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
-        if (hwk_tpm_rc_is(rc, lost[i]))
+    static const TPM2_RC full[] = {TPM2_RC_CONTEXT_GAP, TPM2_RC_SESSION_MEMORY,
+                                   TPM2_RC_SESSION_HANDLES};
+    TPM2_RC code = rc & ~TSS2_RC_LAYER_MASK;
+    for (size_t i = 0; i < sizeof(full) / sizeof(*full); i++)
+        if (hwk_tpm_rc_is(rc, full[i]))
             return true;
-    return hwk_tpm_rc_is(rc, TPM2_RC_HANDLE) && rc & TPM2_RC_S;
+    if (!hwk_tpm_answered(rc))
+        return false;
+    return (code >= TPM2_RC_REFERENCE_H0 && code <= TPM2_RC_REFERENCE_S6) ||
+           (hwk_tpm_rc_is(rc, TPM2_RC_HANDLE) && rc & TPM2_RC_S);
 }
 
 static void drop(struct hwk_tpm *tpm, struct hwk_tpm_held *held)
@@ -109,6 +111,7 @@ bool hwk_tpm_again(struct hwk_tpm *tpm, TSS2_RC rc)
     struct hwk_tpm_held *current = s->current;
     bool lost = is_lost(rc) && (current || s->policy.used);
     s->current = NULL;
+    s->shielded = current != NULL;
     wipe_auth(tpm);
     if (!hwk_tpm_answered(rc))
         tpm->broken = true;

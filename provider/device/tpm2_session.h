@@ -35,6 +35,7 @@ struct hwk_tpm_sessions {
     struct hwk_tpm_held *current; /* of the command that comes; NULL: none */
     bool starting; /* what is sent now is for the start of a session */
     bool retried;  /* a lost one was started anew since begin */
+    bool shielded; /* the last command was authorised by one of them */
 };
 
 /*

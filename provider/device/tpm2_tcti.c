@@ -156,6 +156,17 @@ static void invent(struct hwk_tpm_tcti *t, TSS2_RC rc)
     t->response_size = HEADER;
 }
 
+/* as long as it says; with sessions where the command had some; an error is
+ * nothing but a header */
+static bool well_formed(const struct hwk_tpm_tcti *t, size_t n)
+{
+    const uint8_t *p = t->response;
+    if (n < HEADER || get32(p + 2) != n)
+        return false;
+    return get32(p + 6) == TPM2_RC_SUCCESS ? memcmp(p, t->command, 2) == 0
+                                           : n == HEADER;
+}
+
 /* one response, or what the tests want instead */
 static TSS2_RC take_one(struct hwk_tpm_tcti *t, int32_t timeout)
 {
@@ -169,10 +180,12 @@ static TSS2_RC take_one(struct hwk_tpm_tcti *t, int32_t timeout)
     if (!t->pending)
         return TSS2_TCTI_RC_BAD_SEQUENCE;
     rc = Tss2_Tcti_Receive(t->real, &n, t->response, timeout);
+    if (rc == TSS2_TCTI_RC_INSUFFICIENT_BUFFER)
+        return TSS2_TCTI_RC_MALFORMED_RESPONSE;
     if (rc != TSS2_RC_SUCCESS)
         return rc;
     t->pending = false;
-    if (n < HEADER)
+    if (!well_formed(t, n))
         return TSS2_TCTI_RC_MALFORMED_RESPONSE;
     t->response_size = n;
     rc = fault ? fault(fault_arg, true, command_code(t)) : TSS2_RC_SUCCESS;
