@@ -4,7 +4,7 @@
 # threads, each under load and reloaded, and clients. Each handshake must show
 # the certificate of the key and cost the device exactly one signature, which
 # something before the real device counts: $DEVICE is a token, a TPM or a TPM
-# behind tpm2-abrmd.
+# behind tpm2-abrmd. With KEY_FILES the keys are in files that the TPM wrapped.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 trap 'world_end' EXIT
@@ -36,14 +36,21 @@ echo "export OPENSSL_CONF=$WORLD/openssl.cnf" >>"$WORLD/device.env"
 
 # --- keys ---
 
+stand_in() {
+    if [ -n "${KEY_FILES:-}" ]; then
+        cp "$(uri "$1")" "$WORLD/$1.key"
+    else
+        in_device device "$BIN/idevid-device" wrap "$(uri "$1")" \
+            -o "$WORLD/$1.key"
+    fi
+}
 # ALG: a key, ALG.crt, ALG.key (which stands for the key), ALG.pem (both)
 make_key() {
     device_pair "$1" &&
         in_device device openssl req -x509 -new -key "$(uri "$1")" \
             -subj "/CN=key $1" -addext subjectAltName=DNS:localhost -days 1 \
             -out "$WORLD/$1.crt" &&
-        in_device device "$BIN/idevid-device" wrap "$(uri "$1")" \
-            -o "$WORLD/$1.key" &&
+        stand_in "$1" &&
         cat "$WORLD/$1.crt" "$WORLD/$1.key" >"$WORLD/$1.pem"
 }
 ok 'an EC key, its certificate and its file' make_key EC
