@@ -38,7 +38,7 @@ for alg in EC RSA; do
     ok "$alg: the file that stands for it" in_device device \
         "$BIN/idevid-device" wrap "$(uri $alg)" -o $alg.key
     uri $alg >$alg.uri
-    ok "$alg: a key file" key_file "$TOOLS_TCTI" $alg
+    ok "$alg: a key file" device_file $alg
 done
 ok 'a key that decrypts' made decrypt RSA rsa_keygen_bits:2048 \
     tpm2:handle=0x81020003
