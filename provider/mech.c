@@ -16,7 +16,7 @@ static int check_ec(const struct hwk_mech *mech, size_t n)
         return hwk_raise(HWK_R_PADDING, "an EC key has no padding");
     if (mech->md == HWK_MD_MD5_SHA1)
         return hwk_raise(HWK_R_DIGEST, "MD5-SHA1 with an EC key");
-    if (n == 0)
+    if (n == 0 && !mech->message)
         return hwk_raise(HWK_R_DIGEST, "an empty digest");
     return 1;
 }

@@ -192,7 +192,8 @@ static int premaster(struct cipher *c, const uint8_t *in, size_t n,
     } else if (cannot()) {
         memset(em, 0, sizeof(em));
         ok = hwk_key_decrypt(c->key, &mech, in, n, em, &got);
-        if (!ok && !hwk_err_is(HWK_R_PADDING) && !hwk_err_is(HWK_R_PKCS11)) {
+        if (!ok && !hwk_err_is(HWK_R_PADDING) && !hwk_err_is(HWK_R_PKCS11) &&
+            !hwk_err_is(HWK_R_TPM)) {
             ERR_clear_last_mark();
             return 0;
         }

@@ -201,10 +201,10 @@ static struct digests digests_of(const struct hwk_key *key)
 {
     const struct hwk_pss *pss = &key->pub.pss;
 
-    if (key->md != HWK_MD_NONE)
-        return (struct digests){hwk_md_name(key->md), hwk_md_name(key->md)};
     if (pss->only && pss->md != HWK_MD_NONE)
         return (struct digests){NULL, hwk_md_name(pss->md)};
+    if (key->md != HWK_MD_NONE)
+        return (struct digests){hwk_md_name(key->md), hwk_md_name(key->md)};
     switch (key->pub.type) {
     case HWK_KEY_EC:
     case HWK_KEY_RSA:

@@ -55,38 +55,69 @@ int hwk_tpm_raw(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return ok ? 1 : hwk_raise(HWK_R_TPM, "RSA_Decrypt: too long an answer");
 }
 
-/* The TPM takes a label only with a NUL at its end, which it hashes too. */
-static int oaep_scheme(const struct hwk_mech *mech, TPMT_RSA_DECRYPT *scheme,
-                       TPM2B_DATA *label)
+/* why the TPM will not take OAEP off; NULL if it will. It takes a label only
+ * with a NUL at its end, which it hashes too. */
+static const char *oaep_objection(const TPMT_RSA_SCHEME *fixed,
+                                  const struct hwk_mech *mech)
 {
+    TPMI_ALG_HASH hash = hwk_tpm_alg(mech->md);
+    if (hash == TPM2_ALG_NULL)
+        return "a digest it does not know";
+    if (fixed->scheme == TPM2_ALG_OAEP && fixed->details.oaep.hashAlg != hash)
+        return "another digest than the one it is tied to";
     if (mech->mgf1 != mech->md && mech->mgf1 != HWK_MD_NONE)
-        return hwk_raise(HWK_R_UNSUPPORTED,
-                         "a TPM's OAEP has one digest, for MGF1 too");
-    if (mech->label_len > sizeof(label->buffer) ||
+        return "another digest in MGF1";
+    if (mech->label_len > sizeof(((TPM2B_DATA *)0)->buffer) ||
         (mech->label_len > 0 && mech->label[mech->label_len - 1] != 0))
-        return hwk_raise(HWK_R_UNSUPPORTED,
-                         "a TPM's OAEP label ends with a NUL");
+        return "a label that does not end with a NUL";
+    return NULL;
+}
+
+/* the same for every padding: a scheme that the key is tied to would be used
+ * whatever is asked for */
+static const char *objection(const struct hwk_tpm_key *key,
+                             const struct hwk_mech *mech)
+{
+    const TPMT_PUBLIC *t = &key->object->pub.publicArea;
+    const TPMT_RSA_SCHEME *fixed = &t->parameters.rsaDetail.scheme;
+    TPM2_ALG_ID want =
+        mech->pad == HWK_PAD_OAEP ? TPM2_ALG_OAEP : TPM2_ALG_RSAES;
+    if (mech->pad == HWK_PAD_NONE)
+        return hwk_tpm_can_raw(key) ? NULL : "bare RSA";
+    if (fixed->scheme != TPM2_ALG_NULL && fixed->scheme != want)
+        return "another padding than the one it is tied to";
+    return mech->pad == HWK_PAD_OAEP ? oaep_objection(fixed, mech) : NULL;
+}
+
+static void scheme_of(const struct hwk_mech *mech, TPMT_RSA_DECRYPT *scheme,
+                      TPM2B_DATA *label)
+{
+    label->size = 0;
+    scheme->scheme = mech->pad == HWK_PAD_NONE    ? TPM2_ALG_NULL
+                     : mech->pad == HWK_PAD_PKCS1 ? TPM2_ALG_RSAES
+                                                  : TPM2_ALG_OAEP;
+    if (mech->pad != HWK_PAD_OAEP)
+        return;
+    scheme->details.oaep.hashAlg = hwk_tpm_alg(mech->md);
     label->size = (UINT16)mech->label_len;
     if (mech->label_len > 0)
         memcpy(label->buffer, mech->label, mech->label_len);
-    scheme->scheme = TPM2_ALG_OAEP;
-    scheme->details.oaep.hashAlg = hwk_tpm_alg(mech->md);
-    return scheme->details.oaep.hashAlg != TPM2_ALG_NULL
-               ? 1
-               : hwk_raise(HWK_R_DIGEST, "OAEP: a digest the TPM has not");
 }
 
 int hwk_tpm_decrypt(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                     const struct hwk_mech *mech, const uint8_t *in, size_t n,
                     uint8_t *out, size_t *out_n)
 {
-    TPMT_RSA_DECRYPT scheme = {.scheme = TPM2_ALG_NULL};
-    TPM2B_DATA label = {.size = 0};
+    TPMT_RSA_DECRYPT scheme;
+    TPM2B_DATA label;
     TPM2B_PUBLIC_KEY_RSA *plain = NULL;
-    if (mech->pad == HWK_PAD_PKCS1)
-        scheme.scheme = TPM2_ALG_RSAES;
-    else if (mech->pad == HWK_PAD_OAEP && !oaep_scheme(mech, &scheme, &label))
-        return 0;
+    if (key->object->pub.publicArea.type != TPM2_ALG_RSA)
+        return hwk_raise(HWK_R_KEY, "decryption with a key that is not RSA");
+    const char *no = objection(key, mech);
+    if (no)
+        return hwk_raise(HWK_R_UNSUPPORTED, "TPM key %s cannot decrypt: %s",
+                         key->object->called, no);
+    scheme_of(mech, &scheme, &label);
     if (!command(tpm, key, HWK_TPM_SECRET_BACK, &scheme, &label, in, n, &plain))
         return 0;
     int ok = plain->size <= *out_n;

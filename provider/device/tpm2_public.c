@@ -53,6 +53,18 @@ static int ec_public(const TPMT_PUBLIC *t, struct hwk_pub *out)
                          q->y.size);
 }
 
+/* A key tied to RSAPSS is for nothing else. TPMs make salts as long as the
+ * digest, or older ones as fit. */
+static struct hwk_pss pss_of(const TPMT_PUBLIC *t)
+{
+    const TPMT_RSA_SCHEME *fixed = &t->parameters.rsaDetail.scheme;
+    if (fixed->scheme != TPM2_ALG_RSAPSS)
+        return (struct hwk_pss){.only = false};
+    enum hwk_md md = hwk_tpm_md(fixed->details.rsapss.hashAlg);
+    return (struct hwk_pss){
+        .only = true, .md = md, .mgf1 = md, .min_salt = (int)hwk_md_size(md)};
+}
+
 static int rsa_public(const TPMT_PUBLIC *t, struct hwk_pub *out)
 {
     UINT32 e = t->parameters.rsaDetail.exponent;
@@ -60,8 +72,11 @@ static int rsa_public(const TPMT_PUBLIC *t, struct hwk_pub *out)
         e = 65537;
     const uint8_t exponent[] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16),
                                 (uint8_t)(e >> 8), (uint8_t)e};
-    return hwk_pub_rsa(out, t->unique.rsa.buffer, t->unique.rsa.size, exponent,
-                       sizeof(exponent));
+    if (!hwk_pub_rsa(out, t->unique.rsa.buffer, t->unique.rsa.size, exponent,
+                     sizeof(exponent)))
+        return 0;
+    out->pss = pss_of(t);
+    return 1;
 }
 
 int hwk_tpm_public(const TPM2B_PUBLIC *in, struct hwk_pub *out)

@@ -7,8 +7,9 @@
 
 #include "provider/backend.h"
 
-/* A key's public half: RSA of 1024 to 4096 bits, P-256, P-384, P-521. 1, or 0
- * with HWK_R_KEY for another kind or impossible values. */
+/* A key's public half: RSA of 1024 to 4096 bits (one tied to RSAPSS is a key
+ * for PSS only), P-256, P-384, P-521. 1, or 0 with HWK_R_KEY for another kind
+ * or impossible values. */
 int hwk_tpm_public(const TPM2B_PUBLIC *in, struct hwk_pub *out);
 
 /* The table of curves, both ways; TPM2_ECC_NONE and NULL if not in it. */

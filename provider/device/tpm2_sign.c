@@ -240,6 +240,20 @@ static int any_rsa(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return 1;
 }
 
+/* The TPM gives no ticket for what could be taken for its own attestation. */
+static int check_message(const struct hwk_tpm_key *key, const uint8_t *in,
+                         size_t n)
+{
+    static const uint8_t generated[] = {0xff, 'T', 'C', 'G'};
+    if (n < sizeof(generated) || memcmp(in, generated, sizeof(generated)) != 0)
+        return 1;
+    return hwk_raise(HWK_R_KEY,
+                     "TPM key %s is restricted: it signs no message that "
+                     "begins with TPM_GENERATED_VALUE (ff544347), as what the "
+                     "TPM itself attests to does",
+                     key->object->called);
+}
+
 int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                  const struct hwk_mech *mech, const uint8_t *in, size_t n,
                  uint8_t *sig, size_t *sig_n)
@@ -254,6 +268,8 @@ int hwk_tpm_sign(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
             HWK_R_UNSUPPORTED, "TPM key %s is %srestricted: it signs %s",
             key->object->called, mech->message ? "not " : "",
             mech->message ? "digests" : "only what the TPM has hashed");
+    if (mech->message && !check_message(key, in, n))
+        return 0;
     return pub->publicArea.type == TPM2_ALG_ECC
                ? sign_ecdsa(tpm, key, mech, in, n, sig, sig_n)
                : any_rsa(tpm, key, mech, in, n, sig, sig_n);
