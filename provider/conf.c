@@ -60,6 +60,18 @@ static int sessions(struct hwk_config *cfg, void *at, const char *value)
     return 1;
 }
 
+static int idle(struct hwk_config *cfg, void *at, const char *value)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    (void)cfg;
+    if (*value < '0' || *value > '9' || *end != 0 || n > 86400)
+        return 0;
+    *(unsigned *)at = n == 0 ? HWK_TPM_IDLE_AT_ONCE : (unsigned)n;
+    return 1;
+}
+
 /* value as one of words[n]; 0 if it is none */
 static int word(const char *const *words, size_t n, const char *value,
                 size_t *out)
@@ -236,6 +248,8 @@ static const struct setting {
     {"allow-import", "HWKEY_ALLOW_IMPORT", yesno, AT(allow_import), YESNO},
     {"tcti", "HWKEY_TCTI", text, AT(tcti), NULL},
     {"tpm-lock", "HWKEY_TPM_LOCK", text, AT(tpm_lock), NULL},
+    {"tpm-idle", "HWKEY_TPM_IDLE", idle, AT(tpm_idle),
+     "a number of seconds from 0 to 86400"},
     {"tpm-sessions", "HWKEY_TPM_SESSIONS", protect, AT(tpm_sessions),
      "auto, always or never"},
     {"salt-key", "HWKEY_SALT_KEY", salt_key, AT(salt_key),
@@ -381,6 +395,19 @@ static int adopt_parent_pin(struct hwk_config *cfg)
            keep_pin(cfg, "HWKEY_PARENT_PIN", pin, &cfg->parent_pin);
 }
 
+/* a TPM, as tpm2-openssl, tpm2-tools and others of tpm2-tss are told of it */
+static int adopt_tcti(struct hwk_config *cfg)
+{
+    static const char *const names[] = {"TPM2OPENSSL_TCTI", "TPM2TOOLS_TCTI",
+                                        "TSS2_TCTI"};
+    const char *tcti = NULL;
+    size_t i;
+
+    for (i = 0; tcti == NULL && i < sizeof(names) / sizeof(names[0]); i++)
+        tcti = env(names[i]);
+    return cfg->tcti != NULL || tcti == NULL || text(cfg, &cfg->tcti, tcti) > 0;
+}
+
 /* what set-ups made for others have in the environment */
 static int adopt(struct hwk_config *cfg)
 {
@@ -391,6 +418,8 @@ static int adopt(struct hwk_config *cfg)
         module = env("PKCS11_MODULE_PATH");
     if (cfg->pkcs11_module == NULL && module != NULL &&
         text(cfg, &cfg->pkcs11_module, module) < 0)
+        return 0;
+    if (!adopt_tcti(cfg))
         return 0;
     if (pin == NULL ||
         (secure_getenv("HWKEY_PIN") == NULL && cfg->pin_source != NULL))

@@ -20,6 +20,9 @@ enum hwk_login {
     HWK_LOGIN_NEVER,  /* somebody else logs in, or nobody */
 };
 
+/* tpm-idle = 0: a TPM's connection is given up after each operation */
+#define HWK_TPM_IDLE_AT_ONCE (~0u)
+
 /* tpm-sessions = ... : which commands to a TPM are protected on their way */
 enum hwk_protect {
     HWK_PROTECT_AUTO,   /* those with an auth value or another secret */
@@ -55,6 +58,7 @@ struct hwk_config {
     char *tpm_lock;
     char *pin_source, *parent_pin_source;
     enum hwk_protect tpm_sessions;
+    unsigned tpm_idle; /* seconds, or HWK_TPM_IDLE_AT_ONCE; 0: never */
     struct hwk_salt_key salt_key;
     bool allow_module_path;
     bool allow_import;  /* private keys of files may be put into tokens */

@@ -69,6 +69,8 @@ struct hwk_tpm *hwk_tpm_new(const struct hwk_config *cfg)
         tpm->slots = KERNEL_SLOTS;
     tpm->turn = tpm->owner_fd = -1;
     hwk_tpm_sessions_forget(tpm);
+    hwk_tpm_idle_new(tpm);
+    hwk_tpm_at_exit(tpm);
     return tpm;
 }
 
@@ -86,7 +88,9 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
 {
     if (!tpm)
         return;
+    hwk_tpm_not_at_exit(tpm);
     hwk_tpm_object_unload(tpm);
+    hwk_tpm_idle_free(tpm);
     hwk_tpm_disown(tpm);
     disconnect(tpm);
     while (tpm->left) {
@@ -108,6 +112,7 @@ void hwk_tpm_forked(struct hwk_tpm *tpm)
         close(tpm->turn);
     tpm->turn = -1;
     hwk_tpm_disown(tpm);
+    hwk_tpm_idle_forked(tpm);
     tpm->marked = false;
     hwk_tpm_sessions_forget(tpm);
     tpm->generation++; /* of what was inherited nothing is touched */
@@ -182,12 +187,25 @@ void hwk_tpm_end(struct hwk_tpm *tpm)
     hwk_tpm_record(tpm);
     if (tpm->broken)
         disconnect(tpm);
-    else if (tpm->sharing == HWK_TPM_EXCLUSIVE && tpm->tcti)
-        hwk_tpm_tcti_park(tpm->tcti);
+    else if (tpm->sharing == HWK_TPM_EXCLUSIVE)
+        hwk_tpm_hang_up(tpm);
+    else
+        hwk_tpm_idle_begins(tpm);
     if (tpm->turn >= 0)
         hwk_tpm_unlock(tpm->turn, tpm->turn == tpm->owner_fd);
     tpm->turn = -1;
     pthread_mutex_unlock(&tpm->lock);
+}
+
+/* What is loaded stays in a TPM, but a resource manager flushes it. */
+void hwk_tpm_hang_up(struct hwk_tpm *tpm)
+{
+    if (tpm->sharing == HWK_TPM_MANAGED) {
+        hwk_tpm_forget_loaded(tpm);
+        disconnect(tpm);
+    } else if (tpm->tcti) {
+        hwk_tpm_tcti_park(tpm->tcti);
+    }
 }
 
 int hwk_tpm_reopen(struct hwk_tpm *tpm)

@@ -9,6 +9,7 @@
 #include <tss2/tss2_esys.h>
 
 #include "provider/backend.h"
+#include "provider/device/tpm2_idle.h"
 #include "provider/device/tpm2_registry.h"
 #include "provider/device/tpm2_session.h"
 #include "provider/device/tpm2_tcti.h"
@@ -57,6 +58,7 @@ struct hwk_tpm {
     struct hwk_tpm_bad *bad;           /* what keys refused, see tpm2_bad.h */
     struct hwk_tpm_devid_known *devid; /* of tpm2_finddev.c; may be NULL */
     size_t nv_chunk, nv_max;           /* bytes; 0: not asked yet */
+    struct hwk_tpm_idle idle;
     struct hwk_tpm_left *left; /* of before forks, never touched again */
 };
 
@@ -84,6 +86,9 @@ void hwk_tpm_end(struct hwk_tpm *tpm);
 /* The same for who holds tpm->lock already, which end lets go also when there
  * was no turn. */
 ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm);
+
+/* Closes the line in good order, under tpm->lock: begin opens it again. */
+void hwk_tpm_hang_up(struct hwk_tpm *tpm);
 
 /* To be called before the first command that leaves something transient in
  * the TPM. end takes it back when the line is sound: flush before. */

@@ -44,6 +44,9 @@ static const char *from_section(void *arg, const char *name)
 static int clean(void **state)
 {
     static const char *const names[] = {"HWKEY_DEBUG",
+                                        "TPM2OPENSSL_TCTI",
+                                        "TPM2TOOLS_TCTI",
+                                        "TSS2_TCTI",
                                         "HWKEY_PKCS11_MODULE",
                                         "HWKEY_LOGIN",
                                         "HWKEY_BLOCK_OPERATIONS",
@@ -145,6 +148,52 @@ static void salt_keys(void **state)
         assert_non_null(strstr(cfg.error, "Name in hexadecimal"));
         assert_int_equal(cfg.salt_key.handle, 0);
     }
+}
+
+/* a TPM that others of tpm2-tss are told of, in this order */
+static void others_tcti(void **state)
+{
+    (void)state;
+    READ("activate", "1");
+    assert_null(cfg.tcti);
+    setenv("TSS2_TCTI", "swtpm:a", 1);
+    READ("activate", "1");
+    assert_string_equal(cfg.tcti, "swtpm:a");
+    setenv("TPM2TOOLS_TCTI", "swtpm:b", 1);
+    READ("activate", "1");
+    assert_string_equal(cfg.tcti, "swtpm:b");
+    setenv("TPM2OPENSSL_TCTI", "swtpm:c", 1);
+    READ("activate", "1");
+    assert_string_equal(cfg.tcti, "swtpm:c");
+    setenv("TPM2OPENSSL_TCTI", "", 1); /* empty is not there */
+    READ("activate", "1");
+    assert_string_equal(cfg.tcti, "swtpm:b");
+    READ("tcti", "swtpm:d");
+    assert_string_equal(cfg.tcti, "swtpm:d");
+}
+
+static void not_idle(void)
+{
+    assert_non_null(cfg.error);
+    assert_non_null(strstr(cfg.error, "seconds"));
+    assert_int_equal(cfg.tpm_idle, 0);
+}
+
+static void idle(void **state)
+{
+    (void)state;
+    READ("activate", "1");
+    assert_int_equal(cfg.tpm_idle, 0);
+    READ("tpm-idle", "0");
+    assert_int_equal(cfg.tpm_idle, HWK_TPM_IDLE_AT_ONCE);
+    READ("tpm-idle", "86400");
+    assert_int_equal(cfg.tpm_idle, 86400);
+    READ("tpm-idle", "86401");
+    not_idle();
+    READ("tpm-idle", "-1");
+    not_idle();
+    READ("tpm-idle", "5s");
+    not_idle();
 }
 
 static void environment_wins(void **state)
@@ -410,6 +459,8 @@ int main(void)
         CASE(defaults),
         CASE(every_kind),
         CASE(salt_keys),
+        CASE(others_tcti),
+        CASE(idle),
         CASE(environment_wins),
         CASE(others_names),
         CASE(mistakes),

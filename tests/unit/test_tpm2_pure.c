@@ -385,6 +385,81 @@ static void commitment(void **arg)
     assert_false(hwk_tpm_nv_template(0x01800A02, data, 0, false, 1024, &p));
 }
 
+/* what a code comes to: its text has those words, and whether the line (or what
+ * was loaded) is lost with it */
+static void told(TSS2_RC rc, const char *words, bool broken)
+{
+    struct hwk_tpm t = {.name = (char *)(uintptr_t) "x"};
+    const char *data = NULL;
+    assert_false(hwk_tpm_check(&t, rc, "Sign", 0x81000001));
+    ERR_peek_last_error_all(NULL, NULL, NULL, &data, NULL);
+    assert_non_null(strstr(data, "TPM x: Sign of 0x81000001: "));
+    assert_non_null(strstr(data, words));
+    assert_int_equal(t.broken, broken);
+    ERR_clear_error();
+}
+
+static void hints(void **arg)
+{
+    (void)arg;
+    told(0x100, "not started up", false);
+    told(0x101, "failure mode", false);
+    told(0x120, "does not have that command now", false);
+    told(0x143, "this TPM does not have", false);
+    told(0x1df, "another parent", false);
+    told(0x901, "saved too long ago", false);
+    told(0x902, "resource manager", false);
+    told(0xb0902, "resource manager", false);
+    told(0xc0902, "resource manager", false);
+    told(0x903, "slots for sessions", false);
+    told(0x904, "out of memory", false);
+    told(0x909, "cancelled", false);
+    told(0x920, "wears out", false);
+    told(0x921, "lockout", false);
+    told(0x922, "ten seconds", false);
+    told(0x923, "cannot write", false);
+    told(0x910, "(0x910)", true);
+    told(0x918, "(0x918)", true);
+    told(0x18b, "(0x18b)", false);
+    told(0xa000a, "(0xa000a)", true);
+    told(0xb0001, "(0xb0001)", true);
+    assert_true(hwk_tpm_rc_lost(0x910));
+    assert_true(hwk_tpm_rc_lost(0x18b));
+    assert_true(hwk_tpm_rc_lost(0x91e));
+    assert_true(hwk_tpm_rc_lost(0xa000a));
+    assert_false(hwk_tpm_rc_lost(0));
+    assert_false(hwk_tpm_rc_lost(0x90f));
+    assert_false(hwk_tpm_rc_lost(0x91f));
+    assert_false(hwk_tpm_rc_lost(0x98e));
+}
+
+static void whose_slots(void **arg)
+{
+    static const struct {
+        const char *tcti;
+        enum hwk_tpm_sharing sharing;
+    } all[] = {
+        {"device:/dev/tpmrm0", HWK_TPM_MANAGED},
+        {"/dev/tpmrm0", HWK_TPM_MANAGED},
+        {"libtss2-tcti-device.so.0:/dev/tpmrm1", HWK_TPM_MANAGED},
+        {"pcap:device:/dev/tpmrm0", HWK_TPM_MANAGED},
+        {"tabrmd", HWK_TPM_MANAGED},
+        {"tabrmd:bus_type=session", HWK_TPM_MANAGED},
+        {"/usr/lib/libtss2-tcti-tabrmd.so.0:x", HWK_TPM_MANAGED},
+        {"device:/dev/tpm0", HWK_TPM_EXCLUSIVE},
+        {"device", HWK_TPM_EXCLUSIVE},
+        {"/dev/tpm0", HWK_TPM_EXCLUSIVE},
+        {"pcap:device:/dev/tpm0", HWK_TPM_EXCLUSIVE},
+        {"swtpm:path=/run/tpmrm0/device/tabrmd", HWK_TPM_BARE},
+        {"mssim:host=device,port=2321", HWK_TPM_BARE},
+        {"swtpm", HWK_TPM_BARE},
+        {"", HWK_TPM_BARE},
+    };
+    (void)arg;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        assert_int_equal(hwk_tpm_sharing(all[i].tcti), all[i].sharing);
+}
+
 static void codes(void **arg)
 {
     (void)arg;
@@ -411,6 +486,7 @@ int main(void)
         cmocka_unit_test(mandatory),     cmocka_unit_test(public_keys),
         cmocka_unit_test(ecdsa_digests), cmocka_unit_test(pss),
         cmocka_unit_test(contents),      cmocka_unit_test(commitment),
+        cmocka_unit_test(hints),         cmocka_unit_test(whose_slots),
         cmocka_unit_test(codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
