@@ -158,6 +158,7 @@ static int take_turn(struct hwk_tpm *tpm)
     const char *path = tpm->cfg ? tpm->cfg->tpm_lock : NULL;
     tpm->turns++;
     tpm->unwritten = false;
+    tpm->sessions.retried = false;
     if (tpm->sharing != HWK_TPM_MANAGED &&
         (!hwk_tpm_lock(path, tpm->name, &tpm->turn) ||
          !hwk_tpm_registry_read(tpm->turn, &tpm->registry)))

@@ -131,13 +131,12 @@ void hwk_tpm_sessions_end(struct hwk_tpm *tpm)
     settle_unsaid(tpm, &tpm->sessions.hmac);
     settle_unsaid(tpm, &tpm->sessions.policy);
     tpm->sessions.current = NULL;
-    tpm->sessions.retried = false;
 }
 
 void hwk_tpm_sessions_forget(struct hwk_tpm *tpm)
 {
     tpm->secret = ESYS_TR_NONE;
-    tpm->sessions.starting = tpm->sessions.retried = false;
+    tpm->sessions.starting = false;
     tpm->sessions.current = NULL;
     tpm->sessions.hmac = tpm->sessions.policy =
         (struct hwk_tpm_held){.tr = ESYS_TR_NONE};
