@@ -345,7 +345,8 @@ static bool put_secret(HWK_KEYASN *asn, const TPM2B_ENCRYPTED_SECRET *secret)
 
 static bool put_all(HWK_KEYASN *asn, const struct hwk_tpm_keyfile *file)
 {
-    asn->empty_auth = file->empty_auth ? 0xff : -1;
+    /* said when false, too: tpm2-openssl 1.1 takes silence for true */
+    asn->empty_auth = file->empty_auth ? 0xff : 0;
     asn->rsa_parent = file->rsa_parent ? 0xff : -1;
     return put_type(asn, file->type) && put_policies(asn, file) &&
            put_secret(asn, &file->secret) &&

@@ -43,7 +43,8 @@ struct hwk_tpm_keyfile {
 int hwk_tpm_keyfile_parse(const uint8_t *der, size_t n,
                           struct hwk_tpm_keyfile **out);
 
-/* The DER of file, OPENSSL_malloc'ed: what parse gave comes back whole. 1, or 0
+/* The DER of file, OPENSSL_malloc'ed: what parse gave comes back whole, and
+ * emptyAuth is there in any case. 1, or 0
  * with HWK_R_FORMAT (not what parse would read) or HWK_R_MEMORY. */
 int hwk_tpm_keyfile_encode(const struct hwk_tpm_keyfile *file, uint8_t **der,
                            size_t *n);
