@@ -254,6 +254,8 @@ static const struct setting {
      "auto, always or never"},
     {"salt-key", "HWKEY_SALT_KEY", salt_key, AT(salt_key),
      "0x81HHHHHH or 0x40000001, a blank and the key's Name in hexadecimal"},
+    {"policy", "HWKEY_POLICY", text, AT(policy), NULL},
+    {"policy-keys", "HWKEY_POLICY_KEYS", text, AT(policy_keys), NULL},
     {"pin-source", "HWKEY_PIN_FILE", text, AT(pin_source), NULL},
     {"parent-pin-source", "HWKEY_PARENT_PIN_FILE", text, AT(parent_pin_source),
      NULL},
@@ -434,6 +436,11 @@ const char *hwk_config_env_pin(void)
     return pin != NULL ? pin : secure_getenv("PKCS11_PIN");
 }
 
+const char *hwk_config_get(const struct hwk_config *cfg, const char *name)
+{
+    return cfg->get != NULL ? cfg->get(cfg->get_arg, name) : NULL;
+}
+
 /* --- life --- */
 
 int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
@@ -443,6 +450,8 @@ int hwk_config_read(struct hwk_config *cfg, hwk_config_get_fn *get, void *arg)
 
     memset(cfg, 0, sizeof(*cfg));
     cfg->load_default = cfg->wrapper_files = cfg->cache_pin = true;
+    cfg->get = get;
+    cfg->get_arg = arg;
     for (i = 0; i < SETTINGS && ok; i++)
         ok = read_setting(cfg, &settings[i], get, arg);
     if (!ok || !adopt(cfg) || !adopt_parent_pin(cfg) ||
@@ -461,6 +470,8 @@ void hwk_config_clear(struct hwk_config *cfg)
     OPENSSL_free(cfg->pkcs11_init_args);
     OPENSSL_free(cfg->tcti);
     OPENSSL_free(cfg->tpm_lock);
+    OPENSSL_free(cfg->policy);
+    OPENSSL_free(cfg->policy_keys);
     OPENSSL_free(cfg->pin_source);
     OPENSSL_free(cfg->parent_pin_source);
     OPENSSL_free(cfg->log_path);

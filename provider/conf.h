@@ -11,6 +11,9 @@
 
 struct hwk_secret;
 
+/* One setting of the section by name, lent; NULL: not there. */
+typedef const char *hwk_config_get_fn(void *arg, const char *name);
+
 /* login = ... : when C_Login is called on a token that has a PIN */
 enum hwk_login {
     HWK_LOGIN_AUTO, /* for private keys; or when a URI that carries a PIN names
@@ -77,10 +80,14 @@ struct hwk_config {
     struct hwk_secret *parent_pin; /* HWKEY_PARENT_PIN, or what another
                                       provider calls it */
     char *error;                   /* the first wrong setting, in words */
+    char *policy, *policy_keys;    /* of TPM keys */
+    hwk_config_get_fn *get; /* what read was given, for settings whose name is
+                               made of a handle; it outlives cfg's use */
+    void *get_arg;
 };
 
-/* One setting of the section by name, lent; NULL: not there. */
-typedef const char *hwk_config_get_fn(void *arg, const char *name);
+/* The setting of that name as it is now, lent; NULL: not there. */
+const char *hwk_config_get(const struct hwk_config *cfg, const char *name);
 
 /* Reads everything. A wrong value never fails, or one wrong setting would stop
  * every program of the machine: it is kept as cfg->error, with the default in

@@ -10,6 +10,7 @@
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_lock.h"
 #include "provider/device/tpm2_resident.h"
+#include "provider/device/tpm2_satisfy.h"
 
 /* How many objects the kernel's resource manager keeps for each who has it
  * open; for one more it drops them all. */
@@ -90,6 +91,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
         return;
     hwk_tpm_not_at_exit(tpm);
     hwk_tpm_object_unload(tpm);
+    hwk_tpm_policies_free(tpm);
     hwk_tpm_idle_free(tpm);
     hwk_tpm_disown(tpm);
     disconnect(tpm);

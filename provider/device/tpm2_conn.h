@@ -31,6 +31,7 @@ enum hwk_tpm_sharing {
 struct hwk_tpm_object;
 struct hwk_tpm_bad;
 struct hwk_tpm_devid_known;
+struct hwk_tpm_policies;
 
 /* The state of the row in backend.h. */
 struct hwk_tpm {
@@ -57,6 +58,7 @@ struct hwk_tpm {
     struct hwk_tpm_object *objects;    /* keys in use */
     struct hwk_tpm_bad *bad;           /* what keys refused, see tpm2_bad.h */
     struct hwk_tpm_devid_known *devid; /* of tpm2_finddev.c; may be NULL */
+    struct hwk_tpm_policies *policies; /* see tpm2_satisfy.h; NULL: none yet */
     size_t nv_chunk, nv_max;           /* bytes; 0: not asked yet */
     struct hwk_tpm_idle idle;
     struct hwk_tpm_left *left; /* of before forks, never touched again */

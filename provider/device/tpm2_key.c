@@ -7,6 +7,7 @@
 
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_key.h"
+#include "provider/device/tpm2_satisfy.h"
 
 struct hwk_tpm_key *hwk_tpm_key_new(struct hwk_tpm *tpm,
                                     struct hwk_tpm_object *object,
@@ -31,16 +32,27 @@ void hwk_tpm_key_free(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
         return;
     hwk_tpm_object_release(tpm, key->object);
     hwk_secret_free(key->auth);
+    hwk_tpm_guard_free(key->guard);
     hwk_tpm_keyfile_free(key->file);
     OPENSSL_free(key);
+}
+
+/* what guards it is found out on its first use */
+static int judge(struct hwk_tpm *tpm, struct hwk_tpm_key *key)
+{
+    if (!key->judged)
+        key->judged = hwk_tpm_guard_new(tpm, key, &key->guard);
+    return key->judged;
 }
 
 static int prepare(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                    struct hwk_tpm_use *use)
 {
-    return hwk_tpm_object_tr(tpm, key->object, &use->tr) &&
-           hwk_tpm_authorize(tpm, use->tr, key->auth, use->secret,
-                             &use->session);
+    if (!hwk_tpm_object_tr(tpm, key->object, &use->tr))
+        return 0;
+    return key->guard ? hwk_tpm_guard_open(tpm, key, use)
+                      : hwk_tpm_authorize(tpm, use->tr, key->auth, use->secret,
+                                          &use->session);
 }
 
 ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
@@ -54,10 +66,10 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     if (!hwk_tpm_begin(tpm))
         return NULL;
     ERR_set_mark();
-    int ok = prepare(tpm, key, use);
+    int ok = judge(tpm, key) && prepare(tpm, key, use);
     if (!ok && tpm->broken) { /* what it takes is not there any more */
         ERR_pop_to_mark();
-        ok = hwk_tpm_reopen(tpm) && prepare(tpm, key, use);
+        ok = hwk_tpm_reopen(tpm) && judge(tpm, key) && prepare(tpm, key, use);
     } else {
         ERR_clear_last_mark();
     }
@@ -72,30 +84,38 @@ bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
 {
     if (hwk_tpm_again(tpm, rc))
         return prepare(tpm, key, use);
+    if (key->guard && !use->changed && hwk_tpm_rc_is(rc, TPM2_RC_PCR_CHANGED)) {
+        use->changed = true;
+        return prepare(tpm, key, use);
+    }
     if (use->reopened || !hwk_tpm_rc_lost(rc))
         return false;
     use->reopened = true;
     return hwk_tpm_reopen(tpm) && prepare(tpm, key, use);
 }
 
+static void refused(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
+                    const char *what)
+{
+    atomic_store(&key->refused, true);
+    hwk_tpm_bad_add(tpm, &key->object->name, key->auth);
+    if (!key->auth)
+        hwk_raise(HWK_R_PIN_MISSING,
+                  "TPM key %s has an authorization value: give it with "
+                  "?pass, pin-source or pin-value in the URI",
+                  key->object->called);
+    else
+        hwk_tpm_check(tpm, rc, what, key->object->handle);
+}
+
 int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
                      const char *what)
 {
-    TPM2_HANDLE handle = key->object->handle;
     int ok = 0;
-    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS) {
-        atomic_store(&key->refused, true);
-        hwk_tpm_bad_add(tpm, &key->object->name, key->auth);
-        if (!key->auth)
-            hwk_raise(HWK_R_PIN_MISSING,
-                      "TPM key %s has an authorization value: give it with "
-                      "?pass, pin-source or pin-value in the URI",
-                      key->object->called);
-        else
-            hwk_tpm_check(tpm, rc, what, handle);
-    } else {
-        ok = hwk_tpm_check(tpm, rc, what, handle);
-    }
+    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS)
+        refused(tpm, key, rc, what);
+    else if (!key->guard || !hwk_tpm_guard_blame(tpm, key, rc))
+        ok = hwk_tpm_check(tpm, rc, what, key->object->handle);
     hwk_tpm_end(tpm);
     return ok;
 }

@@ -8,6 +8,8 @@
 #include "provider/device/tpm2_keyfile.h"
 #include "provider/device/tpm2_object.h"
 
+struct hwk_tpm_guard;
+
 /* The hwk_ref of this row. */
 struct hwk_tpm_key {
     struct hwk_tpm_object *object;
@@ -16,6 +18,10 @@ struct hwk_tpm_key {
     struct hwk_tpm_keyfile *file; /* what it is in, with its policy; NULL: the
                                      key is at its handle. Set by who made the
                                      key, before anybody else has it. */
+    struct hwk_tpm_guard *guard;  /* tpm2_satisfy.h; NULL: not known yet, or its
+                                     auth value is enough */
+    bool judged;                  /* guard is what it is */
+    bool again;                   /* the command was tried once more */
 };
 
 /* Takes object and auth (NULL is fine), also when it fails. Call it between
@@ -31,14 +37,17 @@ struct hwk_tpm_use {
     TPM2_CC code;        /* of the command */
     unsigned secret;     /* HWK_TPM_SECRET_* of it */
     ESYS_TR tr, session; /* the key, and what authorises the command */
+    bool changed;        /* a PCR did, once */
     bool reopened;       /* what was lost was looked for once */
 };
 
 /*
- * begin, then use->tr and use->session for the command that use names. NULL
- * with a reason. hwk_tpm_key_again is told what the command gave; when it is
- * true the command is to be sent once more, with what is in use now, tpm->esys
- * too: a session was lost (see hwk_tpm_again), or the key, or the line.
+ * begin, then use->tr and use->session for the command that use names: the
+ * key's auth value authorises it, or a session in which its policy is
+ * satisfied. NULL with a reason. hwk_tpm_key_again is told what the command
+ * gave; when it is true the command is to be sent once more, with what is in
+ * use now, tpm->esys too: a session was lost (see hwk_tpm_again), or the key,
+ * or the line, or a PCR was extended meanwhile.
  * hwk_tpm_key_done ends it and judges rc: 1, or 0 with a reason; a refused auth
  * value is remembered.
  */

@@ -156,17 +156,18 @@ static TSS2_RC ask_for_session(struct hwk_tpm *tpm, ESYS_TR salt, TPM2_SE type,
                                  out);
 }
 
-/* once, with a salt key that is remembered or looked at */
-static int start_once(struct hwk_tpm *tpm, TPM2_SE type, TPMI_ALG_HASH alg,
-                      ESYS_TR *out, TSS2_RC *rc)
+/* once; salted with a key that is remembered or looked at */
+static int start_once(struct hwk_tpm *tpm, TPM2_SE type,
+                      const struct hwk_tpm_held *want, ESYS_TR *out,
+                      TSS2_RC *rc)
 {
     ESYS_TR salt = ESYS_TR_NONE;
     tpm->sessions.starting = true;
-    int ok = wanted(tpm) == HWK_PROTECT_NEVER || hwk_tpm_salt_open(tpm, &salt);
+    int ok = !want->salted || hwk_tpm_salt_open(tpm, &salt);
     tpm->sessions.starting = false;
     if (!ok)
         return 0;
-    *rc = ask_for_session(tpm, salt, type, alg, out);
+    *rc = ask_for_session(tpm, salt, type, want->alg, out);
     if (!hwk_tpm_answered(*rc))
         tpm->broken = true;
     hwk_tpm_salt_close(tpm, &salt);
@@ -198,18 +199,19 @@ static bool worth_another(struct hwk_tpm *tpm, bool remembered, TSS2_RC rc)
 }
 
 static int start(struct hwk_tpm *tpm, struct hwk_tpm_held *held, TPM2_SE type,
-                 TPMI_ALG_HASH alg)
+                 TPMI_ALG_HASH alg, bool salted)
 {
     bool remembered = tpm->sessions.salt.known;
     TSS2_RC rc;
-    held->tr = ESYS_TR_NONE;
-    if (!hwk_tpm_mark(tpm) || !start_once(tpm, type, alg, &held->tr, &rc))
+    *held = (struct hwk_tpm_held){.tr = ESYS_TR_NONE,
+                                  .alg = alg,
+                                  .salted = salted &&
+                                            wanted(tpm) != HWK_PROTECT_NEVER};
+    if (!hwk_tpm_mark(tpm) || !start_once(tpm, type, held, &held->tr, &rc))
         return 0;
     if (worth_another(tpm, remembered, rc) &&
-        !start_once(tpm, type, alg, &held->tr, &rc))
+        !start_once(tpm, type, held, &held->tr, &rc))
         return 0;
-    held->alg = alg;
-    held->dirty = false;
     return hwk_tpm_check(tpm, rc, "StartAuthSession", 0);
 }
 
@@ -244,7 +246,7 @@ static int hmac_session(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session)
     struct hwk_tpm_held *held = &tpm->sessions.hmac;
     settle_unsaid(tpm, held);
     if (held->tr == ESYS_TR_NONE &&
-        !start(tpm, held, TPM2_SE_HMAC, TPM2_ALG_SHA256))
+        !start(tpm, held, TPM2_SE_HMAC, TPM2_ALG_SHA256, true))
         return 0;
     *session = held->tr;
     return hand_out(tpm, held, secret);
@@ -292,16 +294,20 @@ static int restart(struct hwk_tpm *tpm, struct hwk_tpm_held *held)
     return 1;
 }
 
-int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg,
+int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg, bool secret,
                            ESYS_TR *session)
 {
     struct hwk_tpm_held *held = &tpm->sessions.policy;
+    bool salted = wanted(tpm) == HWK_PROTECT_ALWAYS ||
+                  (secret && wanted(tpm) != HWK_PROTECT_NEVER);
     settle_unsaid(tpm, held);
-    if (held->tr != ESYS_TR_NONE && held->alg != alg)
+    if (held->tr != ESYS_TR_NONE &&
+        (held->alg != alg || (salted && !held->salted)))
         flush(tpm, held);
     if (held->tr != ESYS_TR_NONE && held->dirty && !restart(tpm, held))
         return 0;
-    if (held->tr == ESYS_TR_NONE && !start(tpm, held, TPM2_SE_POLICY, alg))
+    if (held->tr == ESYS_TR_NONE &&
+        !start(tpm, held, TPM2_SE_POLICY, alg, salted))
         return 0;
     held->used = true;
     *session = held->tr;
@@ -311,7 +317,7 @@ int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg,
 int hwk_tpm_policy_authorize(struct hwk_tpm *tpm, ESYS_TR object,
                              const struct hwk_secret *auth, unsigned secret)
 {
-    if (wanted(tpm) == HWK_PROTECT_NEVER)
+    if (!tpm->sessions.policy.salted)
         secret = HWK_TPM_NO_SECRET;
     return hand_out(tpm, &tpm->sessions.policy, secret) &&
            tell_auth(tpm, object, auth);

@@ -24,6 +24,7 @@ unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s);
 struct hwk_tpm_held {
     ESYS_TR tr; /* ESYS_TR_NONE: none */
     TPMI_ALG_HASH alg;
+    bool salted;
     bool used;  /* handed out, and not yet said what came of it */
     bool dirty; /* of a policy session: something may be satisfied */
 };
@@ -72,15 +73,16 @@ int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
 bool hwk_tpm_again(struct hwk_tpm *tpm, TSS2_RC rc);
 
 /*
- * A policy session with nothing satisfied, salted unless tpm-sessions = never.
- * Behind a resource manager it is that of before, without a command when all
- * went well then and alg is the same, after a PolicyRestart otherwise.
- * Policy commands follow, each one may be told to hwk_tpm_again (true: do all
- * again from here on), then hwk_tpm_policy_authorize and the command that the
- * session authorises. Left alone after an error, it is taken care of by end.
- * 1, or 0 with a reason.
+ * A policy session with nothing satisfied; salted where something is secret (an
+ * auth value is proved in it, or the command has a secret), as by
+ * hwk_tpm_authorize. Behind a resource manager it is that of before, without a
+ * command when all went well then and alg is the same, after a PolicyRestart
+ * otherwise. Policy commands follow, each one may be told to hwk_tpm_again
+ * (true: do all again from here on), then hwk_tpm_policy_authorize and the
+ * command that the session authorises. Left alone after an error, it is taken
+ * care of by end. 1, or 0 with a reason.
  */
-int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg,
+int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg, bool secret,
                            ESYS_TR *session);
 
 /* For hwk_tpm_authorize when the policy session is what authorises the next
