@@ -206,23 +206,3 @@ enum hwk_life hwk_slot_life(const struct hwk_device_slot *slot)
 {
     return atomic_load(&slot->life);
 }
-
-int hwk_spec_plain(const struct hwk_spec *spec)
-{
-    const char *what = NULL;
-
-    if (spec->from != NULL)
-        what = "import";
-    else if (spec->session)
-        what = HWK_PARAM_KEY_TOKEN;
-    else if (spec->extractable || spec->readable)
-        what = "extractable, sensitive";
-    else if (spec->always_auth)
-        what = HWK_PARAM_KEY_ALWAYS_AUTH;
-    else if (spec->pss.only)
-        what = "RSA-PSS";
-    else if (spec->exponent != 0 && spec->exponent != 65537)
-        what = "e";
-    return what == NULL ||
-           hwk_raise(HWK_R_UNSUPPORTED, "%s: only of keys in a token", what);
-}

@@ -55,7 +55,7 @@ struct hwk_found {
 typedef int hwk_found_fn(void *arg, struct hwk_found *found);
 typedef int hwk_device_fn(void *arg, const char *uri, const char *about);
 
-/* What a key is for: bits. A TPM key is for one thing. */
+/* What a key is for: bits. */
 enum hwk_usage {
     HWK_USAGE_SIGN = 1,
     HWK_USAGE_DECRYPT = 2, /* EC: means DERIVE */
@@ -63,21 +63,48 @@ enum hwk_usage {
     HWK_USAGE_IDEVID = 8,
 };
 
+/* the one way in which a TPM key is used, if it is tied to one */
+enum hwk_tied {
+    HWK_TIED_NOT = 0,
+    HWK_TIED_RSASSA,
+    HWK_TIED_RSAPSS,
+    HWK_TIED_RSAES,
+    HWK_TIED_OAEP,
+    HWK_TIED_ECDSA,
+};
+
+/* What is said of a key in a TPM only; zeroed, nothing is. */
+struct hwk_tpm_spec {
+    const char *said; /* the name of one of these options, lent; NULL: none */
+    enum hwk_md name; /* nameAlg; NONE: SHA-256 */
+    enum hwk_tied tied;
+    enum hwk_md digest; /* of tied, which alone it implies; NONE: nameAlg */
+    bool restricted;    /* signs what the TPM hashed, tied */
+    bool lockout;       /* wrong auth values count (noDA is clear) */
+    bool rsa_parent;    /* the storage root key of a hierarchy is the RSA one */
+    const char *policy; /* lent: a digest in hex, or as tpm2_rule_text.h has
+                           it; alone authorizes the use. NULL: none */
+    bool auth_too;      /* with a policy: the auth value does, too */
+    /* lent, NULL: empty. The key's own (NULL: the PIN of its URI); that of its
+     * parent, a hierarchy's where that is one; that of the hierarchy that lets
+     * a key be kept at a handle, the owner's or the platform's */
+    const struct hwk_secret *auth, *parent_auth, *hierarchy_auth;
+};
+
 struct hwk_spec { /* of a key to be made */
     enum hwk_key_type type;
-    const struct hwk_curve *curve; /* EC, ED, X */
-    unsigned bits;                 /* RSA: 2048, 3072, 4096 */
-    unsigned usage;                /* HWK_USAGE_* */
-    /* what tokens have and TPMs do not: 0 is what a TPM key is */
+    const struct hwk_curve *curve;  /* EC, ED, X */
+    unsigned bits;                  /* RSA: 2048, 3072, 4096 */
+    unsigned usage;                 /* HWK_USAGE_* */
     uint64_t exponent;              /* RSA; 0: 65537 */
     struct hwk_pss pss;             /* RSA, for nothing but PSS */
     bool session;                   /* not kept: goes with the last use */
-    bool extractable, readable;     /* CKA_EXTRACTABLE, not CKA_SENSITIVE */
-    bool always_auth;               /* the PIN each time */
     const struct hwk_private *from; /* not made but brought; lent */
+    /* what tokens have and TPMs do not: 0 is what a TPM key is */
+    bool extractable, readable; /* CKA_EXTRACTABLE, not CKA_SENSITIVE */
+    bool always_auth;           /* the PIN each time */
+    struct hwk_tpm_spec tpm;    /* what TPMs have and tokens do not */
 };
-/* 1, or 0 with HWK_R_UNSUPPORTED: it asks for something tokens only have. */
-int hwk_spec_plain(const struct hwk_spec *spec);
 
 /*
  * Rules for every row:

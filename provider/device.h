@@ -149,6 +149,27 @@ enum hwk_public_reason {
 #define HWK_PARAM_KEY_IMPORT                                                   \
     "import" /* UTF-8: a file with the private key to be put there instead of  \
                 a new one; only where allow-import = yes */
+/* Only of keys in a TPM. Auth values are UTF-8 strings as tpm2-tools takes
+ * them: the value itself, also as "str:VALUE", "hex:DIGITS", "file:PATH". */
+#define HWK_PARAM_KEY_PARENT                                                   \
+    "parent" /* UTF-8 or an unsigned integer: as parent= of a URI */
+#define HWK_PARAM_KEY_PARENT_TYPE                                              \
+    "parent-type" /* UTF-8: "ecc" (default), "rsa": a hierarchy's SRK */
+#define HWK_PARAM_KEY_PARENT_AUTH "parent-auth"
+#define HWK_PARAM_KEY_HIERARCHY_AUTH                                           \
+    "hierarchy-auth" /* lets a key be kept at a handle */
+#define HWK_PARAM_KEY_USER_AUTH "user-auth"
+#define HWK_PARAM_KEY_NAME_DIGEST                                              \
+    "name-digest" /* UTF-8: SHA256 (default), SHA384, SHA512 */
+#define HWK_PARAM_KEY_POLICY                                                   \
+    "policy" /* UTF-8: as hwkey-provider(7) has it, or a digest in hex */
+#define HWK_PARAM_KEY_AUTH_TOO                                                 \
+    "policy-or-auth" /* yes: the auth value authorizes, too */
+#define HWK_PARAM_KEY_NODA                                                     \
+    "noda" /* no: wrong auth values count for the TPM's lockout */
+#define HWK_PARAM_KEY_RESTRICTED "restricted" /* yes */
+#define HWK_PARAM_KEY_SCHEME                                                   \
+    "scheme" /* UTF-8: rsassa, rsapss, rsaes, oaep, ecdsa: nothing else */
 /* EVP_PKEY_fromdata with EVP_PKEY_KEYPAIR and "uri" among the values of the key
  * puts it there in the same way. */
 

@@ -56,7 +56,7 @@ static int set_exponent(struct hwk_gen *gen, const OSSL_PARAM *p)
     return 1;
 }
 
-static int set_string(const OSSL_PARAM *p, size_t max, char **out)
+int hwk_gen_string(const OSSL_PARAM *p, size_t max, char **out)
 {
     if (p->data_type != OSSL_PARAM_UTF8_STRING || p->data_size > max)
         return hwk_raise(HWK_R_PARAM, "%s: not a string of %zu bytes at most",
@@ -70,12 +70,12 @@ static int set_uri(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
     if (gen->uri != NULL)
         OPENSSL_cleanse(gen->uri, strlen(gen->uri));
-    return set_string(p, HWK_URI_MAX, &gen->uri);
+    return hwk_gen_string(p, HWK_URI_MAX, &gen->uri);
 }
 
 static int set_file(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
-    return set_string(p, HWK_URI_MAX, &gen->file);
+    return hwk_gen_string(p, HWK_URI_MAX, &gen->file);
 }
 
 /* "sign", "sign+decrypt" */
@@ -108,7 +108,7 @@ static int set_usage(struct hwk_gen *gen, const OSSL_PARAM *p)
     return 1;
 }
 
-static int yesno(const OSSL_PARAM *p, bool *out)
+int hwk_gen_yesno(const OSSL_PARAM *p, bool *out)
 {
     static const char *const words[] = {"no",    "yes",  "off", "on",
                                         "false", "true", "0",   "1"};
@@ -132,7 +132,7 @@ static int yesno(const OSSL_PARAM *p, bool *out)
 static int set_token(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
     bool token = true;
-    int ok = yesno(p, &token);
+    int ok = hwk_gen_yesno(p, &token);
 
     gen->spec.session = !token;
     return ok;
@@ -140,13 +140,13 @@ static int set_token(struct hwk_gen *gen, const OSSL_PARAM *p)
 
 static int set_extractable(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
-    return yesno(p, &gen->spec.extractable);
+    return hwk_gen_yesno(p, &gen->spec.extractable);
 }
 
 static int set_sensitive(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
     bool sensitive = true;
-    int ok = yesno(p, &sensitive);
+    int ok = hwk_gen_yesno(p, &sensitive);
 
     gen->spec.readable = !sensitive;
     return ok;
@@ -154,7 +154,7 @@ static int set_sensitive(struct hwk_gen *gen, const OSSL_PARAM *p)
 
 static int set_always_auth(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
-    return yesno(p, &gen->spec.always_auth);
+    return hwk_gen_yesno(p, &gen->spec.always_auth);
 }
 
 /* --- of keys for PSS only --- */
@@ -167,7 +167,7 @@ static int set_primes(struct hwk_gen *gen, const OSSL_PARAM *p)
            hwk_gen_unfit(gen, HWK_R_PARAM, "primes: two, and no others");
 }
 
-static int digest(struct hwk_gen *gen, const OSSL_PARAM *p, enum hwk_md *out)
+int hwk_gen_digest(struct hwk_gen *gen, const OSSL_PARAM *p, enum hwk_md *out)
 {
     *out = p->data_type == OSSL_PARAM_UTF8_STRING ? hwk_md_by_name(p->data)
                                                   : HWK_MD_NONE;
@@ -179,16 +179,22 @@ static int set_pss_md(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
     struct hwk_pss *pss = &gen->spec.pss;
 
-    if (!digest(gen, p, &pss->md))
+    if (!hwk_gen_digest(gen, p, &pss->md))
         return 0;
     if (pss->mgf1 == HWK_MD_NONE)
         pss->mgf1 = pss->md;
     return 1;
 }
 
+/* of other keys it is what ties one in a TPM */
+static int set_digest(struct hwk_gen *gen, const OSSL_PARAM *p)
+{
+    return gen->spec.pss.only ? set_pss_md(gen, p) : hwk_gen_tpm_digest(gen, p);
+}
+
 static int set_pss_mgf1(struct hwk_gen *gen, const OSSL_PARAM *p)
 {
-    return digest(gen, p, &gen->spec.pss.mgf1);
+    return hwk_gen_digest(gen, p, &gen->spec.pss.mgf1);
 }
 
 static int set_pss_salt(struct hwk_gen *gen, const OSSL_PARAM *p)
@@ -204,53 +210,62 @@ static int set_pss_salt(struct hwk_gen *gen, const OSSL_PARAM *p)
 
 /* --- all of them --- */
 
-enum {
-    OF_EC = 1,
-    OF_RSA = 2,
-    OF_PSS = 4,
-    OF_CURVE = 8,
-    OF_ANY = 15,
-    OF_DEVICE = 16 /* no software key has it */
-};
-
 static unsigned kind(const struct hwk_spec *spec)
 {
     if (spec->type == HWK_KEY_RSA)
-        return spec->pss.only ? OF_RSA | OF_PSS : OF_RSA;
-    return spec->type == HWK_KEY_EC ? OF_EC : OF_CURVE;
+        return spec->pss.only ? HWK_GEN_OF_RSA | HWK_GEN_OF_PSS
+                              : HWK_GEN_OF_RSA;
+    return spec->type == HWK_KEY_EC ? HWK_GEN_OF_EC : HWK_GEN_OF_CURVE;
 }
 
-static const struct {
-    const char *name;
-    unsigned of;
-    int (*set)(struct hwk_gen *gen, const OSSL_PARAM *p);
-} known[] = {
-    {HWK_PARAM_KEY_URI, OF_ANY, set_uri}, /* first: see hwk_gen_unfit */
-    {OSSL_PKEY_PARAM_GROUP_NAME, OF_EC | OF_CURVE, set_group},
-    {OSSL_PKEY_PARAM_RSA_BITS, OF_RSA, set_bits},
-    {OSSL_PKEY_PARAM_RSA_PRIMES, OF_RSA, set_primes},
-    {OSSL_PKEY_PARAM_RSA_E, OF_RSA, set_exponent},
-    {OSSL_PKEY_PARAM_RSA_DIGEST, OF_PSS, set_pss_md},
-    {OSSL_PKEY_PARAM_MGF1_DIGEST, OF_PSS, set_pss_mgf1},
-    {OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, OF_PSS, set_pss_salt},
-    {HWK_PARAM_KEY_USAGE, OF_ANY | OF_DEVICE, set_usage},
-    {HWK_PARAM_KEY_TOKEN, OF_ANY | OF_DEVICE, set_token},
-    {HWK_PARAM_KEY_EXTRACTABLE, OF_ANY | OF_DEVICE, set_extractable},
-    {HWK_PARAM_KEY_SENSITIVE, OF_ANY | OF_DEVICE, set_sensitive},
-    {HWK_PARAM_KEY_ALWAYS_AUTH, OF_ANY | OF_DEVICE, set_always_auth},
-    {HWK_PARAM_KEY_IMPORT, OF_ANY | OF_DEVICE, set_file},
+static const struct hwk_gen_option general[] = {
+    {HWK_PARAM_KEY_URI, HWK_GEN_OF_ANY, set_uri}, /* first: see hwk_gen_unfit */
+    {OSSL_PKEY_PARAM_GROUP_NAME, HWK_GEN_OF_EC | HWK_GEN_OF_CURVE, set_group},
+    {OSSL_PKEY_PARAM_RSA_BITS, HWK_GEN_OF_RSA, set_bits},
+    {OSSL_PKEY_PARAM_RSA_PRIMES, HWK_GEN_OF_RSA, set_primes},
+    {OSSL_PKEY_PARAM_RSA_E, HWK_GEN_OF_RSA, set_exponent},
+    {OSSL_PKEY_PARAM_RSA_DIGEST, HWK_GEN_OF_EC | HWK_GEN_OF_RSA, set_digest},
+    {OSSL_PKEY_PARAM_MGF1_DIGEST, HWK_GEN_OF_PSS, set_pss_mgf1},
+    {OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, HWK_GEN_OF_PSS, set_pss_salt},
+    {HWK_PARAM_KEY_USAGE, HWK_GEN_OF_ANY | HWK_GEN_OF_DEVICE, set_usage},
+    {HWK_PARAM_KEY_TOKEN, HWK_GEN_OF_ANY | HWK_GEN_OF_DEVICE, set_token},
+    {HWK_PARAM_KEY_EXTRACTABLE, HWK_GEN_OF_ANY | HWK_GEN_OF_DEVICE,
+     set_extractable},
+    {HWK_PARAM_KEY_SENSITIVE, HWK_GEN_OF_ANY | HWK_GEN_OF_DEVICE,
+     set_sensitive},
+    {HWK_PARAM_KEY_ALWAYS_AUTH, HWK_GEN_OF_ANY | HWK_GEN_OF_DEVICE,
+     set_always_auth},
+    {HWK_PARAM_KEY_IMPORT, HWK_GEN_OF_ANY | HWK_GEN_OF_DEVICE, set_file},
+    {NULL, 0, NULL},
 };
-#define KNOWN (sizeof(known) / sizeof(known[0]))
+static const struct hwk_gen_option *const known[] = {general,
+                                                     hwk_gen_tpm_options};
 
 const char *hwk_gen_device_said(const OSSL_PARAM params[])
 {
+    const struct hwk_gen_option *o;
     size_t i;
 
-    for (i = 0; params != NULL && i < KNOWN; i++)
-        if ((known[i].of & OF_DEVICE) != 0 &&
-            OSSL_PARAM_locate_const(params, known[i].name) != NULL)
-            return known[i].name;
+    for (i = 0; params != NULL && i < 2; i++)
+        for (o = known[i]; o->name != NULL; o++)
+            if ((o->of & HWK_GEN_OF_DEVICE) != 0 &&
+                OSSL_PARAM_locate_const(params, o->name) != NULL)
+                return o->name;
     return NULL;
+}
+
+static int set_known(struct hwk_gen *gen, const struct hwk_gen_option *o,
+                     const OSSL_PARAM params[])
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, o->name);
+
+    if (p == NULL)
+        return 1;
+    if ((o->of & HWK_GEN_OF_TPM) != 0)
+        gen->spec.tpm.said = o->name;
+    if ((o->of & kind(&gen->spec)) != 0)
+        return o->set(gen, p);
+    return hwk_gen_unfit(gen, HWK_R_PARAM, "%s: not of such a key", p->key);
 }
 
 /* the default provider passes over what is ours */
@@ -267,21 +282,16 @@ static int set_soft(struct hwk_gen *gen, const OSSL_PARAM params[])
 int hwk_gen_set_params(void *ctx, const OSSL_PARAM params[])
 {
     const char *said = hwk_gen_device_said(params);
+    const struct hwk_gen_option *o;
     struct hwk_gen *gen = ctx;
     size_t i;
 
     if (said != NULL)
         gen->device_said = said;
-    for (i = 0; params != NULL && i < KNOWN; i++) {
-        const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, known[i].name);
-
-        if (p == NULL)
-            continue;
-        if (!((known[i].of & kind(&gen->spec)) != 0
-                  ? known[i].set(gen, p)
-                  : hwk_gen_unfit(gen, HWK_R_PARAM, "%s: not of such a key",
-                                  p->key)))
-            return 0;
-    }
-    return params == NULL || gen->uri != NULL || set_soft(gen, params);
+    for (i = 0; params != NULL && i < 2; i++)
+        for (o = known[i]; o->name != NULL; o++)
+            if (!set_known(gen, o, params))
+                return 0;
+    return params == NULL || gen->uri != NULL || gen->spec.tpm.said != NULL ||
+           set_soft(gen, params);
 }

@@ -151,7 +151,8 @@ static const OSSL_PARAM *ec_types(int selection)
 
 static const OSSL_PARAM *ec_gen_settable(void *gen, void *core)
 {
-    static const OSSL_PARAM list[] = {GROUP, HWK_GEN_SETTABLE, OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {
+        GROUP, HWK_GEN_SETTABLE, HWK_GEN_TPM_SETTABLE_DIGEST, OSSL_PARAM_END};
 
     (void)gen;
     (void)core;

@@ -61,6 +61,7 @@ void hwk_gen_free(void *ctx)
     if (gen->uri != NULL)
         OPENSSL_clear_free(gen->uri, strlen(gen->uri));
     OPENSSL_free(gen->file);
+    hwk_gen_tpm_free(gen);
     EVP_PKEY_CTX_free(gen->soft);
     OPENSSL_free(gen);
 }
@@ -125,7 +126,8 @@ static struct hwk_key *make_at_uri(struct hwk_gen *gen)
     }
     if (gen->spec.type == HWK_KEY_EC && gen->spec.curve == NULL)
         gen->spec.curve = hwk_curve_by_bits(256);
-    if (hwk_uri_parse(gen->uri, &uri))
+    if (hwk_uri_parse(gen->uri != NULL ? gen->uri : "tpm2:", &uri) &&
+        hwk_gen_tpm_settle(gen, &uri))
         key = make(gen, &uri);
     hwk_uri_clear(&uri);
     return key;
@@ -198,7 +200,7 @@ void *hwk_gen_run(void *ctx, OSSL_CALLBACK *cb, void *arg)
     gen->cb_arg = arg;
     if (gen->params_only)
         return make_soft(gen);
-    if (gen->uri != NULL)
+    if (gen->uri != NULL || gen->spec.tpm.said != NULL)
         return gen->file != NULL ? import_file(gen) : make_at_uri(gen);
     if (gen->device_said == NULL)
         return make_soft(gen);

@@ -88,7 +88,8 @@ static const OSSL_PARAM *pss_types(int selection)
 
 static const OSSL_PARAM *rsa_gen_settable(void *gen, void *core)
 {
-    static const OSSL_PARAM list[] = {RSA_GEN, OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {RSA_GEN, HWK_GEN_TPM_SETTABLE_DIGEST,
+                                      OSSL_PARAM_END};
 
     (void)gen;
     (void)core;
@@ -97,7 +98,8 @@ static const OSSL_PARAM *rsa_gen_settable(void *gen, void *core)
 
 static const OSSL_PARAM *pss_gen_settable(void *gen, void *core)
 {
-    static const OSSL_PARAM list[] = {RSA_GEN, PSS, OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {RSA_GEN, PSS, HWK_GEN_TPM_SETTABLE,
+                                      OSSL_PARAM_END};
 
     (void)gen;
     (void)core;

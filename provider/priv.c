@@ -107,6 +107,7 @@ static struct hwk_private *take(OSSL_LIB_CTX *soft, EVP_PKEY *key,
         hwk_raise(HWK_R_MEMORY, "import");
         return NULL;
     }
+    priv->soft = soft;
     if (belongs_together(soft, key) && take_public(key, kind, &priv->pub) &&
         take_half(key, priv))
         return priv;

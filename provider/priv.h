@@ -10,6 +10,7 @@
 enum { HWK_P, HWK_Q, HWK_DP, HWK_DQ, HWK_QINV, HWK_CRT };
 
 struct hwk_private {
+    OSSL_LIB_CTX *soft; /* the context of the functions below, lent */
     struct hwk_pub pub;
     uint8_t d[HWK_RSA_MAX]; /* EC: order bytes; ED, X: RFC 8032, RFC 7748 */
     size_t d_len;

@@ -143,7 +143,7 @@ static int tpm_template(struct hwk_uri *uri, const struct hwk_str *value)
            bad("template", 8, "is of idevid and iak");
 }
 
-static int tpm_parent(struct hwk_uri *uri, const struct hwk_str *value)
+int hwk_uri_parent(const char *text, uint32_t *out)
 {
     static const struct {
         const char *name;
@@ -154,14 +154,19 @@ static int tpm_parent(struct hwk_uri *uri, const struct hwk_str *value)
                        {"platform", 0x4000000c}};
     size_t i;
 
-    uri->has_parent = true;
     for (i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
-        if (strcmp((const char *)value->p, hierarchies[i].name) == 0) {
-            uri->parent = hierarchies[i].handle;
+        if (strcmp(text, hierarchies[i].name) == 0) {
+            *out = hierarchies[i].handle;
             return 1;
         }
     }
-    return hex32("parent", (const char *)value->p, &uri->parent);
+    return hex32("parent", text, out);
+}
+
+static int tpm_parent(struct hwk_uri *uri, const struct hwk_str *value)
+{
+    uri->has_parent = true;
+    return hwk_uri_parent((const char *)value->p, &uri->parent);
 }
 
 /* --- the tables --- */
@@ -428,8 +433,10 @@ static int parse(const char *text, struct hwk_uri *out)
     if (query != NULL && !split(schemes[i].query, QUERY, query + 1,
                                 strlen(query + 1), &seen, out))
         return 0;
-    if (out->scheme == HWK_SCHEME_TPM2 && out->tpm == 0 && n > 0)
-        return bad("tpm2", 4, "none of handle=, object=, idevid, iak is given");
+    if (out->scheme == HWK_SCHEME_TPM2 && out->tpm == 0 && !out->has_parent &&
+        n > 0)
+        return bad("tpm2", 4,
+                   "none of handle=, object=, idevid, iak, parent= is given");
     if (out->pin_value.p != NULL && out->pin_source.p != NULL)
         return bad("pin-source", 10, "is given besides pin-value");
     if (out->parent_pin_value.p != NULL && out->parent_pin_source.p != NULL)

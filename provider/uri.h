@@ -55,7 +55,8 @@ struct hwk_uri {
     unsigned library_major, library_minor;
 
     /* tpm2: */
-    enum hwk_tpm_name tpm; /* 0: "tpm2:" alone, the TPM and all in it */
+    enum hwk_tpm_name tpm; /* 0: "tpm2:" alone, the TPM and all in it, or,
+                              with parent, where a key is to be made */
     uint32_t handle;       /* HWK_TPM_HANDLE */
     struct hwk_str path;   /* HWK_TPM_OBJECT, HWK_SCHEME_SOFT: the name */
     bool has_parent;
@@ -81,6 +82,9 @@ bool hwk_uri_ours(const char *text);
  * of pin-value and pin-source, module-path absolute. An attribute of the path
  * that is not known is an error, one of the query is skipped. */
 int hwk_uri_parse(const char *text, struct hwk_uri *out);
+
+/* What parent= may say. 1, or 0 with HWK_R_BAD_URI. */
+int hwk_uri_parent(const char *text, uint32_t *out);
 
 /* Frees what the struct holds, wiping the PIN; the struct itself stays. */
 void hwk_uri_clear(struct hwk_uri *uri);

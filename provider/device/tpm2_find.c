@@ -213,6 +213,9 @@ int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
     unsigned given = 0;
     struct hwk_tpm_query q = {tpm, uri, want, pin, each, arg, &given};
     TPM2_HANDLE handle;
+    if (uri->tpm == 0 && uri->has_parent)
+        return hwk_raise(HWK_R_BAD_URI, "tpm2: parent= alone says where a key "
+                                        "is made, not which one there is");
     if (uri->tpm == 0)
         return find_all(&q);
     if (uri->tpm == HWK_TPM_IDEVID || uri->tpm == HWK_TPM_IAK)

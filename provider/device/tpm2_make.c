@@ -1,196 +1,165 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* New keys, made persistent. */
+/* New keys, made or brought in: at a handle, or as a key file. */
 #include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "provider/device/tpm2_caps.h"
-#include "provider/device/tpm2_devid.h"
+#include "provider/device/tpm2_import.h"
+#include "provider/device/tpm2_load.h"
 #include "provider/device/tpm2_make.h"
-#include "provider/device/tpm2_public.h"
-#include "provider/device/tpm2_template.h"
+#include "provider/device/tpm2_newpolicy.h"
+#include "provider/device/tpm2_policy.h"
+#include "provider/device/tpm2_spec.h"
+#include "provider/device/tpm2_under.h"
+#include "provider/device/tpm2_wrap.h"
 
-/* what is in the TPM while a key is made */
+/* what there is of a key while it is made */
 struct work {
     struct hwk_tpm *tpm;
-    ESYS_TR parent;   /* flushed at the end if it is ours */
-    bool parent_ours; /* transient, as against a persistent one */
-    ESYS_TR child;    /* transient, flushed at the end */
-    ESYS_TR kept;     /* persistent */
-    TPM2B_PUBLIC pub;
-    TPM2B_SENSITIVE_CREATE sensitive;
+    const struct hwk_uri *uri;
+    const struct hwk_spec *spec;
+    const struct hwk_secret *auth;
+    TPM2_HANDLE handle; /* where it is to be kept; 0: in a file */
+    struct hwk_tpm_parent parent;
+    TPM2B_PUBLIC pub; /* the template, then the key's */
+    TPM2B_PRIVATE priv;
+    struct hwk_tpm_rules rules; /* its policy */
+    ESYS_TR child;              /* transient, flushed at the end */
+    ESYS_TR kept;               /* persistent */
 };
 
-static int create_primary(struct work *w, ESYS_TR hierarchy,
-                          const TPM2B_SENSITIVE_CREATE *sensitive,
-                          const TPM2B_PUBLIC *template, ESYS_TR *out,
-                          TPM2B_PUBLIC *pub)
+/* --- making --- */
+
+/* a parameter is wrong, or nothing that has a number: not a handle, a session
+ */
+static bool of_the_kind(TSS2_RC rc)
+{
+    return (rc & TPM2_RC_FMT1) &&
+           ((rc & TPM2_RC_P) || (rc & TPM2_RC_N_MASK) == 0);
+}
+
+/* What a TPM says of a kind of key that it does not make is the number of a
+ * parameter: the kind is told besides. */
+static int made(struct work *w, TSS2_RC rc, const char *what)
+{
+    char text[HWK_TPM_SPEC_TEXT_MAX];
+    if (hwk_tpm_check(w->tpm, rc, what, 0))
+        return 1;
+    if (!of_the_kind(rc))
+        return 0;
+    hwk_tpm_spec_text(&w->pub, text);
+    return hwk_raise(HWK_R_UNSUPPORTED, "TPM %s: makes no such key: %s",
+                     w->tpm->name, text);
+}
+
+static int create(struct work *w, const struct hwk_tpm_under *under,
+                  const TPM2B_SENSITIVE_CREATE *sensitive)
 {
     const TPM2B_DATA outside = {.size = 0};
     const TPML_PCR_SELECTION none = {.count = 0};
-    TPM2B_PUBLIC *made = NULL;
+    TPM2B_PRIVATE *priv = NULL;
+    TPM2B_PUBLIC *pub = NULL;
     ESYS_TR session;
     TSS2_RC rc;
     do {
-        if (!hwk_tpm_authorize(w->tpm, hierarchy, NULL,
+        if (!hwk_tpm_authorize(w->tpm, under->tr, under->auth,
                                hwk_tpm_secret_in(sensitive), &session))
             return 0;
-        rc = Esys_CreatePrimary(w->tpm->esys, hierarchy, session, ESYS_TR_NONE,
-                                ESYS_TR_NONE, sensitive, template, &outside,
-                                &none, out, &made, NULL, NULL, NULL);
+        rc = Esys_Create(w->tpm->esys, under->tr, session, ESYS_TR_NONE,
+                         ESYS_TR_NONE, sensitive, &w->pub, &outside, &none,
+                         &priv, &pub, NULL, NULL, NULL);
     } while (hwk_tpm_again(w->tpm, rc));
-    if (!hwk_tpm_check(w->tpm, rc, "CreatePrimary", 0))
+    if (!made(w, rc, "Create"))
         return 0;
-    if (pub)
-        *pub = *made;
-    Esys_Free(made);
+    w->priv = *priv;
+    w->pub = *pub;
+    Esys_Free(priv);
+    Esys_Free(pub);
     return 1;
 }
 
-static int persistent_parent(struct work *w, TPM2_HANDLE handle)
-{
-    TPM2B_PUBLIC pub;
-    TPM2B_NAME name;
-    if (!hwk_tpm_read_public(w->tpm, handle, &w->parent, &pub, &name))
-        return 0;
-    return hwk_tpm_is_parent(&pub)
-               ? 1
-               : hwk_raise(HWK_R_KEY, "TPM key 0x%08x is no storage key",
-                           handle);
-}
-
-static int primary_parent(struct work *w, ESYS_TR hierarchy)
-{
-    const TPM2B_SENSITIVE_CREATE empty = {.size = 0};
-    TPM2B_PUBLIC srk;
-    hwk_tpm_template_srk(&srk);
-    w->parent_ours = true;
-    return create_primary(w, hierarchy, &empty, &srk, &w->parent, NULL);
-}
-
-/* the usual storage root key; another kind of key there is none */
-static int usual_parent(struct work *w)
-{
-    TPM2B_PUBLIC pub;
-    TPM2B_NAME name;
-    ERR_set_mark();
-    int there =
-        hwk_tpm_read_public(w->tpm, HWK_TPM_SRK, &w->parent, &pub, &name);
-    if (!there && !hwk_err_is(HWK_R_NOT_FOUND)) {
-        ERR_clear_last_mark();
-        return 0;
-    }
-    ERR_pop_to_mark();
-    if (there && hwk_tpm_is_parent(&pub))
-        return 1;
-    if (there)
-        Esys_TR_Close(w->tpm->esys, &w->parent);
-    return primary_parent(w, ESYS_TR_RH_OWNER);
-}
-
-static int find_parent(struct work *w, const struct hwk_uri *uri)
-{
-    if (!uri->has_parent)
-        return usual_parent(w);
-    switch (uri->parent) {
-    case TPM2_RH_OWNER:
-        return primary_parent(w, ESYS_TR_RH_OWNER);
-    case TPM2_RH_ENDORSEMENT:
-        return primary_parent(w, ESYS_TR_RH_ENDORSEMENT);
-    case TPM2_RH_PLATFORM:
-        return primary_parent(w, ESYS_TR_RH_PLATFORM);
-    case TPM2_RH_NULL:
-        return hwk_raise(HWK_R_UNSUPPORTED,
-                         "a key of the null hierarchy cannot be kept");
-    default:
-        return persistent_parent(w, uri->parent);
-    }
-}
-
-static int create(struct work *w, const TPM2B_PUBLIC *template,
-                  TPM2B_PRIVATE **private, TPM2B_PUBLIC **public)
-{
-    const TPM2B_DATA outside = {.size = 0};
-    const TPML_PCR_SELECTION none = {.count = 0};
-    ESYS_TR session;
-    TSS2_RC rc;
-    do {
-        if (!hwk_tpm_authorize(w->tpm, w->parent, NULL,
-                               hwk_tpm_secret_in(&w->sensitive), &session))
-            return 0;
-        rc = Esys_Create(w->tpm->esys, w->parent, session, ESYS_TR_NONE,
-                         ESYS_TR_NONE, &w->sensitive, template, &outside, &none,
-                         private, public, NULL, NULL, NULL);
-    } while (hwk_tpm_again(w->tpm, rc));
-    return hwk_tpm_check(w->tpm, rc, "Create", 0);
-}
-
-static int load(struct work *w, const TPM2B_PRIVATE *private,
-                const TPM2B_PUBLIC *public)
+static int load(struct work *w, const struct hwk_tpm_under *under)
 {
     ESYS_TR session;
     TSS2_RC rc;
     do {
-        if (!hwk_tpm_authorize(w->tpm, w->parent, NULL, HWK_TPM_NO_SECRET,
-                               &session))
+        if (!hwk_tpm_authorize(w->tpm, under->tr, under->auth,
+                               HWK_TPM_NO_SECRET, &session))
             return 0;
-        rc = Esys_Load(w->tpm->esys, w->parent, session, ESYS_TR_NONE,
-                       ESYS_TR_NONE, private, public, &w->child);
+        rc = Esys_Load(w->tpm->esys, under->tr, session, ESYS_TR_NONE,
+                       ESYS_TR_NONE, &w->priv, &w->pub, &w->child);
     } while (hwk_tpm_again(w->tpm, rc));
-    w->pub = *public;
     return hwk_tpm_check(w->tpm, rc, "Load", 0);
 }
 
-static int make_child(struct work *w, const struct hwk_uri *uri,
-                      const TPM2B_PUBLIC *template)
+/* what goes over the bus only the parent can open */
+static int bring(struct work *w, const struct hwk_tpm_under *under)
 {
-    TPM2B_PRIVATE *private = NULL;
-    TPM2B_PUBLIC *public = NULL;
-    int ok = find_parent(w, uri) && create(w, template, &private, &public) &&
-             load(w, private, public);
-    Esys_Free(private);
-    Esys_Free(public);
+    const struct hwk_private *from = w->spec->from;
+    struct hwk_tpm_wrapped wrapped;
+    return hwk_tpm_wrap(from->soft, &under->pub, &w->pub, from, w->auth,
+                        &wrapped) &&
+           hwk_tpm_import_under(w->tpm, under, &w->pub, &wrapped.duplicate,
+                                &wrapped.seed, &w->priv);
+}
+
+static int make_under(struct work *w, const struct hwk_tpm_under *under,
+                      const TPM2B_SENSITIVE_CREATE *sensitive)
+{
+    w->parent = under->at;
+    return (w->spec->from ? bring(w, under) : create(w, under, sensitive)) &&
+           (w->handle == 0 || load(w, under));
+}
+
+static int make_child(struct work *w, const TPM2B_SENSITIVE_CREATE *sensitive)
+{
+    struct hwk_tpm_under under;
+    if (!hwk_tpm_under_open(w->tpm, w->uri, &w->spec->tpm, &under))
+        return 0;
+    int ok = make_under(w, &under, sensitive);
+    hwk_tpm_under_close(w->tpm, &under);
     return ok;
 }
 
-static int describe(const struct hwk_spec *spec, TPM2B_PUBLIC *out)
+static int make_primary(struct work *w, const TPM2B_SENSITIVE_CREATE *sensitive)
 {
-    struct hwk_tpm_kind kind = {
-        .type = spec->type == HWK_KEY_EC ? TPM2_ALG_ECC : TPM2_ALG_RSA,
-        .curve = hwk_tpm_curve(spec->curve),
-        .bits = (uint16_t)spec->bits,
-    };
-    if (spec->type == HWK_KEY_EC && kind.curve == TPM2_ECC_NONE)
-        return hwk_raise(HWK_R_KEY, "a TPM key needs a NIST curve");
-    if (!hwk_spec_plain(spec))
-        return 0;
-    if (spec->usage == HWK_USAGE_SIGN)
-        hwk_tpm_template_sign(&kind, out);
-    else if (spec->usage == HWK_USAGE_DECRYPT ||
-             (spec->usage == HWK_USAGE_DERIVE && spec->type == HWK_KEY_EC))
-        hwk_tpm_template_decrypt(&kind, out);
-    else if (spec->usage != HWK_USAGE_IDEVID)
-        return hwk_raise(HWK_R_KEY, "a TPM key is made for one usage");
-    else if (!hwk_tpm_devid_own(HWK_TPM_IDEVID, &kind, out))
-        return hwk_raise(HWK_R_KEY, "the TCG has no IDevID of this kind: RSA "
-                                    "2048, P-256, P-384 or P-521");
-    return 1;
+    const struct hwk_tpm_spec *t = &w->spec->tpm;
+    return hwk_tpm_create_primary(w->tpm, TPM2_RH_ENDORSEMENT, t->parent_auth,
+                                  sensitive, &w->pub, &w->child, &w->pub);
 }
 
-static int keep(struct work *w, TPM2_HANDLE handle)
+/* the auth value, where it is created and no longer */
+static int make(struct work *w)
 {
-    ESYS_TR session, by = handle >= HWK_TPM_PLATFORM_PERSISTENT
-                              ? ESYS_TR_RH_PLATFORM
-                              : ESYS_TR_RH_OWNER;
+    TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
+    TPM2B_AUTH *a = &sensitive.sensitive.userAuth;
+    a->size = w->auth ? (UINT16)w->auth->n : 0;
+    if (w->auth)
+        memcpy(a->buffer, w->auth->p, w->auth->n);
+    int ok = w->spec->usage == HWK_USAGE_IDEVID ? make_primary(w, &sensitive)
+                                                : make_child(w, &sensitive);
+    OPENSSL_cleanse(&sensitive, sizeof(sensitive));
+    return ok;
+}
+
+/* --- where it is kept --- */
+
+static int keep(struct work *w)
+{
+    bool platform = w->handle >= HWK_TPM_PLATFORM_PERSISTENT;
+    ESYS_TR session, by = platform ? ESYS_TR_RH_PLATFORM : ESYS_TR_RH_OWNER;
+    const struct hwk_secret *auth = hwk_tpm_under_hierarchy(
+        &w->spec->tpm, w->uri, platform ? TPM2_RH_PLATFORM : TPM2_RH_OWNER);
     TSS2_RC rc;
     do {
-        if (!hwk_tpm_authorize(w->tpm, by, NULL, HWK_TPM_NO_SECRET, &session))
+        if (!hwk_tpm_authorize(w->tpm, by, auth, HWK_TPM_NO_SECRET, &session))
             return 0;
         rc = Esys_EvictControl(w->tpm->esys, by, w->child, session,
-                               ESYS_TR_NONE, ESYS_TR_NONE, handle, &w->kept);
+                               ESYS_TR_NONE, ESYS_TR_NONE, w->handle, &w->kept);
     } while (hwk_tpm_again(w->tpm, rc));
-    return hwk_tpm_check(w->tpm, rc, "EvictControl", handle);
+    return hwk_tpm_check(w->tpm, rc, "EvictControl", w->handle);
 }
 
 static int free_handle(struct hwk_tpm *tpm, TPM2_HANDLE handle)
@@ -202,86 +171,128 @@ static int free_handle(struct hwk_tpm *tpm, TPM2_HANDLE handle)
                : there == 0;
 }
 
-static int steps(struct work *w, const struct hwk_uri *uri,
-                 const struct hwk_spec *spec, TPM2_HANDLE handle)
+static int steps(struct work *w)
 {
-    TPM2B_PUBLIC template;
-    if (!describe(spec, &template) || !free_handle(w->tpm, handle) ||
+    if ((w->handle != 0 && !free_handle(w->tpm, w->handle)) ||
+        !hwk_tpm_newpolicy(w->tpm, w->spec->tpm.policy, &w->pub, &w->rules) ||
         !hwk_tpm_mark(w->tpm))
         return 0;
     hwk_tpm_spare(w->tpm, 2);
-    int ok = spec->usage == HWK_USAGE_IDEVID
-                 ? create_primary(w, ESYS_TR_RH_ENDORSEMENT, &w->sensitive,
-                                  &template, &w->child, &w->pub)
-                 : make_child(w, uri, &template);
-    return ok && keep(w, handle);
-}
-
-static void clean(struct work *w)
-{
+    int ok = make(w) && (w->handle == 0 || keep(w));
     hwk_tpm_flush(w->tpm, &w->child);
-    if (w->parent_ours)
-        hwk_tpm_flush(w->tpm, &w->parent);
-    else if (w->parent != ESYS_TR_NONE)
-        Esys_TR_Close(w->tpm->esys, &w->parent);
-    OPENSSL_cleanse(&w->sensitive, sizeof(w->sensitive));
+    return ok;
 }
 
-/* the key at its handle, opened; its auth is a copy */
-static struct hwk_tpm_key *wrap(struct work *w, TPM2_HANDLE handle,
-                                const struct hwk_secret *auth)
+/* --- the key as it is given --- */
+
+static struct hwk_tpm_object *object(struct work *w)
 {
-    struct hwk_secret *copy = auth ? hwk_secret_dup(auth) : NULL;
-    struct hwk_tpm_object *o =
-        hwk_tpm_object_adopt(w->tpm, handle, w->kept, &w->pub);
-    if (!o || (auth && !copy)) {
+    if (w->handle != 0)
+        return hwk_tpm_object_adopt(w->tpm, w->handle, w->kept, &w->pub);
+    return hwk_tpm_object_blob(w->tpm, &w->parent, &w->pub, &w->priv);
+}
+
+/* takes the rules: the first is the file's policy, the others alternatives */
+static struct hwk_tpm_keyfile *file(struct work *w)
+{
+    struct hwk_tpm_keyfile *f = OPENSSL_zalloc(sizeof(*f));
+    if (!f) {
+        hwk_raise(HWK_R_MEMORY, "key file");
+        return NULL;
+    }
+    f->type = HWK_TPM_FILE_LOADABLE;
+    f->empty_auth = !w->auth || w->auth->n == 0;
+    f->rsa_parent = w->parent.rsa;
+    f->parent = w->parent.handle;
+    f->pub = w->pub;
+    f->priv = w->priv;
+    hwk_tpm_newpolicy_take(&w->rules, f);
+    return f;
+}
+
+static struct hwk_tpm_key *wrap(struct work *w)
+{
+    struct hwk_secret *copy = w->auth ? hwk_secret_dup(w->auth) : NULL;
+    struct hwk_tpm_keyfile *f = w->handle == 0 ? file(w) : NULL;
+    struct hwk_tpm_object *o = object(w);
+    struct hwk_tpm_key *key = NULL;
+    if (o && (copy || !w->auth) && (f || w->handle != 0)) {
+        key = hwk_tpm_key_new(w->tpm, o, copy);
+    } else {
         if (o)
             hwk_tpm_object_close(w->tpm, o);
         hwk_secret_free(copy);
-        return NULL;
     }
-    return hwk_tpm_key_new(w->tpm, o, copy);
+    if (key)
+        key->file = f;
+    else
+        hwk_tpm_keyfile_free(f);
+    return key;
 }
 
-static int new_auth(struct work *w, const struct hwk_secret *auth)
+/* --- what was asked --- */
+
+static int auth_fits(const struct hwk_secret *auth, const TPM2B_PUBLIC *pub)
 {
-    TPM2B_AUTH *a = &w->sensitive.sensitive.userAuth;
-    if (auth && auth->n > 32) /* no more than the digest of nameAlg */
-        return hwk_raise(HWK_R_ARGUMENT,
-                         "a TPM key's PIN has 32 bytes at most");
-    a->size = auth ? (UINT16)auth->n : 0;
-    if (auth)
-        memcpy(a->buffer, auth->p, auth->n);
-    return 1;
+    size_t max = hwk_md_size(hwk_tpm_md(pub->publicArea.nameAlg));
+    return !auth || auth->n <= max ||
+           hwk_raise(HWK_R_ARGUMENT,
+                     "a TPM key's PIN has no more bytes than the digest that "
+                     "names it: %zu",
+                     max);
 }
 
-static TPM2_HANDLE handle_of(const struct hwk_uri *uri)
+static int handle_of(const struct hwk_uri *uri, const struct hwk_spec *spec,
+                     TPM2_HANDLE *out)
 {
-    if (uri->tpm == HWK_TPM_IDEVID)
-        return HWK_TPM_IDEVID_HANDLE;
-    return uri->tpm == HWK_TPM_HANDLE ? uri->handle : 0;
+    *out = uri->tpm == HWK_TPM_IDEVID   ? HWK_TPM_IDEVID_HANDLE
+           : uri->tpm == HWK_TPM_HANDLE ? uri->handle
+                                        : 0;
+    if (uri->tpm == 0)
+        return spec->usage != HWK_USAGE_IDEVID ||
+               hwk_raise(HWK_R_BAD_URI, "an IDevID is made at a handle");
+    if (*out >> 24 != TPM2_HT_PERSISTENT)
+        return hwk_raise(HWK_R_BAD_URI, "a key is made at handle=0x81..., or "
+                                        "without a name for a key file");
+    if (uri->has_parent && uri->parent == TPM2_RH_NULL)
+        return hwk_raise(HWK_R_UNSUPPORTED,
+                         "a key of the null hierarchy cannot be kept");
+    return !spec->session ||
+           hwk_raise(HWK_R_PARAM, "%s: a key at a handle stays",
+                     HWK_PARAM_KEY_TOKEN);
+}
+
+/* what is not to be kept goes with the TPM's next start at the latest */
+static struct hwk_uri under_what(const struct hwk_uri *uri,
+                                 const struct hwk_spec *spec)
+{
+    struct hwk_uri under = *uri; /* lent */
+    if (spec->session && !uri->has_parent) {
+        under.has_parent = true;
+        under.parent = TPM2_RH_NULL;
+    }
+    return under;
 }
 
 struct hwk_tpm_key *hwk_tpm_make(struct hwk_tpm *tpm, const struct hwk_uri *uri,
                                  const struct hwk_spec *spec,
                                  const struct hwk_secret *auth)
 {
+    const struct hwk_uri under = under_what(uri, spec);
     struct work w = {.tpm = tpm,
-                     .parent = ESYS_TR_NONE,
+                     .uri = &under,
+                     .spec = spec,
+                     .auth = spec->tpm.auth ? spec->tpm.auth : auth,
                      .child = ESYS_TR_NONE,
                      .kept = ESYS_TR_NONE};
-    TPM2_HANDLE handle = handle_of(uri);
     struct hwk_tpm_key *key = NULL;
-    if (handle >> 24 != TPM2_HT_PERSISTENT) {
-        hwk_raise(HWK_R_BAD_URI, "a key is made at handle=0x81...");
+    if (!handle_of(uri, spec, &w.handle) ||
+        !hwk_tpm_spec_public(spec, &w.pub) || !auth_fits(w.auth, &w.pub) ||
+        !hwk_tpm_begin(tpm))
         return NULL;
-    }
-    if (!new_auth(&w, auth) || !hwk_tpm_begin(tpm))
-        return NULL;
-    int ok = steps(&w, uri, spec, handle);
-    clean(&w);
-    if (ok)
-        key = wrap(&w, handle, auth);
+    if (steps(&w))
+        key = wrap(&w);
     hwk_tpm_end(tpm);
+    hwk_tpm_rules_clear(&w.rules);
     return key;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* New keys, made persistent. */
+/* New keys, made or brought in: at a handle, or as a key file. */
 #ifndef HWK_TPM2_MAKE_H
 #define HWK_TPM2_MAKE_H
 
@@ -10,11 +10,12 @@
 #define HWK_TPM_IAK_HANDLE 0x81020001
 
 /*
- * Makes the key that spec describes at the persistent handle of uri. For
- * signing and decryption it is a child of the parent in uri; of the storage
- * root key at 0x81000001 when there is one; else of the owner's ECC primary
- * key, the same each time. An IDevID is an endorsement primary from the TCG's
- * template. auth (lent, NULL is fine) becomes the key's authorization value.
+ * Makes the key that spec describes, or brings in spec->from: at the persistent
+ * handle of uri, or, when uri names none, as a key file (tpm2_key.h). It is a
+ * child of the parent in uri (tpm2_under.h says of which where there is none;
+ * spec->session: one of the null hierarchy's, gone with the TPM's next start);
+ * an IDevID is an endorsement primary from the TCG's template. auth (lent, NULL
+ * is fine) becomes the key's authorization value, unless spec has one.
  *
  * Nothing transient stays, whatever fails. Between no key and the whole key at
  * its handle there is one command (EvictControl): after a power cut the handle

@@ -65,7 +65,7 @@ static int row_make(void *state, const struct hwk_uri *uri,
                     struct hwk_found *out)
 {
     struct hwk_secret *auth = NULL;
-    if (!hwk_tpm_ask_auth(uri, pin, uri->handle, &auth))
+    if (!spec->tpm.auth && !hwk_tpm_ask_auth(uri, pin, uri->handle, &auth))
         return 0;
     struct hwk_tpm_key *key = hwk_tpm_make(state, uri, spec, auth);
     hwk_secret_free(auth);

@@ -49,22 +49,3 @@ void hwk_tpm_template_srk(TPM2B_PUBLIC *out)
     out->publicArea.unique.ecc.x.size = 32;
     out->publicArea.unique.ecc.y.size = 32;
 }
-
-#define CHILD_ATTRIBUTES                                                       \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |                          \
-     TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |              \
-     TPMA_OBJECT_NODA)
-
-void hwk_tpm_template_sign(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out)
-{
-    hwk_tpm_template_plain(kind, out);
-    out->publicArea.objectAttributes =
-        CHILD_ATTRIBUTES | TPMA_OBJECT_SIGN_ENCRYPT;
-}
-
-void hwk_tpm_template_decrypt(const struct hwk_tpm_kind *kind,
-                              TPM2B_PUBLIC *out)
-{
-    hwk_tpm_template_plain(kind, out);
-    out->publicArea.objectAttributes = CHILD_ATTRIBUTES | TPMA_OBJECT_DECRYPT;
-}

@@ -26,12 +26,4 @@ void hwk_tpm_template_srk(TPM2B_PUBLIC *out);
  * (draft-bottomley-tpm2-keys), which makes it another key. */
 void hwk_tpm_template_default(bool rsa, TPM2B_PUBLIC *out);
 
-/* A signing key under a storage key: bound to this TPM, any scheme, usable
- * with its own auth value, exempt from the dictionary-attack lockout. */
-void hwk_tpm_template_sign(const struct hwk_tpm_kind *kind, TPM2B_PUBLIC *out);
-
-/* The same for decryption (RSA) or key agreement (EC). */
-void hwk_tpm_template_decrypt(const struct hwk_tpm_kind *kind,
-                              TPM2B_PUBLIC *out);
-
 #endif

@@ -338,7 +338,7 @@ static void parents(void **arg)
     hwk_tpm_key_free(tpm, ec_key());
     assert_int_equal(make_under(0), 8); /* a primary for the purpose */
     assert_int_equal(make_under(TPM2_RH_ENDORSEMENT), 7);
-    hwk_tpm_template_sign(&p256, &t); /* a stranger at the usual place */
+    tpm_template_sign(&p256, &t); /* a stranger at the usual place */
     make_primary(ESYS_TR_RH_OWNER, &t, 0x81000001);
     assert_int_equal(make_under(0), 8);
     assert_true(hwk_tpm_erase(tpm, 0x81000001));

@@ -29,7 +29,7 @@ static void a_public(TPM2B_PUBLIC *pub)
 {
     const struct hwk_tpm_kind kind = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
     memset(pub, 0, sizeof(*pub));
-    hwk_tpm_template_sign(&kind, pub);
+    tpm_template_sign(&kind, pub);
     pub->publicArea.unique.ecc.x.size = 32;
     pub->publicArea.unique.ecc.y.size = 32;
     memset(pub->publicArea.unique.ecc.x.buffer, 7, 32);

@@ -95,7 +95,7 @@ static void templates(void **arg)
     assert_int_equal(t->unique.ecc.y.size, 0);
     assert_false(hwk_tpm_devid_own(
         HWK_TPM_IDEVID, &(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 3072}, &p));
-    hwk_tpm_template_sign(
+    tpm_template_sign(
         &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0}, &p);
     assert_true(t->objectAttributes & TPMA_OBJECT_NODA);
     assert_false(hwk_tpm_is_parent(&p));
@@ -218,7 +218,7 @@ static void public_keys(void **arg)
     TPM2B_PUBLIC p;
     struct hwk_pub pub;
     (void)arg;
-    hwk_tpm_template_sign(
+    tpm_template_sign(
         &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_NIST_P521, 0}, &p);
     p.publicArea.unique.ecc.x.size = 65; /* a TPM that drops leading zeros */
     memset(p.publicArea.unique.ecc.x.buffer, 0x11, 65);
@@ -229,7 +229,7 @@ static void public_keys(void **arg)
     assert_int_equal(pub.point_len, 133);
     assert_int_equal(pub.point[1], 0);
     assert_int_equal(pub.point[2], 0x11);
-    hwk_tpm_template_sign(&(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 3072}, &p);
+    tpm_template_sign(&(struct hwk_tpm_kind){TPM2_ALG_RSA, 0, 3072}, &p);
     p.publicArea.unique.rsa.size = 384;
     memset(p.publicArea.unique.rsa.buffer, 0x81, 384);
     assert_true(hwk_tpm_public(&p, &pub));
@@ -238,7 +238,7 @@ static void public_keys(void **arg)
     p.publicArea.type = TPM2_ALG_KEYEDHASH;
     assert_false(hwk_tpm_public(&p, &pub));
     assert_int_equal(tpm_reason(), HWK_R_KEY);
-    hwk_tpm_template_sign(
+    tpm_template_sign(
         &(struct hwk_tpm_kind){TPM2_ALG_ECC, TPM2_ECC_BN_P256, 0}, &p);
     assert_false(hwk_tpm_public(&p, &pub));
     assert_int_equal(tpm_reason(), HWK_R_KEY);

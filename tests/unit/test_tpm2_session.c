@@ -486,7 +486,7 @@ static struct hwk_tpm_object *policy_key(void)
         0x98, 0x1f, 0xc7, 0xac, 0x1e, 0xdd, 0xc1, 0xfd, 0xdb, 0x0e};
     const struct hwk_tpm_kind kind = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
     TPM2B_PUBLIC template;
-    hwk_tpm_template_sign(&kind, &template);
+    tpm_template_sign(&kind, &template);
     template.publicArea.objectAttributes &=
         ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
     template.publicArea.authPolicy.size = sizeof(policy);

@@ -122,6 +122,10 @@ static void tpm2_names(void **state)
     assert_int_equal(u.parent, 0x40000001);
     check_str(&u.pin_value, "p");
     hwk_uri_clear(&u);
+    assert_int_equal(hwk_uri_parse("tpm2:parent=endorsement", &u), 1);
+    assert_int_equal(u.tpm, 0);
+    assert_int_equal(u.parent, 0x4000000b);
+    hwk_uri_clear(&u);
     assert_int_equal(hwk_uri_parse("tpm2:idevid", &u), 1);
     assert_int_equal(u.tpm, HWK_TPM_IDEVID);
     hwk_uri_clear(&u);
@@ -179,7 +183,7 @@ static const struct {
     {"pkcs11:type=Private", "type: is none of"},
     {"file:/etc/key.pem", "no scheme"},
     {"tpm2:;parent=owner", "empty attribute"},
-    {"tpm2:parent=owner", "none of handle="},
+    {"tpm2:pin-value=1", "none of handle="},
     {"tpm2:", NULL},
     {"tpm2:handle=", "handle: is empty"},
     {"tpm2:handle=0x1ffffffff", "handle: is too large"},

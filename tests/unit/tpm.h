@@ -17,6 +17,7 @@
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
+#include "provider/device/tpm2_template.h"
 #include "tests/lib/swtpm.h"
 
 static struct swtpm tpm_process;
@@ -92,6 +93,17 @@ static inline struct hwk_spec tpm_ec(unsigned bits, enum hwk_usage usage)
 static inline struct hwk_spec tpm_rsa(unsigned bits, enum hwk_usage usage)
 {
     return (struct hwk_spec){.type = HWK_KEY_RSA, .bits = bits, .usage = usage};
+}
+
+/* a plain signing key's public area, of no key yet */
+static inline void tpm_template_sign(const struct hwk_tpm_kind *kind,
+                                     TPM2B_PUBLIC *out)
+{
+    hwk_tpm_template_plain(kind, out);
+    out->publicArea.objectAttributes =
+        TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+        TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+        TPMA_OBJECT_NODA | TPMA_OBJECT_SIGN_ENCRYPT;
 }
 
 static inline struct hwk_tpm_key *

@@ -39,7 +39,7 @@ static inline void tpm_blob_make(const struct hwk_tpm_parent *parent,
         assert_non_null(srk);
         assert_true(hwk_tpm_object_tr(tpm, srk, &under));
     }
-    hwk_tpm_template_sign(&p256, &t);
+    tpm_template_sign(&p256, &t);
     assert_int_equal(Esys_Create(esys, under, ESYS_TR_PASSWORD, ESYS_TR_NONE,
                                  ESYS_TR_NONE, &sensitive, &t, &outside, &none,
                                  &priv, &pub, NULL, NULL, NULL),
