@@ -173,26 +173,42 @@ int hwk_tpm_derive(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return 1;
 }
 
+/* what somebody makes keys of is a secret */
+static int random_piece(struct hwk_tpm *tpm, uint8_t *out, size_t n,
+                        size_t *given)
+{
+    TPM2B_DIGEST *some = NULL;
+    ESYS_TR session;
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_shield(tpm, HWK_TPM_SECRET_BACK, &session))
+            return 0;
+        rc = Esys_GetRandom(tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                            (UINT16)(n < 32 ? n : 32), &some);
+    } while (hwk_tpm_again(tpm, rc));
+    int ok = hwk_tpm_check(tpm, rc, "GetRandom", 0);
+    if (ok && (some->size == 0 || some->size > n))
+        ok = hwk_raise(HWK_R_TPM, "GetRandom: %u bytes", some->size);
+    if (ok) {
+        memcpy(out, some->buffer, some->size);
+        *given = some->size;
+        OPENSSL_cleanse(some, sizeof(*some));
+    }
+    Esys_Free(some);
+    return ok;
+}
+
 int hwk_tpm_random(struct hwk_tpm *tpm, uint8_t *out, size_t n)
 {
-    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
-    int ok = esys != NULL;
+    size_t given;
+    if (!hwk_tpm_begin(tpm))
+        return 0;
+    int ok = 1;
     while (ok && n > 0) {
-        TPM2B_DIGEST *some = NULL;
-        TSS2_RC rc =
-            Esys_GetRandom(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                           (UINT16)(n < 32 ? n : 32), &some);
-        ok = hwk_tpm_check(tpm, rc, "GetRandom", 0);
-        if (ok && (some->size == 0 || some->size > n))
-            ok = hwk_raise(HWK_R_TPM, "GetRandom: %u bytes", some->size);
-        if (ok) {
-            memcpy(out, some->buffer, some->size);
-            out += some->size;
-            n -= some->size;
-        }
-        Esys_Free(some);
+        ok = random_piece(tpm, out, n, &given);
+        out += ok ? given : 0;
+        n -= ok ? given : 0;
     }
-    if (esys)
-        hwk_tpm_end(tpm);
+    hwk_tpm_end(tpm);
     return ok;
 }

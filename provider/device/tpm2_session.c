@@ -282,6 +282,13 @@ int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
     return tell_auth(tpm, object, auth);
 }
 
+int hwk_tpm_shield(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session)
+{
+    *session = ESYS_TR_NONE;
+    tpm->sessions.current = NULL;
+    return !protects(tpm, NULL, secret) || hmac_session(tpm, secret, session);
+}
+
 /* --- policy sessions --- */
 
 static int restart(struct hwk_tpm *tpm, struct hwk_tpm_held *held)

@@ -67,6 +67,10 @@ int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
                       const struct hwk_secret *auth, unsigned secret,
                       ESYS_TR *session);
 
+/* The same for a command that takes no authorisation: *session is
+ * ESYS_TR_NONE when it goes without one. */
+int hwk_tpm_shield(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session);
+
 /* To be told what the command gave, before hwk_tpm_check. True once between
  * begin and end, when the TPM no longer knew the session: then do all again
  * from hwk_tpm_authorize on. Nothing was tried with the auth value then. */

@@ -249,6 +249,8 @@ static void listen_to_all(enum hwk_protect protect, bool expected)
     agree(&p, &secret);
     assert_true(secret.ok);
     assert_int_equal(bus_heard(&p.bus, secret.out, secret.n), expected);
+    assert_true(hwk_tpm_random(p.tpm, secret.out, 32));
+    assert_int_equal(bus_heard(&p.bus, secret.out, 32), expected);
     p.bus.talk->heard_n = 0;
     assert_true(make_new(&p));
     assert_int_equal(bus_heard(&p.bus, PIN, strlen(PIN)), expected);
