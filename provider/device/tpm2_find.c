@@ -12,12 +12,17 @@
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_query.h"
 
+bool hwk_tpm_says_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin)
+{
+    return pin && (uri->ask_auth || uri->pin_value.p || uri->pin_source.p);
+}
+
 int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,
                      TPM2_HANDLE handle, struct hwk_secret **out)
 {
     char what[32];
     *out = NULL;
-    if (!pin || !(uri->ask_auth || uri->pin_value.p || uri->pin_source.p))
+    if (!hwk_tpm_says_auth(uri, pin))
         return 1;
     if (handle == TPM2_RH_ENDORSEMENT)
         snprintf(what, sizeof(what), "TPM endorsement hierarchy");
@@ -146,24 +151,13 @@ static int find_key(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
     return hwk_tpm_give_key(q, &found);
 }
 
-/* an index that the URI itself names may have an authorization value there */
-static int find_index(const struct hwk_tpm_query *q, TPM2_HANDLE index)
-{
-    struct hwk_secret *auth = NULL;
-    bool named = q->uri->tpm == HWK_TPM_HANDLE || q->uri->tpm == HWK_TPM_OBJECT;
-    if (named && !hwk_tpm_ask_auth(q->uri, q->pin, index, &auth))
-        return -1;
-    const struct hwk_tpm_nv_how how = {auth, !named};
-    int rc = hwk_tpm_find_nv(q, index, &how);
-    hwk_secret_free(auth);
-    return rc;
-}
-
 int hwk_tpm_find_at(const struct hwk_tpm_query *q, TPM2_HANDLE handle)
 {
     int rc = 1;
     if (handle >> 24 != TPM2_HT_PERSISTENT)
-        return find_index(q, handle);
+        return hwk_tpm_find_nv(q, handle,
+                               q->uri->tpm == HWK_TPM_HANDLE ||
+                                   q->uri->tpm == HWK_TPM_OBJECT);
     if (!(q->want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC)))
         return 1;
     ERR_set_mark();

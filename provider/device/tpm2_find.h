@@ -9,6 +9,9 @@
 int hwk_tpm_find(struct hwk_tpm *tpm, const struct hwk_uri *uri, unsigned want,
                  const struct hwk_pin_ask *pin, hwk_found_fn *each, void *arg);
 
+/* Whether the URI says that there is an authorization value. */
+bool hwk_tpm_says_auth(const struct hwk_uri *uri,
+                       const struct hwk_pin_ask *pin);
 /* The authorization value that the URI says there is: *out NULL when it says
  * nothing of one. Not between begin and end: it may ask the application. */
 int hwk_tpm_ask_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin,

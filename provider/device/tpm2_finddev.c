@@ -9,6 +9,7 @@
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_devid.h"
 #include "provider/device/tpm2_make.h"
+#include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_nvitem.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_query.h"
@@ -57,14 +58,13 @@ static const TPM2_HANDLE *cert_handles(enum hwk_tpm_name purpose)
 static int give_certs(const struct hwk_tpm_query *q)
 {
     const TPM2_HANDLE *at = cert_handles(q->uri->tpm);
-    const struct hwk_tpm_nv_how how = {.careful = true};
     struct hwk_tpm_query certs = *q;
     unsigned given = 0;
     int rc = 1;
     certs.want = q->want & HWK_WANT_CERT;
     certs.given = &given;
     for (; *at && certs.want && rc > 0 && given == 0; at++)
-        rc = hwk_tpm_find_nv(&certs, *at, &how);
+        rc = hwk_tpm_find_nv(&certs, *at, false);
     *q->given += given;
     return rc;
 }

@@ -4,10 +4,9 @@
 
 #include <openssl/err.h>
 
-#include "provider/device/tpm2_keyfile.h"
+#include "provider/device/tpm2_blob.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_nvitem.h"
-#include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_query.h"
 #include "provider/spki.h"
 
@@ -15,7 +14,6 @@
 struct content {
     const struct hwk_tpm_query *q;
     struct hwk_object_info info;
-    int rc; /* what each gave last */
 };
 
 static void name_it(const struct content *c, enum hwk_object_type type,
@@ -46,45 +44,22 @@ static int give_public(const struct content *c, const uint8_t *der, size_t n)
     return hwk_tpm_give(c->q, &found);
 }
 
-/* the public half that a key file has beside the private one */
-static int give_half(const struct content *c, const uint8_t *der, size_t n)
+static int give_keyfile(const struct content *c, const uint8_t *der, size_t n)
 {
-    struct hwk_found found = {.ref = NULL};
-    struct hwk_tpm_keyfile *file = NULL;
-    if (!hwk_tpm_keyfile_parse(der, n, &file))
-        return -1;
-    int ok = hwk_tpm_public(&file->pub, &found.pub);
-    hwk_tpm_keyfile_free(file);
-    if (!ok)
-        return -1;
-    name_it(c, HWK_OBJ_PUBLIC, &found);
-    return hwk_tpm_give(c->q, &found);
-}
-
-/* a key of a file is found again where the file is */
-static int loaded(void *arg, struct hwk_found *found)
-{
-    struct content *c = arg;
-    name_it(c, HWK_OBJ_PRIVATE, found);
-    ++*c->q->given;
-    return c->rc = c->q->each(c->q->arg, found);
-}
-
-static int give_keyfile(struct content *c, const uint8_t *der, size_t n)
-{
-    const struct hwk_backend *row = &hwk_backend_tpm2;
-    if (!(c->q->want & HWK_WANT_PRIVATE))
-        return c->q->want & HWK_WANT_PUBLIC ? give_half(c, der, n) : 1;
-    if (!row->load_blob)
+    const struct hwk_tpm_query *q = c->q;
+    if (!(q->want & (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC)))
         return 1;
-    c->rc = 1;
-    return row->load_blob(c->q->tpm, der, n, c->q->pin, loaded, c) ? c->rc : -1;
+    int rc = hwk_tpm_find_blob(q->tpm, der, n, c->info.uri, q->want, q->pin,
+                               q->each, q->arg);
+    if (rc >= 0)
+        ++*q->given;
+    return rc;
 }
 
 static int give_item(void *arg, enum hwk_object_type type, const uint8_t *der,
                      size_t n)
 {
-    struct content *c = arg;
+    const struct content *c = arg;
     switch (type) {
     case HWK_OBJ_CERT:
         return give_cert(c, der, n);
@@ -95,13 +70,39 @@ static int give_item(void *arg, enum hwk_object_type type, const uint8_t *der,
     }
 }
 
+/* With the URI's value where that is needed: it may be meant for the key in the
+ * index. An index that is found and not named is left alone instead. */
+static int read_index(const struct hwk_tpm_query *q, TPM2_HANDLE index,
+                      bool named, struct hwk_tpm_nv *nv)
+{
+    struct hwk_tpm_nv_how how = {.careful = true};
+    struct hwk_secret *auth = NULL;
+    if (!named)
+        return hwk_tpm_nv_bytes(q->tpm, index, &how, nv);
+    if (!hwk_tpm_says_auth(q->uri, q->pin))
+        return hwk_tpm_nv_bytes(q->tpm, index, NULL, nv);
+    ERR_set_mark();
+    bool done = hwk_tpm_nv_bytes(q->tpm, index, &how, nv);
+    if (done || !hwk_err_is(HWK_R_PIN_MISSING)) {
+        ERR_clear_last_mark();
+        return done;
+    }
+    ERR_pop_to_mark();
+    if (!hwk_tpm_ask_auth(q->uri, q->pin, index, &auth))
+        return 0;
+    how = (struct hwk_tpm_nv_how){.auth = auth};
+    done = hwk_tpm_nv_bytes(q->tpm, index, &how, nv);
+    hwk_secret_free(auth);
+    return done;
+}
+
 /* an index that is there but cannot be read is no absent one, for who names
  * it */
-static int unread(const struct hwk_tpm_nv *nv, const struct hwk_tpm_nv_how *how)
+static int unread(const struct hwk_tpm_nv *nv, bool named)
 {
     if (!hwk_err_is(HWK_R_NOT_FOUND))
         return -1;
-    if (nv->pub.attributes == 0 || (how && how->careful))
+    if (nv->pub.attributes == 0 || !named)
         return 1;
     hwk_raise(HWK_R_FORMAT, "NV index 0x%08x: nothing was written there",
               nv->pub.nvIndex);
@@ -109,13 +110,13 @@ static int unread(const struct hwk_tpm_nv *nv, const struct hwk_tpm_nv_how *how)
 }
 
 int hwk_tpm_find_nv(const struct hwk_tpm_query *q, TPM2_HANDLE index,
-                    const struct hwk_tpm_nv_how *how)
+                    bool named)
 {
     struct content c = {.q = q};
-    struct hwk_tpm_nv nv;
+    struct hwk_tpm_nv nv = {.data = NULL};
     ERR_set_mark();
-    if (!hwk_tpm_nv_bytes(q->tpm, index, how, &nv)) {
-        int rc = unread(&nv, how);
+    if (!read_index(q, index, named, &nv)) {
+        int rc = unread(&nv, named);
         if (rc < 0)
             ERR_clear_last_mark();
         else

@@ -4,7 +4,6 @@
 #define HWK_TPM2_QUERY_H
 
 #include "provider/device/tpm2_find.h"
-#include "provider/device/tpm2_nv.h"
 
 struct hwk_tpm_query {
     struct hwk_tpm *tpm;
@@ -27,10 +26,12 @@ int hwk_tpm_give_key(const struct hwk_tpm_query *q, struct hwk_found *found);
 int hwk_tpm_find_at(const struct hwk_tpm_query *q, TPM2_HANDLE handle);
 
 /* What an NV index holds of what is wanted (tpm2_findnv.c): certificates,
- * public keys, key files. An index that is not there: 1 without a call; other
- * bytes in it likewise. */
+ * public keys, key files. One that is not there: 1 without a call; other bytes
+ * in it likewise. named: the URI names the index: what is in the way of reading
+ * it is an error, and a value in the URI may be its own. Otherwise nothing is
+ * tried that could count as a wrong try. */
 int hwk_tpm_find_nv(const struct hwk_tpm_query *q, TPM2_HANDLE index,
-                    const struct hwk_tpm_nv_how *how);
+                    bool named);
 
 /*
  * The key that tpm2:idevid or tpm2:iak names (tpm2_finddev.c): the one at its

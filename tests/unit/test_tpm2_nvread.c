@@ -5,9 +5,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "provider/device/tpm2_keyfile.h"
 #include "provider/device/tpm2_nvitem.h"
 #include "provider/device/tpm2_public.h"
-#include "tpm.h"
+#include "tpm_blob.h"
 
 #define INDEX 0x01800A20
 #define URI "handle:0x01800a20"
@@ -301,6 +302,67 @@ static void chain(void **arg)
     assert_true(hwk_tpm_erase(tpm, INDEX));
 }
 
+/* the file of a key under the owner's default primary key, with the PIN "key"
+ */
+static void add_real_keyfile(struct bytes *to)
+{
+    const struct hwk_tpm_parent owner = {.handle = TPM2_RH_OWNER};
+    const TPM2B_SENSITIVE_CREATE sensitive = {
+        .size = 0, .sensitive.userAuth = auth_of("key")};
+    struct hwk_tpm_keyfile file = {.type = HWK_TPM_FILE_LOADABLE,
+                                   .parent = TPM2_RH_OWNER};
+    struct tpm_blob blob;
+    uint8_t *der = NULL;
+    size_t n;
+    tpm_blob_make_with(&owner, &sensitive, &blob);
+    file.pub = blob.pub;
+    file.priv = blob.priv;
+    assert_true(hwk_tpm_keyfile_encode(&file, &der, &n));
+    add(to, der, n);
+    OPENSSL_free(der);
+}
+
+static void signs(const char *uri, const char *again)
+{
+    static const uint8_t digest[32] = {5};
+    const struct hwk_mech mech = {.type = HWK_KEY_EC, .md = HWK_MD_SHA256};
+    uint8_t sig[200];
+    size_t n = sizeof(sig);
+    struct hwk_found f;
+    assert_true(tpm_find_in(tpm, uri, HWK_WANT_PRIVATE, &f));
+    assert_int_equal(f.type, HWK_OBJ_PRIVATE);
+    assert_string_equal(f.uri, again);
+    assert_true(hwk_tpm_sign(tpm, f.ref, &mech, digest, 32, sig, &n));
+    assert_true(tpm_verify(&f.pub, &mech, digest, 32, sig, n));
+    hwk_tpm_key_free(tpm, f.ref);
+    assert_int_equal(tpm_left_behind(), 0);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
+/* the PIN in the URI is the key's, where the index has none, and is that of
+ * both where it has */
+static void keyfiles(void **arg)
+{
+    const char *uri = "tpm2:handle=0x01800a20";
+    struct bytes der = {.n = 0}, b = {.n = 0};
+    struct seen s;
+    (void)arg;
+    need_tpm();
+    add_real_keyfile(&der);
+    add_pem(&b, "TSS2 PRIVATE KEY", &der);
+    put(PLAIN, NULL, &b);
+    signs(URI "?pin-value=key", uri);
+    assert_true(find(URI, HWK_WANT_PUBLIC, &s)); /* without the key's PIN */
+    assert_int_equal(s.n, 1);
+    assert_int_equal(s.type[0], HWK_OBJ_PUBLIC);
+    assert_true(find(URI, HWK_WANT_CERT, &s));
+    assert_int_equal(s.n, 0);
+    assert_true(hwk_tpm_erase(tpm, INDEX));
+    put(TPMA_NV_AUTHREAD, "key", &der);
+    signs(URI "?pin-value=key", uri);
+    assert_true(hwk_tpm_erase(tpm, INDEX));
+}
+
 static void refused(const char *text, int reason, const char *word)
 {
     struct seen s;
@@ -424,6 +486,7 @@ int main(void)
         cmocka_unit_test(in_the_way),
         cmocka_unit_test(values),
         cmocka_unit_test(by_whom),
+        cmocka_unit_test(keyfiles),
     };
     return cmocka_run_group_tests(tests, tpm_setup, tpm_teardown);
 }

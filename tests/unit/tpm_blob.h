@@ -16,11 +16,11 @@ struct tpm_blob {
 };
 
 /* a P-256 signing key under parent, made by a plain ESYS Create */
-static inline void tpm_blob_make(const struct hwk_tpm_parent *parent,
-                                 struct tpm_blob *out)
+static inline void tpm_blob_make_with(const struct hwk_tpm_parent *parent,
+                                      const TPM2B_SENSITIVE_CREATE *sensitive,
+                                      struct tpm_blob *out)
 {
     const struct hwk_tpm_kind p256 = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
-    const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
     const TPM2B_DATA outside = {.size = 0};
     const TPML_PCR_SELECTION none = {.count = 0};
     TPM2B_PUBLIC t, *pub = NULL;
@@ -41,7 +41,7 @@ static inline void tpm_blob_make(const struct hwk_tpm_parent *parent,
     }
     tpm_template_sign(&p256, &t);
     assert_int_equal(Esys_Create(esys, under, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                 ESYS_TR_NONE, &sensitive, &t, &outside, &none,
+                                 ESYS_TR_NONE, sensitive, &t, &outside, &none,
                                  &priv, &pub, NULL, NULL, NULL),
                      0);
     *out = (struct tpm_blob){*parent, *pub, *priv};
@@ -52,6 +52,13 @@ static inline void tpm_blob_make(const struct hwk_tpm_parent *parent,
     else
         hwk_tpm_object_close(tpm, srk);
     hwk_tpm_end(tpm);
+}
+
+static inline void tpm_blob_make(const struct hwk_tpm_parent *parent,
+                                 struct tpm_blob *out)
+{
+    const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
+    tpm_blob_make_with(parent, &sensitive, out);
 }
 
 /* the storage root key, persistent, once */
