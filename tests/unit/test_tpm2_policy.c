@@ -173,14 +173,6 @@ static void owner_auth(const char *from, const char *to)
     hwk_tpm_end(tpm);
 }
 
-static void write_file(const char *path, const void *p, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(p, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-}
-
 static void secrets(void **arg)
 {
     struct hwk_tpm_key *key;
@@ -198,7 +190,7 @@ static void secrets(void **arg)
     assert_false(policy_signs(tpm, key));
     policy_said("secret(owner): its authorization value was refused before");
     assert_true(tpm_commands() - before <= 2); /* a session, but no try */
-    write_file(path, "boss\n", 5);
+    policy_write(path, "boss\n", 5);
     policy_set("pin-source.owner", path);
     assert_true(policy_signs(tpm, key));
     assert_true(policy_signs(tpm, key));

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_TPM_POLICY_H
 #define TESTS_UNIT_TPM_POLICY_H
 
+#include "provider/device/tpm2_blob.h"
 #include "provider/device/tpm2_facts.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_satisfy.h"
@@ -14,12 +15,12 @@
 /* the section of openssl.cnf, as the test has it now */
 static struct {
     char name[48], value[1024];
-} policy_settings[8];
+} policy_settings[24];
 
 static inline const char *policy_setting(void *arg, const char *name)
 {
     (void)arg;
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 24; i++)
         if (strcmp(policy_settings[i].name, name) == 0)
             return policy_settings[i].value;
     return NULL;
@@ -29,7 +30,7 @@ static inline const char *policy_setting(void *arg, const char *name)
 static inline void policy_set(const char *name, const char *value)
 {
     size_t i = 0;
-    while (i < 7 && policy_settings[i].name[0] &&
+    while (i < 23 && policy_settings[i].name[0] &&
            strcmp(policy_settings[i].name, name) != 0)
         i++;
     snprintf(policy_settings[i].name, sizeof(policy_settings[i].name), "%s",
@@ -205,6 +206,69 @@ static inline void policy_define(TPM2_HANDLE index, const uint8_t *data,
     hwk_tpm_end(tpm);
     if (!data)
         policy_count(index);
+}
+
+/* a key under the storage root key, used by that policy only */
+static inline void policy_blob(const TPM2B_DIGEST *policy, struct tpm_blob *out)
+{
+    const struct hwk_tpm_kind p256 = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
+    const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
+    const TPM2B_DATA outside = {.size = 0};
+    const TPML_PCR_SELECTION none = {.count = 0};
+    TPM2B_PUBLIC t, *pub = NULL;
+    TPM2B_PRIVATE *priv = NULL;
+    ESYS_TR under;
+    hwk_tpm_template_sign(&p256, &t);
+    t.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
+    t.publicArea.authPolicy = *policy;
+    assert_non_null(hwk_tpm_begin(tpm));
+    struct hwk_tpm_object *srk = hwk_tpm_object_open(tpm, TPM_SRK_AT);
+    assert_non_null(srk);
+    assert_true(hwk_tpm_object_tr(tpm, srk, &under));
+    assert_int_equal(Esys_Create(tpm->esys, under, ESYS_TR_PASSWORD,
+                                 ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &t,
+                                 &outside, &none, &priv, &pub, NULL, NULL,
+                                 NULL),
+                     0);
+    *out = (struct tpm_blob){{.handle = TPM_SRK_AT}, *pub, *priv};
+    Esys_Free(pub);
+    Esys_Free(priv);
+    hwk_tpm_object_close(tpm, srk);
+    hwk_tpm_end(tpm);
+}
+
+/* the key in a file that has these rules: the first one as its policy */
+static inline struct hwk_tpm_key *policy_file(const struct tpm_blob *b,
+                                              struct hwk_tpm_rules *rules)
+{
+    struct hwk_tpm_keyfile f = {.type = HWK_TPM_FILE_LOADABLE,
+                                .empty_auth = true,
+                                .policy = rules->list[0],
+                                .alternatives = rules->list + 1,
+                                .alternatives_n = rules->n - 1,
+                                .parent = TPM_SRK_AT,
+                                .pub = b->pub,
+                                .priv = b->priv};
+    struct hwk_found found = {.ref = NULL};
+    struct hwk_uri uri = {.scheme = HWK_SCHEME_TPM2};
+    const struct hwk_pin_ask ask = {.cfg = &tpm_cfg, .uri = &uri};
+    uint8_t *der = NULL;
+    size_t n = 0;
+    assert_true(hwk_tpm_keyfile_encode(&f, &der, &n));
+    assert_int_not_equal(hwk_tpm_find_blob(tpm, der, n, "", HWK_WANT_PRIVATE,
+                                           &ask, tpm_keep, &found),
+                         -1);
+    OPENSSL_free(der);
+    assert_non_null(found.ref);
+    return found.ref;
+}
+
+static inline void policy_write(const char *path, const void *p, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(p, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
 }
 
 #endif
