@@ -315,7 +315,7 @@ static void no_room(void **arg)
     hwk_tpm_set_fault(refuse, &f);
     assert_non_null(hwk_tpm_begin(t));
     /* the salt key is looked at anew, or one that we keep goes */
-    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, &policy));
+    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, true, &policy));
     assert_int_equal(f.seen, 2);
     assert_int_equal(t->sessions.hmac.tr, ESYS_TR_NONE);
     hwk_tpm_end(t);
@@ -354,7 +354,7 @@ static void limit(void **arg)
                                                NONE3, NULL, TPM2_SE_HMAC, &none,
                                                TPM2_ALG_SHA256, &other[i]),
                          0);
-    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, &policy));
+    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, true, &policy));
     assert_ptr_equal(t->esys, esys);
     hwk_tpm_end(t);
     sign_with(t, key, 1);
@@ -436,7 +436,7 @@ static void killed(void **arg)
             struct hwk_tpm_key *key = open_key(t, PIN_AT, "?pin-value=1234");
             hwk_tpm_set_fault(die, &code);
             if (code == TPM2_CC_PolicyAuthValue && hwk_tpm_begin(t) &&
-                hwk_tpm_policy_session(t, TPM2_ALG_SHA256, &session))
+                hwk_tpm_policy_session(t, TPM2_ALG_SHA256, true, &session))
                 Esys_PolicyAuthValue(t->esys, session, NONE3);
             sign_with(t, key, 1);
             _exit(0);
@@ -510,7 +510,7 @@ static unsigned long long by_policy(struct hwk_tpm_object *o,
     assert_true(hwk_tpm_object_tr(t, o, &tr));
     unsigned long long before = tpm_commands();
     do {
-        assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, &session));
+        assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, true, &session));
         rc = Esys_PolicyAuthValue(t->esys, session, NONE3);
         if (rc == 0 && hwk_tpm_policy_authorize(t, tr, auth, 0))
             rc = Esys_Sign(t->esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE, &d,
@@ -543,13 +543,13 @@ static void policies(void **arg)
     assert_int_equal(by_policy(o, NULL), managed ? 2 : 3);
     /* begun and given up */
     assert_non_null(hwk_tpm_begin(t));
-    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, &session));
+    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA256, true, &session));
     assert_int_equal(Esys_PolicyAuthValue(t->esys, session, NONE3), 0);
     hwk_tpm_end(t);
     assert_int_equal(by_policy(o, NULL), 3);
     /* another digest is another session */
     assert_non_null(hwk_tpm_begin(t));
-    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA384, &session));
+    assert_true(hwk_tpm_policy_session(t, TPM2_ALG_SHA384, true, &session));
     assert_int_equal(t->sessions.policy.alg, TPM2_ALG_SHA384);
     hwk_tpm_end(t);
     assert_true(by_policy(o, NULL) > 0);
