@@ -87,9 +87,24 @@ static bool too_long(const uint8_t *p, size_t n, UINT32 max)
     return n < 4 || p[0] || p[1] || p[2] || p[3] > max;
 }
 
+/* the same of the bitmaps in it */
+static bool too_wide(const uint8_t *p, size_t n)
+{
+    unsigned count = p[3];
+    for (p += 4, n -= 4; count > 0; count--) {
+        if (n < 3 || p[2] > TPM2_PCR_SELECT_MAX || n < 3u + p[2])
+            return true;
+        n -= 3u + p[2];
+        p += 3u + p[2];
+    }
+    return false;
+}
+
 static TSS2_RC get_pcrs(struct bytes *in, struct hwk_tpm_term *term)
 {
-    if (too_long(in->p + in->at, in->n - in->at, TPM2_NUM_PCR_BANKS))
+    const uint8_t *p = in->p + in->at;
+    size_t n = in->n - in->at;
+    if (too_long(p, n, TPM2_NUM_PCR_BANKS) || too_wide(p, n))
         return TSS2_MU_RC_BAD_VALUE;
     return Tss2_MU_TPML_PCR_SELECTION_Unmarshal(in->p, in->n, &in->at,
                                                 &term->pcrs);
