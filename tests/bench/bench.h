@@ -17,8 +17,8 @@
 enum device { SOFTWARE, TOKEN, TPM };
 enum alg { P256, RSA2048, ED25519 };
 
-/* what is loaded beside the default provider */
-enum beside { NOTHING, BARE, BARE_ALL, HWKEY };
+/* what is loaded beside the default provider, HWKEY_FIRST before it */
+enum beside { NOTHING, BARE, BARE_ALL, HWKEY, HWKEY_FIRST };
 
 /* One way of doing something. open prepares, op does it once; both give 1, or
  * 0 after a line on stderr. A process opens a contestant once and just ends:
@@ -30,9 +30,10 @@ struct contestant {
     enum device device;
     enum alg alg;
     enum beside with;
-    size_t message; /* bytes to sign; 0: a short text (the group's) */
-    bool in_thread; /* instructions are counted in a thread of its own, where
-                       memory is dearer */
+    size_t message;  /* bytes to sign; 0: a short text (the group's) */
+    bool in_thread;  /* instructions are counted in a thread of its own, where
+                        memory is dearer */
+    const char *uri; /* of the key, or a file in $BENCH_DIR; NULL: by alg */
     void *state;
 };
 
@@ -66,6 +67,10 @@ struct options {
 double bench_now(void); /* seconds */
 int bench_group(const struct options *o, const struct group *g, unsigned index,
                 struct result out[GROUP_MAX]);
+/* Calls of one operation, in a process of its own: the very first one, or those
+ * that come later. */
+int bench_calls_of(const struct options *o, const struct contestant *c,
+                   bool first, double *calls);
 /* Measures in this process; out has per_s and ratio. */
 int bench_rounds(const struct options *o, struct group *g,
                  struct result out[GROUP_MAX]);
@@ -91,6 +96,12 @@ int report_join(const struct options *o, const char *name, const char *text);
 void report_targets(const struct options *o,
                     const struct result all[][GROUP_MAX]);
 
+/* --- tpm.c --- */
+
+/* What the project promises of TPMs, measured on the one that the environment
+ * names; where says how it is reached. */
+int bench_tpm(const struct options *o, const char *where, bool managed);
+
 /* --- hwkey.c --- */
 
 struct hwkey {
@@ -104,6 +115,8 @@ OSSL_LIB_CTX *hwkey_context(enum beside with);
 const char *alg_label(enum alg alg); /* of its key in the token */
 const char *hwkey_uri(enum device device, enum alg alg);
 EVP_PKEY *hwkey_open(OSSL_LIB_CTX *libctx, const char *uri);
+EVP_PKEY *hwkey_file(OSSL_LIB_CTX *libctx, const char *name);
+EVP_PKEY *key_of(OSSL_LIB_CTX *libctx, const struct contestant *c);
 int hwkey_make(enum device device, enum alg alg); /* in the device */
 EVP_PKEY *software_key(OSSL_LIB_CTX *libctx, enum alg alg);
 X509 *self_signed(OSSL_LIB_CTX *libctx, EVP_PKEY *key);
@@ -139,5 +152,8 @@ int parse_open(struct contestant *c), parse_cert(struct contestant *c);
 int parse_make(enum alg alg); /* the certificate, in $BENCH_DIR */
 int load_nothing(struct contestant *c), load_provider(struct contestant *c);
 int load_open(struct contestant *c), load_key(struct contestant *c);
+int load_unload(struct contestant *c), open_close(struct contestant *c);
+int csr_sign(struct contestant *c), cms_open(struct contestant *c);
+int cms_sign(struct contestant *c);
 
 #endif

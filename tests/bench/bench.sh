@@ -50,8 +50,42 @@ devices() {
     WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/bench.tpm"
 }
 
+# Keys of the TPM's table that hwkey need not have made: one in a file, one
+# that is restricted, one with an authorization value.
+persist() { # HANDLE ARGS ...
+    local handle=$1
+    shift
+    tpm2_createprimary -Q -C o -c "$WORLD/primary" "$@" &&
+        tpm2_evictcontrol -Q -C o -c "$WORLD/primary" "$handle" &&
+        tpm2_flushcontext -t
+}
+key_file() {
+    local f=$WORLD/key a='fixedtpm|fixedparent|sensitivedataorigin|userwithauth'
+    persist 0x81000001 -G ecc256 &&
+        tpm2_create -Q -C 0x81000001 -G ecc256 -u "$f.pub" -r "$f.priv" \
+            -a "sign|$a" && tpm2_flushcontext -t &&
+        tpm2_encodeobject -Q -C 0x81000001 -u "$f.pub" -r "$f.priv" -p \
+            -o "$f.tss" && tpm2_flushcontext -t && tpm2_flushcontext -l &&
+        persist 0x81020003 -G ecc256:ecdsa-sha256:null -a "restricted|sign|$a" &&
+        persist 0x81020004 -G ecc256:null:null -p 1234 -a "sign|$a"
+}
+
+# the same TPM directly and behind its resource manager
+tpm_table() {
+    key_file && "$BENCH" tpm directly || return
+    ABRMD_CTL=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device
+    "$ABRMD_CTL" up "$WORLD/bench.abrmd" --tcti "$HWKEY_TCTI" \
+        >"$WORLD/abrmd.env" || return
+    . "$WORLD/abrmd.env"
+    export TCTICOUNT=$top_builddir/.libs/tcticount.so:$HWKEY_TCTI
+    local code=0
+    "$BENCH" tpm 'behind tpm2-abrmd' || code=$?
+    "$ABRMD_CTL" down "$WORLD/bench.abrmd"
+    return $code
+}
+
 operations() {
-    devices && (bench_env && "$BENCH" keys && "$BENCH" run)
+    devices && (bench_env && "$BENCH" keys && "$BENCH" run && tpm_table)
 }
 
 joins() {

@@ -171,6 +171,18 @@ static int warm_group(const struct options *o, const struct group *g,
     return 1;
 }
 
+int bench_calls_of(const struct options *o, const struct contestant *c,
+                   bool first, double *calls)
+{
+    struct group g = {.name = c->name, .c = {*c}};
+    struct report report;
+
+    if (!in_child(first ? do_first : do_some, o, &g, 0, &report, NULL))
+        return 0;
+    *calls = report.r[0].calls;
+    return 1;
+}
+
 int bench_group(const struct options *o, const struct group *g, unsigned index,
                 struct result out[GROUP_MAX])
 {

@@ -2,9 +2,11 @@
 /* The provider as any program uses it: hwkey.so, keys by URI, EVP. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/store.h>
 #include <openssl/x509.h>
 
@@ -18,18 +20,24 @@ int bench_fail(const char *what)
     return 0;
 }
 
+static bool load_hwkey(OSSL_LIB_CTX *libctx)
+{
+    const char *modules = getenv("BENCH_MODULES");
+
+    return modules != NULL &&
+           OSSL_PROVIDER_set_default_search_path(libctx, modules) &&
+           OSSL_PROVIDER_load(libctx, "hwkey") != NULL;
+}
+
 OSSL_LIB_CTX *hwkey_context(enum beside with)
 {
     OSSL_LIB_CTX *libctx = OSSL_LIB_CTX_new();
-    const char *modules = getenv("BENCH_MODULES");
 
-    if (libctx != NULL && OSSL_PROVIDER_load(libctx, "default") != NULL &&
+    if (libctx != NULL && (with != HWKEY_FIRST || load_hwkey(libctx)) &&
+        OSSL_PROVIDER_load(libctx, "default") != NULL &&
         ((with != BARE && with != BARE_ALL) ||
          bare_load(libctx, with == BARE_ALL)) &&
-        (with != HWKEY ||
-         (modules != NULL &&
-          OSSL_PROVIDER_set_default_search_path(libctx, modules) &&
-          OSSL_PROVIDER_load(libctx, "hwkey") != NULL)))
+        (with != HWKEY || load_hwkey(libctx)))
         return libctx;
     OSSL_LIB_CTX_free(libctx);
     bench_fail("no provider");
@@ -73,6 +81,31 @@ EVP_PKEY *hwkey_open(OSSL_LIB_CTX *libctx, const char *uri)
     if (key == NULL)
         bench_fail(uri);
     return key;
+}
+
+EVP_PKEY *hwkey_file(OSSL_LIB_CTX *libctx, const char *name)
+{
+    const char *dir = getenv("BENCH_DIR");
+    char path[1024];
+    BIO *in;
+    EVP_PKEY *key = NULL;
+
+    snprintf(path, sizeof(path), "%s/%s", dir != NULL ? dir : ".", name);
+    in = BIO_new_file(path, "r");
+    if (in != NULL)
+        key = PEM_read_bio_PrivateKey_ex(in, NULL, NULL, NULL, libctx, NULL);
+    BIO_free(in);
+    if (key == NULL)
+        bench_fail(path);
+    return key;
+}
+
+EVP_PKEY *key_of(OSSL_LIB_CTX *libctx, const struct contestant *c)
+{
+    if (c->uri == NULL)
+        return hwkey_open(libctx, hwkey_uri(c->device, c->alg));
+    return strchr(c->uri, ':') != NULL ? hwkey_open(libctx, c->uri)
+                                       : hwkey_file(libctx, c->uri);
 }
 
 static EVP_PKEY *generate(OSSL_LIB_CTX *libctx, enum alg alg, const char *uri)
@@ -165,16 +198,15 @@ struct kept {
 
 int sign_open(struct contestant *c)
 {
-    static struct hwkey all[HWKEY + 1];
+    static struct hwkey all[HWKEY_FIRST + 1];
     struct hwkey *h = &all[c->with];
 
     h->libctx = hwkey_context(c->with);
     if (h->libctx == NULL)
         return 0;
-    h->key = c->with == BARE ? bare_key(h->libctx)
-             : c->device == SOFTWARE
-                 ? software_key(h->libctx, c->alg)
-                 : hwkey_open(h->libctx, hwkey_uri(c->device, c->alg));
+    h->key = c->with == BARE         ? bare_key(h->libctx)
+             : c->device == SOFTWARE ? software_key(h->libctx, c->alg)
+                                     : key_of(h->libctx, c);
     c->state = h;
     return h->key != NULL;
 }

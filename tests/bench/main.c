@@ -79,6 +79,7 @@ static int join(const struct options *o, const char *name)
 static int usage(void)
 {
     fprintf(stderr, "usage: bench keys | run | ops GROUP CONTESTANT N\n"
+                    "       bench tpm WHERE\n"
                     "       bench join NAME <SUMMARY\n");
     return 0;
 }
@@ -102,6 +103,8 @@ int main(int argc, char **argv)
         ok = keys();
     else if (strcmp(verb, "run") == 0)
         ok = run(&o);
+    else if (strcmp(verb, "tpm") == 0 && argc == 3)
+        ok = bench_tpm(&o, argv[2], strstr(argv[2], "abrmd") != NULL);
     else if (strcmp(verb, "ops") == 0 && argc == 5)
         ok = ops((unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]),
                  atol(argv[4]));

@@ -30,9 +30,8 @@ int tls_open(struct contestant *c)
 
     if (libctx == NULL)
         return 0;
-    key = c->device == SOFTWARE
-              ? software_key(libctx, c->alg)
-              : hwkey_open(libctx, hwkey_uri(c->device, c->alg));
+    key = c->device == SOFTWARE ? software_key(libctx, c->alg)
+                                : key_of(libctx, c);
     cert = key != NULL ? self_signed(libctx, key) : NULL;
     if (cert == NULL)
         return 0;
