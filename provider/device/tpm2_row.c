@@ -64,10 +64,17 @@ static int row_make(void *state, const struct hwk_uri *uri,
                     const struct hwk_spec *spec, const struct hwk_pin_ask *pin,
                     struct hwk_found *out)
 {
-    struct hwk_secret *auth = NULL;
-    if (!spec->tpm.auth && !hwk_tpm_ask_auth(uri, pin, uri->handle, &auth))
-        return 0;
-    struct hwk_tpm_key *key = hwk_tpm_make(state, uri, spec, auth);
+    struct hwk_secret *auth = NULL, *parent_auth = NULL;
+    struct hwk_tpm_key *key = NULL;
+    struct hwk_spec asked = *spec;
+    if ((spec->tpm.auth || hwk_tpm_ask_auth(uri, pin, uri->handle, &auth)) &&
+        (spec->tpm.parent_auth ||
+         hwk_pin_get_parent(pin, "a new TPM key", &parent_auth))) {
+        if (parent_auth)
+            asked.tpm.parent_auth = parent_auth;
+        key = hwk_tpm_make(state, uri, &asked, auth);
+    }
+    hwk_secret_free(parent_auth);
     hwk_secret_free(auth);
     return key && hwk_tpm_found_key(state, key, out);
 }
