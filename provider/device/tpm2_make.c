@@ -54,6 +54,16 @@ static int made(struct work *w, TSS2_RC rc, const char *what)
                      w->tpm->name, text);
 }
 
+/* what answers may be no TPM at all */
+static int take(struct work *w, const TPM2B_PUBLIC *pub)
+{
+    if (!hwk_tpm_spec_made(&w->pub, pub))
+        return hwk_raise(HWK_R_BUS, "TPM %s: the key is not what was asked for",
+                         w->tpm->name);
+    w->pub = *pub;
+    return 1;
+}
+
 static int create(struct work *w, const struct hwk_tpm_under *under,
                   const TPM2B_SENSITIVE_CREATE *sensitive)
 {
@@ -73,11 +83,11 @@ static int create(struct work *w, const struct hwk_tpm_under *under,
     } while (hwk_tpm_again(w->tpm, rc));
     if (!made(w, rc, "Create"))
         return 0;
+    int ok = take(w, pub);
     w->priv = *priv;
-    w->pub = *pub;
     Esys_Free(priv);
     Esys_Free(pub);
-    return 1;
+    return ok;
 }
 
 static int load(struct work *w, const struct hwk_tpm_under *under)
@@ -94,12 +104,14 @@ static int load(struct work *w, const struct hwk_tpm_under *under)
     return hwk_tpm_check(w->tpm, rc, "Load", 0);
 }
 
-/* what goes over the bus only the parent can open */
+/* What goes over the bus only the parent can open: where the configuration
+ * knows its Name, it is that one. */
 static int bring(struct work *w, const struct hwk_tpm_under *under)
 {
     const struct hwk_private *from = w->spec->from;
     struct hwk_tpm_wrapped wrapped;
-    return hwk_tpm_wrap(from->soft, &under->pub, &w->pub, from, w->auth,
+    return hwk_tpm_under_expected(w->tpm, under) &&
+           hwk_tpm_wrap(from->soft, &under->pub, &w->pub, from, w->auth,
                         &wrapped) &&
            hwk_tpm_import_under(w->tpm, under, &w->pub, &wrapped.duplicate,
                                 &wrapped.seed, &w->priv);
@@ -126,8 +138,10 @@ static int make_child(struct work *w, const TPM2B_SENSITIVE_CREATE *sensitive)
 static int make_primary(struct work *w, const TPM2B_SENSITIVE_CREATE *sensitive)
 {
     const struct hwk_tpm_spec *t = &w->spec->tpm;
+    TPM2B_PUBLIC pub;
     return hwk_tpm_create_primary(w->tpm, TPM2_RH_ENDORSEMENT, t->parent_auth,
-                                  sensitive, &w->pub, &w->child, &w->pub);
+                                  sensitive, &w->pub, &w->child, &pub) &&
+           take(w, &pub);
 }
 
 /* the auth value, where it is created and no longer */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <tss2/tss2_mu.h>
+
 #include "provider/device/tpm2_devid.h"
 #include "provider/device/tpm2_policy.h"
 #include "provider/device/tpm2_public.h"
@@ -258,6 +260,24 @@ int hwk_tpm_spec_public(const struct hwk_spec *spec, TPM2B_PUBLIC *out)
         return 0;
     *out = pub;
     return 1;
+}
+
+/* without the key: what is left is the same before and after */
+static size_t without_key(const TPM2B_PUBLIC *pub, uint8_t *out, size_t max)
+{
+    TPMT_PUBLIC t = pub->publicArea;
+    size_t n = 0;
+    memset(&t.unique, 0, sizeof(t.unique));
+    if (t.type == TPM2_ALG_RSA && t.parameters.rsaDetail.exponent == 65537)
+        t.parameters.rsaDetail.exponent = 0;
+    return Tss2_MU_TPMT_PUBLIC_Marshal(&t, out, max, &n) ? 0 : n;
+}
+
+bool hwk_tpm_spec_made(const TPM2B_PUBLIC *template, const TPM2B_PUBLIC *made)
+{
+    uint8_t a[sizeof(TPMT_PUBLIC)], b[sizeof(TPMT_PUBLIC)];
+    size_t n = without_key(template, a, sizeof(a));
+    return n > 0 && without_key(made, b, sizeof(b)) == n && !memcmp(a, b, n);
 }
 
 void hwk_tpm_spec_text(const TPM2B_PUBLIC *pub,

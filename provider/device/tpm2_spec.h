@@ -18,6 +18,9 @@
  */
 int hwk_tpm_spec_public(const struct hwk_spec *spec, TPM2B_PUBLIC *out);
 
+/* Whether made is what was asked for, all but the key itself. */
+bool hwk_tpm_spec_made(const TPM2B_PUBLIC *template, const TPM2B_PUBLIC *made);
+
 /* "RSA 3072, RSASSA with SHA2-256" for messages. */
 #define HWK_TPM_SPEC_TEXT_MAX 80
 void hwk_tpm_spec_text(const TPM2B_PUBLIC *pub,

@@ -112,3 +112,18 @@ void hwk_tpm_under_close(struct hwk_tpm *tpm, struct hwk_tpm_under *u)
         hwk_tpm_flush(tpm, &u->tr);
     u->object = NULL;
 }
+
+int hwk_tpm_under_expected(const struct hwk_tpm *tpm,
+                           const struct hwk_tpm_under *u)
+{
+    const struct hwk_salt_key *pin = tpm->cfg ? &tpm->cfg->salt_key : NULL;
+    TPM2B_NAME name;
+    if (!pin || pin->name_n == 0 || pin->handle != u->at.handle)
+        return 1;
+    return (hwk_tpm_name(&u->pub, &name) && name.size == pin->name_n &&
+            memcmp(name.name, pin->name, name.size) == 0) ||
+           hwk_raise(HWK_R_BUS,
+                     "TPM %s: the key at 0x%08x has not the Name that salt-key "
+                     "gives: nothing is brought in under it",
+                     tpm->name, pin->handle);
+}

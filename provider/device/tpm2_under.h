@@ -28,6 +28,11 @@ int hwk_tpm_under_at(struct hwk_tpm *tpm, const struct hwk_tpm_parent *parent,
                      struct hwk_tpm_under *out);
 void hwk_tpm_under_close(struct hwk_tpm *tpm, struct hwk_tpm_under *u);
 
+/* Is it the key that the configuration pins (salt-key), if it pins one at that
+ * handle? 1, or 0 with HWK_R_BUS. */
+int hwk_tpm_under_expected(const struct hwk_tpm *tpm,
+                           const struct hwk_tpm_under *u);
+
 /* The auth value of a hierarchy, as spec has it: of the parent, if that is the
  * hierarchy or is in it, or of who lets a key be kept. */
 const struct hwk_secret *

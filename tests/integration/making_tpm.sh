@@ -129,6 +129,13 @@ ok 'ak.pem signs with its digest' sh -c \
     openssl pkey -in ak.pem -pubout -out pub.pem &&
     openssl dgst -sha384 -sign ak.pem -out sig data &&
     openssl dgst -sha384 -verify pub.pem -signature sig data'
+ok 'pss.pem signs with PSS and its digest' sh -c \
+    '. ./device.env; export OPENSSL_CONF=openssl.cnf
+    openssl pkey -in pss.pem -pubout -out pub.pem &&
+    openssl dgst -sha384 -sign pss.pem -out sig data &&
+    openssl dgst -sha384 -verify pub.pem -signature sig data'
+like 'it is of that type' "$(openssl pkey -pubin -in pub.pem -noout -text)" \
+    '^PSS parameter restrictions'
 ok 'the request verifies' openssl req -in req.csr -noout -verify
 PASSIN=(-passin 'pass:a value')
 ok 'file.pem signs, with its value' signs ours file.pem
@@ -197,6 +204,22 @@ ok 'digest' genpkey t.pem EC group:P-384 digest:sha384
 ok 'without a parent, and nothing of a TPM: software' genpkey t.pem EC \
     group:P-256
 like 'it is' "$(cat t.pem)" 'BEGIN PRIVATE KEY'
+
+# --- policies ---
+
+ok 'policy: PCR 16 as it is' genpkey t.pem EC uri:tpm2: \
+    'policy:pcr(sha256:16)'
+ok 'it signs' signs ours t.pem
+ok 'the PCR changes' tool pcrextend -Q \
+    16:sha256=0000000000000000000000000000000000000000000000000000000000000001
+flush
+like 'it signs no more, and the error names the PCR' \
+    "$(ours dgst -sha256 -sign t.pem -out sig data 2>&1)" 'sha256:16'
+ok 'policy: a value of its own as well' genpkey t.pem EC uri:tpm2: \
+    user-auth:abc 'policy:auth & pcr(sha256:16)'
+PASSIN=(-passin pass:abc)
+ok 'it signs' signs ours t.pem
+PASSIN=()
 
 # --- auth values of others ---
 

@@ -281,10 +281,16 @@ static void parents(void **arg)
     key = make_at("tpm2:", &spec);
     assert_non_null(key);
     assert_int_equal(key->file->parent, TPM_SRK_AT);
-    /* ReadPublic and Create; the same and Load, as whoever reads the file */
-    assert_true(tpm_commands() - before <= 5);
+    /* ReadPublic, Create; ReadPublic, Load, as for whoever reads the file */
+    assert_int_equal(tpm_commands() - before, 4);
     assert_true(signs(key));
     hwk_tpm_key_free(tpm, key);
+    before = tpm_commands();
+    key = make_at("tpm2:handle=0x81020070", &spec);
+    /* is it free, ReadPublic, Create, Load, EvictControl, FlushContext */
+    assert_int_equal(tpm_commands() - before, 6);
+    hwk_tpm_key_free(tpm, key);
+    assert_true(hwk_tpm_erase(tpm, KEY_AT));
     assert_true(hwk_tpm_erase(tpm, TPM_SRK_AT));
     assert_int_equal(tpm_left_behind(), 0);
 }
@@ -524,6 +530,54 @@ static void large_parent(void **arg)
     assert_true(hwk_tpm_erase(tpm, PARENT_AT));
 }
 
+/* under the pinned parent, and no other one in its place */
+static void pinned(void **arg)
+{
+    struct hwk_spec spec = tpm_ec(256, HWK_USAGE_SIGN);
+    struct hwk_private *priv = software(&spec);
+    struct hwk_salt_key *pin = &tpm_cfg.salt_key;
+    TPM2B_PUBLIC pub;
+    TPM2B_NAME name;
+    (void)arg;
+    need_tpm();
+    tpm_srk();
+    assert_non_null(hwk_tpm_begin(tpm));
+    assert_true(hwk_tpm_ask_public(tpm, TPM_SRK_AT, &pub, &name));
+    hwk_tpm_end(tpm);
+    *pin = (struct hwk_salt_key){.handle = TPM_SRK_AT, .name_n = name.size};
+    memcpy(pin->name, name.name, name.size);
+    spec.from = priv;
+    made_signs("tpm2:", &spec);
+    pin->name[5] ^= 1;
+    assert_null(make_at("tpm2:", &spec));
+    assert_int_equal(tpm_reason(), HWK_R_BUS);
+    assert_int_equal(tpm_left_behind(), 0);
+    memset(pin, 0, sizeof(*pin));
+    assert_true(hwk_tpm_erase(tpm, TPM_SRK_AT));
+    hwk_private_free(priv);
+}
+
+/* an answer that is not of what was asked */
+static void other_answers(void **arg)
+{
+    struct hwk_spec spec = tpm_rsa(2048, HWK_USAGE_SIGN);
+    TPM2B_PUBLIC asked_for, made;
+    (void)arg;
+    assert_true(hwk_tpm_spec_public(&spec, &asked_for));
+    made = asked_for;
+    made.publicArea.unique.rsa.size = 256;
+    made.publicArea.parameters.rsaDetail.exponent = 65537;
+    assert_true(hwk_tpm_spec_made(&asked_for, &made));
+    made.publicArea.objectAttributes &= ~TPMA_OBJECT_FIXEDTPM;
+    assert_false(hwk_tpm_spec_made(&asked_for, &made));
+    made = asked_for;
+    made.publicArea.parameters.rsaDetail.exponent = 3;
+    assert_false(hwk_tpm_spec_made(&asked_for, &made));
+    made = asked_for;
+    made.publicArea.authPolicy.size = 32;
+    assert_false(hwk_tpm_spec_made(&asked_for, &made));
+}
+
 static const void *find(const void *in, size_t n, const void *what, size_t m)
 {
     for (size_t i = 0; i + m <= n; i++)
@@ -642,13 +696,14 @@ static void not_made(void **arg)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(specs),        cmocka_unit_test(contradicting),
-        cmocka_unit_test(hidden),       cmocka_unit_test(files),
-        cmocka_unit_test(parents),      cmocka_unit_test(hierarchies),
-        cmocka_unit_test(parent_auth),  cmocka_unit_test(long_auth),
-        cmocka_unit_test(policies),     cmocka_unit_test(imported),
-        cmocka_unit_test(large_parent), cmocka_unit_test(not_made),
-        cmocka_unit_test(cuts),         cmocka_unit_test(passing),
+        cmocka_unit_test(specs),         cmocka_unit_test(contradicting),
+        cmocka_unit_test(hidden),        cmocka_unit_test(files),
+        cmocka_unit_test(parents),       cmocka_unit_test(hierarchies),
+        cmocka_unit_test(parent_auth),   cmocka_unit_test(long_auth),
+        cmocka_unit_test(policies),      cmocka_unit_test(imported),
+        cmocka_unit_test(large_parent),  cmocka_unit_test(pinned),
+        cmocka_unit_test(other_answers), cmocka_unit_test(not_made),
+        cmocka_unit_test(cuts),          cmocka_unit_test(passing),
     };
     return cmocka_run_group_tests(tests, tpm_setup, tpm_teardown);
 }
