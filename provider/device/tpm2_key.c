@@ -112,7 +112,8 @@ int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
                      const char *what)
 {
     int ok = 0;
-    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS)
+    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS &&
+        (!key->guard || hwk_tpm_guard_auth(key->guard)))
         refused(tpm, key, rc, what);
     else if (!key->guard || !hwk_tpm_guard_blame(tpm, key, rc))
         ok = hwk_tpm_check(tpm, rc, what, key->object->handle);

@@ -187,13 +187,17 @@ static bool find_way(struct hwk_tpm_run *run, bool *stop)
     return false;
 }
 
+bool hwk_tpm_guard_auth(const struct hwk_tpm_guard *guard)
+{
+    return guard->last > 0 && hwk_tpm_proves_auth(guard->ways[guard->last - 1]);
+}
+
 /* ESYS goes on proving an auth value in a session that is kept, the TPM does
  * not ask for it: only a way that wants it tells ESYS */
 static int authorize(const struct hwk_tpm_run *run)
 {
-    const struct hwk_tpm_guard *g = run->guard;
     const struct hwk_secret *auth =
-        hwk_tpm_proves_auth(g->ways[g->last - 1]) ? run->key->auth : NULL;
+        hwk_tpm_guard_auth(run->guard) ? run->key->auth : NULL;
     return hwk_tpm_policy_authorize(run->tpm, run->use->tr, auth,
                                     run->use->secret);
 }

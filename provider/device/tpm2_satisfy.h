@@ -34,6 +34,9 @@ void hwk_tpm_guard_free(struct hwk_tpm_guard *guard); /* NULL is fine */
 int hwk_tpm_guard_open(struct hwk_tpm *tpm, const struct hwk_tpm_key *key,
                        struct hwk_tpm_use *use);
 
+/* Whether the way that was satisfied proves the key's auth value. */
+bool hwk_tpm_guard_auth(const struct hwk_tpm_guard *guard);
+
 /* Raises why the command gave rc although the policy was satisfied, and
  * returns true; false when that has nothing to do with the policy. */
 bool hwk_tpm_guard_blame(struct hwk_tpm *tpm, const struct hwk_tpm_key *key,

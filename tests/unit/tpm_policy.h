@@ -3,10 +3,13 @@
 #ifndef TESTS_UNIT_TPM_POLICY_H
 #define TESTS_UNIT_TPM_POLICY_H
 
+#include <errno.h>
+
 #include "provider/device/tpm2_blob.h"
 #include "provider/device/tpm2_facts.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_satisfy.h"
+#include "tests/lib/abrmd.h"
 #include "tpm_blob.h"
 
 #define COUNTER 0x01800A00
@@ -39,14 +42,56 @@ static inline void policy_set(const char *name, const char *value)
              value ? value : "");
 }
 
+static struct abrmd policy_abrmd;
+static bool policy_managed; /* behind tpm2-abrmd: the program's name says so */
+
+/* the command that a session without a resource manager takes each time */
+#define START (policy_managed ? 0u : 1u)
+
 static inline int policy_setup(void **arg)
 {
-    if (tpm_setup(arg))
+    policy_managed = strstr(program_invocation_short_name, "_abrmd");
+    if (!policy_managed && tpm_setup(arg))
         return -1;
+    if (policy_managed && abrmd_here()) {
+        if (abrmd_start(&policy_abrmd))
+            return -1;
+        tpm_process = policy_abrmd.tpm;
+        tpm_cfg = (struct hwk_config){.tcti = policy_abrmd.tcti,
+                                      .tpm_lock = tpm_process.lock};
+        tpm = hwk_tpm_new(&tpm_cfg);
+    }
     tpm_cfg.get = policy_setting;
     if (tpm)
         tpm_srk();
     return 0;
+}
+
+static inline int policy_teardown(void **arg)
+{
+    if (!policy_managed)
+        return tpm_teardown(arg);
+    hwk_tpm_set_fault(NULL, NULL);
+    hwk_tpm_free(tpm);
+    tpm = NULL;
+    if (policy_abrmd.manager)
+        abrmd_stop(&policy_abrmd);
+    return 0;
+}
+
+/* nothing is left behind but sessions that are kept, and nothing on the queue
+ */
+static inline void policy_clean(void)
+{
+    if (tpm->sharing == HWK_TPM_MANAGED) {
+        assert_non_null(hwk_tpm_begin(tpm));
+        hwk_tpm_flush(tpm, &tpm->sessions.policy.tr);
+        hwk_tpm_flush(tpm, &tpm->sessions.hmac.tr);
+        hwk_tpm_end(tpm);
+    }
+    tpm->sharing = policy_managed ? HWK_TPM_MANAGED : HWK_TPM_BARE;
+    assert_int_equal(tpm_left_behind(), 0);
+    assert_int_equal(ERR_peek_error(), 0);
 }
 
 /* text as it is now, for sessions with the hash alg */
@@ -71,7 +116,7 @@ static inline void policy_key(TPM2_HANDLE at, TPMI_ALG_HASH alg,
     TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
     TPM2B_PUBLIC t;
     ESYS_TR tr, kept;
-    hwk_tpm_template_sign(&p256, &t);
+    tpm_template_sign(&p256, &t);
     t.publicArea.nameAlg = alg;
     t.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
     t.publicArea.objectAttributes |= more;
@@ -218,7 +263,7 @@ static inline void policy_blob(const TPM2B_DIGEST *policy, struct tpm_blob *out)
     TPM2B_PUBLIC t, *pub = NULL;
     TPM2B_PRIVATE *priv = NULL;
     ESYS_TR under;
-    hwk_tpm_template_sign(&p256, &t);
+    tpm_template_sign(&p256, &t);
     t.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
     t.publicArea.authPolicy = *policy;
     assert_non_null(hwk_tpm_begin(tpm));
