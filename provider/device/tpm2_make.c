@@ -104,13 +104,14 @@ static int load(struct work *w, const struct hwk_tpm_under *under)
     return hwk_tpm_check(w->tpm, rc, "Load", 0);
 }
 
-/* What goes over the bus only the parent can open: where the configuration
- * knows its Name, it is that one. */
+/* What goes over the bus only the parent can open, if it is the TPM's; where
+ * the configuration knows its Name, it is that one. */
 static int bring(struct work *w, const struct hwk_tpm_under *under)
 {
     const struct hwk_private *from = w->spec->from;
     struct hwk_tpm_wrapped wrapped;
     return hwk_tpm_under_expected(w->tpm, under) &&
+           hwk_tpm_prove_public(w->tpm, under->tr, &under->pub) &&
            hwk_tpm_wrap(from->soft, &under->pub, &w->pub, from, w->auth,
                         &wrapped) &&
            hwk_tpm_import_under(w->tpm, under, &w->pub, &wrapped.duplicate,

@@ -289,6 +289,44 @@ int hwk_tpm_shield(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session)
     return !protects(tpm, NULL, secret) || hmac_session(tpm, secret, session);
 }
 
+static bool same_public(const TPM2B_PUBLIC *a, const TPM2B_PUBLIC *b)
+{
+    TPM2B_NAME x, y;
+    return hwk_tpm_name(a, &x) && hwk_tpm_name(b, &y) && x.size == y.size &&
+           memcmp(x.name, y.name, x.size) == 0;
+}
+
+static int forged(const struct hwk_tpm *tpm)
+{
+    return hwk_raise(HWK_R_BUS,
+                     "TPM %s: the public area of a key was altered on its way",
+                     tpm->name);
+}
+
+/* the Name that ESYS took from what it was told is in the command's HMAC: the
+ * TPM refuses another */
+int hwk_tpm_prove_public(struct hwk_tpm *tpm, ESYS_TR tr,
+                         const TPM2B_PUBLIC *pub)
+{
+    TPM2B_PUBLIC *real = NULL;
+    ESYS_TR session;
+    TSS2_RC rc;
+    do {
+        if (!hwk_tpm_shield(tpm, HWK_TPM_SECRET_BACK, &session))
+            return 0;
+        if (session == ESYS_TR_NONE)
+            return 1;
+        rc = Esys_ReadPublic(tpm->esys, tr, session, ESYS_TR_NONE, ESYS_TR_NONE,
+                             &real, NULL, NULL);
+    } while (hwk_tpm_again(tpm, rc));
+    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT)
+        return forged(tpm);
+    int ok = hwk_tpm_check(tpm, rc, "ReadPublic", 0) &&
+             (same_public(pub, real) || forged(tpm));
+    Esys_Free(real);
+    return ok;
+}
+
 /* --- policy sessions --- */
 
 static int restart(struct hwk_tpm *tpm, struct hwk_tpm_held *held)

@@ -71,6 +71,13 @@ int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
  * ESYS_TR_NONE when it goes without one. */
 int hwk_tpm_shield(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session);
 
+/* Makes sure, before something is encrypted with it, that pub is what tr has in
+ * the TPM: reads it in a session (one command and what that takes). Nothing
+ * when tpm-sessions = never. 1, or 0 with a reason, HWK_R_BUS when it is not.
+ */
+int hwk_tpm_prove_public(struct hwk_tpm *tpm, ESYS_TR tr,
+                         const TPM2B_PUBLIC *pub);
+
 /* To be told what the command gave, before hwk_tpm_check. True once between
  * begin and end, when the TPM no longer knew the session: then do all again
  * from hwk_tpm_authorize on. Nothing was tried with the auth value then. */

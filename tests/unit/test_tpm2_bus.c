@@ -2,6 +2,7 @@
 /* Somebody on the bus: listens, alters every byte, puts its own key there. */
 #include <stdlib.h>
 
+#include <openssl/core_names.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <tss2/tss2_mu.h>
@@ -502,6 +503,73 @@ static void pinned_keys(void **arg)
     end(&p);
 }
 
+/* --- a key that is brought in --- */
+
+static struct hwk_private *software(void)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    const struct hwk_pub kind = {.type = HWK_KEY_EC};
+    OSSL_PARAM *params = NULL;
+    assert_non_null(key);
+    assert_true(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &params));
+    struct hwk_private *priv = hwk_private_from_params(NULL, &kind, params);
+    assert_non_null(priv);
+    OSSL_PARAM_free(params);
+    EVP_PKEY_free(key);
+    return priv;
+}
+
+/* only what is asked for without a session */
+static void replace_plain(struct bus_talk *talk, bool answer, uint32_t code,
+                          uint8_t *p, size_t *n)
+{
+    if (p[1] == 1)
+        bus_replace(talk, answer, code, p, n);
+}
+
+static int bring(struct program *p)
+{
+    static const uint8_t import[] = {0, 0, 0x01, 0x56};
+    struct hwk_spec spec = tpm_ec(256, HWK_USAGE_SIGN);
+    struct hwk_private *priv = software();
+    struct hwk_uri uri;
+    spec.from = priv;
+    anew(p);
+    p->bus.talk->heard_n = 0;
+    assert_true(hwk_uri_parse("tpm2:parent=0x81000001", &uri));
+    struct hwk_tpm_key *key = hwk_tpm_make(p->tpm, &uri, &spec, NULL);
+    hwk_uri_clear(&uri);
+    hwk_private_free(priv);
+    if (key)
+        hwk_tpm_key_free(p->tpm, key);
+    return bus_heard(&p->bus, import, sizeof(import));
+}
+
+/* it is not encrypted for somebody on the bus who says that he is its parent */
+static void another_parent(void **arg)
+{
+    bus_fn *const ways[] = {bus_replace, replace_plain};
+    struct program p;
+    TPM2B_PUBLIC pub;
+    (void)arg;
+    need_tpm();
+    for (int i = 0; i < 2; i++) {
+        begin(&p, ways[i]);
+        TPM2B_NAME ek = look(EK_AT, &pub);
+        pin(&p, EK_AT, &ek);
+        assert_true(bring(&p));
+        ERR_clear_error();
+        own_key(p.bus.talk);
+        assert_false(bring(&p));
+        assert_true(p.bus.talk->struck > 0);
+        assert_true(says("altered on its way"));
+        assert_int_equal(tpm_reason(), HWK_R_BUS);
+        p.cfg.tpm_sessions = HWK_PROTECT_NEVER;
+        assert_true(bring(&p));
+        end(&p);
+    }
+}
+
 /* a PIN that is wrong is said to be, and tried once */
 static void wrong_pin(void **arg)
 {
@@ -536,6 +604,7 @@ int main(void)
         cmocka_unit_test(another_key),
         cmocka_unit_test(another_name),
         cmocka_unit_test(pinned_keys),
+        cmocka_unit_test(another_parent),
         cmocka_unit_test(wrong_pin),
     };
     return cmocka_run_group_tests(tests, setup, tpm_teardown);

@@ -43,7 +43,8 @@ under_valgrind() {
 }
 # their processes end in the middle of it, with all they have
 export ENDS='test_p11_exit test_p11_exit_softhsm test_p11_fork
-    test_twin_tokens test_use_threads test_p11_family'
+    test_twin_tokens test_use_threads test_p11_family
+    tests/unit/test_tpm2_session tests/unit/test_tpm2_session_abrmd'
 export -f one under_valgrind
 export CMOCKA_MESSAGE_OUTPUT=TAP
 printf '%s\n' $programs >"$tap_dir/programs"
