@@ -199,7 +199,8 @@ static int find(struct hwk_tpm *tpm, const struct hwk_tpm_key *key,
     *out = NULL;
     const char *text = by_handle(tpm, key->object->handle, name);
     bool file = key->file && key->file->policy.n > 0;
-    if (!text && !file && pub->objectAttributes & TPMA_OBJECT_USERWITHAUTH)
+    if (!text && pub->objectAttributes & TPMA_OBJECT_USERWITHAUTH &&
+        (!file || key->auth || key->file->empty_auth))
         return 1;
     if (!read_signers(tpm))
         return 0;

@@ -9,7 +9,8 @@
  * What guards a key. Where the ways to satisfy its policy come from, in this
  * order: policy.HANDLE of the configuration, the key file, one of the few
  * policies that are known by their digest (auth, secret of a hierarchy), policy
- * of the configuration. NULL stands for a key whose auth value is enough.
+ * of the configuration. NULL stands for a key whose auth value is enough, and
+ * known when it has a policy besides.
  */
 struct hwk_tpm_guard;
 

@@ -97,10 +97,20 @@ openssl rsa -in boss.key -pubout -out boss.pem 2>/dev/null
 NV='policynv -C 0x01800A00 -i seven 0x01800A00 eq'
 
 # --- the manual's example ---
-example() {
+section() {
     sed -n '/^\.Ss Policies of TPM keys/,/^\.Ss Software/p' \
-        "$top_srcdir/provider/man/hwkey-provider.7" | grep '^policy\.0x'
+        "$top_srcdir/provider/man/hwkey-provider.7"
 }
+example() {
+    section | grep '^policy\.0x'
+}
+section | sed -n '/^\$ /,/^\.Ed/p' |
+    sed -e '/^\.Ed/d' -e 's/^\$ //' -e 's/\\e$/\\/' >made.sh
+is 'two commands of the manual' "$(grep -c '^openssl' made.sh)" 2
+made() {
+    OPENSSL_CONF=$WORLD/openssl.cnf in_device device sh -e made.sh
+}
+ok 'the commands of the manual' made
 ok 'a policy of counter and PCR' trial both "$NV" 'policypcr -l sha256:7'
 ok 'a policy of the counter' trial nv "$NV"
 ok 'a policy of the PIN' trial auth 'policyauthvalue '
@@ -114,6 +124,10 @@ ok 'the second signs with the counter' signs 0x81000006
 ok 'the PCR becomes another one' tool pcrextend \
     7:sha256=1111111111111111111111111111111111111111111111111111111111111111
 refused 'the first' 0x81000005 'its PCRs had other values when it was made'
+ok 'the key in a file does not sign either' no o dgst -sha256 -sign key.pem \
+    -out sig data
+like 'and why' "$(cat "$tap_dir/err")" \
+    'pcr(sha256:7): the PCRs are not as wanted: .*PCR 7 is '
 ok 'the second does not care' signs 0x81000006
 ok 'the counter goes on' tool nvincrement 0x01800A00 -C o
 refused 'the first' 0x81000005 \

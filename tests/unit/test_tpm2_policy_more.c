@@ -175,7 +175,7 @@ static void files(void **arg)
                  "secret(endorsement) & code(decrypt)",
                  TPM2_ALG_SHA256, &rules);
     assert_int_equal(rules.n, 3);
-    policy_blob(&rules.policy, &blob);
+    policy_blob(&rules.policy, 0, &blob);
     key = policy_file(&blob, &rules);
     assert_true(policy_signs(tpm, key));
     policy_extend(12, 1);
@@ -183,6 +183,13 @@ static void files(void **arg)
     policy_said("pcr(sha256:12): the PCRs are not as wanted: their digest is ");
     policy_count(COUNTER);
     assert_true(policy_signs(tpm, key));
+    hwk_tpm_key_free(tpm, key);
+    /* one that its value is enough for is not asked for its policy */
+    policy_blob(&rules.policy, TPMA_OBJECT_USERWITHAUTH, &blob);
+    key = policy_file(&blob, &rules);
+    unsigned long long before = tpm_commands();
+    assert_true(policy_signs(tpm, key));
+    assert_int_equal(tpm_commands() - before, 1);
     hwk_tpm_rules_clear(&rules);
     clean(key);
 }

@@ -253,8 +253,9 @@ static inline void policy_define(TPM2_HANDLE index, const uint8_t *data,
         policy_count(index);
 }
 
-/* a key under the storage root key, used by that policy only */
-static inline void policy_blob(const TPM2B_DIGEST *policy, struct tpm_blob *out)
+/* a key under the storage root key, used by that policy only, but for more */
+static inline void policy_blob(const TPM2B_DIGEST *policy, TPMA_OBJECT more,
+                               struct tpm_blob *out)
 {
     const struct hwk_tpm_kind p256 = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
     const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
@@ -265,6 +266,7 @@ static inline void policy_blob(const TPM2B_DIGEST *policy, struct tpm_blob *out)
     ESYS_TR under;
     tpm_template_sign(&p256, &t);
     t.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
+    t.publicArea.objectAttributes |= more;
     t.publicArea.authPolicy = *policy;
     assert_non_null(hwk_tpm_begin(tpm));
     struct hwk_tpm_object *srk = hwk_tpm_object_open(tpm, TPM_SRK_AT);
