@@ -159,7 +159,7 @@ static int take_turn(struct hwk_tpm *tpm)
 {
     const char *path = tpm->cfg ? tpm->cfg->tpm_lock : NULL;
     tpm->turns++;
-    tpm->unwritten = false;
+    tpm->unwritten = tpm->told = false;
     tpm->sessions.retried = false;
     if (tpm->sharing != HWK_TPM_MANAGED &&
         (!hwk_tpm_lock(path, tpm->name, &tpm->turn) ||

@@ -44,7 +44,8 @@ struct hwk_tpm {
     unsigned generation;       /* of esys: an ESYS_TR lives in one only */
     bool broken;               /* the line is out of step: build esys anew */
     unsigned turns;            /* how often begin was called */
-    int turn;                  /* the lock file while it is our turn, or -1 */
+    bool told; /* why this turn fails is on the error queue already */
+    int turn;  /* the lock file while it is our turn, or -1 */
     struct hwk_tpm_registry registry; /* what it says, during a turn */
     bool unwritten, marked;           /* that changed; this turn marked it */
     uint32_t owner;    /* what we are called in it; 0: never loaded anything */

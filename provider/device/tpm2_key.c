@@ -79,19 +79,27 @@ ESYS_CONTEXT *hwk_tpm_key_use(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return NULL;
 }
 
+/* when that fails its reason counts, not what the command gave before */
+static bool once_more(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                      struct hwk_tpm_use *use, bool reopen)
+{
+    tpm->told = !((!reopen || hwk_tpm_reopen(tpm)) && prepare(tpm, key, use));
+    return !tpm->told;
+}
+
 bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                        struct hwk_tpm_use *use, TSS2_RC rc)
 {
     if (hwk_tpm_again(tpm, rc))
-        return prepare(tpm, key, use);
+        return once_more(tpm, key, use, false);
     if (key->guard && !use->changed && hwk_tpm_rc_is(rc, TPM2_RC_PCR_CHANGED)) {
         use->changed = true;
-        return prepare(tpm, key, use);
+        return once_more(tpm, key, use, false);
     }
     if (use->reopened || !hwk_tpm_rc_lost(rc))
         return false;
     use->reopened = true;
-    return hwk_tpm_reopen(tpm) && prepare(tpm, key, use);
+    return once_more(tpm, key, use, true);
 }
 
 static void refused(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
@@ -112,8 +120,11 @@ int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
                      const char *what)
 {
     int ok = 0;
-    if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT && rc != TSS2_RC_SUCCESS &&
-        (!key->guard || hwk_tpm_guard_auth(key->guard)))
+    if (tpm->told)
+        ok = 0;
+    else if (hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT &&
+             rc != TSS2_RC_SUCCESS &&
+             (!key->guard || hwk_tpm_guard_auth(key->guard)))
         refused(tpm, key, rc, what);
     else if (!key->guard || !hwk_tpm_guard_blame(tpm, key, rc))
         ok = hwk_tpm_check(tpm, rc, what, key->object->handle);

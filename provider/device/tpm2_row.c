@@ -20,7 +20,7 @@ static int row_open(const struct hwk_config *cfg, void **state)
     return 1;
 }
 
-/* nothing transient outlives an operation: there is nothing to flush */
+/* also when the process ends: what is loaded is flushed then, see tpm2_idle.h */
 static void row_close(void *state, bool exiting)
 {
     (void)exiting;

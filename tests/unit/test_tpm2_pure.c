@@ -469,7 +469,8 @@ static void codes(void **arg)
     assert_int_equal(hwk_tpm_reason(0x18b), HWK_R_NOT_FOUND);
     assert_int_equal(hwk_tpm_reason(0x14c), HWK_R_EXISTS);
     assert_int_equal(hwk_tpm_reason(0xa000a), HWK_R_NO_DEVICE);
-    assert_int_equal(hwk_tpm_reason(0x70001), HWK_R_TPM);
+    assert_int_equal(hwk_tpm_reason(0x70001), HWK_R_BUS);
+    assert_int_equal(hwk_tpm_reason(0x70005), HWK_R_TPM);
     assert_int_equal(hwk_tpm_sharing("device:/dev/tpmrm0"), HWK_TPM_MANAGED);
     assert_int_equal(hwk_tpm_sharing("tabrmd:bus_type=session"),
                      HWK_TPM_MANAGED);

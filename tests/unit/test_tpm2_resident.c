@@ -666,6 +666,46 @@ static void ends(void **arg)
     assert_int_equal(tpm_left_behind(), 0);
 }
 
+/* why a signature failed */
+static int sign_reason(struct hwk_tpm_key *key)
+{
+    const struct hwk_mech mech = {.type = HWK_KEY_EC, .md = HWK_MD_SHA256};
+    uint8_t digest[32] = {1}, sig[64];
+    size_t n = sizeof(sig);
+    assert_false(hwk_tpm_sign(tpm, key, &mech, digest, 32, sig, &n));
+    return tpm_reason();
+}
+
+/* the owner's seed is another: what comes of the template now is not the key
+ * that was opened, and the blob is of no use */
+static void cleared(void **arg)
+{
+    const struct hwk_tpm_kind p256 = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
+    TPM2B_PUBLIC t;
+    (void)arg;
+    need_tpm();
+    tpm_template_sign(&p256, &t);
+    struct hwk_tpm_key *blob = tpm_blob_open(tpm, &under_owner);
+    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
+    struct hwk_tpm_object *o =
+        hwk_tpm_object_primary(tpm, TPM2_RH_OWNER, NULL, &t);
+    assert_non_null(o);
+    struct hwk_tpm_key *key = hwk_tpm_key_new(tpm, o, NULL);
+    hwk_tpm_end(tpm);
+    assert_true(tpm_signs(tpm, key));
+    hwk_tpm_begin(tpm);
+    assert_int_equal(Esys_Clear(esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD,
+                                ESYS_TR_NONE, ESYS_TR_NONE),
+                     0);
+    hwk_tpm_end(tpm);
+    assert_int_equal(sign_reason(key), HWK_R_NOT_FOUND);
+    assert_int_equal(sign_reason(blob), HWK_R_TPM);
+    hwk_tpm_key_free(tpm, key);
+    hwk_tpm_key_free(tpm, blob);
+    assert_int_equal(tpm_left_behind(), 0);
+    assert_null(tpm->objects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +730,7 @@ int main(void)
         cmocka_unit_test(full_of_others),
         cmocka_unit_test(forks),
         cmocka_unit_test(ends),
+        cmocka_unit_test(cleared), /* the last: no key of before is good */
     };
     return cmocka_run_group_tests(tests, setup, tpm_teardown);
 }
