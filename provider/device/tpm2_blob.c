@@ -7,6 +7,7 @@
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_import.h"
 #include "provider/device/tpm2_public.h"
+#include "provider/device/tpm2_satisfy.h"
 
 /* what a PIN is asked for */
 static void name_it(const struct hwk_tpm_keyfile *file, char *out, size_t max)
@@ -106,6 +107,7 @@ static int give_private(struct hwk_tpm *tpm, struct hwk_tpm_keyfile *file,
     if (!key || !hwk_tpm_found_key(tpm, key, &found))
         return -1;
     describe(file, uri, &found);
+    hwk_tpm_guard_ask(tpm, key, pin ? pin->prompt : NULL);
     int rc = each(arg, &found);
     if (found.ref)
         hwk_tpm_key_free(tpm, found.ref);

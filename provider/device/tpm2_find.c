@@ -11,6 +11,7 @@
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_query.h"
+#include "provider/device/tpm2_satisfy.h"
 
 bool hwk_tpm_says_auth(const struct hwk_uri *uri, const struct hwk_pin_ask *pin)
 {
@@ -102,6 +103,8 @@ int hwk_tpm_give_key(const struct hwk_tpm_query *q, struct hwk_found *found)
         found->flags = 0;
         hwk_tpm_key_free(q->tpm, found->ref);
         found->ref = NULL;
+    } else {
+        hwk_tpm_guard_ask(q->tpm, found->ref, q->pin ? q->pin->prompt : NULL);
     }
     return hwk_tpm_give(q, found);
 }

@@ -16,6 +16,8 @@ void hwk_tpm_guard_free(struct hwk_tpm_guard *guard)
         return;
     hwk_tpm_policy_free(guard->text);
     hwk_tpm_rules_clear(&guard->own);
+    for (size_t i = 0; i < HWK_TPM_ASKED; i++)
+        hwk_secret_free(guard->asked[i].secret);
     OPENSSL_free(guard->ways);
     OPENSSL_free(guard);
 }

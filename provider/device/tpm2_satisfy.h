@@ -21,6 +21,13 @@ int hwk_tpm_guard_new(struct hwk_tpm *tpm, const struct hwk_tpm_key *key,
                       struct hwk_tpm_guard **out);
 void hwk_tpm_guard_free(struct hwk_tpm_guard *guard); /* NULL is fine */
 
+/* Asks for the auth values of hierarchies that the policy wants, where they are
+ * set and no pin-source.NAME has them: to be called for a key just opened, not
+ * between begin and end; prompt may be NULL. One command, when there are such.
+ * Never fails: what is missing shows when the key is used. */
+void hwk_tpm_guard_ask(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
+                       const struct hwk_pin_source *prompt);
+
 /*
  * use->session: a policy session in which the policy is satisfied for the
  * command that use names, with use->tr. Commands: one a step (PolicySecret,

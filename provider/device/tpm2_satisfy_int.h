@@ -23,6 +23,8 @@ struct hwk_tpm_approval {
     TPMT_TK_VERIFIED ticket;
 };
 
+#define HWK_TPM_ASKED 3
+
 struct hwk_tpm_guard {
     TPMI_ALG_HASH alg;
     char from[64];               /* where the ways come from, for messages */
@@ -33,8 +35,12 @@ struct hwk_tpm_guard {
     size_t last;                      /* 1 + the way that did; 0: none yet */
     TPM2_HANDLE owner_reads;          /* an index that the owner reads */
     struct hwk_tpm_approval approval; /* the last one */
-    bool pcrs;                        /* the way in use has PolicyPCR */
-    bool proves_auth;                 /* one of them has PolicyAuthValue */
+    struct {
+        TPM2_HANDLE handle;        /* a hierarchy; 0: none */
+        struct hwk_secret *secret; /* what somebody typed */
+    } asked[HWK_TPM_ASKED];
+    bool pcrs;        /* the way in use has PolicyPCR */
+    bool proves_auth; /* one of them has PolicyAuthValue */
 };
 
 bool hwk_tpm_proves_auth(const struct hwk_tpm_rule *way);
@@ -76,6 +82,15 @@ enum hwk_tpm_outcome hwk_tpm_step_signed(struct hwk_tpm_run *run,
 enum hwk_tpm_outcome hwk_tpm_step_authorize(struct hwk_tpm_run *run,
                                             const struct hwk_tpm_term *term);
 const struct hwk_tpm_signer *hwk_tpm_step_signer(struct hwk_tpm_run *run);
+
+/* A hierarchy's name and ESYS handle; NULL for something else. */
+const char *hwk_tpm_hierarchy(TPM2_HANDLE handle, ESYS_TR *tr);
+
+/* The auth value of an object that a policy asks for: of pin-source.NAME, or
+ * what was asked for; *out NULL: an empty one. The caller frees it. */
+int hwk_tpm_guard_secret(const struct hwk_tpm *tpm,
+                         const struct hwk_tpm_guard *guard, TPM2_HANDLE handle,
+                         struct hwk_secret **out);
 
 /* What a command's rc means. */
 enum hwk_tpm_outcome hwk_tpm_step_outcome(struct hwk_tpm_run *run,

@@ -147,44 +147,6 @@ static TSS2_RC nv(struct hwk_tpm_run *run, const struct hwk_tpm_term *t)
 
 /* --- secrets of others --- */
 
-static const char *hierarchy(TPM2_HANDLE handle, ESYS_TR *tr)
-{
-    switch (handle) {
-    case TPM2_RH_OWNER:
-        *tr = ESYS_TR_RH_OWNER;
-        return "owner";
-    case TPM2_RH_ENDORSEMENT:
-        *tr = ESYS_TR_RH_ENDORSEMENT;
-        return "endorsement";
-    case TPM2_RH_PLATFORM:
-        *tr = ESYS_TR_RH_PLATFORM;
-        return "platform";
-    case TPM2_RH_LOCKOUT:
-        *tr = ESYS_TR_RH_LOCKOUT;
-        return "lockout";
-    case TPM2_RH_NULL:
-        *tr = ESYS_TR_RH_NULL;
-        return "null";
-    default:
-        return NULL;
-    }
-}
-
-/* pin-source.owner, pin-source.0x81000001 ... ; NULL: an empty value */
-static int secret_of(struct hwk_tpm_run *run, TPM2_HANDLE handle,
-                     const char *name, struct hwk_secret **out)
-{
-    const struct hwk_config *cfg = run->tpm->cfg;
-    char setting[48];
-    *out = NULL;
-    if (name)
-        snprintf(setting, sizeof(setting), "pin-source.%s", name);
-    else
-        snprintf(setting, sizeof(setting), "pin-source.0x%08x", handle);
-    const char *path = cfg ? hwk_config_get(cfg, setting) : NULL;
-    return !path || hwk_pin_again(HWK_PIN_FILE, path, setting, out);
-}
-
 static TSS2_RC prove_secret(struct hwk_tpm_run *run, ESYS_TR object,
                             const struct hwk_tpm_term *t,
                             const struct hwk_secret *secret)
@@ -249,10 +211,10 @@ static enum hwk_tpm_outcome secret(struct hwk_tpm_run *run,
                                    const struct hwk_tpm_term *t)
 {
     ESYS_TR tr = ESYS_TR_NONE;
-    const char *known = hierarchy(t->handle, &tr);
+    const char *known = hwk_tpm_hierarchy(t->handle, &tr);
     struct hwk_secret *value = NULL;
     TPM2B_NAME name = t->name;
-    if (!secret_of(run, t->handle, known, &value))
+    if (!hwk_tpm_guard_secret(run->tpm, run->guard, t->handle, &value))
         return HWK_TPM_RAISED;
     if (!known) {
         TSS2_RC rc = other_object(run, t->handle, &tr);

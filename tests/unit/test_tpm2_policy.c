@@ -165,6 +165,17 @@ static void owner_auth(const char *from, const char *to)
     hwk_tpm_end(tpm);
 }
 
+static int types(void *arg, const char *what, char *out, size_t max, size_t *n)
+{
+    assert_string_equal(what, "TPM hierarchy 'owner'");
+    assert_true(max >= 4);
+    if (!arg)
+        return 0;
+    *n = strlen(arg);
+    memcpy(out, arg, *n);
+    return 1;
+}
+
 static void secrets(void **arg)
 {
     struct hwk_tpm_key *key;
@@ -187,6 +198,20 @@ static void secrets(void **arg)
     assert_true(policy_signs(tpm, key));
     assert_true(policy_signs(tpm, key));
     policy_set("pin-source.owner", NULL);
+    hwk_tpm_key_free(tpm, key);
+    key = policy_open(0x81020104, NULL); /* typed */
+    static const struct hwk_pin_source nobody = {types, NULL};
+    static const struct hwk_pin_source somebody = {types,
+                                                   (void *)(uintptr_t) "boss"};
+    before = tpm_commands();
+    hwk_tpm_guard_ask(tpm, key, &nobody);
+    assert_int_equal(tpm_commands() - before, 1);
+    assert_false(policy_signs(tpm, key));
+    policy_said("refused before");
+    hwk_tpm_key_free(tpm, key);
+    key = policy_open(0x81020104, NULL);
+    hwk_tpm_guard_ask(tpm, key, &somebody);
+    assert_true(policy_signs(tpm, key));
     owner_auth("boss", "");
     hwk_tpm_key_free(tpm, key);
     policy_clean();
