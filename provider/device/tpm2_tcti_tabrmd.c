@@ -159,6 +159,20 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *ctx, size_t *n, uint8_t *p,
     return TSS2_RC_SUCCESS;
 }
 
+/* what to look at to see that the manager has gone */
+static TSS2_RC poll_handles(TSS2_TCTI_CONTEXT *ctx,
+                            TSS2_TCTI_POLL_HANDLE *handles, size_t *n)
+{
+    if (!n)
+        return TSS2_TCTI_RC_BAD_REFERENCE;
+    if (handles && *n < 1)
+        return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+    if (handles)
+        handles[0] = (struct pollfd){.fd = of(ctx)->fd, .events = POLLIN};
+    *n = 1;
+    return TSS2_RC_SUCCESS;
+}
+
 static TSS2_RC cancel(TSS2_TCTI_CONTEXT *ctx)
 {
     (void)ctx;
@@ -201,6 +215,7 @@ TSS2_RC hwk_tpm_tabrmd_open(const char *name, TSS2_TCTI_CONTEXT **out)
                                                  .receive = receive,
                                                  .finalize = finalize,
                                                  .cancel = cancel,
+                                                 .getPollHandles = poll_handles,
                                                  .setLocality = set_locality};
     *out = (TSS2_TCTI_CONTEXT *)t;
     return TSS2_RC_SUCCESS;

@@ -148,6 +148,12 @@ static void end(pid_t *pid)
     *pid = 0;
 }
 
+int abrmd_cycle(struct abrmd *a)
+{
+    end(&a->manager);
+    return manager_up(a);
+}
+
 void abrmd_stop(struct abrmd *a)
 {
     end(&a->manager);

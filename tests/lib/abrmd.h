@@ -21,6 +21,10 @@ bool abrmd_here(void);
  * the calling thread's process, however that ends. */
 int abrmd_start(struct abrmd *a);
 
+/* The manager off and on again: whoever was connected has lost the line and
+ * what was loaded. */
+int abrmd_cycle(struct abrmd *a);
+
 /* Ends them, by pid, and removes their directory. */
 void abrmd_stop(struct abrmd *a);
 

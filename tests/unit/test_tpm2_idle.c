@@ -245,6 +245,35 @@ static void managed_idle(void **arg)
     assert_int_equal(beneath(), 0);
 }
 
+/* The manager was started anew between any two operations: seen before the next
+ * command is sent, so that nothing fails, and a key that was at its handle is
+ * looked at again. */
+static void managed_restarted(void **arg)
+{
+    const struct hwk_spec spec = tpm_ec(256, HWK_USAGE_SIGN);
+    struct hwk_found f;
+    (void)arg;
+    need_manager();
+    struct hwk_tpm_key *a = tpm_make(0x81020010, &spec, NULL);
+    struct hwk_tpm_key *b = tpm_blob_open(tpm, &blob);
+    assert_non_null(a);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(abrmd_cycle(&managed), 0);
+        assert_true(tpm_signs(tpm, i ? a : b));
+        assert_true(tpm_signs(tpm, i ? b : a));
+    }
+    assert_int_equal(abrmd_cycle(&managed), 0);
+    assert_true(
+        tpm_find_in(tpm, "tpm2:handle=0x81020010", HWK_WANT_PUBLIC, &f));
+    assert_int_equal(abrmd_cycle(&managed), 0);
+    hwk_tpm_key_free(tpm, b);
+    assert_int_equal(abrmd_cycle(&managed), 0);
+    assert_true(hwk_tpm_erase(tpm, 0x81020010));
+    hwk_tpm_key_free(tpm, a);
+    assert_int_equal(tpm_left_behind(), 0);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
 static void managed_exits(void **arg)
 {
     (void)arg;
@@ -261,9 +290,8 @@ int main(void)
         cmocka_unit_test(exits),
     };
     const struct CMUnitTest behind[] = {
-        cmocka_unit_test(managed_costs),
-        cmocka_unit_test(managed_room),
-        cmocka_unit_test(managed_idle),
+        cmocka_unit_test(managed_costs), cmocka_unit_test(managed_room),
+        cmocka_unit_test(managed_idle),  cmocka_unit_test(managed_restarted),
         cmocka_unit_test(managed_exits),
     };
     return cmocka_run_group_tests(direct, setup, tpm_teardown) +
