@@ -10,7 +10,8 @@
 # largest a process became that did only that. Instructions are callgrind's, the
 # difference of two runs of different length. "bare" is a provider that does
 # nothing (bare.c): what libcrypto asks of any. The second table holds the
-# figures against what the project promises.
+# figures against what the project promises of tokens, the third and fourth what
+# it promises of TPMs, directly and behind tpm2-abrmd.
 set -u
 
 . "$(dirname "$0")/../integration/world.sh"
@@ -50,29 +51,43 @@ devices() {
     WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/bench.tpm"
 }
 
-# Keys of the TPM's table that hwkey need not have made: one in a file, one
-# that is restricted, one with an authorization value.
-persist() { # HANDLE ARGS ...
-    local handle=$1
-    shift
-    tpm2_createprimary -Q -C o -c "$WORLD/primary" "$@" &&
-        tpm2_evictcontrol -Q -C o -c "$WORLD/primary" "$handle" &&
-        tpm2_flushcontext -t
+# Keys of the TPM's table: in files, one that is restricted, one with an
+# authorization value, and one that wants two NV indices to say what they say.
+make_key() { # OPTION ...
+    local o options=
+    for o in "$@"; do
+        options="$options -pkeyopt $o"
+    done
+    OPENSSL_CONF=$WORLD/openssl.cnf openssl genpkey \
+        -propquery provider=hwkey -algorithm EC -pkeyopt group:P-256 \
+        -out "$WORLD/key.tss.new" $options
 }
-key_file() {
-    local f=$WORLD/key a='fixedtpm|fixedparent|sensitivedataorigin|userwithauth'
-    persist 0x81000001 -G ecc256 &&
-        tpm2_create -Q -C 0x81000001 -G ecc256 -u "$f.pub" -r "$f.priv" \
-            -a "sign|$a" && tpm2_flushcontext -t &&
-        tpm2_encodeobject -Q -C 0x81000001 -u "$f.pub" -r "$f.priv" -p \
-            -o "$f.tss" && tpm2_flushcontext -t && tpm2_flushcontext -l &&
-        persist 0x81020003 -G ecc256:ecdsa-sha256:null -a "restricted|sign|$a" &&
-        persist 0x81020004 -G ecc256:null:null -p 1234 -a "sign|$a"
+index() { # HANDLE BYTE
+    tpm2_nvdefine -Q -C o -s 8 -a 'ownerwrite|ownerread|authread|policywrite' \
+        "$1" && printf "\\0\\0\\0\\0\\0\\0\\0\\$2" |
+        tpm2_nvwrite -Q -C o -i - "$1"
+}
+table_keys() {
+    index 0x01800A30 7 && index 0x01800A31 5 &&
+        make_key uri:tpm2:handle=0x81020003 restricted:yes scheme:ecdsa &&
+        make_key uri:tpm2:handle=0x81020004 user-auth:1234 &&
+        make_key uri:tpm2: parent:owner &&
+        mv "$WORLD/key.tss.new" "$WORLD/made.tss" &&
+        make_key uri:tpm2: \
+            'policy:nv(0x01800A30==count:7)&nv(0x01800A31==count:5)' &&
+        mv "$WORLD/key.tss.new" "$WORLD/policy.tss"
+}
+# the parent of the key in key.tss: persistent
+file_key() {
+    tpm2_createprimary -Q -C o -G ecc256 -c "$WORLD/primary" &&
+        tpm2_evictcontrol -Q -C o -c "$WORLD/primary" 0x81000001 &&
+        tpm2_flushcontext -t && make_key uri:tpm2: parent:0x81000001 &&
+        mv "$WORLD/key.tss.new" "$WORLD/key.tss"
 }
 
 # the same TPM directly and behind its resource manager
 tpm_table() {
-    key_file && "$BENCH" tpm directly || return
+    openssl_conf && file_key && table_keys && "$BENCH" tpm directly || return
     ABRMD_CTL=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device
     "$ABRMD_CTL" up "$WORLD/bench.abrmd" --tcti "$HWKEY_TCTI" \
         >"$WORLD/abrmd.env" || return

@@ -21,7 +21,7 @@ while read -r rows name; do
         "$(grep -c "\"name\":\"$name: .*\"device-calls\":.*}\$" \
             "$tap_dir/rows.json")" "$rows"
 done <<'EOF'
-6 sign P-256, token
+7 sign P-256, token
 2 sign RSA-2048, token
 2 sign RSA-2048, token, 1 MiB
 2 sign ED25519, token
@@ -30,15 +30,23 @@ done <<'EOF'
 2 sign RSA-2048, TPM
 3 TLS 1.3, P-256 server key
 3 TLS 1.3, RSA-2048 server key
-3 d2i_X509, EC
-3 d2i_X509, RSA
+4 d2i_X509, EC
+4 d2i_X509, RSA
 2 providers loaded
 2 first key by URI, token
 2 first key by URI, TPM
 EOF
-is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 16
+is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 59
 is 'targets of calls and bytes met' \
     "$(grep -A6 '^targets' "$tap_dir/table" | grep -c ' met$')" 6
+for where in directly 'behind tpm2-abrmd'; do
+    sed -n "/^TPM, $where /,/^\$/p" "$tap_dir/table" >"$tap_dir/tpm"
+    is "rows of a TPM, $where" "$(grep -cE ' commands| of ESYS' "$tap_dir/tpm")" 20
+    is "none of them costs more commands than promised, $where" \
+        "$(grep ' commands *MISSED$' "$tap_dir/tpm")" ''
+done
+is 'commands of a TPM as promised' \
+    "$(grep -c ' commands *met$' "$tap_dir/table")" 31
 for d in TPM token; do
     like "row of one join, $d device" "$(cat "$tap_dir/table")" \
         "^one join, $d device .* signatures\$"
