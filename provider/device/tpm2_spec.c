@@ -293,6 +293,9 @@ void hwk_tpm_spec_text(const TPM2B_PUBLIC *pub,
                             ? snprintf(out, 24, "EC %s", c ? c->nist : "?")
                             : snprintf(out, 24, "RSA %u",
                                        t->parameters.rsaDetail.keyBits));
+    if (t->type == TPM2_ALG_RSA && t->parameters.rsaDetail.exponent != 0)
+        n += (size_t)snprintf(out + n, 20, ", e = %u",
+                              t->parameters.rsaDetail.exponent);
     while (i > 0 && ties[i].alg != alg)
         i--;
     if (i > 0)

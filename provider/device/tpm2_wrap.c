@@ -209,7 +209,7 @@ int hwk_tpm_wrap(OSSL_LIB_CTX *soft, const TPM2B_PUBLIC *parent,
                  const struct hwk_secret *auth, struct hwk_tpm_wrapped *out)
 {
     struct wrapping w = {.soft = soft, .parent = &parent->publicArea};
-    struct hwk_tpm_wrapped wrapped;
+    struct hwk_tpm_wrapped wrapped = {0};
     w.hash = hwk_tpm_seed_hash(w.parent);
     if (!w.hash || !cipher_of(w.parent))
         return hwk_raise(HWK_R_UNSUPPORTED,

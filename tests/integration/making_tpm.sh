@@ -192,6 +192,23 @@ ok 'tpm2-openssl, a key file that came in, under the usual parent' sh -c \
         -pkeyopt parent:0x40000001 -pkeyopt import:soft.pem -out in3.pem'
 flush
 
+ok 'an RSA key that came in for PSS alone' sh -c \
+    '. ./device.env; export OPENSSL_CONF=openssl.cnf
+    OPENSSL_CONF=/dev/null openssl genpkey -quiet -algorithm RSA -out r.pem &&
+    openssl genpkey -propquery provider=hwkey -algorithm RSA-PSS \
+        -pkeyopt uri:tpm2: -pkeyopt import:r.pem -out in4.pem &&
+    openssl pkey -in in4.pem -pubout -out pub.pem &&
+    openssl dgst -sha256 -sign in4.pem -out sig data &&
+    openssl dgst -sha256 -verify pub.pem -signature sig data'
+ok 'a key for OAEP alone decrypts' sh -c \
+    '. ./device.env; export OPENSSL_CONF=openssl.cnf
+    oaep="-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256"
+    openssl genpkey -propquery provider=hwkey -algorithm RSA \
+        -pkeyopt uri:tpm2: -pkeyopt usage:decrypt -pkeyopt digest:sha256 \
+        -out d.pem && openssl pkey -in d.pem -pubout -out pub.pem &&
+    openssl pkeyutl -encrypt -pubin -inkey pub.pem $oaep -in data -out box &&
+    openssl pkeyutl -decrypt -inkey d.pem $oaep -in box | cmp - data'
+
 # --- command lines of tpm2-openssl's users ---
 
 ok 'bits' genpkey t.pem RSA bits:2048 parent:0x40000001
@@ -265,6 +282,8 @@ refuses 'policy-or-auth: there is no policy' 'no policy at all' no.pem EC \
     uri:tpm2: policy-or-auth:yes
 refuses 'cannot be kept' 'the null hierarchy at a handle' no.pem EC \
     'uri:tpm2:handle=0x81010009;parent=null'
+refuses 'makes no such key: RSA 2048, e = 3' 'another exponent' no.pem RSA \
+    uri:tpm2: e:3
 refuses 'makes no such key: RSA 8192' 'RSA 8192' no.pem RSA uri:tpm2: bits:8192
 ok 'nothing came of them' test ! -s no.pem
 is 'and nothing is left in the TPM' "$(left)" ''

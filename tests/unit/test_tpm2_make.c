@@ -485,7 +485,7 @@ static void imported(void **arg)
     (void)arg;
     need_tpm();
     ec.tpm.auth = pin;
-    for (unsigned round = 0; round < 8; round++) /* leading zeros, too */
+    for (unsigned round = 0; round < 3; round++)
         import_at("tpm2:", &ec);
     ec.curve = hwk_curve_by_bits(384);
     ec.tpm.rsa_parent = true;
