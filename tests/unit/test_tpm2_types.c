@@ -65,6 +65,49 @@ static void like_the_default(void **state)
     }
 }
 
+/* how many objects are listed; -1 when one is not of the type */
+static int listed(int expect, int type)
+{
+    OSSL_STORE_CTX *ctx = OSSL_STORE_open_ex("tpm2:", w.libctx, NULL, NULL,
+                                             NULL, NULL, NULL, NULL);
+    int n = 0;
+
+    assert_non_null(ctx);
+    assert_int_equal(OSSL_STORE_expect(ctx, expect), 1);
+    while (!OSSL_STORE_eof(ctx)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(ctx);
+
+        if (info == NULL)
+            break;
+        n = OSSL_STORE_INFO_get_type(info) != type || n < 0 ? -1 : n + 1;
+        OSSL_STORE_INFO_free(info);
+    }
+    OSSL_STORE_close(ctx);
+    return n;
+}
+
+/* all keys, or their public halves, or certificates, of which there is none */
+static void list(void **state)
+{
+    const int all = (int)(sizeof(keys) / sizeof(keys[0]));
+    EVP_PKEY *pub = open_key(&w, EC384, OSSL_STORE_INFO_PUBKEY, NULL);
+    EVP_PKEY *key = open_at(EC384);
+
+    (void)state;
+    assert_int_equal(EVP_PKEY_eq(pub, key), 1);
+    assert_false(sign_verify(&w, pub, "SHA256", NO_PSS));
+    ERR_clear_error();
+    EVP_PKEY_free(pub);
+    EVP_PKEY_free(key);
+    commands();
+    assert_int_equal(listed(OSSL_STORE_INFO_PKEY, OSSL_STORE_INFO_PKEY), all);
+    assert_true(commands() <= (unsigned)all + 2); /* and two lists of handles */
+    assert_int_equal(listed(OSSL_STORE_INFO_PUBKEY, OSSL_STORE_INFO_PUBKEY),
+                     all);
+    assert_int_equal(listed(OSSL_STORE_INFO_CERT, OSSL_STORE_INFO_CERT), 0);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
 /* every digest and padding that these keys have, one command each */
 static void free_keys(void **state)
 {
@@ -405,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(like_the_default),
+        cmocka_unit_test(list),
         cmocka_unit_test(free_keys),
         cmocka_unit_test(tied),
         cmocka_unit_test(for_pss_only),
