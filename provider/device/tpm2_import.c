@@ -14,6 +14,8 @@ int hwk_tpm_import_under(struct hwk_tpm *tpm, const struct hwk_tpm_under *under,
     TPM2B_PRIVATE *made = NULL;
     ESYS_TR session;
     TSS2_RC rc;
+    if (!hwk_tpm_parent_may(tpm, under->object, under->auth))
+        return 0;
     do {
         if (!hwk_tpm_authorize(tpm, under->tr, under->auth, HWK_TPM_NO_SECRET,
                                &session))
@@ -22,6 +24,7 @@ int hwk_tpm_import_under(struct hwk_tpm *tpm, const struct hwk_tpm_under *under,
                          ESYS_TR_NONE, &no_key, pub, duplicate, secret,
                          &no_inner, &made);
     } while (hwk_tpm_again(tpm, rc));
+    hwk_tpm_parent_said(tpm, under->object, under->auth, rc);
     if (!hwk_tpm_check_wrapped(tpm, rc, "Import", under->at.handle))
         return 0;
     *out = *made;

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <tss2/tss2_mu.h>
 
+#include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_load.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_template.h"
@@ -67,6 +68,24 @@ int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
     return 1;
 }
 
+int hwk_tpm_parent_may(struct hwk_tpm *tpm, const struct hwk_tpm_object *parent,
+                       const struct hwk_secret *auth)
+{
+    return !parent || !hwk_tpm_bad_is(tpm, &parent->name, auth) ||
+           hwk_raise(HWK_R_PIN_INCORRECT,
+                     "TPM key %s refused that authorization value before",
+                     parent->called);
+}
+
+void hwk_tpm_parent_said(struct hwk_tpm *tpm,
+                         const struct hwk_tpm_object *parent,
+                         const struct hwk_secret *auth, TSS2_RC rc)
+{
+    if (parent && rc != TSS2_RC_SUCCESS &&
+        hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT)
+        hwk_tpm_bad_add(tpm, &parent->name, auth);
+}
+
 int hwk_tpm_check_wrapped(struct hwk_tpm *tpm, TSS2_RC rc, const char *command,
                           TPM2_HANDLE parent)
 {
@@ -105,12 +124,15 @@ static int load_under(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
     ESYS_TR session;
     TSS2_RC rc;
     *tr = ESYS_TR_NONE;
+    if (!hwk_tpm_parent_may(tpm, s->parent, auth))
+        return 0;
     do {
         if (!hwk_tpm_authorize(tpm, parent, auth, HWK_TPM_NO_SECRET, &session))
             return 0;
         rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE, ESYS_TR_NONE,
                        &s->priv, &s->pub, tr);
     } while (hwk_tpm_again(tpm, rc));
+    hwk_tpm_parent_said(tpm, s->parent, auth, rc);
     return hwk_tpm_check_wrapped(tpm, rc, "Load",
                                  s->parent ? s->parent->handle : s->hierarchy);
 }

@@ -34,6 +34,15 @@ bool hwk_tpm_source_same(const struct hwk_tpm_source *s,
 int hwk_tpm_load(struct hwk_tpm *tpm, const struct hwk_tpm_source *s,
                  ESYS_TR *tr, TPM2B_PUBLIC *pub);
 
+/* A value that a parent refused is not tried on it again: 0 with
+ * HWK_R_PIN_INCORRECT. parent NULL, a primary, has none. The other remembers
+ * what rc says of it. */
+int hwk_tpm_parent_may(struct hwk_tpm *tpm, const struct hwk_tpm_object *parent,
+                       const struct hwk_secret *auth);
+void hwk_tpm_parent_said(struct hwk_tpm *tpm,
+                         const struct hwk_tpm_object *parent,
+                         const struct hwk_secret *auth, TSS2_RC rc);
+
 /* As hwk_tpm_check, of a command that took what was wrapped under parent. */
 int hwk_tpm_check_wrapped(struct hwk_tpm *tpm, TSS2_RC rc, const char *command,
                           TPM2_HANDLE parent);

@@ -299,6 +299,85 @@ static void parents_value(void **arg)
     assert_int_equal(tpm_left_behind(), 0);
 }
 
+static void make_under(ESYS_CONTEXT *esys, ESYS_TR under, struct tpm_blob *b)
+{
+    const struct hwk_tpm_kind p256 = {TPM2_ALG_ECC, TPM2_ECC_NIST_P256, 0};
+    const TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
+    const TPM2B_DATA outside = {.size = 0};
+    const TPML_PCR_SELECTION none = {.count = 0};
+    TPM2B_PUBLIC t, *pub = NULL;
+    TPM2B_PRIVATE *priv = NULL;
+    tpm_template_sign(&p256, &t);
+    assert_int_equal(Esys_Create(esys, under, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, &sensitive, &t, &outside, &none,
+                                 &priv, &pub, NULL, NULL, NULL),
+                     0);
+    b->pub = *pub;
+    b->priv = *priv;
+    Esys_Free(pub);
+    Esys_Free(priv);
+}
+
+/* a persistent parent with a value, and a key under it */
+static void under_guarded(TPM2_HANDLE at, const struct hwk_secret *value,
+                          struct tpm_blob *b)
+{
+    const struct hwk_tpm_parent parent = {.handle = at, .auth = value};
+    TPM2B_SENSITIVE_CREATE sensitive = {.size = 0};
+    TPM2B_PUBLIC t;
+    TPM2B_AUTH auth = {.size = (UINT16)value->n};
+    ESYS_TR tr, kept;
+    ESYS_CONTEXT *esys = hwk_tpm_begin(tpm);
+    assert_non_null(esys);
+    memcpy(auth.buffer, value->p, value->n);
+    sensitive.sensitive.userAuth = auth;
+    hwk_tpm_template_srk(&t);
+    assert_true(hwk_tpm_create_primary(tpm, TPM2_RH_OWNER, NULL, &sensitive, &t,
+                                       &tr, NULL));
+    assert_int_equal(Esys_EvictControl(esys, ESYS_TR_RH_OWNER, tr,
+                                       ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                       ESYS_TR_NONE, at, &kept),
+                     0);
+    hwk_tpm_flush(tpm, &tr);
+    assert_int_equal(Esys_TR_SetAuth(esys, kept, &auth), 0);
+    make_under(esys, kept, b);
+    b->parent = parent;
+    assert_int_equal(Esys_TR_Close(esys, &kept), 0);
+    hwk_tpm_end(tpm);
+}
+
+/* whatever is wrong is tried once: then it is known without the TPM */
+static void parents_value_is_tried_once(void **arg)
+{
+    struct hwk_secret *right = hwk_secret_new("upper", 5);
+    struct hwk_config cfg;
+    struct hwk_found found;
+    struct tpm_blob b;
+    unsigned long long before, first;
+    (void)arg;
+    need_tpm();
+    under_guarded(0x81000005, right, &b);
+    const struct hwk_tpm_keyfile file = file_of(&b);
+    cfg = tpm_cfg;
+    cfg.parent_pin = hwk_secret_new("lower", 5);
+    before = tpm_commands();
+    assert_int_equal(open_as(&file, &cfg, NULL, HWK_WANT_PRIVATE, &found), -1);
+    assert_int_equal(tpm_reason(), HWK_R_PIN_INCORRECT);
+    first = tpm_commands() - before;
+    before = tpm_commands();
+    assert_int_equal(open_as(&file, &cfg, NULL, HWK_WANT_PRIVATE, &found), -1);
+    assert_int_equal(tpm_reason(), HWK_R_PIN_INCORRECT);
+    assert_int_equal(tpm_commands() - before, 1); /* whose parent it is */
+    assert_true(first > 1);
+    hwk_secret_free(cfg.parent_pin);
+    cfg.parent_pin = right;
+    assert_int_equal(open_as(&file, &cfg, NULL, HWK_WANT_PRIVATE, &found), 0);
+    assert_true(tpm_signs(tpm, found.ref));
+    hwk_tpm_key_free(tpm, found.ref);
+    hwk_secret_free(right);
+    assert_int_equal(tpm_left_behind(), 0);
+}
+
 static void not_of_this_parent(void **arg)
 {
     (void)arg;
@@ -370,6 +449,7 @@ int main(void)
         cmocka_unit_test(keys_at_handles_are_in_no_file),
         cmocka_unit_test(with_a_value),
         cmocka_unit_test(parents_value),
+        cmocka_unit_test(parents_value_is_tried_once),
         cmocka_unit_test(not_of_this_parent),
         cmocka_unit_test(not_of_this_tpm),
         cmocka_unit_test(spoilt),
