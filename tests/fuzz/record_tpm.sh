@@ -9,6 +9,8 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 fuzz=$(cd "$1" && pwd)/tests/fuzz/fuzz_tpm
 out=$top/tests/fuzz/corpus/tpm
 dir=$(mktemp -d)
+mkdir "$dir/modules"
+ln -s "$(cd "$1" && pwd)/.libs/hwkey.so" "$dir/modules/hwkey.so"
 pid=
 trap '[ -z "$pid" ] || kill "$pid"; rm -r "$dir"' EXIT
 cd "$dir"
@@ -20,6 +22,8 @@ pid=$!
 while [ ! -S server.ctrl ]; do read -rt 0.05 <> <(:) || :; done
 export TPM2TOOLS_TCTI=swtpm:path=$dir/server SCRIPT_TCTI=swtpm:path=$dir/server
 export TSS2_LOG=all+none
+export OPENSSL_MODULES=$dir/modules HWKEY_TCTI=$SCRIPT_TCTI
+export HWKEY_TPM_LOCK=$dir/lock
 
 # scene NAME LETTER [ARGUMENT-FILE]
 scene() {
@@ -30,6 +34,7 @@ scene() {
         cat "$3" >>input
     fi
     SCRIPT_OUT=$out/$1 "$fuzz" ./input >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+    tpm2_flushcontext -t && tpm2_flushcontext -l # what a manager would
 }
 
 # key ALGORITHM [OPTION ...]: at 0x81010001
@@ -63,6 +68,25 @@ scene certificate c
 scene all a
 scene look l
 scene random r
+
+# file NAME OPTION ...: a key file made so
+file() {
+    local name=$1
+    shift
+    openssl genpkey -provider hwkey -provider default -propquery provider=hwkey \
+        -algorithm EC -pkeyopt group:P-256 -pkeyopt uri:tpm2: "$@" \
+        -out key.pem
+    sed '/^---/d' key.pem | openssl base64 -d >key.der
+    scene "$name" b key.der
+}
+file blob
+file blob_rsa_parent -pkeyopt parent-type:rsa -pkeyopt usage:derive
+file blob_pin -pkeyopt user-auth:1234
+file blob_pcr -pkeyopt 'policy:pcr(sha256:16)'
+tpm2_nvdefine -Q 0x01800a20 -C o -s 8 -a 'ownerread|ownerwrite|authread|no_da'
+printf 12345678 | tpm2_nvwrite -Q 0x01800a20 -C o -i -
+file blob_nv -pkeyopt 'policy:nv(0x01800a20 == 3132333435363738) | auth'
+
 scene write w
 scene make m
 scene make_decrypt n

@@ -13,9 +13,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #define INPUT_MAX ((size_t)1 << 20)
-#define CUTS_MAX 256
-#define FLIPS_MAX 512
 
+__attribute__((weak)) const size_t fuzz_places = 256;
 static int count;
 
 static void run_copy(const uint8_t *data, size_t n, size_t turned)
@@ -40,9 +39,9 @@ static size_t stride(size_t places, size_t max)
 static void run(const uint8_t *data, size_t n)
 {
     run_copy(data, n, SIZE_MAX);
-    for (size_t cut = 0; cut < n; cut += stride(n, CUTS_MAX))
+    for (size_t cut = 0; cut < n; cut += stride(n, fuzz_places))
         run_copy(data, cut, SIZE_MAX);
-    for (size_t bit = 0; bit < n * 8; bit += stride(n * 8, FLIPS_MAX))
+    for (size_t bit = 0; bit < n * 8; bit += stride(n * 8, 2 * fuzz_places))
         run_copy(data, n, bit);
 }
 

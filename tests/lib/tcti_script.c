@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <dlfcn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@ struct scripted {
 static const uint8_t *script;
 static size_t script_n;
 static bool used[ENTRIES];
+static bool asked;
 static FILE *out;
 
 static uint32_t get32(const uint8_t *p)
@@ -42,6 +42,12 @@ void script_play(const uint8_t *s, size_t n)
     script = s;
     script_n = n;
     memset(used, 0, sizeof(used));
+    asked = false;
+}
+
+bool script_asked(void)
+{
+    return asked;
 }
 
 /* the first for code that is not used yet; what the script is cut in ends
@@ -168,6 +174,7 @@ TSS2_RC Tss2_TctiLdr_Initialize(const char *name, TSS2_TCTI_CONTEXT **ctx)
     } real;
 
     (void)name;
+    asked = true;
     if (s == NULL)
         return TSS2_TCTI_RC_MEMORY;
     s->common.v1 = (TSS2_TCTI_CONTEXT_COMMON_V1){.magic = MAGIC,

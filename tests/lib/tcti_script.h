@@ -3,6 +3,7 @@
 #ifndef TESTS_TCTI_SCRIPT_H
 #define TESTS_TCTI_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@
  * broken. Code 0 is no answer but an argument of the test.
  */
 void script_play(const uint8_t *script, size_t n); /* lent until the next */
+
+/* Whether anybody opened a line since then. */
+bool script_asked(void);
 
 /* The first thing with code 0; NULL when there is none. */
 const uint8_t *script_argument(size_t *n);
