@@ -283,6 +283,36 @@ static int verify(void *ctx, const unsigned char *sig, size_t sig_n,
 
 /* --- on the device --- */
 
+/* Modules that take no notice of the parameters (SoftHSM2 2.6) sign the plain
+ * message, which says something else. */
+static int heeded(struct eddsa *ed, const struct hwk_mech *mech,
+                  const uint8_t *sig, size_t sig_n, const uint8_t *data,
+                  size_t n)
+{
+    EVP_PKEY *soft;
+    EVP_MD_CTX *md;
+    int ready, plain = 0;
+
+    if (!mech->prehash && mech->context_len == 0)
+        return 1;
+    if ((soft = hwk_key_soft(ed->key)) == NULL)
+        return 0;
+    md = EVP_MD_CTX_new();
+    hwk_mark();
+    ready = md != NULL &&
+            EVP_DigestVerifyInit_ex(md, NULL, NULL, hwk_core_soft(ed->core),
+                                    NULL, soft, NULL) > 0;
+    if (ready)
+        plain = EVP_DigestVerify(md, sig, sig_n, data, n) == 1;
+    EVP_MD_CTX_free(md);
+    hwk_settle(1);
+    if (!ready)
+        return hwk_raise(HWK_R_DELEGATE, "the signature cannot be looked at");
+    return !plain ||
+           hwk_raise(HWK_R_UNSUPPORTED, "the device takes no notice of EdDSA's "
+                                        "contexts and prehashing");
+}
+
 static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t room,
                 const unsigned char *data, size_t n)
 {
@@ -304,6 +334,8 @@ static int sign(void *ctx, unsigned char *out, size_t *out_n, size_t room,
         return 0;
     if (got != size)
         return hwk_raise(HWK_R_FORMAT, "signature of %zu bytes", got);
+    if (!heeded(ed, &mech, sig, size, data, n))
+        return 0;
     memcpy(out, sig, size);
     *out_n = size;
     return 1;

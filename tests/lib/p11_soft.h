@@ -63,6 +63,7 @@
  * module [WORD ...]      changes what is no slot's:
  *     description=TEXT   of the library
  *     noisy              every call leaves two errors on OpenSSL's queue
+ *     plain-eddsa        it takes no notice of CK_EDDSA_PARAMS
  *     unaware            it takes no notice of a fork: sessions and logins of
  *                        the parent go on in the child
  *

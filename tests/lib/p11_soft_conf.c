@@ -187,6 +187,10 @@ static int tell_module(char *words[], size_t n)
             soft.unaware = true;
         else if (strcmp(words[i], "not-unaware") == 0)
             soft.unaware = false;
+        else if (strcmp(words[i], "plain-eddsa") == 0)
+            soft.plain_eddsa = true;
+        else if (strcmp(words[i], "not-plain-eddsa") == 0)
+            soft.plain_eddsa = false;
         else if (strcmp(words[i], "noisy") == 0)
             soft.noisy = true;
         else if (strcmp(words[i], "not-noisy") == 0)

@@ -193,7 +193,7 @@ static bool sign_eddsa(struct job *j)
     bool ok;
 
     p->context = j->at.extra;
-    if (j->at.has_param)
+    if (j->at.has_param && !soft.plain_eddsa)
         return soft_eddsa(j->key, p, j->in, j->n, j->out, &j->out_n);
     ctx = EVP_MD_CTX_new();
     ok = EVP_DigestSignInit_ex(ctx, NULL, NULL, soft.libctx, NULL, j->key,

@@ -328,6 +328,64 @@ static void as_the_certificate_says(void **state)
     EVP_PKEY_free(key);
 }
 
+/* 0 or the reason of a signature with such parameters */
+static int edwards(EVP_PKEY *key, const char *instance, const char *context)
+{
+    OSSL_PARAM params[3], *p = params;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t sig[128], none[128] = {0};
+    EVP_PKEY_CTX *pctx;
+    size_t n = sizeof(sig);
+    int ok;
+
+    memset(sig, 0, sizeof(sig));
+    *p++ = OSSL_PARAM_construct_utf8_string("instance",
+                                            (char *)(uintptr_t)instance, 0);
+    *p++ = OSSL_PARAM_construct_octet_string(
+        "context-string", (char *)(uintptr_t)context, strlen(context));
+    *p = OSSL_PARAM_construct_end();
+    ok = EVP_DigestSignInit_ex(ctx, &pctx, NULL, w.libctx, NULL, key, NULL) ==
+             1 &&
+         EVP_PKEY_CTX_set_params(pctx, params) == 1 &&
+         EVP_DigestSign(ctx, sig, &n, (const uint8_t *)"message", 7) == 1;
+    EVP_MD_CTX_free(ctx);
+    if (!ok)
+        assert_memory_equal(sig, none, sizeof(sig)); /* nothing is given out */
+    else
+        assert_int_equal(ERR_peek_error(), 0);
+    return ok ? 0 : hwk_reason();
+}
+
+/* a module that leaves them out has signed something else */
+static void parameters_of_eddsa(void **state)
+{
+    static const struct {
+        const char *curve, *instance, *context;
+    } t[] = {{"Ed25519", "Ed25519ctx", "ctx"}, {"Ed25519", "Ed25519ph", ""},
+             {"Ed25519", "Ed25519ph", "ctx"},  {"Ed448", "Ed448", "ctx"},
+             {"Ed448", "Ed448ph", ""},         {"Ed448", "Ed448ph", "ctx"}};
+    size_t i;
+
+    NEED();
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct made k;
+        EVP_PKEY *key;
+
+        maker_wipe(&m);
+        make(hwk_curve_by_name(t[i].curve), &k);
+        key = open_it(URI);
+        if (!softhsm) {
+            assert_int_equal(edwards(key, t[i].instance, t[i].context), 0);
+            assert_true(m.soft->tell("module plain-eddsa"));
+        }
+        assert_int_equal(edwards(key, t[i].instance, t[i].context),
+                         HWK_R_UNSUPPORTED);
+        if (!softhsm)
+            assert_true(m.soft->tell("module not-plain-eddsa"));
+        EVP_PKEY_free(key);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +399,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(only_pkcs1, each),
         cmocka_unit_test_setup(only_with_hashing, each),
         cmocka_unit_test_setup(as_the_certificate_says, each),
+        cmocka_unit_test_setup(parameters_of_eddsa, each),
     };
 
     (void)argc;
