@@ -139,7 +139,10 @@ static void every_padding(void **state)
         }
         box[SIZE - 1] ^= 1;
         n = sizeof(out);
-        assert_false(decrypt(&ways[i], box, SIZE, out, &n));
+        /* of some hundred thousand, PKCS #1 takes one for padded */
+        assert_false(decrypt(&ways[i], box, SIZE, out, &n) &&
+                     (ways[i].pad != RSA_PKCS1_PADDING ||
+                      (n == sizeof(text) && memcmp(out, text, n) == 0)));
         ERR_clear_error();
     }
     encrypt(pub, &ways[2], text, sizeof(text), box);

@@ -71,7 +71,7 @@ static int sign(EVP_PKEY *key)
 static int decrypt(int padding)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(soft_w.libctx, rsa, NULL);
-    uint8_t in[256] = {0, 9}, out[256];
+    uint8_t in[256] = {0}, out[256]; /* nothing, whatever the key */
     size_t n = sizeof(out);
     int ok;
 
