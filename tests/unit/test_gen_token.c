@@ -6,43 +6,9 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
-#include "tests/lib/rawtoken.h"
+#include "tests/unit/raw_use.h"
 
-#define AT "pkcs11:token=one"
-#define PIN "?pin-value=" RAW_PIN
 #define ALL ((CK_OBJECT_CLASS)-1)
-
-static struct world w;
-
-static const char *const slots[] = {"slot 1 label=one serial=0001 pin=" RAW_PIN,
-                                    "slot 2 label=two serial=0002 pin=" RAW_PIN,
-                                    NULL};
-
-static int begin(void **state)
-{
-    (void)state;
-    return raw_begin(slots) && world_open(&w, "dh") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
-
-static int each(void **state)
-{
-    CK_SESSION_HANDLE s;
-
-    (void)state;
-    TELL("forget");
-    s = raw_enter(1, RAW_PIN);
-    raw_wipe(s);
-    raw_close(s);
-    ERR_clear_error();
-    return 0;
-}
 
 /* pairs of name and value, as "openssl genpkey -pkeyopt" has them */
 static EVP_PKEY *genpkey(const char *type, const char *const opts[])
@@ -104,7 +70,7 @@ static void usages(void **state)
         EVP_PKEY *key;
 
         snprintf(label, sizeof(label), "u%zu", i);
-        snprintf(uri, sizeof(uri), AT ";object=%s" PIN, label);
+        snprintf(uri, sizeof(uri), TOKEN ";object=%s" PIN, label);
         key = GEN(t[i].type, "uri", uri, "usage", t[i].usage);
         assert_non_null(key);
         assert_int_equal(sign_verify(&w, key, "SHA256", NO_PSS),
@@ -117,31 +83,31 @@ static void usages(void **state)
 static void wrong_usages(void **state)
 {
     (void)state;
-    assert_null(GEN("X25519", "uri", AT PIN, "usage", "idevid"));
+    assert_null(GEN("X25519", "uri", TOKEN PIN, "usage", "idevid"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "uri", AT PIN, "usage", "derive"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "usage", "derive"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "uri", AT PIN, "usage", "sign+"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "usage", "sign+"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "uri", AT PIN, "usage", "all"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "usage", "all"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("EC", "uri", AT PIN, "extractable", "perhaps"));
+    assert_null(GEN("EC", "uri", TOKEN PIN, "extractable", "perhaps"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "uri", AT PIN, "group", "P-256"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "group", "P-256"));
     hwk_reason(); /* libcrypto's: no such option */
-    assert_null(GEN("RSA", "uri", AT PIN, "rsa_keygen_pubexp", "4"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "rsa_keygen_pubexp", "4"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "uri", AT PIN, "rsa_keygen_bits", "512"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "rsa_keygen_bits", "512"));
     hwk_reason();
-    assert_null(GEN("EC", "uri", AT ";type=cert" PIN));
+    assert_null(GEN("EC", "uri", TOKEN ";type=cert" PIN));
     assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
     assert_null(GEN("EC", "uri", "pkcs11:object=k" PIN));
     assert_int_equal(hwk_reason(), HWK_R_BAD_URI); /* two tokens */
-    assert_null(GEN("RSA", "uri", AT PIN, "rsa_keygen_primes", "3"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "rsa_keygen_primes", "3"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "rsa_keygen_primes", "3", "uri", AT PIN));
+    assert_null(GEN("RSA", "rsa_keygen_primes", "3", "uri", TOKEN PIN));
     assert_int_equal(hwk_reason(), HWK_R_PARAM); /* known only later */
-    assert_null(GEN("EC", "group", "SM2", "uri", AT PIN));
+    assert_null(GEN("EC", "group", "SM2", "uri", TOKEN PIN));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
     assert_null(GEN("EC", "usage", "sign"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM); /* no uri */
@@ -152,16 +118,17 @@ static void protection(void **state)
     EVP_PKEY *key;
 
     (void)state;
-    key = GEN("EC", "uri", AT ";object=plain" PIN);
+    key = GEN("EC", "uri", TOKEN ";object=plain" PIN);
     EVP_PKEY_free(key);
     check_flags("plain", FLAGS(CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_SIGN),
                 FLAGS(CKA_EXTRACTABLE, CKA_ALWAYS_AUTHENTICATE, CKA_DERIVE));
-    key = GEN("EC", "uri", AT ";object=open" PIN, "extractable", "yes",
+    key = GEN("EC", "uri", TOKEN ";object=open" PIN, "extractable", "yes",
               "sensitive", "no", "usage", "sign+derive");
     EVP_PKEY_free(key);
     check_flags("open", FLAGS(CKA_EXTRACTABLE, CKA_SIGN, CKA_DERIVE),
                 FLAGS(CKA_SENSITIVE));
-    key = GEN("EC", "uri", AT ";object=each" PIN, "always-authenticate", "1");
+    key =
+        GEN("EC", "uri", TOKEN ";object=each" PIN, "always-authenticate", "1");
     check_flags("each", FLAGS(CKA_ALWAYS_AUTHENTICATE), FLAGS(0));
     assert_true(sign_verify(&w, key, "SHA256", NO_PSS));
     EVP_PKEY_free(key);
@@ -169,7 +136,7 @@ static void protection(void **state)
 
 static void rsa_numbers(void **state)
 {
-    EVP_PKEY *key = GEN("RSA", "uri", AT ";object=r;id=r1" PIN,
+    EVP_PKEY *key = GEN("RSA", "uri", TOKEN ";object=r;id=r1" PIN,
                         "rsa_keygen_bits", "3072", "rsa_keygen_pubexp", "3");
     BIGNUM *e = NULL;
 
@@ -195,7 +162,7 @@ static void every_curve(void **state)
 
         if (c->type != HWK_KEY_EC)
             continue;
-        snprintf(uri, sizeof(uri), AT ";object=c%zu" PIN, i);
+        snprintf(uri, sizeof(uri), TOKEN ";object=c%zu" PIN, i);
         key = GEN("EC", "uri", uri, "group", c->name);
         if (key == NULL)
             fail_msg("%s", c->name);
@@ -216,7 +183,7 @@ static void other_types(void **state)
     for (i = 0; i < 4; i++) {
         EVP_PKEY *key, *again;
 
-        snprintf(uri, sizeof(uri), AT ";object=%s" PIN, types[i]);
+        snprintf(uri, sizeof(uri), TOKEN ";object=%s" PIN, types[i]);
         key = GEN(types[i], "uri", uri);
         if (key == NULL)
             fail_msg("%s", types[i]);
@@ -231,16 +198,16 @@ static void other_types(void **state)
             types[i], FLAGS(types[i][0] == 'E' ? CKA_SIGN : CKA_DERIVE),
             FLAGS(types[i][0] == 'E' ? CKA_DERIVE : CKA_SIGN, CKA_EXTRACTABLE));
     }
-    assert_null(GEN("ED25519", "uri", AT PIN, "usage", "derive"));
+    assert_null(GEN("ED25519", "uri", TOKEN PIN, "usage", "derive"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("X448", "uri", AT PIN, "usage", "sign"));
+    assert_null(GEN("X448", "uri", TOKEN PIN, "usage", "sign"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
 }
 
 static void only_pss(void **state)
 {
-    EVP_PKEY *key =
-        GEN("RSA-PSS", "uri", AT ";object=any" PIN, "rsa_keygen_bits", "2048");
+    EVP_PKEY *key = GEN("RSA-PSS", "uri", TOKEN ";object=any" PIN,
+                        "rsa_keygen_bits", "2048");
 
     (void)state;
     assert_non_null(key);
@@ -248,40 +215,40 @@ static void only_pss(void **state)
     assert_true(sign_verify(&w, key, "SHA256", 32));
     assert_true(sign_verify(&w, key, "SHA512", 20));
     EVP_PKEY_free(key);
-    key = GEN("RSA-PSS", "uri", AT ";object=one" PIN, "rsa_pss_keygen_md",
+    key = GEN("RSA-PSS", "uri", TOKEN ";object=one" PIN, "rsa_pss_keygen_md",
               "SHA256");
     assert_non_null(key);
     assert_true(sign_verify(&w, key, "SHA256", 32));
     assert_false(sign_verify(&w, key, "SHA512", 32));
     EVP_PKEY_free(key);
     ERR_clear_error();
-    key = open_key(&w, AT ";object=one" PIN, OSSL_STORE_INFO_PKEY, NULL);
+    key = open_key(&w, TOKEN ";object=one" PIN, OSSL_STORE_INFO_PKEY, NULL);
     assert_non_null(key);
     assert_true(EVP_PKEY_is_a(key, "RSA-PSS"));
     assert_true(sign_verify(&w, key, "SHA256", 32));
     EVP_PKEY_free(key);
-    assert_null(GEN("RSA-PSS", "uri", AT PIN, "usage", "decrypt"));
+    assert_null(GEN("RSA-PSS", "uri", TOKEN PIN, "usage", "decrypt"));
     assert_int_equal(hwk_reason(), HWK_R_PARAM);
-    assert_null(GEN("RSA", "uri", AT PIN, "rsa_pss_keygen_md", "SHA256"));
+    assert_null(GEN("RSA", "uri", TOKEN PIN, "rsa_pss_keygen_md", "SHA256"));
 }
 
 /* --- names --- */
 
 static void names(void **state)
 {
-    EVP_PKEY *a = GEN("EC", "uri", AT ";object=k;id=%01" PIN), *b;
+    EVP_PKEY *a = GEN("EC", "uri", TOKEN ";object=k;id=%01" PIN), *b;
     CK_SESSION_HANDLE s;
 
     (void)state;
     assert_non_null(a);
-    assert_null(GEN("EC", "uri", AT ";object=k" PIN));
+    assert_null(GEN("EC", "uri", TOKEN ";object=k" PIN));
     assert_int_equal(hwk_reason(), HWK_R_EXISTS);
-    assert_null(GEN("EC", "uri", AT ";id=%01;object=other" PIN));
+    assert_null(GEN("EC", "uri", TOKEN ";id=%01;object=other" PIN));
     assert_int_equal(hwk_reason(), HWK_R_EXISTS);
-    b = open_key(&w, AT ";id=%01" PIN, OSSL_STORE_INFO_PKEY, NULL);
+    b = open_key(&w, TOKEN ";id=%01" PIN, OSSL_STORE_INFO_PKEY, NULL);
     assert_int_equal(EVP_PKEY_eq(a, b), 1);
     EVP_PKEY_free(b);
-    b = GEN("EC", "uri", AT PIN); /* no name: an id of its own */
+    b = GEN("EC", "uri", TOKEN PIN); /* no name: an id of its own */
     assert_non_null(b);
     EVP_PKEY_free(b);
     EVP_PKEY_free(a);
@@ -300,7 +267,7 @@ static void half_of_one(void **state)
     raw_count(s, CKO_PRIVATE_KEY, "k", &h);
     assert_int_equal(raw_f->C_DestroyObject(s, h), CKR_OK);
     raw_close(s);
-    assert_null(GEN("EC", "uri", AT ";object=k" PIN));
+    assert_null(GEN("EC", "uri", TOKEN ";object=k" PIN));
     assert_int_equal(hwk_reason(), HWK_R_EXISTS);
 }
 
@@ -308,7 +275,7 @@ static void of_the_session(void **state)
 {
     unsigned before = raw_soft->sessions();
     CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
-    EVP_PKEY *key = GEN("EC", "uri", AT ";object=t" PIN, "token", "no");
+    EVP_PKEY *key = GEN("EC", "uri", TOKEN ";object=t" PIN, "token", "no");
 
     (void)state;
     assert_non_null(key);
@@ -318,7 +285,7 @@ static void of_the_session(void **state)
     assert_int_equal(raw_count(s, ALL, "t", NULL), 0);
     raw_close(s);
     assert_in_range(raw_soft->sessions(), 0, before + 1);
-    key = GEN("EC", "uri", AT ";object=t" PIN, "token", "no");
+    key = GEN("EC", "uri", TOKEN ";object=t" PIN, "token", "no");
     TELL("do sessions");
     assert_false(sign_verify(&w, key, "SHA256", NO_PSS));
     assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
@@ -333,7 +300,7 @@ static void any_call_fails(void **state)
 {
     static const char *const rvs[] = {"rv=0x30",   "late=0x30", "rv=0x31",
                                       "late=0xb3", "late=0x32", "late=0x05"};
-    static const char *const uris[] = {AT PIN, AT ";object=k;id=%07" PIN};
+    static const char *const uris[] = {TOKEN PIN, TOKEN ";object=k;id=%07" PIN};
     char line[80];
     size_t i;
     int nth;
@@ -371,7 +338,7 @@ static void lost_and_made_again(void **state)
 
     (void)state;
     TELL("on C_GenerateKeyPair late=0xb3");
-    key = GEN("EC", "uri", AT ";object=k" PIN);
+    key = GEN("EC", "uri", TOKEN ";object=k" PIN);
     assert_non_null(key);
     assert_int_equal(ERR_peek_error(), 0);
     assert_int_equal(raw_soft->calls("C_GenerateKeyPair"), 2);

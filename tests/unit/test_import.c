@@ -10,44 +10,22 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
-#include "tests/lib/rawtoken.h"
+#include "tests/unit/raw_use.h"
 
-#define AT "pkcs11:token=one"
-#define PIN "?pin-value=" RAW_PIN
 #define ALL ((CK_OBJECT_CLASS)-1)
 
-static struct world w;
 static char file[] = "import.XXXXXX";
 
-static const char *const slots[] = {"slot 1 label=one serial=0001 pin=" RAW_PIN,
-                                    NULL};
-
-static int begin(void **state)
+static int begin_allowed(void **state)
 {
-    (void)state;
     setenv("HWKEY_ALLOW_IMPORT", "yes", 1);
     close(mkstemp(file));
-    return raw_begin(slots) && world_open(&w, "dh") ? 0 : -1;
+    return begin(state);
 }
 
-static int end(void **state)
+static int end_and_forget(void **state)
 {
-    (void)state;
-    world_close(&w);
-    return unlink(file);
-}
-
-static int each(void **state)
-{
-    CK_SESSION_HANDLE s;
-
-    (void)state;
-    TELL("forget");
-    s = raw_enter(1, RAW_PIN);
-    raw_wipe(s);
-    raw_close(s);
-    ERR_clear_error();
-    return 0;
+    return end(state) + unlink(file);
 }
 
 static unsigned objects(void)
@@ -70,33 +48,6 @@ static EVP_PKEY *soft_key(const char *type)
             EVP_PKEY_Q_keygen(w.libctx, "provider=default", type, (size_t)2048);
     assert_non_null(key);
     return key;
-}
-
-/* the values of key and more, as a program would give them to fromdata */
-static EVP_PKEY *fromdata(const EVP_PKEY *key, const char *uri,
-                          const char *usage)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(
-        w.libctx, EVP_PKEY_get0_type_name(key), "provider=hwkey");
-    OSSL_PARAM *values = NULL, *all, more[3], *p = more;
-    EVP_PKEY *out = NULL;
-
-    if (uri != NULL)
-        *p++ =
-            OSSL_PARAM_construct_utf8_string("uri", (char *)(uintptr_t)uri, 0);
-    if (usage != NULL)
-        *p++ = OSSL_PARAM_construct_utf8_string("usage",
-                                                (char *)(uintptr_t)usage, 0);
-    *p = OSSL_PARAM_construct_end();
-    assert_true(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &values));
-    all = OSSL_PARAM_merge(values, more);
-    if (EVP_PKEY_fromdata_init(ctx) <= 0 ||
-        EVP_PKEY_fromdata(ctx, &out, EVP_PKEY_KEYPAIR, all) <= 0)
-        out = NULL;
-    OSSL_PARAM_free(values);
-    OPENSSL_free(all);
-    EVP_PKEY_CTX_free(ctx);
-    return out;
 }
 
 static EVP_PKEY *from_file(const char *type, const char *uri)
@@ -140,14 +91,14 @@ static void values(void **state)
         const char *md = i < 2 ? "SHA256" : NULL;
         bool signs = types[i][0] != 'X';
         EVP_PKEY *soft = soft_key(types[i]);
-        EVP_PKEY *key = fromdata(soft, AT ";object=k" PIN,
+        EVP_PKEY *key = fromdata(soft, TOKEN ";object=k" PIN,
                                  signs ? "sign" : "derive"),
                  *again;
 
         assert_non_null(key);
         assert_int_equal(EVP_PKEY_eq(soft, key), 1);
         assert_int_equal(signs, sign_verify(&w, key, md, NO_PSS));
-        again = open_key(&w, AT ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL);
+        again = open_key(&w, TOKEN ";object=k" PIN, OSSL_STORE_INFO_PKEY, NULL);
         assert_int_equal(EVP_PKEY_eq(soft, again), 1);
         assert_int_equal(signs, sign_verify(&w, again, md, NO_PSS));
         s = raw_enter(1, RAW_PIN);
@@ -170,20 +121,20 @@ static void a_file(void **state)
 
     (void)state;
     save(soft, NULL, false);
-    key = from_file("EC", AT ";object=pem" PIN);
+    key = from_file("EC", TOKEN ";object=pem" PIN);
     assert_non_null(key);
     assert_int_equal(EVP_PKEY_eq(soft, key), 1);
     EVP_PKEY_free(key);
-    assert_null(from_file("EC", AT ";object=pem" PIN));
+    assert_null(from_file("EC", TOKEN ";object=pem" PIN));
     assert_int_equal(hwk_reason(), HWK_R_EXISTS);
-    assert_null(from_file("RSA", AT ";object=rsa" PIN));
+    assert_null(from_file("RSA", TOKEN ";object=rsa" PIN));
     assert_int_equal(hwk_reason(), HWK_R_KEY);
     save(soft, NULL, true);
-    key = from_file("EC", AT ";object=der" PIN);
+    key = from_file("EC", TOKEN ";object=der" PIN);
     assert_non_null(key);
     EVP_PKEY_free(key);
     save(soft, "secret", false);
-    assert_null(from_file("EC", AT ";object=locked" PIN));
+    assert_null(from_file("EC", TOKEN ";object=locked" PIN));
     assert_int_equal(hwk_reason(), HWK_R_FORMAT);
     assert_int_equal(objects(), 4);
     EVP_PKEY_free(soft);
@@ -213,10 +164,10 @@ static void not_allowed(void **state)
     unsetenv("HWKEY_ALLOW_IMPORT");
     assert_true(world_open(&w, "dh"));
     soft = soft_key("EC");
-    assert_null(fromdata(soft, AT ";object=k" PIN, "sign"));
+    assert_null(fromdata(soft, TOKEN ";object=k" PIN, "sign"));
     assert_int_equal(hwk_reason(), HWK_R_PRIVATE);
     save(soft, NULL, false);
-    assert_null(from_file("EC", AT ";object=k" PIN));
+    assert_null(from_file("EC", TOKEN ";object=k" PIN));
     assert_int_equal(hwk_reason(), HWK_R_PRIVATE);
     EVP_PKEY_free(soft);
     world_close(&w);
@@ -232,7 +183,7 @@ static void not_a_pair(void **state)
     OSSL_PARAM *pa = NULL, *pb = NULL, *all, more[3];
     EVP_PKEY_CTX *ctx =
         EVP_PKEY_CTX_new_from_name(w.libctx, "EC", "provider=hwkey");
-    char uri[] = AT ";object=k" PIN;
+    char uri[] = TOKEN ";object=k" PIN;
     EVP_PKEY *key = NULL;
 
     (void)state;
@@ -271,8 +222,8 @@ static void any_call_fails(void **state)
             snprintf(line, sizeof(line), "on any nth=%d slot=1 %s", nth,
                      rvs[i / 2]);
             TELL(line);
-            key =
-                fromdata(soft, i % 2 == 0 ? AT PIN : AT ";id=%07" PIN, "sign");
+            key = fromdata(soft, i % 2 == 0 ? TOKEN PIN : TOKEN ";id=%07" PIN,
+                           "sign");
             TELL("forget");
             n = objects();
             if (n != (key != NULL ? 2 : 0))
@@ -294,5 +245,5 @@ int main(void)
         T(not_allowed), T(not_a_pair), T(any_call_fails),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin_allowed, end_and_forget);
 }

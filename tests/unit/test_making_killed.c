@@ -9,11 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/rawtoken.h"
+#include "tests/unit/raw_use.h"
 
 #define URI "pkcs11:token=one;object=mine;id=%07?pin-value=" RAW_PIN
 
-static struct world w;
 static char file[] = "killed.XXXXXX";
 static EVP_PKEY *source;
 
@@ -24,26 +23,10 @@ static EVP_PKEY *generated(void)
 
 static EVP_PKEY *imported(void)
 {
-    EVP_PKEY_CTX *ctx =
-        EVP_PKEY_CTX_new_from_name(w.libctx, "EC", "provider=hwkey");
-    OSSL_PARAM *values = NULL, *all, more[2];
-    EVP_PKEY *out = NULL;
-
-    more[0] =
-        OSSL_PARAM_construct_utf8_string("uri", (char *)(uintptr_t)URI, 0);
-    more[1] = OSSL_PARAM_construct_end();
-    EVP_PKEY_todata(source, EVP_PKEY_KEYPAIR, &values);
-    all = OSSL_PARAM_merge(values, more);
-    if (EVP_PKEY_fromdata_init(ctx) <= 0 ||
-        EVP_PKEY_fromdata(ctx, &out, EVP_PKEY_KEYPAIR, all) <= 0)
-        out = NULL;
-    OSSL_PARAM_free(values);
-    OPENSSL_free(all);
-    EVP_PKEY_CTX_free(ctx);
-    return out;
+    return fromdata(source, URI, NULL);
 }
 
-static int begin(void **state)
+static int begin_killed(void **state)
 {
     static char line[128];
     static const char *const slots[] = {line, NULL};
@@ -55,15 +38,13 @@ static int begin(void **state)
     snprintf(line, sizeof(line),
              "slot 1 label=one serial=0001 pin=" RAW_PIN " file=%s", file);
     source = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    return source != NULL && raw_begin(slots) && world_open(&w, "dh") ? 0 : -1;
+    return source != NULL && begin_with(slots) ? 0 : -1;
 }
 
-static int end(void **state)
+static int end_killed(void **state)
 {
-    (void)state;
-    world_close(&w);
     EVP_PKEY_free(source);
-    return unlink(file);
+    return end(state) + unlink(file);
 }
 
 /* in a process that is killed before its nth call; true when it came through */
@@ -101,15 +82,6 @@ static unsigned left(void)
                      raw_count(s, (CK_OBJECT_CLASS)-1, NULL, NULL));
     raw_close(s);
     return n;
-}
-
-static void wipe(void)
-{
-    CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
-
-    raw_wipe(s);
-    raw_close(s);
-    ERR_clear_error();
 }
 
 /* once more, by somebody who knows nothing of it */
@@ -151,7 +123,7 @@ static void killed_anywhere(EVP_PKEY *(*make)(void))
             EVP_PKEY_free(key);
         }
         made_again(make, n);
-        wipe();
+        each(NULL);
         if (through)
             break;
     }
@@ -178,5 +150,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(generation),
                                        cmocka_unit_test(import)};
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin_killed, end_killed);
 }

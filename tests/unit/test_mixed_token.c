@@ -5,43 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/x509.h>
+
 #include "provider/uri.h"
-#include "tests/lib/rawtoken.h"
+#include "tests/unit/raw_use.h"
 
-#define TOKEN "pkcs11:token=one"
-#define PIN "?pin-value=" RAW_PIN
 #define MANY 600
-
-static struct world w;
-
-static const char *const slots[] = {"slot 1 label=one serial=0001 pin=" RAW_PIN,
-                                    "slot 2 label=two serial=0002 pin=" RAW_PIN,
-                                    NULL};
-
-static int begin(void **state)
-{
-    (void)state;
-    return raw_begin(slots) && world_open(&w, "dh") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
-
-static int each(void **state)
-{
-    CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
-
-    (void)state;
-    TELL("forget");
-    raw_wipe(s);
-    raw_close(s);
-    ERR_clear_error();
-    return 0;
-}
 
 /* --- listing --- */
 
@@ -130,6 +99,32 @@ static void put(CK_SESSION_HANDLE s, CK_OBJECT_CLASS class,
                      CKR_OK);
 }
 
+/* a certificate as good as any, and larger than any that is read */
+static uint8_t *a_large_cert(size_t *n)
+{
+    static const uint8_t bytes[66000];
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    X509 *x = self_cert(&w, key);
+    ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1);
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    X509_EXTENSION *ext;
+    unsigned char *der = NULL;
+    int len;
+
+    assert_true(ASN1_OCTET_STRING_set(value, bytes, sizeof(bytes)));
+    ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, value);
+    assert_true(X509_add_ext(x, ext, -1) && X509_sign(x, key, EVP_sha256()));
+    len = i2d_X509(x, &der);
+    assert_true(len > 66000);
+    *n = (size_t)len;
+    X509_EXTENSION_free(ext);
+    ASN1_OCTET_STRING_free(value);
+    ASN1_OBJECT_free(oid);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return der;
+}
+
 #define VENDOR CKA_VENDOR_DEFINED
 
 /* objects and key types that are none of our business */
@@ -137,7 +132,8 @@ static void strange_things(void)
 {
     CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
     static const uint8_t bytes[200] = {0x30, 0x82, 0xff, 0xff, 1, 2, 3};
-    static uint8_t large[70000];
+    size_t large_n;
+    uint8_t *large = a_large_cert(&large_n);
 
     put(s, CKO_DATA, 0, 0, "data", bytes, 32);
     put(s, CKO_SECRET_KEY, CKA_KEY_TYPE, CKK_AES, "aes", bytes, 32);
@@ -155,7 +151,8 @@ static void strange_things(void)
         200);
     put(s, CKO_CERTIFICATE, CKA_CERTIFICATE_TYPE, CKC_X_509, "empty", bytes, 0);
     put(s, CKO_CERTIFICATE, CKA_CERTIFICATE_TYPE, CKC_X_509, "large", large,
-        sizeof(large));
+        large_n);
+    OPENSSL_free(large);
     put(s, CKO_CERTIFICATE, CKA_CERTIFICATE_TYPE, CKC_WTLS, "wtls", bytes, 99);
     raw_close(s);
 }

@@ -1,153 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A real SoftHSM2 behind a shim: PINs, losses, forks, threads, objects. */
+/* A real SoftHSM2 behind a shim: PINs, losses, forks, threads. */
 #include "config.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 #include <p11-kit/pkcs11.h>
 
-#include "tests/lib/hwk_test.h"
-#include "tests/lib/p11_shim.h"
-
-#define TOKEN "pkcs11:token=hwkey"
-#define PIN "?pin-value=1234"
-
-static struct world w;
-static struct p11shim *shim;
-static char dir[256];
-
-/* --- a token of our own --- */
-
-static const char *softhsm(void)
-{
-    static const char *const paths[] = {
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    };
-    size_t i;
-
-    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (access(paths[i], R_OK) == 0)
-            return paths[i];
-    return NULL;
-}
-
-static int init_token(const char *label)
-{
-    char command[256];
-
-    snprintf(command, sizeof(command),
-             "softhsm2-util --init-token --free --label %s --pin 1234 "
-             "--so-pin 5678 >/dev/null 2>&1",
-             label);
-    return system(command) == 0;
-}
-
-/* SoftHSM2 with its tokens in a folder of that name, of which the first is
- * made */
-static int configure_in(const char *name, const char *label)
-{
-    char where[280], path[300];
-    FILE *f;
-
-    snprintf(where, sizeof(where), "%s/%s", dir, name);
-    if (mkdir(where, 0700) != 0)
-        return 0;
-    snprintf(path, sizeof(path), "%s/softhsm2.conf", where);
-    f = fopen(path, "w");
-    if (f == NULL)
-        return 0;
-    fprintf(f,
-            "directories.tokendir = %s\nobjectstore.backend = file\n"
-            "log.level = ERROR\n",
-            where);
-    fclose(f);
-    setenv("SOFTHSM2_CONF", path, 1);
-    return init_token(label);
-}
-
-static int configure(void)
-{
-    snprintf(dir, sizeof(dir), "%s/hwkp11.XXXXXX",
-             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(dir) != NULL && configure_in("two", "hwkey") &&
-           init_token("other");
-}
-
-static const char *shim_path(void)
-{
-    static char path[512];
-    const char *top = getenv("top_builddir");
-
-    snprintf(path, sizeof(path), "%s/.libs/p11shim.so",
-             top != NULL ? top : ".");
-    return path;
-}
-
-static int begin(void **state)
-{
-    p11shim_control_fn *control;
-    void *dl;
-
-    (void)state;
-    if (softhsm() == NULL)
-        return 0;
-    setenv("P11SHIM_REAL", softhsm(), 1);
-    setenv("HWKEY_PKCS11_MODULE", shim_path(), 1);
-    dl = dlopen(shim_path(), RTLD_NOW);
-    if (dl == NULL || !configure())
-        return -1;
-    *(void **)(void *)&control = dlsym(dl, "p11shim_control");
-    shim = control();
-    return world_open(&w, "dh") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    char command[300];
-
-    (void)state;
-    if (shim == NULL)
-        return 0;
-    world_close(&w);
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    return system(command);
-}
-
-static int each(void **state)
-{
-    (void)state;
-    ERR_clear_error();
-    if (shim != NULL)
-        memset(shim, 0, sizeof(*shim));
-    prompts = 0;
-    return 0;
-}
-
-#define NEED_TOKEN()                                                           \
-    do {                                                                       \
-        (void)state;                                                           \
-        if (shim == NULL)                                                      \
-            skip();                                                            \
-    } while (0)
-
-static EVP_PKEY *key_at(const char *uri)
-{
-    return open_key(&w, uri, OSSL_STORE_INFO_PKEY, NULL);
-}
+#include "tests/unit/shim_use.h"
 
 /* --- PINs, before anything has logged in --- */
 
@@ -473,155 +338,7 @@ static void few_sessions(void **state)
     assert_int_equal(run_threads(0), THREADS * 40);
 }
 
-/* --- certificates and data --- */
-
-static size_t cert_der(uint8_t *out, size_t max)
-{
-    EVP_PKEY *key = key_at(TOKEN ";object=ec" PIN);
-    X509 *x = self_cert(&w, key);
-    unsigned char *der = NULL;
-    int n = i2d_X509(x, &der);
-
-    assert_true(n > 0 && (size_t)n <= max);
-    memcpy(out, der, (size_t)n);
-    OPENSSL_free(der);
-    X509_free(x);
-    EVP_PKEY_free(key);
-    return (size_t)n;
-}
-
-static void certificates(void **state)
-{
-    const struct hwk_device_ops *ops;
-    const char *uri = TOKEN ";object=ec;id=%01;type=cert";
-    struct hwk_object_info info;
-    struct hwk_device *dev;
-    uint8_t der[2048], back[2048];
-    size_t n, m = sizeof(back);
-    void *ctx;
-    X509 *x;
-
-    NEED_TOKEN();
-    n = cert_der(der, sizeof(der));
-    ops = world_ops(&w, &ctx);
-    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
-    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
-    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
-    assert_int_equal(ops->write(dev, uri, der, n, HWK_WRITE_NEW), 1);
-    m = 0;
-    assert_int_equal(ops->read(dev, uri, NULL, &m, NULL), 1);
-    assert_int_equal(m, n);
-    assert_int_equal(ops->read(dev, uri, back, &m, &info), 1);
-    assert_memory_equal(der, back, n);
-    assert_int_equal(info.type, HWK_OBJ_CERT);
-    assert_false(info.write_locked);
-    assert_int_equal(ops->write(dev, uri, der, n, HWK_WRITE_NEW), 0);
-    assert_int_equal(hwk_reason(), HWK_R_EXISTS);
-    assert_int_equal(ops->write(dev, uri, der, n, 0), 1);
-    assert_int_equal(ops->write(dev, uri, der, n - 1, 0), 0);
-    assert_int_equal(hwk_reason(), HWK_R_FORMAT);
-    x = open_cert(&w, uri);
-    assert_non_null(x);
-    X509_free(x);
-    assert_int_equal(ops->erase(dev, uri), 1);
-    assert_int_equal(ops->erase(dev, uri), 0);
-    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
-    ops->close(dev);
-}
-
-static void data_objects(void **state)
-{
-    const struct hwk_device_ops *ops;
-    const char *uri = TOKEN ";object=anchor;type=data";
-    struct hwk_object_info info;
-    struct hwk_device *dev;
-    uint8_t back[64];
-    size_t m = sizeof(back);
-    void *ctx;
-
-    NEED_TOKEN();
-    ops = world_ops(&w, &ctx);
-    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
-    assert_int_equal(
-        ops->write(dev, uri, (const uint8_t *)"one", 3, HWK_WRITE_NEW), 1);
-    assert_int_equal(
-        ops->write(dev, uri, (const uint8_t *)"two2", 4, HWK_WRITE_LOCK), 1);
-    assert_int_equal(ops->read(dev, uri, back, &m, &info), 1);
-    assert_int_equal(m, 4);
-    assert_memory_equal(back, "two2", 4);
-    assert_true(info.write_locked);
-    assert_int_equal(ops->write(dev, uri, (const uint8_t *)"three", 5, 0), 0);
-    assert_int_equal(hwk_reason(), HWK_R_EXISTS);
-    m = 3;
-    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
-    assert_int_equal(hwk_reason(), HWK_R_ARGUMENT);
-    assert_int_equal(ops->erase(dev, uri), 1);
-    shim->spoil = 1;
-    assert_int_equal(ops->write(dev, uri, (const uint8_t *)"four", 4, 0), 0);
-    assert_int_equal(hwk_reason(), HWK_R_COMPARE);
-    shim->spoil = 0;
-    m = sizeof(back);
-    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
-    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
-    assert_int_equal(ops->read(dev, TOKEN ";object=x", back, &m, NULL), 0);
-    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
-    shim->twice = 1; /* which of two is the record? */
-    assert_int_equal(ops->write(dev, uri, (const uint8_t *)"five", 4, 0), 1);
-    shim->twice = 0;
-    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
-    assert_int_equal(hwk_reason(), HWK_R_BAD_URI);
-    assert_int_equal(ops->erase(dev, uri), 1);
-    assert_int_equal(ops->read(dev, uri, back, &m, NULL), 0);
-    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
-    ops->close(dev);
-}
-
-struct listing {
-    int private, public, cert, data, stop_after;
-    bool extractable;
-};
-
-static int count(void *arg, const struct hwk_object_info *o)
-{
-    struct listing *l = arg;
-
-    l->private += o->type == HWK_OBJ_PRIVATE;
-    l->public += o->type == HWK_OBJ_PUBLIC;
-    l->cert += o->type == HWK_OBJ_CERT;
-    l->data += o->type == HWK_OBJ_DATA;
-    if (o->type == HWK_OBJ_PRIVATE && !o->never_extractable)
-        l->extractable = true;
-    assert_null(strstr(o->uri, "pin-"));
-    return l->stop_after == 0 || --l->stop_after > 0;
-}
-
-static void info_and_list(void **state)
-{
-    const struct hwk_device_ops *ops;
-    struct hwk_device_info info;
-    struct listing l = {0}, one = {.stop_after = 1};
-    struct hwk_device *dev;
-    void *ctx;
-
-    NEED_TOKEN();
-    ops = world_ops(&w, &ctx);
-    assert_int_equal(ops->open(ctx, "pkcs11:", NULL, &dev), 0);
-    assert_int_equal(hwk_reason(), HWK_R_BAD_URI); /* two fit */
-    assert_int_equal(ops->open(ctx, TOKEN PIN, NULL, &dev), 1);
-    assert_int_equal(ops->info(dev, &info), 1);
-    assert_int_equal(info.kind, HWK_DEVICE_PKCS11);
-    assert_string_equal(info.label, "hwkey");
-    assert_int_equal(strlen(info.serial), 16);
-    assert_false(info.in_lockout);
-    assert_int_equal(ops->list(dev, count, &l), 1);
-    assert_int_equal(l.private, 5);
-    assert_int_equal(l.public, 0); /* each has its private half */
-    assert_int_equal(l.cert + l.data, 0);
-    assert_false(l.extractable);
-    assert_int_equal(ops->list(dev, count, &one), 1);
-    assert_int_equal(one.private, 1);
-    ops->close(dev);
-}
+/* --- beginnings and ends --- */
 
 static void two_worlds(void **state)
 {
@@ -760,12 +477,9 @@ int main(void)
         T(losses),
         T(every_lost_code),
         T(replaced_key),
-        T(info_and_list),
         T(forks),
         T(threads),
         T(few_sessions),
-        T(certificates),
-        T(data_objects),
         T(two_worlds),
         T(unload_and_again),
         T(first_key),

@@ -6,45 +6,9 @@
 #include <openssl/x509.h>
 
 #include "provider/uri.h"
-#include "tests/lib/rawtoken.h"
+#include "tests/unit/raw_use.h"
 
-#define TOKEN "pkcs11:token=one"
-#define PIN "?pin-value=" RAW_PIN
 #define MANY 1100
-
-static struct world w;
-
-static const char *const slots[] = {"slot 1 label=one serial=0001 pin=" RAW_PIN,
-                                    "slot 2 label=two serial=0002 pin=" RAW_PIN,
-                                    NULL};
-
-static int begin(void **state)
-{
-    (void)state;
-    return raw_begin(slots) && world_open(&w, "dh") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    world_close(&w);
-    return 0;
-}
-
-/* an empty token and a provider that has not logged in */
-static int each(void **state)
-{
-    CK_SESSION_HANDLE s;
-
-    (void)state;
-    world_close(&w);
-    s = raw_enter(1, RAW_PIN);
-    raw_wipe(s);
-    raw_leave(s);
-    ERR_clear_error();
-    prompts = 0;
-    return world_open(&w, "dh") ? 0 : -1;
-}
 
 /* --- listing --- */
 
@@ -431,7 +395,7 @@ static void searches(void **state)
     ASN1_INTEGER_free(eight);
 }
 
-#define T(test) cmocka_unit_test_setup(test, each)
+#define T(test) cmocka_unit_test_setup(test, each_anew)
 
 int main(void)
 {

@@ -7,19 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/rawtoken.h"
+#include "tests/unit/raw_use.h"
 
 #define LABEL "pkcs11:token=twin"
 #define FIRST "pkcs11:token=twin;serial=0001"
 #define SECOND "pkcs11:token=twin;serial=0002"
 #define PIN1 "?pin-value=1111"
 #define PIN2 "?pin-value=2222"
-
-static struct world w;
-
-static const char *const slots[] = {"slot 1 label=twin serial=0001 pin=1111",
-                                    "slot 2 label=twin serial=0002 pin=2222",
-                                    NULL};
 
 /* asked by LeakSanitizer: what the parent has open is no leak of a child */
 static int is_child;
@@ -29,17 +23,14 @@ int __lsan_is_turned_off(void)
     return is_child;
 }
 
-static int begin(void **state)
+static int begin_twins(void **state)
 {
-    (void)state;
-    return raw_begin(slots) && world_open(&w, "dh") ? 0 : -1;
-}
+    static const char *const slots[] = {
+        "slot 1 label=twin serial=0001 pin=1111",
+        "slot 2 label=twin serial=0002 pin=2222", NULL};
 
-static int end(void **state)
-{
     (void)state;
-    world_close(&w);
-    return 0;
+    return begin_with(slots) ? 0 : -1;
 }
 
 /* where the token with the serial number is by now */
@@ -65,7 +56,7 @@ static void wipe(const char *serial, const char *pin)
 }
 
 /* both empty, and a provider that has not logged in */
-static int each(void **state)
+static int each_twin(void **state)
 {
     (void)state;
     world_close(&w);
@@ -283,7 +274,7 @@ static void move_after_a_fork(void **state)
     EVP_PKEY_free(second);
 }
 
-#define T(test) cmocka_unit_test_setup(test, each)
+#define T(test) cmocka_unit_test_setup(test, each_twin)
 
 int main(void)
 {
@@ -292,5 +283,5 @@ int main(void)
         T(places_change), T(move_after_a_fork), T(pin_of_the_other),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin_twins, end);
 }
