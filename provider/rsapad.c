@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include "provider/log.h"
 #include "provider/pss.h"
 #include "provider/rsapad.h"
 
@@ -51,6 +52,7 @@ int hwk_rsa_pad(struct hwk_core *core, const struct hwk_mech *mech,
                 const struct hwk_pub *pub, const uint8_t *in, size_t n,
                 uint8_t em[static HWK_RSA_MAX])
 {
+    hwk_log(HWK_LOG_CALLS, "padding", "by", "provider");
     return mech->pad == HWK_PAD_PSS ? pad_pss(core, mech, pub, in, em)
                                     : pad_pkcs1(mech, pub, in, n, em);
 }
@@ -65,6 +67,7 @@ int hwk_rsa_unpad(struct hwk_core *core, const struct hwk_mech *mech,
     EVP_MD *md = NULL, *mgf1 = NULL;
     int len;
 
+    hwk_log(HWK_LOG_CALLS, "padding", "by", "provider");
     if (oaep && ((md = hwk_core_md(core, mech->md)) == NULL ||
                  (mgf1 = hwk_core_md(core, mech->mgf1)) == NULL))
         return 0;
