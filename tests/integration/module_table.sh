@@ -7,7 +7,7 @@
 . "$(dirname "$0")/world.sh"
 trap 'world_end' EXIT
 world_begin
-. "$(dirname "$0")/module_use.sh"
+. "$(dirname "$0")/module_use.inc"
 MANUAL=$top_srcdir/provider/man/hwkey-provider.7
 export HWKEY_ALLOW_IMPORT=yes PATH=$PATH:/usr/sbin
 

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/world.sh"
 trap 'world_end' EXIT
 world_begin
-. "$(dirname "$0")/module_use.sh"
+. "$(dirname "$0")/module_use.inc"
 
 # --- the checks ---
 
