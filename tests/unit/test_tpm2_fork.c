@@ -245,6 +245,60 @@ static void all_at_once(void **state)
     assert_int_equal(tpm_device_left(), 0);
 }
 
+/* --- keys that are not kept in the TPM: loaded while they are open --- */
+
+static EVP_PKEY *loaded[2];
+
+static int many_loaded(int fd)
+{
+    int i;
+
+    for (i = 0; i < TIMES; i++)
+        if (!signs(loaded[i % 2]))
+            return 1;
+    return write(fd, "x", 1) == 1 && ERR_peek_error() == 0 ? 0 : 1;
+}
+
+static int killed_loaded(int fd)
+{
+    bool after = true;
+
+    hwk_tpm_set_fault(kill_it, &after);
+    signs_to(&w, loaded[0], fd);
+    return 1;
+}
+
+/* more processes than there are slots, each with both */
+static void loaded_keys(void **state)
+{
+    struct child c[CHILDREN];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        loaded[i] = make_key(&w, "EC", "P-256", 0, "tpm2:");
+        assert_non_null(loaded[i]);
+        assert_true(signs(loaded[i]));
+    }
+    for (i = 0; i < CHILDREN; i++)
+        c[i] = spawn(i == 3 ? killed_loaded : many_loaded);
+    for (i = 0; i < TIMES; i++)
+        assert_true(signs(loaded[i % 2]));
+    for (i = 0; i < CHILDREN; i++)
+        if (i == 3)
+            assert_killed(&c[i]);
+        else
+            assert_ended_well(&c[i]);
+    for (i = 0; i < 2; i++) {
+        assert_true(signs(loaded[i]));
+        signs_as_before(loaded[i]);
+    }
+    for (i = 0; i < 2; i++)
+        EVP_PKEY_free(loaded[i]);
+    assert_true(signs(ec));
+    assert_int_equal(tpm_device_left(), 0);
+}
+
 /* --- while others sign --- */
 
 static sem_t within, go;
@@ -326,11 +380,9 @@ static void while_others_sign(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(after_use),
-        cmocka_unit_test(before_use),
-        cmocka_unit_test(ends),
-        cmocka_unit_test(all_at_once),
-        cmocka_unit_test(while_others_sign),
+        cmocka_unit_test(after_use),   cmocka_unit_test(before_use),
+        cmocka_unit_test(ends),        cmocka_unit_test(all_at_once),
+        cmocka_unit_test(loaded_keys), cmocka_unit_test(while_others_sign),
     };
 
     if (!tpm_device_here()) {
