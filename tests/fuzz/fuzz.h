@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* At how many places an input is cut and, twice as many, turned in a replay:
  * 256, unless the target says otherwise because it is slow. */
-extern const size_t fuzz_places;
+extern size_t fuzz_places;
 
 #define PROMISE(what)                                                          \
     do {                                                                       \

@@ -14,7 +14,7 @@
 #define ROW (&hwk_backend_tpm2)
 #define PIN "?pin-value=1234"
 
-const size_t fuzz_places = 40; /* sessions of ESYS take their time */
+size_t fuzz_places = 40; /* sessions of ESYS take their time */
 
 static char name[] = "device:/dev/tpmrm0"; /* what needs no lock file */
 static const struct hwk_config cfg = {.tcti = name};
