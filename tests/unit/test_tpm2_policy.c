@@ -280,13 +280,33 @@ static void either(void **arg)
     policy_clean();
 }
 
+/* a way that fails at its second step leaves nothing of its first */
+static void halfway(void **arg)
+{
+    static const char ways[] =
+        "nv(0x01800a00 >= count:1) & "
+        "nv(0x01800a00 == count:99) | secret(endorsement)";
+    struct hwk_tpm_key *key;
+    (void)arg;
+    need_tpm();
+    policy_key_of(0x81020107, ways, TPM2_ALG_SHA256, NULL);
+    policy_set("policy.0x81020107", ways);
+    key = policy_open(0x81020107, NULL);
+    assert_true(policy_signs(tpm, key));
+    unsigned long long before = tpm_commands();
+    assert_true(policy_signs(tpm, key));
+    assert_int_equal(tpm_commands() - before, START + 3); /* remembered */
+    hwk_tpm_key_free(tpm, key);
+    policy_clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(auth),    cmocka_unit_test(pcrs),
         cmocka_unit_test(nv),      cmocka_unit_test(kept),
         cmocka_unit_test(secrets), cmocka_unit_test(secrets_of_objects),
-        cmocka_unit_test(either),
+        cmocka_unit_test(either),  cmocka_unit_test(halfway),
     };
     return cmocka_run_group_tests(tests, policy_setup, policy_teardown);
 }
