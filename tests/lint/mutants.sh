@@ -17,8 +17,6 @@ applies() {
 says() {
     local t
     t=$(sed -n '1s/^# test: *//p' "$1")
-    # one source may be several programs, by their names
-    t=${t%_abrmd}
     [ -n "$t" ] && [ -e "$src/tests/unit/$t.c" ] &&
         sed -n 2p "$1" | grep -q '^# .'
 }
