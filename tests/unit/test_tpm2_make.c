@@ -440,11 +440,20 @@ static void policies(void **arg)
 
 /* --- brought in --- */
 
+/* an RSA key is made once: that takes long, under valgrind above all */
+static EVP_PKEY *rsa_of(const struct hwk_spec *spec)
+{
+    static EVP_PKEY *rsa;
+    if (!rsa)
+        rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)spec->bits);
+    return rsa && EVP_PKEY_up_ref(rsa) ? rsa : NULL;
+}
+
 static struct hwk_private *software(const struct hwk_spec *spec)
 {
     EVP_PKEY *key =
         spec->type == HWK_KEY_RSA
-            ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)spec->bits)
+            ? rsa_of(spec)
             : EVP_PKEY_Q_keygen(NULL, NULL, "EC", spec->curve->nist);
     const struct hwk_pub kind = {.type = spec->type};
     OSSL_PARAM *params = NULL;
