@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "provider/err.h"
 
 #define PATH_MAX_HERE 512
+#define PAUSE_MS 16
 #define QUEUE_AT 0x8000 /* a byte behind what is written */
 
 /* A plain file, never through a link. Who creates it gives the group what mode
@@ -98,14 +100,19 @@ static int open_default(const char *tcti)
 }
 
 /* The queue is one place long: who stands in it is the only one that waits for
- * the turn itself, so that who comes back at once comes behind it. */
+ * the turn itself, so that who comes back at once comes behind it. It is looked
+ * at now and then: valgrind does not know that waiting for such a lock may take
+ * long, and lets no other thread run. */
 static int queue(int fd, short type)
 {
     struct flock place = {
         .l_type = type, .l_whence = SEEK_SET, .l_start = QUEUE_AT, .l_len = 1};
-    while (fcntl(fd, F_OFD_SETLKW, &place) != 0)
-        if (errno != EINTR)
+    for (int pause = 1; fcntl(fd, F_OFD_SETLK, &place) != 0;
+         pause = pause < PAUSE_MS ? pause * 2 : PAUSE_MS) {
+        if (errno != EINTR && errno != EAGAIN && errno != EACCES)
             return 0;
+        poll(NULL, 0, pause);
+    }
     return 1;
 }
 
