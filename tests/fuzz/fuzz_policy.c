@@ -40,7 +40,8 @@ static void compile(const struct hwk_tpm_policy *policy, TPMI_ALG_HASH alg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     char text[HWK_TPM_POLICY_TEXT_MAX + 2];
-    if (n >= sizeof(text) || memchr(data, '/', n)) /* no files of others */
+    if (n == 0 || n >= sizeof(text) ||
+        memchr(data, '/', n)) /* no files of others */
         return 0;
     memcpy(text, data, n);
     text[n] = 0;

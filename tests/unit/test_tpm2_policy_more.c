@@ -289,7 +289,7 @@ static void reset(void **arg)
 
 static void *signs(void *arg)
 {
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < 8; i++)
         if (!policy_signs(tpm, arg))
             return NULL;
     return arg;
