@@ -87,6 +87,14 @@ static bool once_more(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     return !tpm->told;
 }
 
+/* whether a value that is wrong after all costs no more when it is sent again:
+ * nobody knows what became of the first time */
+static bool harmless(const struct hwk_tpm_key *key)
+{
+    return !key->auth || atomic_load(&key->proven) ||
+           key->object->pub.publicArea.objectAttributes & TPMA_OBJECT_NODA;
+}
+
 bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                        struct hwk_tpm_use *use, TSS2_RC rc)
 {
@@ -96,7 +104,7 @@ bool hwk_tpm_key_again(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
         use->changed = true;
         return once_more(tpm, key, use, false);
     }
-    if (use->reopened || !hwk_tpm_rc_lost(rc))
+    if (use->reopened || !hwk_tpm_rc_lost(rc) || !harmless(key))
         return false;
     use->reopened = true;
     return once_more(tpm, key, use, true);
@@ -128,6 +136,8 @@ int hwk_tpm_key_done(struct hwk_tpm *tpm, struct hwk_tpm_key *key, TSS2_RC rc,
         refused(tpm, key, rc, what);
     else if (!key->guard || !hwk_tpm_guard_blame(tpm, key, rc))
         ok = hwk_tpm_check(tpm, rc, what, key->object->handle);
+    if (ok)
+        atomic_store(&key->proven, true);
     hwk_tpm_end(tpm);
     return ok;
 }

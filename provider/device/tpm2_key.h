@@ -15,6 +15,7 @@ struct hwk_tpm_key {
     struct hwk_tpm_object *object;
     struct hwk_secret *auth; /* NULL: empty */
     atomic_bool refused;     /* auth is known to be wrong: not tried again */
+    atomic_bool proven;      /* the TPM took it once */
     struct hwk_tpm_keyfile *file; /* what it is in, with its policy; NULL: the
                                      key is at its handle. Set by who made the
                                      key, before anybody else has it. */
@@ -47,7 +48,8 @@ struct hwk_tpm_use {
  * satisfied. NULL with a reason. hwk_tpm_key_again is told what the command
  * gave; when it is true the command is to be sent once more, with what is in
  * use now, tpm->esys too: a session was lost (see hwk_tpm_again), or the key,
- * or the line, or a PCR was extended meanwhile.
+ * or the line, or a PCR was extended meanwhile. An auth value that may be
+ * wrong, and counts then, is not sent twice.
  * hwk_tpm_key_done ends it and judges rc: 1, or 0 with a reason; a refused auth
  * value is remembered.
  */

@@ -633,6 +633,51 @@ static void pins(void **arg)
     assert_true(hwk_tpm_erase(tpm, 0x81020041));
 }
 
+struct loss {
+    int signs;
+    bool now;
+};
+
+static TSS2_RC lose_sign(void *arg, bool answered, TPM2_CC command)
+{
+    struct loss *l = arg;
+    if (command != TPM2_CC_Sign)
+        return TSS2_RC_SUCCESS;
+    l->signs += !answered;
+    if (!answered || !l->now)
+        return TSS2_RC_SUCCESS;
+    l->now = false;
+    return TSS2_TCTI_RC_IO_ERROR;
+}
+
+/* the answer is lost: what may be a wrong PIN is not sent once more, where the
+ * TPM counts them */
+static void lost_answers(void **arg)
+{
+    const struct hwk_spec spec = tpm_ec(256, HWK_USAGE_IDEVID);
+    const struct hwk_mech mech = {.type = HWK_KEY_EC, .md = HWK_MD_SHA256};
+    const uint8_t digest[32] = {1};
+    struct loss l = {.now = true};
+    uint8_t sig[64];
+    size_t n = sizeof(sig);
+    (void)arg;
+    need_tpm();
+    struct hwk_tpm_key *key = tpm_make(0x81020042, &spec, "1234");
+    assert_non_null(key);
+    hwk_tpm_set_fault(lose_sign, &l);
+    assert_false(hwk_tpm_sign(tpm, key, &mech, digest, 32, sig, &n));
+    assert_int_equal(tpm_reason(), HWK_R_NO_DEVICE);
+    assert_int_equal(l.signs, 1);
+    sign_and_verify(key, mech); /* signs twice */
+    assert_int_equal(l.signs, 3);
+    l.now = true;
+    assert_true(hwk_tpm_sign(tpm, key, &mech, digest, 32, sig, &n));
+    assert_int_equal(l.signs, 5); /* it is the right one */
+    hwk_tpm_set_fault(NULL, NULL);
+    hwk_tpm_key_free(tpm, key);
+    assert_true(hwk_tpm_erase(tpm, 0x81020042));
+}
+
 /* an IDevID with a PIN, guessed at until the TPM has enough: an LDevID made
  * by us signs on */
 static void lockout(void **arg)
@@ -699,6 +744,7 @@ int main(void)
         cmocka_unit_test(power_cycle),
         cmocka_unit_test(pins),
         cmocka_unit_test(missing),
+        cmocka_unit_test(lost_answers),
         cmocka_unit_test(lockout),
     };
     return cmocka_run_group_tests(tests, tpm_setup, tpm_teardown);
