@@ -24,16 +24,24 @@
  * it has to say, and what was queued before stays (unless the module took that
  * away). */
 #define P11(module, fn, ...)                                                   \
-    (hwk_count(pkcs11_calls), hwk_mark(),                                      \
-     p11_seen(#fn, (module)->f->fn(__VA_ARGS__)))
+    (hwk_mark(), p11_settled(P11_MARKED(module, fn, __VA_ARGS__)))
+
+/* The same between a hwk_mark and hwk_settle(1) for several calls: a mark is
+ * some hundred instructions. */
+#define P11_MARKED(module, fn, ...)                                            \
+    (hwk_count(pkcs11_calls), p11_seen(#fn, (module)->f->fn(__VA_ARGS__)))
 
 /* the return code goes into the debug log when that wants every call */
 void p11_log_call(const char *fn, CK_RV rv);
 static inline CK_RV p11_seen(const char *fn, CK_RV rv)
 {
-    hwk_settle(1);
     if (hwk_log_on(HWK_LOG_CALLS))
         p11_log_call(fn, rv);
+    return rv;
+}
+static inline CK_RV p11_settled(CK_RV rv)
+{
+    hwk_settle(1);
     return rv;
 }
 

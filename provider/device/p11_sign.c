@@ -120,11 +120,16 @@ static CK_RV sign_in(void *arg, struct p11_ref *ref, CK_SESSION_HANDLE s,
     struct job *j = arg;
     struct p11_module *m = ref->token->module;
     CK_ULONG n = *j->sig_n;
-    CK_RV rv = P11(m, C_SignInit, s, &j->mech, key);
+    CK_RV rv;
 
+    hwk_mark();
+    rv = P11_MARKED(m, C_SignInit, s, &j->mech, key);
+    if (rv == CKR_OK && !ref->always_auth)
+        rv = P11_MARKED(m, C_Sign, s, j->tbs, j->tbs_n, j->sig, &n);
+    hwk_settle(1);
     if (rv == CKR_OK && ref->always_auth)
         rv = p11_login_again(ref->token, s);
-    if (rv == CKR_OK)
+    if (rv == CKR_OK && ref->always_auth)
         rv = P11(m, C_Sign, s, j->tbs, j->tbs_n, j->sig, &n);
     if (rv == CKR_OK)
         *j->sig_n = n;
