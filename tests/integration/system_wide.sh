@@ -202,7 +202,7 @@ done <commands.txt
 ok 'a certificate to store' timeout 30 openssl req -x509 -new -key "$KEY" \
     -subj /CN=localhost -days 1 -out cert.pem
 sed -n 's/^\.Dl \$ //p' "$PAGE" >lines.txt
-is 'there are commands in the text' "$(wc -l <lines.txt)" 3
+is 'there are commands in the text' "$(wc -l <lines.txt)" 4
 while read -r command; do
     ok "$command" env PATH="$BIN:$PATH" HWKEY_PKCS11_MODULE="$SOFTHSM" \
         HWKEY_PIN_FILE="$WORLD/pin" timeout 60 bash -c "$command"
