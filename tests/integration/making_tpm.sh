@@ -11,17 +11,7 @@ PAGE=$top_srcdir/provider/man/hwkey-provider.7
 
 world_begin
 openssl_conf
-case ${DEVICE:=tpm} in
-tpm) ok 'a TPM' tpm_up device || bail 'no TPM' ;;
-abrmd)
-    ABRMD_CTL=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device
-    abrmd_up() {
-        "$ABRMD_CTL" up "$WORLD/device.tpm" >"$WORLD/device.env" &&
-            WORLD_DEVICES="$WORLD_DEVICES $ABRMD_CTL=$WORLD/device.tpm"
-    }
-    ok 'a TPM behind tpm2-abrmd' abrmd_up || bail 'no TPM'
-    ;;
-esac
+ok "a TPM: ${DEVICE:=tpm}" some_tpm_up "$DEVICE" device || bail 'no TPM'
 cat >>"$WORLD/device.env" <<EOF2
 export TPM2OPENSSL_TCTI=\$HWKEY_TCTI HWKEY_TPM_LOCK=$WORLD/lock TSS2_LOG=all+NONE
 EOF2

@@ -72,6 +72,18 @@ tpm_up() {
     WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/$1.tpm"
 }
 
+# some_tpm_up KIND NAME: the same, a TPM as it is (tpm) or one behind its
+# resource manager (abrmd)
+some_tpm_up() {
+    local TPM_CTL=$TPM_CTL
+    case $1 in
+    tpm) ;;
+    abrmd) TPM_CTL=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device ;;
+    *) return 1 ;;
+    esac
+    tpm_up "$2"
+}
+
 in_device() {
     local name=$1
     shift
