@@ -82,7 +82,9 @@ static const char *add_line(EVP_ENCODE_CTX *b64, const char *line, int n,
     return NULL;
 }
 
-/* what is wrong with it; NULL: nothing */
+/* What is wrong with it; NULL: nothing. What is wrong is read to its end too:
+ * libcrypto takes what is left for files of their own, and its errors over
+ * those would push ours off the queue. */
 static const char *read_body(struct hwk_core *core, OSSL_CORE_BIO *in,
                              const char *label, EVP_ENCODE_CTX *b64,
                              uint8_t *der, int *at)
@@ -92,14 +94,18 @@ static const char *read_body(struct hwk_core *core, OSSL_CORE_BIO *in,
     int n, got = 0;
 
     EVP_DecodeInit(b64);
-    while (wrong == NULL && (n = read_line(core, in, line)) >= 0) {
-        if (is_line(line, END, label)) {
-            if (EVP_DecodeFinal(b64, der + *at, &got) < 0)
-                return "is not base64";
-            *at += got;
-            return *at > 0 ? NULL : "is empty";
+    while ((n = read_line(core, in, line)) >= 0) {
+        if (!is_line(line, END, label)) {
+            if (wrong == NULL)
+                wrong = add_line(b64, line, n, der, at);
+            continue;
         }
-        wrong = add_line(b64, line, n, der, at);
+        if (wrong != NULL)
+            return wrong;
+        if (EVP_DecodeFinal(b64, der + *at, &got) < 0)
+            return "is not base64";
+        *at += got;
+        return *at > 0 ? NULL : "is empty";
     }
     return wrong != NULL ? wrong : "has no END line of its own";
 }

@@ -266,8 +266,13 @@ file_of signing.pem 3 0x81010001 t.pub-half t.priv-half
 refuses 'no storage key' 'a parent that signs' signing.pem
 head -c 300 t.der >cut.der
 refuses 'no serialised handle\|ASN.1' 'a file cut short' object:cut.der
-sed '3s/./#/' t.pem >spoilt.pem
-refuses 'is not base64' 'PEM that is spoilt' spoilt.pem
+# what is left of it is no file that anyone else should try to read
+for line in 2 3 4 5; do
+    sed "${line}s/./#/" t.pem >spoilt.pem
+    refuses 'is not base64' "PEM that is spoilt in line $line" spoilt.pem
+    is "line $line: that is all there is to say" \
+        "$(grep -c ':error:' "$WORLD/said")" 1
+done
 
 [ "$DEVICE" = abrmd ] || nothing_left 'after all that'
 done_testing
