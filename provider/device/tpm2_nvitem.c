@@ -22,8 +22,8 @@ struct span {
 /* Takes the element in front off, which must have this tag. */
 static bool take(struct span *from, int tag, struct span *content)
 {
-    long len;
-    int got, class;
+    long len = 0;
+    int got = -1, class = -1;
     const uint8_t *p = from->p;
     if (p >= from->end)
         return false;

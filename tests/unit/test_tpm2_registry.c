@@ -176,7 +176,7 @@ static void spoilt(void **arg)
 {
     const struct hwk_tpm_record r = {0x80000001, 7, 99};
     struct hwk_tpm_registry reg = {.mark = false}, b;
-    uint8_t bytes[2048];
+    uint8_t bytes[2048] = {0};
     (void)arg;
     int fd = turn();
     hwk_tpm_registry_add(&reg, &r);

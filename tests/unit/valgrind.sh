@@ -44,7 +44,9 @@ under_valgrind() {
 # their processes end in the middle of it, with all they have
 export ENDS='test_p11_exit test_p11_exit_softhsm test_p11_fork
     test_twin_tokens test_use_threads test_p11_family
-    tests/unit/test_tpm2_session tests/unit/test_tpm2_session_abrmd'
+    tests/unit/test_tpm2_session tests/unit/test_tpm2_session_abrmd
+    tests/unit/test_tpm2_resident tests/unit/test_tpm2_registry
+    tests/unit/test_tpm2_idle test_tpm2_fork test_tpm2_fork_abrmd'
 export -f one under_valgrind
 export CMOCKA_MESSAGE_OUTPUT=TAP
 printf '%s\n' $programs >"$tap_dir/programs"
