@@ -81,7 +81,7 @@ static void locked(void **arg)
     assert_true(info.write_locked);
     assert_string_equal(info.uri, URI);
     hwk_tpm_nv_clear(&nv);
-    assert_int_equal(swtpm_cycle(&tpm_process), 0);
+    assert_int_equal(tpm_cycle(), 0);
     assert_false(hwk_tpm_nv_write(tpm, INDEX, data + 1, 1500, 0));
     assert_int_equal(tpm_reason(), HWK_R_EXISTS);
     assert_false(hwk_tpm_nv_write(tpm, INDEX, data + 1, 1500, HWK_WRITE_LOCK));

@@ -121,7 +121,7 @@ static void kept(void **arg)
         assert_true(policy_signs(tpm, key));
         assert_int_equal(tpm_commands() - before, 3);
     }
-    if (!policy_managed) /* a manager puts it away */
+    if (!tpm_managed) /* a manager puts it away */
         assert_int_equal(tpm_left_behind(), 1);
     other = policy_open(0x81020100, "secret");
     before = tpm_commands();
@@ -308,5 +308,5 @@ int main(void)
         cmocka_unit_test(secrets), cmocka_unit_test(secrets_of_objects),
         cmocka_unit_test(either),  cmocka_unit_test(halfway),
     };
-    return cmocka_run_group_tests(tests, policy_setup, policy_teardown);
+    return cmocka_run_group_tests(tests, policy_setup, tpm_teardown);
 }

@@ -47,7 +47,7 @@ static int teardown(void **arg)
 {
     EVP_PKEY_free(rsa.key);
     EVP_PKEY_free(ec.key);
-    return policy_teardown(arg);
+    return tpm_teardown(arg);
 }
 
 /* as openssl dgst -sha256 -sign does, into the file */
@@ -264,9 +264,9 @@ static void reset(void **arg)
     need_tpm();
     policy_key_of(0x81020114, text, TPM2_ALG_SHA256, NULL);
     policy_set("policy.0x81020114", text);
-    if (policy_managed)
+    if (tpm_managed)
         skip(); /* its TPM is not ours to reset */
-    for (int managed = policy_managed; managed < 2; managed++) {
+    for (int managed = tpm_managed; managed < 2; managed++) {
         tpm->sharing = managed ? HWK_TPM_MANAGED : HWK_TPM_BARE;
         key = policy_open(0x81020114, NULL);
         for (size_t i = 0; i < 3; i++) {
@@ -309,7 +309,7 @@ static void threads(void **arg)
                   NULL);
     policy_set("policy.0x81020115", "auth & nv(0x01800a00 >= count:1)");
     policy_set("policy.0x81020116", "nv(0x01800a00 >= count:1)");
-    for (int managed = policy_managed; managed < 2; managed++) {
+    for (int managed = tpm_managed; managed < 2; managed++) {
         tpm->sharing = managed ? HWK_TPM_MANAGED : HWK_TPM_BARE;
         key[0] = policy_open(0x81020114, NULL);
         key[1] = policy_open(0x81020115, "pin");

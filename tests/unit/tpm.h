@@ -18,21 +18,47 @@
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_template.h"
-#include "tests/lib/swtpm.h"
+#include "tests/lib/abrmd.h"
 
+#ifdef TPM_MANAGED
+static const bool tpm_managed = true; /* behind tpm2-abrmd */
+#else
+static const bool tpm_managed = false;
+#endif
+static struct abrmd tpm_manager;
 static struct swtpm tpm_process;
 static struct hwk_config tpm_cfg;
 static struct hwk_tpm *tpm; /* the row's state */
 
-static inline int tpm_setup(void **arg)
+/* the command that a session without a resource manager takes each time */
+#define START (tpm_managed ? 0u : 1u)
+
+static inline int tpm_start_managed(void)
 {
-    (void)arg;
-    if (!swtpm_here())
-        return 0;
+    if (abrmd_start(&tpm_manager))
+        return -1;
+    tpm_process = tpm_manager.tpm;
+    tpm_cfg = (struct hwk_config){.tcti = tpm_manager.tcti,
+                                  .tpm_lock = tpm_process.lock};
+    return 0;
+}
+
+static inline int tpm_start(void)
+{
     if (swtpm_start(&tpm_process))
         return -1;
     tpm_cfg = (struct hwk_config){.tcti = tpm_process.tcti,
                                   .tpm_lock = tpm_process.lock};
+    return 0;
+}
+
+static inline int tpm_setup(void **arg)
+{
+    (void)arg;
+    if (!(tpm_managed ? abrmd_here() : swtpm_here()))
+        return 0;
+    if (tpm_managed ? tpm_start_managed() : tpm_start())
+        return -1;
     tpm = hwk_tpm_new(&tpm_cfg);
     return tpm ? 0 : -1;
 }
@@ -43,8 +69,20 @@ static inline int tpm_teardown(void **arg)
     hwk_tpm_set_fault(NULL, NULL);
     hwk_tpm_free(tpm);
     tpm = NULL;
-    swtpm_stop(&tpm_process);
+    if (!tpm_managed)
+        swtpm_stop(&tpm_process);
+    else if (tpm_manager.manager)
+        abrmd_stop(&tpm_manager);
     return 0;
+}
+
+/* the TPM off and on again, and its resource manager with it */
+static inline int tpm_cycle(void)
+{
+    if (swtpm_cycle(&tpm_process))
+        return -1;
+    tpm_manager.tpm = tpm_process;
+    return tpm_managed ? abrmd_cycle(&tpm_manager) : 0;
 }
 
 #define need_tpm()                                                             \

@@ -9,7 +9,6 @@
 #include "provider/device/tpm2_facts.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_satisfy.h"
-#include "tests/lib/abrmd.h"
 #include "tpm_blob.h"
 
 #define COUNTER 0x01800A00
@@ -42,40 +41,13 @@ static inline void policy_set(const char *name, const char *value)
              value ? value : "");
 }
 
-static struct abrmd policy_abrmd;
-static bool policy_managed; /* behind tpm2-abrmd: the program's name says so */
-
-/* the command that a session without a resource manager takes each time */
-#define START (policy_managed ? 0u : 1u)
-
 static inline int policy_setup(void **arg)
 {
-    policy_managed = strstr(program_invocation_short_name, "_abrmd");
-    if (!policy_managed && tpm_setup(arg))
+    if (tpm_setup(arg))
         return -1;
-    if (policy_managed && abrmd_here()) {
-        if (abrmd_start(&policy_abrmd))
-            return -1;
-        tpm_process = policy_abrmd.tpm;
-        tpm_cfg = (struct hwk_config){.tcti = policy_abrmd.tcti,
-                                      .tpm_lock = tpm_process.lock};
-        tpm = hwk_tpm_new(&tpm_cfg);
-    }
     tpm_cfg.get = policy_setting;
     if (tpm)
         tpm_srk();
-    return 0;
-}
-
-static inline int policy_teardown(void **arg)
-{
-    if (!policy_managed)
-        return tpm_teardown(arg);
-    hwk_tpm_set_fault(NULL, NULL);
-    hwk_tpm_free(tpm);
-    tpm = NULL;
-    if (policy_abrmd.manager)
-        abrmd_stop(&policy_abrmd);
     return 0;
 }
 
@@ -89,7 +61,7 @@ static inline void policy_clean(void)
         hwk_tpm_flush(tpm, &tpm->sessions.hmac.tr);
         hwk_tpm_end(tpm);
     }
-    tpm->sharing = policy_managed ? HWK_TPM_MANAGED : HWK_TPM_BARE;
+    tpm->sharing = tpm_managed ? HWK_TPM_MANAGED : HWK_TPM_BARE;
     assert_int_equal(tpm_left_behind(), 0);
     assert_int_equal(ERR_peek_error(), 0);
 }
