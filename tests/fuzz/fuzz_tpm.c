@@ -292,7 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     script_play(data + 1, n - 1);
     if (said(ROW->open(&cfg, &state))) {
         act(data[0]);
-        PROMISE(script_asked() || !strchr("kpuacidmnlwr", data[0]));
+        PROMISE(script_asked() || !memchr("kpuacidmnlwr", data[0], 12));
         ROW->close(state, false);
     }
     script_end();
