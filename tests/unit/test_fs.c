@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char dir[64], path[128];
 
@@ -228,13 +229,79 @@ static void removes(void **state)
     FAILS(IDV_E_IO, "cannot remove", idv_fs_remove(dir));
 }
 
+/* --- locks --- */
+
+static void locks_once(void **state)
+{
+    char mine[64];
+    int one = -1, two = -1;
+    (void)state;
+    OK(idv_fs_lock(path, "first", &one));
+    assert_int_equal(mode_of(path), 0600);
+    snprintf(mine, sizeof(mine), "held by first, process %ld", (long)getpid());
+    FAILS(IDV_E_STATE, mine, idv_fs_lock(path, "second", &two));
+    assert_int_equal(two, -1);
+    idv_fs_unlock(&one);
+    assert_int_equal(one, -1);
+    OK(idv_fs_lock(path, "second", &two));
+    snprintf(mine, sizeof(mine), "held by second, process %ld", (long)getpid());
+    FAILS(IDV_E_STATE, mine, idv_fs_lock(path, "first", &one));
+    idv_fs_unlock(&two);
+    idv_fs_unlock(&two);
+}
+
+/* Killed: nothing has to be cleared away. */
+static void lock_of_the_killed(void **state)
+{
+    int ready[2], status, fd = -1;
+    char byte, note[64];
+    (void)state;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (idv_fs_lock(path, "child", &fd) != IDV_OK ||
+            write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    snprintf(note, sizeof(note), "child, process %ld", (long)child);
+    FAILS(IDV_E_STATE, note, idv_fs_lock(path, "parent", &fd));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    OK(idv_fs_lock(path, "parent", &fd));
+    idv_fs_unlock(&fd);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static void lock_refuses(void **state)
+{
+    char other[160];
+    int fd = -1;
+    (void)state;
+    FAILS(IDV_E_IO, "cannot open", idv_fs_lock(dir, "x", &fd));
+    snprintf(other, sizeof(other), "%s/link", dir);
+    OK(idv_fs_write(path, idv_str("kept"), 0600));
+    assert_int_equal(symlink(path, other), 0);
+    FAILS(IDV_E_IO, "cannot open", idv_fs_lock(other, "x", &fd));
+    expect("kept");
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(mkfifo(other, 0600), 0);
+    FAILS(IDV_E_IO, "regular", idv_fs_lock(other, "x", &fd));
+    assert_int_equal(fd, -1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(write_read),  T(bounds),        T(read_refuses), T(secrets),
-        T(full_disk),   T(write_refuses), T(create_once),  T(appends),
-        T(directories), T(removes),
+        T(write_read),   T(bounds),     T(read_refuses),
+        T(secrets),      T(full_disk),  T(write_refuses),
+        T(create_once),  T(appends),    T(directories),
+        T(removes),      T(locks_once), T(lock_of_the_killed),
+        T(lock_refuses),
     };
     return cmocka_run_group_tests_name("fs", tests, NULL, NULL);
 }

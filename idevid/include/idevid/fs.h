@@ -52,4 +52,14 @@ bool idv_fs_exists(const char *path); /* anything of that name */
 /* Removes a file; absence is not a failure. */
 idv_rc idv_fs_remove(const char *path) IDV_CHECKED;
 
+/*
+ * Takes the lock that the file at path stands for (made 0600 if it is not
+ * there, and left there), at once or not at all: IDV_E_STATE when it is held,
+ * by another process or by this one, and the note names the holder by who and
+ * process number. It is held until idv_fs_unlock or the end of the process,
+ * however that comes; *fd is closed on exec.
+ */
+idv_rc idv_fs_lock(const char *path, const char *who, int *fd) IDV_CHECKED;
+void idv_fs_unlock(int *fd); /* -1 is fine; leaves -1 */
+
 #endif
