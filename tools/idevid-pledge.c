@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-pledge: brings this device into its owner's domain. */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <idevid/auto.h>
 #include <idevid/codec.h>
@@ -17,6 +14,7 @@
 
 #include "ca.h"
 #include "pledge_conf.h"
+#include "state.h"
 #include "tool.h"
 
 static struct pledge_conf conf;
@@ -30,90 +28,40 @@ static struct {
 
 struct pledge {
     struct tool *t;
-    char key[512], cert[512], anchor[512], ldevid[512];
-    struct idv_device *dev;
-    struct idv_trust *trust;
+    struct state s;
     EVP_PKEY *idevid_key;
     STACK_OF(X509) * chain;
     STACK_OF(X509) * anchors;
-    int lock;
     /* progress */
     struct idv_device_stats last;
     int64_t start_ms, last_ms;
     struct idv_json *steps;
 };
+#define PLEDGE_INIT                                                            \
+    {                                                                          \
+        .s = STATE_INIT                                                        \
+    }
 
 static void pledge_close(struct pledge *p)
 {
-    idv_trust_close(p->trust);
-    idv_device_close(p->dev);
+    state_close(&p->s);
     EVP_PKEY_free(p->idevid_key);
     idv_certs_free(p->chain);
     idv_certs_free(p->anchors);
     idv_json_free(p->steps);
-    if (p->lock >= 0)
-        close(p->lock);
 }
 #define AUTO_PLEDGE __attribute__((cleanup(pledge_close)))
-
-/* A configured URI, or the place idevid-factory uses. */
-static idv_rc place(const char *given, const char *tpm, const char *object,
-                    const char *type, char out[static 512])
-{
-    if (given)
-        return idv_text_copy(out, 512, idv_str(given), "URI");
-    if (strncasecmp(conf.uri, "pkcs11:", 7) == 0)
-        return tool_object_uri(conf.uri, object, type, out);
-    return idv_text_copy(out, 512, idv_str(tpm), "URI");
-}
-
-static idv_rc places(struct pledge *p)
-{
-    IDV_TRY(
-        place(conf.key, "tpm2:handle=0x81020000", "idevid", "private", p->key));
-    IDV_TRY(place(conf.certificate, "tpm2:handle=0x01C90200", "idevid", "cert",
-                  p->cert));
-    IDV_TRY(place(conf.anchor_object, IDV_ANCHOR_TPM2_URI, "idevid-anchor",
-                  "data", p->anchor));
-    return place(conf.ldevid_key, "tpm2:handle=0x81020010", "ldevid", "private",
-                 p->ldevid);
-}
-
-/* One program at a time changes what this device belongs to. */
-static idv_rc lock_directory(struct pledge *p)
-{
-    char path[1024];
-    IDV_TRY(idv_fs_mkdir(conf.directory, 0700));
-    IDV_TRY(tool_path(conf.directory, "lock", "", path));
-    p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (p->lock < 0)
-        return idv_fail(IDV_E_IO, "%s: %m", path);
-    if (flock(p->lock, LOCK_EX | LOCK_NB) != 0)
-        return idv_fail(IDV_E_STATE,
-                        "%s: another idevid-pledge is at work (locked)", path);
-    return IDV_OK;
-}
-
-static idv_rc open_trust(struct pledge *p)
-{
-    struct idv_trust_conf tc = {.dir = conf.directory, .env = p->t->env};
-    IDV_TRY(places(p));
-    IDV_TRY(lock_directory(p));
-    IDV_TRY(idv_device_open(conf.uri, &tool_pin, &p->dev));
-    IDV_TRY(idv_anchor_open(p->dev, p->anchor, &tc.anchor));
-    return idv_trust_open(&tc, &p->trust);
-}
 
 static idv_rc open_identity(struct pledge *p)
 {
     IDV_AUTO_PTR(X509) cert = NULL;
     IDV_TRY(idv_certs_open(conf.anchors, NULL, &p->anchors));
-    IDV_TRY(idv_cert_open(p->cert, &tool_pin, &cert));
-    IDV_TRY(idv_key_open(p->key, &tool_pin, &p->idevid_key));
+    IDV_TRY(idv_cert_open(p->s.cert, &tool_pin, &cert));
+    IDV_TRY(idv_key_open(p->s.key, &tool_pin, &p->idevid_key));
     if (EVP_PKEY_eq(X509_get0_pubkey(cert), p->idevid_key) != 1)
         return idv_fail(IDV_E_REJECT,
                         "%s: the certificate is for another key than %s",
-                        p->cert, p->key);
+                        p->s.cert, p->s.key);
     if (conf.chain)
         IDV_TRY(idv_certs_open(conf.chain, NULL, &p->chain));
     else
@@ -150,13 +98,13 @@ static idv_rc make_key(void *arg, enum idv_key_type type, EVP_PKEY **key,
                        char uri[static 512])
 {
     struct pledge *p = arg;
-    IDV_TRY(idv_text_copy(uri, 512, idv_str(p->ldevid), "URI"));
-    IDV_TRY(tool_key(p->ldevid, type, IDV_KEY_SIGN, key, NULL));
+    IDV_TRY(idv_text_copy(uri, 512, idv_str(p->s.ldevid), "URI"));
+    IDV_TRY(tool_key(p->s.ldevid, type, IDV_KEY_SIGN, key, NULL));
     if (has_type(*key, type))
         return IDV_OK;
     EVP_PKEY_free(idv_steal(key));
-    IDV_TRY(idv_device_erase(p->dev, p->ldevid));
-    return idv_key_make(p->ldevid, &tool_pin, type, IDV_KEY_SIGN, key);
+    IDV_TRY(idv_device_erase(p->s.dev, p->s.ldevid));
+    return idv_key_make(p->s.ldevid, &tool_pin, type, IDV_KEY_SIGN, key);
 }
 
 static idv_rc open_key(void *arg, const char *uri, EVP_PKEY **key)
@@ -225,7 +173,7 @@ static idv_rc print_summary(struct pledge *p, idv_rc rc, const char *note,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     idv_device_stats(&s);
     getrusage(RUSAGE_SELF, &u);
-    const char *state = idv_trust_state_to_text(idv_trust_state(p->trust));
+    const char *state = idv_trust_state_to_text(idv_trust_state(p->s.trust));
     idv_rc put = tool_put_text(o, "state", state);
     if (put == IDV_OK)
         put = tool_put_text(o, "result", idv_rc_name(rc));
@@ -286,23 +234,22 @@ static idv_rc run_join(struct pledge *p, const struct idv_pledge_conf *pc)
     return rc;
 }
 
-static idv_rc start(struct pledge *p, struct tool *t)
+static idv_rc start(struct pledge *p, struct tool *t, enum state_use use)
 {
     p->t = t;
-    p->lock = -1;
     p->start_ms = p->last_ms = tool_ms();
     if (t->json && !(p->steps = idv_json_new_array()))
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    return open_trust(p);
+    return state_open(t, &conf, use, &p->s);
 }
 
 static idv_rc join(struct tool *t, int argc, char **argv)
 {
-    AUTO_PLEDGE struct pledge p = {.lock = -1};
+    AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
     (void)argc;
     (void)argv;
-    IDV_TRY(start(&p, t));
-    if (idv_trust_state(p.trust) == IDV_TRUST_ENROLLED) {
+    IDV_TRY(start(&p, t, STATE_CHANGE));
+    if (idv_trust_state(p.s.trust) == IDV_TRUST_ENROLLED) {
         tool_say(t, "enrolled already, nothing to do");
         return t->json ? print_summary(&p, IDV_OK, "", IDV_VERDICT_OK) : IDV_OK;
     }
@@ -322,7 +269,7 @@ static idv_rc join(struct tool *t, int argc, char **argv)
         .idevid_chain = p.chain,
         .policy = {.maker_anchors = p.anchors,
                    .refuse_nonceless = conf.refuse_nonceless},
-        .trust = p.trust,
+        .trust = p.s.trust,
         .registrars = registrars,
         .make_key = make_key,
         .open_key = open_key,
@@ -402,49 +349,31 @@ static idv_rc print_certs(const struct idv_trust *trust)
 
 static idv_rc status(struct tool *t, int argc, char **argv)
 {
-    AUTO_PLEDGE struct pledge p = {.lock = -1};
+    AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
     struct idv_json *o = NULL;
     (void)argc;
     (void)argv;
-    IDV_TRY(start(&p, t));
+    IDV_TRY(start(&p, t, STATE_LOOK));
     if (opt.pem || opt.anchors)
-        return print_certs(p.trust);
+        return print_certs(p.s.trust);
     if (t->json && !(o = idv_json_new_object()))
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = status_lines(t, o, p.trust);
+    idv_rc rc = status_lines(t, o, p.s.trust);
     if (rc == IDV_OK && o)
         return tool_print_json(o);
     idv_json_free(o);
     return rc;
 }
 
-/* What was tampered with cannot be opened, but it can be taken away. */
-static idv_rc wipe(struct pledge *p)
-{
-    struct idv_trust_conf tc = {.dir = conf.directory, .env = p->t->env};
-    idv_note_clear();
-    IDV_TRY(idv_anchor_open(p->dev, p->anchor, &tc.anchor));
-    idv_rc rc = idv_trust_wipe(&tc);
-    idv_anchor_close(&tc.anchor);
-    return rc;
-}
-
 static idv_rc reset(struct tool *t, int argc, char **argv)
 {
-    AUTO_PLEDGE struct pledge p = {.lock = -1};
-    char uri[512];
+    AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
     (void)argc;
     (void)argv;
-    idv_rc rc = start(&p, t);
-    const struct idv_enrollment *e =
-        rc == IDV_OK ? idv_trust_enrollment(p.trust) : NULL;
-    snprintf(uri, sizeof(uri), "%s", e ? e->key_uri : p.ldevid);
-    if (rc == IDV_E_REJECT && p.dev)
-        rc = wipe(&p);
-    else if (rc == IDV_OK)
-        rc = idv_trust_reset(p.trust);
-    IDV_TRY(rc);
-    IDV_TRY(idv_device_erase(p.dev, uri));
+    idv_rc rc = start(&p, t, STATE_CHANGE);
+    if (rc != IDV_OK && !state_tampered(&p.s, rc))
+        return rc;
+    IDV_TRY(state_reset(&p.s));
     tool_say(t, "back to factory default; the IDevID is kept");
     return IDV_OK;
 }

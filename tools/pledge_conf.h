@@ -7,10 +7,36 @@
 
 #include "tool.h"
 
+enum anchor_profile {
+    ANCHOR_AUTO, /* by what the device has */
+    ANCHOR_OWNER,
+    ANCHOR_PLATFORM,
+    ANCHOR_TOKEN,
+};
+extern const char *const anchor_profiles[]; /* the words of these */
+
+enum anchor_bind { ANCHOR_BIND_AUTO, ANCHOR_BIND_NO, ANCHOR_BIND_YES };
+enum anchor_makers { ANCHOR_MAKERS_IF_PRESENT, ANCHOR_MAKERS_REQUIRED };
+
+/* [anchor]: how the device keeps what it belongs to. */
+struct anchor_conf {
+    int profile, bind_ldevid, maker_anchors;
+    char *cap, *index, *counter, *maker_index; /* as text, judged */
+    char **gate_pcrs;                          /* numbers; NULL: none */
+    char *iak, *iak_certificate;
+};
+/* "pcr:N"; -1 for "reboot" and NULL. Of text that the table let pass. */
+int anchor_cap_pcr(const char *cap);
+/* Bit n is PCR n. */
+uint32_t anchor_gate(char *const *pcrs);
+/* 0 for NULL. */
+uint32_t anchor_handle(const char *text);
+
 struct pledge_conf {
     char *uri, *key, *certificate, *chain, *anchors, *directory;
     char *anchor_object, *ldevid_key;
     char **registrars;
+    struct anchor_conf anchor;
     struct tool_device_conf device;
     int key_type;
     bool refuse_nonceless;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a device's own programs begin with: device, places, lock, trust. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <idevid/fs.h>
+#include <idevid/text.h>
+
+#include "ca.h"
+#include "state.h"
+
+void state_close(struct state *s)
+{
+    idv_trust_close(s->trust);
+    idv_device_close(s->dev);
+    idv_fs_unlock(&s->lock);
+    s->trust = NULL;
+    s->dev = NULL;
+}
+
+/* A configured URI, or the place idevid-factory uses. */
+static idv_rc place(const struct pledge_conf *conf, const char *given,
+                    const char *tpm, const char *object, const char *type,
+                    char out[static 512])
+{
+    if (given)
+        return idv_text_copy(out, 512, idv_str(given), "URI");
+    if (strncasecmp(conf->uri, "pkcs11:", 7) == 0)
+        return tool_object_uri(conf->uri, object, type, out);
+    return idv_text_copy(out, 512, idv_str(tpm), "URI");
+}
+
+static idv_rc places(struct state *s)
+{
+    const struct pledge_conf *c = s->conf;
+    IDV_TRY(place(c, c->key, "tpm2:handle=0x81020000", "idevid", "private",
+                  s->key));
+    IDV_TRY(place(c, c->certificate, "tpm2:handle=0x01C90200", "idevid", "cert",
+                  s->cert));
+    IDV_TRY(place(c, c->anchor_object, IDV_ANCHOR_TPM2_URI, "idevid-anchor",
+                  "data", s->anchor));
+    return place(c, c->ldevid_key, "tpm2:handle=0x81020010", "ldevid",
+                 "private", s->ldevid);
+}
+
+static idv_rc take_lock(struct state *s)
+{
+    char path[1024];
+    IDV_TRY(idv_fs_mkdir(s->conf->directory, 0700));
+    IDV_TRY(tool_path(s->conf->directory, "lock", "", path));
+    idv_rc rc = idv_fs_lock(path, s->t->name, &s->lock);
+    if (rc == IDV_E_STATE)
+        return idv_fail_within(rc, "another program is at work on this device");
+    return rc;
+}
+
+static idv_rc open_trust(struct state *s)
+{
+    struct idv_trust_conf tc = {.dir = s->conf->directory, .env = s->t->env};
+    IDV_TRY(idv_anchor_open(s->dev, s->anchor, &tc.anchor));
+    idv_rc rc = idv_trust_open(&tc, &s->trust);
+    if (rc != IDV_OK)
+        idv_anchor_close(&tc.anchor);
+    return rc;
+}
+
+idv_rc state_open(struct tool *t, const struct pledge_conf *conf,
+                  enum state_use use, struct state *s)
+{
+    s->t = t;
+    s->conf = conf;
+    IDV_TRY(places(s));
+    if (use == STATE_CHANGE)
+        IDV_TRY(take_lock(s));
+    IDV_TRY(idv_device_open(conf->uri, &tool_pin, &s->dev));
+    return open_trust(s);
+}
+
+bool state_tampered(const struct state *s, idv_rc rc)
+{
+    return rc == IDV_E_REJECT && s->dev && !s->trust;
+}
+
+/* What was tampered with cannot be opened, but it can be taken away. */
+static idv_rc wipe(const struct state *s)
+{
+    struct idv_trust_conf tc = {.dir = s->conf->directory, .env = s->t->env};
+    idv_note_clear();
+    IDV_TRY(idv_anchor_open(s->dev, s->anchor, &tc.anchor));
+    idv_rc rc = idv_trust_wipe(&tc);
+    idv_anchor_close(&tc.anchor);
+    return rc;
+}
+
+idv_rc state_reset(struct state *s)
+{
+    char uri[512];
+    const struct idv_enrollment *e =
+        s->trust ? idv_trust_enrollment(s->trust) : NULL;
+    snprintf(uri, sizeof(uri), "%s", e ? e->key_uri : s->ldevid);
+    IDV_TRY(s->trust ? idv_trust_reset(s->trust) : wipe(s));
+    return idv_device_erase(s->dev, uri);
+}
