@@ -43,6 +43,22 @@ idv_rc idvi_pin_record(const struct idv_pinned *pinned,
                        struct idv_buf *file) IDV_CHECKED;
 void idvi_pin_forget(struct idv_trust *t);
 
+/* --- certificates in a file that names the record (certsfile.c) --- */
+
+struct idv_json;
+/* A new object with a version and the record's hash in it. */
+idv_rc idvi_json_begin(const uint8_t record[static IDV_RECORD_SIZE],
+                       struct idv_json **out) IDV_CHECKED;
+idv_rc idvi_json_put_certs(struct idv_json *to, const char *name,
+                           const STACK_OF(X509) * certs) IDV_CHECKED;
+/* IDV_E_FORMAT, or IDV_E_REJECT when it is of another record; what is for the
+ * notes, here and below. */
+idv_rc
+idvi_json_check(const struct idv_json *root, const char *what,
+                const uint8_t record[static IDV_RECORD_SIZE]) IDV_CHECKED;
+idv_rc idvi_json_certs(const struct idv_json *from, const char *what,
+                       const char *name, STACK_OF(X509) * *out) IDV_CHECKED;
+
 /* --- enrollment as one file (bundle.c) --- */
 
 idv_rc idvi_bundle_to_json(const struct idv_enrollment *e,
