@@ -11,6 +11,7 @@
 #include <idevid/text.h>
 #include <idevid/voucher.h>
 
+#include "sealed.h"
 #include "tool.h"
 
 static struct {
@@ -43,36 +44,12 @@ static inline void idv_auto_artifact(struct artifact *a)
 }
 #define AUTO_ARTIFACT __attribute__((cleanup(idv_auto_artifact)))
 
-/* What stands between the armour lines, or the whole text. */
-static struct idv_bytes unarmour(struct idv_bytes text)
-{
-    const char *s = (const char *)text.p;
-    const char *begin = strstr(s, "-----BEGIN ");
-    const char *body = begin ? strchr(begin, '\n') : NULL;
-    const char *end = body ? strstr(body, "-----END ") : NULL;
-    if (!end)
-        return text;
-    return idv_bytes(body, (size_t)(end - body));
-}
-
 static idv_rc to_der(struct artifact *a, struct idv_buf *file)
 {
-    struct idv_bytes text = idv_text_trim(idv_view(file));
-    if (text.n > 0 && text.p[0] == 0x30) {
-        idv_buf_move(&a->der, file);
-        return IDV_OK;
-    }
-    if (text.n > 0 && text.p[0] == '{') {
-        idv_buf_move(&a->plain, file);
-        return IDV_OK;
-    }
-    if (memchr(file->p ? file->p : (const uint8_t *)"", 0, file->n) ||
-        idv_base64_to_bytes(unarmour(idv_view(file)), IDV_BASE64_LAX,
-                            &a->der) != IDV_OK ||
-        a->der.n == 0) {
-        idv_note_clear();
-        return idv_fail(IDV_E_FORMAT, "neither DER, PEM, base64 nor JSON");
-    }
+    struct idv_buf got = {0};
+    bool sealed;
+    IDV_TRY(tool_unwrap(file, &sealed, &got));
+    idv_buf_move(sealed ? &a->der : &a->plain, &got);
     return IDV_OK;
 }
 

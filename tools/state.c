@@ -55,26 +55,39 @@ static idv_rc take_lock(struct state *s)
     return rc;
 }
 
-static idv_rc open_trust(struct state *s)
-{
-    struct idv_trust_conf tc = {.dir = s->conf->directory, .env = s->t->env};
-    IDV_TRY(idv_anchor_open(s->dev, s->anchor, &tc.anchor));
-    idv_rc rc = idv_trust_open(&tc, &s->trust);
-    if (rc != IDV_OK)
-        idv_anchor_close(&tc.anchor);
-    return rc;
-}
-
-idv_rc state_open(struct tool *t, const struct pledge_conf *conf,
-                  enum state_use use, struct state *s)
+static idv_rc begin(struct tool *t, const struct pledge_conf *conf,
+                    enum state_use use, struct state *s)
 {
     s->t = t;
     s->conf = conf;
     IDV_TRY(places(s));
     if (use == STATE_CHANGE)
         IDV_TRY(take_lock(s));
-    IDV_TRY(idv_device_open(conf->uri, &tool_pin, &s->dev));
-    return open_trust(s);
+    return idv_device_open(conf->uri, &tool_pin, &s->dev);
+}
+
+static idv_rc open_anchor(const struct state *s, struct idv_anchor *out)
+{
+    return idv_anchor_open(s->dev, s->anchor, out);
+}
+
+idv_rc state_anchor(struct tool *t, const struct pledge_conf *conf,
+                    struct state *s, struct idv_anchor *anchor)
+{
+    IDV_TRY(begin(t, conf, STATE_LOOK, s));
+    return open_anchor(s, anchor);
+}
+
+idv_rc state_open(struct tool *t, const struct pledge_conf *conf,
+                  enum state_use use, struct state *s)
+{
+    struct idv_trust_conf tc = {.dir = conf->directory, .env = t->env};
+    IDV_TRY(begin(t, conf, use, s));
+    IDV_TRY(open_anchor(s, &tc.anchor));
+    idv_rc rc = idv_trust_open(&tc, &s->trust);
+    if (rc != IDV_OK)
+        idv_anchor_close(&tc.anchor);
+    return rc;
 }
 
 bool state_tampered(const struct state *s, idv_rc rc)
@@ -87,7 +100,7 @@ static idv_rc wipe(const struct state *s)
 {
     struct idv_trust_conf tc = {.dir = s->conf->directory, .env = s->t->env};
     idv_note_clear();
-    IDV_TRY(idv_anchor_open(s->dev, s->anchor, &tc.anchor));
+    IDV_TRY(open_anchor(s, &tc.anchor));
     idv_rc rc = idv_trust_wipe(&tc);
     idv_anchor_close(&tc.anchor);
     return rc;

@@ -23,6 +23,11 @@ struct state {
 void state_close(struct state *s);
 #define AUTO_STATE __attribute__((cleanup(state_close)))
 
+/* The places, the device, and how it keeps the anchor; nothing is read yet, and
+ * no lock taken. The anchor is the caller's to close. */
+idv_rc state_anchor(struct tool *t, const struct pledge_conf *conf,
+                    struct state *s, struct idv_anchor *anchor) IDV_CHECKED;
+
 enum state_use {
     STATE_LOOK,   /* reads only: no lock, nothing is repaired */
     STATE_CHANGE, /* one program at a time */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* S4: the voucher judged, the anchor sealed, the registrar told. */
-#include <string.h>
-
 #include <idevid/auto.h>
 
 #include "pledge/pledge_priv.h"
@@ -30,23 +28,14 @@ static idv_rc judge(struct idv_pledge *p, const struct idv_msg *reply,
                              &policy, pinned, &p->verdict);
 }
 
-/* A member of the domain that is no registration authority must not pass for
- * one (RFC 7030 section 3.6.1); the pinned key itself is named by the MASA. */
 static idv_rc check_authority(struct idv_pledge *p,
                               const struct idv_pinned *pinned)
 {
-    const X509 *leaf = sk_X509_value(p->chain, 0);
-    uint8_t key[32];
-    if (idv_cert_has_eku(leaf, IDV_OID_CMC_RA))
-        return IDV_OK;
-    IDV_TRY(idv_key_fingerprint(X509_get0_pubkey(leaf), key));
-    if (memcmp(key, pinned->spki_sha256, sizeof(key)) == 0)
-        return IDV_OK;
-    p->verdict = IDV_VERDICT_CHAIN;
-    return idv_fail(IDV_E_REJECT,
-                    "registrar: %s is no registration authority "
-                    "(id-kp-cmcRA)",
-                    idv_cert_subject(leaf));
+    idv_rc rc =
+        idv_authority_check(sk_X509_value(p->chain, 0), pinned->spki_sha256);
+    if (rc == IDV_E_REJECT)
+        p->verdict = IDV_VERDICT_CHAIN;
+    return rc;
 }
 
 static idv_rc accept(struct idv_pledge *p, const struct idv_msg *reply)

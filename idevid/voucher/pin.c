@@ -149,3 +149,18 @@ void idv_pinned_free(struct idv_pinned *p)
     idv_voucher_free(&p->voucher);
     memset(p, 0, sizeof(*p));
 }
+
+idv_rc idv_authority_check(const X509 *leaf,
+                           const uint8_t spki_sha256[static 32])
+{
+    uint8_t key[32];
+    if (idv_cert_has_eku(leaf, IDV_OID_CMC_RA))
+        return IDV_OK;
+    IDV_TRY(idvi_cert_key_sha256(leaf, key));
+    if (memcmp(key, spki_sha256, sizeof(key)) == 0)
+        return IDV_OK;
+    return idv_fail(IDV_E_REJECT,
+                    "registrar: %s is no registration authority "
+                    "(id-kp-cmcRA)",
+                    idv_cert_subject(leaf));
+}

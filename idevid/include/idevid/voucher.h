@@ -160,6 +160,12 @@ idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
                       const uint8_t *spki_sha256, bool check_time,
                       int64_t now) IDV_CHECKED;
 
+/* May this end entity speak for the domain (RFC 7030 section 3.6.1)? It has
+ * id-kp-cmcRA, or the pinned key itself, which the MASA named. A member of the
+ * domain that is no registration authority is IDV_E_REJECT. */
+idv_rc idv_authority_check(const X509 *leaf,
+                           const uint8_t spki_sha256[static 32]) IDV_CHECKED;
+
 /* --- telemetry (RFC 8995 5.7) ----------------------------------------------
  */
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-anchor profile: how the anchor is kept, and what other ways need. */
+#include <idevid/auto.h>
+
+#include "anchor.h"
+#include "anchor_words.h"
+#include "sheet.h"
+
+static idv_rc other_json(const struct anchor_way *w, struct idv_json *array)
+{
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = tool_put_text(o, "profile", w->name);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "assurance", w->assurance);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "needs", w->needs);
+    if (rc == IDV_OK)
+        return idv_json_append(array, o);
+    idv_json_free(o);
+    return rc;
+}
+
+static void others_json(struct sheet *s, const struct anchor_way *mine)
+{
+    struct idv_json *array = idv_json_new_array();
+    for (const struct anchor_way *w = anchor_ways; w->name; w++) {
+        if (w != mine)
+            sheet_failed(s, other_json(w, array));
+    }
+    sheet_json(s, "others", array);
+}
+
+static void others_lines(struct sheet *s, const struct anchor_way *mine)
+{
+    sheet_line(s, "others");
+    for (const struct anchor_way *w = anchor_ways; w->name; w++) {
+        if (w != mine)
+            sheet_linef(s, "  %-10s needs %s (%s)", w->name, w->needs,
+                        w->assurance);
+    }
+}
+
+idv_rc anchor_profile(struct tool *t, int argc, char **argv)
+{
+    AUTO_STATE struct state s = STATE_INIT;
+    struct idv_anchor anchor = {0};
+    struct idv_device_info info = {0};
+    (void)argc;
+    (void)argv;
+    IDV_TRY(state_anchor(t, &anchor_configuration, &s, &anchor));
+    idv_rc rc = idv_device_info(s.dev, &info);
+    struct sheet o = sheet_begin(t);
+    sheet_failed(&o, rc);
+    const struct anchor_way *way =
+        anchor_way_of(info.tpm ? "owner" : "token", anchor.ops->assurance);
+    sheet_text(&o, "profile", way->name);
+    sheet_text(&o, "assurance", anchor.ops->assurance);
+    sheet_text(&o, "protects", way->protects);
+    sheet_text(&o, "stops-at", way->stops_at);
+    if (t->json)
+        others_json(&o, way);
+    else
+        others_lines(&o, way);
+    idv_anchor_close(&anchor);
+    return sheet_end(&o);
+}
