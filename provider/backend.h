@@ -106,6 +106,38 @@ struct hwk_spec { /* of a key to be made */
     struct hwk_tpm_spec tpm;    /* what TPMs have and tokens do not */
 };
 
+/* What certify gives. */
+struct hwk_attested {
+    uint8_t attest[HWK_ATTEST_MAX], sig[HWK_ATTEST_SIGNATURE_MAX],
+        pub[HWK_ATTEST_PUBLIC_MAX];
+    size_t attest_n, sig_n, pub_n;
+};
+
+/* struct hwk_nv_ops of device.h, of a row's state. The hwk_nv's sizes, the
+ * steps' number and the lengths of nonce and data (1 to what fits in 16 bits)
+ * are checked by the caller. */
+struct hwk_backend_nv {
+    int (*enter)(void *state);
+    void (*leave)(void *state);
+    int (*look)(void *state, uint32_t index, struct hwk_nv *out);
+    int (*read)(void *state, const struct hwk_nv *nv, uint8_t *out);
+    int (*define)(void *state, const struct hwk_nv *nv, uint32_t hierarchy);
+    int (*undefine)(void *state, const struct hwk_nv *nv,
+                    const struct hwk_nv_by *by);
+    int (*write)(void *state, const struct hwk_nv *nv,
+                 const struct hwk_nv_by *by, const uint8_t *data, size_t n);
+    int (*lock)(void *state, const struct hwk_nv *nv,
+                const struct hwk_nv_by *by);
+    int (*increment)(void *state, const struct hwk_nv *nv,
+                     const struct hwk_nv_by *by);
+    int (*certify)(void *state, const struct hwk_uri *key,
+                   const struct hwk_pin_ask *pin, const struct hwk_nv *nv,
+                   struct hwk_view nonce, struct hwk_attested *out);
+    int (*pcr_read)(void *state, uint32_t pcrs, uint8_t out[32]);
+    int (*pcr_extend)(void *state, unsigned pcr, const uint8_t digest[32]);
+    int (*facts)(void *state, struct hwk_tpm_facts *out);
+};
+
 /*
  * Rules for every row:
  *  - int functions give 1, or 0 with a reason on the error queue (err.h), and
@@ -219,6 +251,8 @@ struct hwk_backend {
     int (*dev_write)(void *state, void *dev, const struct hwk_uri *uri,
                      const uint8_t *data, size_t n, unsigned flags);
     int (*dev_erase)(void *state, void *dev, const struct hwk_uri *uri);
+
+    const struct hwk_backend_nv *nv; /* NULL: no NV indices */
 };
 
 extern const struct hwk_backend hwk_backend_tpm2;   /* device/tpm2_*.c */

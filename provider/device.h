@@ -21,7 +21,7 @@
  */
 #define HWK_PARAM_DEVICE_OPS "hwkey-device-ops"
 #define HWK_PARAM_DEVICE_CTX "hwkey-device-ctx"
-#define HWK_DEVICE_OPS_VERSION 1
+#define HWK_DEVICE_OPS_VERSION 2
 
 #define HWK_LABEL_MAX 64
 #define HWK_OBJECT_URI_MAX 512
@@ -93,6 +93,130 @@ struct hwk_stats {
     uint64_t signatures;   /* private-key signatures made */
 };
 
+/* --- NV indices as a TPM has them: for who keeps decisions in them --- */
+
+/* A public area. Where it is an argument, it is what look gave, or gives now:
+ * the first write sets TPMA_NV_WRITTEN, a lock TPMA_NV_WRITELOCKED, and either
+ * changes the Name. The Name is then computed from the rest, name not read. */
+struct hwk_nv {
+    uint32_t index, attributes; /* TPMA_NV */
+    uint16_t name_alg, size;    /* TPM_ALG_ID; bytes */
+    uint16_t policy_n, name_n;
+    uint8_t policy[64],
+        name[66]; /* authPolicy; Name, computed from the above */
+};
+
+struct hwk_view {
+    const uint8_t *p;
+    size_t n;
+};
+
+/* A policy command; which members count is said by code (TPM_CC): that of
+ * PolicyNV, PolicyPCR, PolicyOR, PolicyCommandCode, PolicyCpHash, PolicySecret,
+ * PolicyAuthorize. PolicyNV reads the index with its empty value. */
+struct hwk_policy_step {
+    uint32_t code;
+    uint32_t handle;  /* PolicyNV: the index; PolicySecret: TPM_RH_ */
+    uint32_t pcrs;    /* PolicyPCR: bit n is PCR n of the SHA-256 bank, with the
+                         value that it has now */
+    uint32_t command; /* PolicyCommandCode: TPM_CC */
+    uint16_t op, offset;         /* PolicyNV: TPM_EO */
+    struct hwk_view operand;     /* PolicyNV; PolicyCpHash: the digest;
+                                    PolicyAuthorize: the approved policy */
+    struct hwk_view branches[8]; /* PolicyOR: 2 to 8 digests */
+    size_t branches_n;
+    struct hwk_view key, ref, signature; /* PolicyAuthorize:
+        SubjectPublicKeyInfo as DER; policyRef; signature over SHA-256(approved
+        policy || policyRef), ECDSA as DER or RSA PKCS#1 v1.5 */
+};
+
+#define HWK_NV_STEPS 16 /* at most */
+
+/* Who authorises: a hierarchy (TPM_RH_OWNER, TPM_RH_PLATFORM; its value is that
+ * of pin-source.owner or .platform, else empty), or, handle 0, the index
+ * itself: by these steps, or with its empty value when n is 0. */
+struct hwk_nv_by {
+    uint32_t handle;
+    const struct hwk_policy_step *steps;
+    size_t n;
+};
+
+struct hwk_tpm_facts {
+    bool owner_auth_set, lockout_auth_set, in_lockout, platform_enabled;
+    uint32_t reset_count, restart_count; /* TPMS_CLOCK_INFO */
+    uint32_t lockout_counter, max_tries, recovery_s;
+};
+
+/* Room that is always enough for certify. */
+#define HWK_ATTEST_MAX 2560
+#define HWK_ATTEST_SIGNATURE_MAX 640
+#define HWK_ATTEST_PUBLIC_MAX 1024
+
+/*
+ * Every call is for a device opened with a tpm2: URI; HWK_R_UNSUPPORTED on a
+ * token. What any may fail with: HWK_R_NO_DEVICE, HWK_R_BUS (an answer that was
+ * not the TPM's, or a public area that is not what the TPM has: the index was
+ * changed, or somebody between us and the TPM lies), HWK_R_LOCKOUT,
+ * HWK_R_NOT_FOUND (no such index), HWK_R_AUTH (the value of a hierarchy or an
+ * index is wrong, the text names it; it was tried once), HWK_R_POLICY (a step,
+ * or the session for the command, was refused; the text says which).
+ */
+struct hwk_nv_ops {
+    /* From enter to leave the TPM is ours (one turn; other threads and, where
+     * there is no resource manager, other processes wait: seconds, not minutes)
+     * and all share their sessions. May be left out, and nest. Calls in between
+     * come from the same thread; keys may be used by it, too. */
+    int (*enter)(struct hwk_device *dev);
+    void (*leave)(struct hwk_device *dev);
+
+    /* NV_ReadPublic. HWK_R_NOT_FOUND when there is none. Nobody vouches for the
+     * answer before read (or certify) proves it. */
+    int (*look)(struct hwk_device *dev, uint32_t index, struct hwk_nv *out);
+
+    /* All nv->size bytes, with the index's empty value where that may read it,
+     * else the owner's, else the platform's. Always in a salted session, whose
+     * HMAC proves the bytes and nv (its Name is in it): HWK_R_UNSUPPORTED
+     * where the configuration forbids those (tpm-sessions = never).
+     * HWK_R_NOT_FOUND, without a command, when it was never written. */
+    int (*read)(struct hwk_device *dev, const struct hwk_nv *nv, uint8_t *out);
+
+    /* With an empty value. HWK_R_EXISTS, HWK_R_NV_FULL. */
+    int (*define)(struct hwk_device *dev, const struct hwk_nv *nv,
+                  uint32_t hierarchy);
+
+    /* By a hierarchy; with TPMA_NV_POLICY_DELETE by platform and steps
+     * (NV_UndefineSpaceSpecial; by->handle is TPM_RH_PLATFORM). */
+    int (*undefine)(struct hwk_device *dev, const struct hwk_nv *nv,
+                    const struct hwk_nv_by *by);
+
+    /* One NV_Write at offset 0, never several; the data is nobody else's to see
+     * or alter where steps authorise it (salted policy session). */
+    int (*write)(struct hwk_device *dev, const struct hwk_nv *nv,
+                 const struct hwk_nv_by *by, const uint8_t *data, size_t n);
+    int (*lock)(struct hwk_device *dev, const struct hwk_nv *nv,
+                const struct hwk_nv_by *by); /* NV_WriteLock */
+    int (*increment)(struct hwk_device *dev, const struct hwk_nv *nv,
+                     const struct hwk_nv_by *by);
+
+    /* NV_Certify of all bytes by the key that key_uri names (any of a TPM's,
+     * with the scheme it has) over nonce, 1 to 64 bytes. attest: TPMS_ATTEST,
+     * checked to be about this nonce, Name and size; sig: ECDSA as DER, RSA as
+     * it is; pub: TPMT_PUBLIC of the key. Each *n is the room on entry.
+     * HWK_R_KEY for a key that is not a restricted signing key. */
+    int (*certify)(struct hwk_device *dev, const char *key_uri,
+                   const struct hwk_nv *nv, const uint8_t *nonce, size_t n,
+                   uint8_t *attest, size_t *attest_n, uint8_t *sig,
+                   size_t *sig_n, uint8_t *pub, size_t *pub_n);
+
+    /* SHA-256 over the values of these PCRs (bits, SHA-256 bank), in ascending
+     * order, as PolicyPCR has it. */
+    int (*pcr_read)(struct hwk_device *dev, uint32_t pcrs, uint8_t out[32]);
+    int (*pcr_extend)(struct hwk_device *dev, unsigned pcr,
+                      const uint8_t digest[32]); /* SHA-256 bank */
+
+    int (*facts)(struct hwk_device *dev, struct hwk_tpm_facts *out);
+};
+
 struct hwk_device_ops {
     uint32_t version; /* HWK_DEVICE_OPS_VERSION */
 
@@ -128,6 +252,8 @@ struct hwk_device_ops {
     int (*erase)(struct hwk_device *dev, const char *uri);
 
     void (*stats)(void *ctx, struct hwk_stats *out);
+
+    const struct hwk_nv_ops *nv; /* NULL: none */
 };
 
 /* Reasons other code must tell apart (ERR_GET_REASON of library "hwkey");
@@ -141,6 +267,12 @@ enum hwk_public_reason {
     HWK_R_BAD_URI = 6,
     HWK_R_EXISTS = 7,  /* HWK_WRITE_NEW and it does */
     HWK_R_LOCKOUT = 8, /* TPM dictionary-attack lockout */
+    HWK_R_NV_FULL = 9, /* no room for another NV index */
+    HWK_R_POLICY = 10, /* a policy was not satisfied, the text says where */
+    HWK_R_AUTH = 11,   /* the value of a hierarchy or index, tried once */
+    HWK_R_BUS = 12,    /* not the TPM expected, or altered on its way */
+    HWK_R_UNSUPPORTED = 13, /* this device, key or configuration cannot */
+    HWK_R_KEY = 14,         /* the key is of no use for this */
 };
 
 /* Key generation, through EVP_PKEY_generate with the key managements "EC",

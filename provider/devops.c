@@ -4,13 +4,7 @@
 
 #include <openssl/crypto.h>
 
-#include "provider/backend.h"
-
-struct hwk_device {
-    struct hwk_device_slot *slot;
-    struct hwk_pin_source prompt;
-    void *dev; /* the row's own */
-};
+#include "provider/devops.h"
 
 static int open_on(struct hwk_registry *reg, const struct hwk_uri *uri,
                    struct hwk_device *d)
@@ -19,6 +13,7 @@ static int open_on(struct hwk_registry *reg, const struct hwk_uri *uri,
     struct hwk_pin_ask ask = {hwk_registry_config(reg), uri,
                               d->prompt.get != NULL ? &d->prompt : NULL};
 
+    d->cfg = ask.cfg;
     d->slot = hwk_registry_use(reg, uri->scheme);
     if (d->slot == NULL)
         return 0;
@@ -150,4 +145,5 @@ const struct hwk_device_ops hwk_device_ops_table = {
     dev_write,
     dev_erase,
     dev_stats,
+    &hwk_nv_ops_table,
 };

@@ -6,18 +6,16 @@
 #include "provider/device.h"
 
 /*
- * The public reasons (HWK_R_NOT_FOUND ... HWK_R_LOCKOUT) are in device.h; the
+ * The public reasons (HWK_R_NOT_FOUND ... HWK_R_KEY) are in device.h; the
  * rest say what kind of thing went wrong, the text says which and why.
  */
 enum hwk_reason {
     HWK_R_MEMORY = 32,  /* out of memory */
     HWK_R_ARGUMENT,     /* a caller's argument is impossible */
     HWK_R_CONFIG,       /* openssl.cnf or the environment is wrong */
-    HWK_R_UNSUPPORTED,  /* this device or key cannot do that */
     HWK_R_TPM,          /* a TPM said no: TSS2_RC spelt out in the text */
     HWK_R_PKCS11,       /* a token said no: CK_RV spelt out in the text */
     HWK_R_MODULE,       /* a PKCS#11 module cannot be loaded */
-    HWK_R_KEY,          /* the key is of no use for this */
     HWK_R_PARAM,        /* an OSSL_PARAM is wrong or missing */
     HWK_R_DIGEST,       /* a digest is unknown or not allowed */
     HWK_R_PADDING,      /* a padding mode is unknown or not allowed */
@@ -28,7 +26,6 @@ enum hwk_reason {
     HWK_R_COMPARE,      /* what was written reads back differently */
     HWK_R_FAULT,        /* a fault injected by a test */
     HWK_R_PIN_UNUSABLE, /* expired, or not set yet */
-    HWK_R_BUS,          /* not the TPM expected, or altered on its way */
 };
 
 /* Puts reason and the printf-like text on the error queue of this thread.

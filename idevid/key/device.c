@@ -19,6 +19,21 @@ struct idv_device {
     char uri[HWK_OBJECT_URI_MAX]; /* for notes */
 };
 
+const struct hwk_device_ops *idvi_device_ops(const struct idv_device *dev)
+{
+    return dev->ops;
+}
+
+struct hwk_device *idvi_device_door(const struct idv_device *dev)
+{
+    return dev->dev;
+}
+
+const char *idvi_device_uri(const struct idv_device *dev)
+{
+    return dev->uri;
+}
+
 struct door {
     const struct hwk_device_ops *ops;
     void *ctx;

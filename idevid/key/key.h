@@ -28,6 +28,13 @@ idv_rc idvi_device_begin(const char *uri) IDV_CHECKED;
  */
 idv_rc idvi_device_failed(const char *uri, int *reason);
 
+/* What is behind a device: the provider's table, its device, its URI. */
+struct hwk_device;
+struct hwk_device_ops;
+const struct hwk_device_ops *idvi_device_ops(const struct idv_device *dev);
+struct hwk_device *idvi_device_door(const struct idv_device *dev);
+const char *idvi_device_uri(const struct idv_device *dev);
+
 /* Asks pin, as libcrypto's callbacks want it. NULL pin: nobody to ask. */
 UI_METHOD *idvi_pin_ui(void);
 
