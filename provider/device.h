@@ -74,16 +74,6 @@ struct hwk_object_info {
           WRITEDEFINE + WriteLock, token CKA_MODIFIABLE                        \
           false */
 
-/* --- NV indices as a TPM has them: for who keeps decisions in them --- */
-
-struct hwk_nv {
-    uint32_t index, attributes; /* as the TPM has them */
-    uint16_t name_alg, size;    /* TPM_ALG_ID; bytes */
-    uint16_t policy_n, name_n;
-    uint8_t policy[64],
-        name[66]; /* authPolicy; Name, computed from the above */
-};
-
 /* Calls made to devices by this process since the provider was loaded. */
 struct hwk_stats {
     uint64_t tpm_commands; /* every command sent, hidden ones included */
