@@ -156,14 +156,16 @@ idv_rc idv_device_list(struct idv_device *dev,
     return IDV_OK;
 }
 
-/* absence is an answer, not a failure */
+/* absence is an answer, not a failure: an older note stays, ours goes */
 static idv_rc absent(const char *uri)
 {
     int reason;
+    const bool older = *idv_note();
     idv_rc rc = idvi_device_failed(uri, &reason);
     if (reason != HWK_R_NOT_FOUND)
         return rc;
-    idv_note_clear();
+    if (!older)
+        idv_note_clear();
     return IDV_OK;
 }
 
