@@ -14,6 +14,6 @@ anchor_verb anchor_show, anchor_check, anchor_imprint, anchor_reset,
 /* The state of an open device, as show prints it. */
 idv_rc anchor_print(const struct state *s) IDV_CHECKED;
 extern const struct tool_option anchor_imprint_options[],
-    anchor_reset_options[];
+    anchor_reset_options[], anchor_profile_options[];
 
 #endif

@@ -42,6 +42,43 @@ static void others_lines(struct sheet *s, const struct anchor_way *mine)
     }
 }
 
+/* --- --threats -------------------------------------------------------------
+ */
+
+static bool threats;
+
+const struct tool_option anchor_profile_options[] = {
+    {"threats", 0, NULL, "who does what, and how it ends in this device", NULL,
+     &threats, NULL},
+    {0}};
+
+static idv_rc threat_json(const struct anchor_threat *a, size_t way,
+                          struct idv_json *array)
+{
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = tool_put_text(o, "attack", a->attack);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "outcome", a->ends[way]);
+    if (rc == IDV_OK)
+        return idv_json_append(array, o);
+    idv_json_free(o);
+    return rc;
+}
+
+static void put_threats(struct sheet *s, size_t way)
+{
+    struct idv_json *array = s->o ? idv_json_new_array() : NULL;
+    for (const struct anchor_threat *a = anchor_threats; a->attack; a++) {
+        if (s->o)
+            sheet_failed(s, threat_json(a, way, array));
+        else
+            sheet_linef(s, "\n%s:\n  %s", a->attack, a->ends[way]);
+    }
+    sheet_json(s, "threats", array);
+}
+
 idv_rc anchor_profile(struct tool *t, int argc, char **argv)
 {
     AUTO_STATE struct state s = STATE_INIT;
@@ -59,7 +96,9 @@ idv_rc anchor_profile(struct tool *t, int argc, char **argv)
     sheet_text(&o, "assurance", anchor.ops->assurance);
     sheet_text(&o, "protects", way->protects);
     sheet_text(&o, "stops-at", way->stops_at);
-    if (t->json)
+    if (threats)
+        put_threats(&o, (size_t)(way - anchor_ways));
+    else if (t->json)
         others_json(&o, way);
     else
         others_lines(&o, way);

@@ -18,4 +18,21 @@ extern const struct anchor_way anchor_ways[]; /* name NULL ends */
 const struct anchor_way *anchor_way_of(const char *profile,
                                        const char *assurance);
 
+/*
+ * Who does what, and how it ends with each way. An outcome begins with one of
+ * these words:
+ *   refused     the device does not do it
+ *   noticed     the device counts as tampered with at its next start
+ *   shows       it works, and generation, evidence or dead keys tell of it
+ *   unnoticed   it works, and nothing tells of it
+ *   harmless    nothing changes
+ *   none        there is no such thing here
+ */
+enum anchor_kind { WAY_OWNER, WAY_PLATFORM, WAY_TOKEN, WAY_SOFTWARE, WAYS };
+struct anchor_threat {
+    const char *attack;
+    const char *ends[WAYS]; /* in the order of anchor_ways */
+};
+extern const struct anchor_threat anchor_threats[]; /* attack NULL ends */
+
 #endif

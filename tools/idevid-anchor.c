@@ -14,7 +14,7 @@ static const struct tool_verb verbs[] = {
     {"reset", "", "back to factory default; the IDevID stays", 0, 0,
      anchor_reset_options, anchor_reset, true},
     {"profile", "", "how the anchor is kept, and what other ways need", 0, 0,
-     NULL, anchor_profile, true},
+     anchor_profile_options, anchor_profile, true},
     {0}};
 
 static idv_rc configure(struct tool *t)

@@ -143,6 +143,19 @@ idv_rc idv_device_write(struct idv_device *dev, const char *uri,
 /* Removes a key, certificate or data object; absence is not a failure. */
 idv_rc idv_device_erase(struct idv_device *dev, const char *uri) IDV_CHECKED;
 
+/* How a TPM is set up. */
+struct idv_tpm_facts {
+    bool owner_value_set, lockout_value_set; /* of these hierarchies */
+    bool in_lockout;                         /* dictionary-attack lockout */
+    bool platform_enabled;                   /* that hierarchy is in use */
+    uint32_t reset_count;                    /* starts of the TPM */
+    uint32_t failures, max_failures;         /* wrong values before lockout */
+    uint32_t recovery_s; /* until one of them is forgotten */
+};
+/* IDV_E_DEVICE on a token, too. */
+idv_rc idv_tpm_facts(struct idv_device *dev,
+                     struct idv_tpm_facts *out) IDV_CHECKED;
+
 struct idv_device_stats {
     uint64_t tpm_commands, pkcs11_calls, signatures;
 };
