@@ -4,7 +4,6 @@
 
 #include <idevid/auto.h>
 #include <idevid/est.h>
-#include <idevid/trust.h>
 
 static idv_rc check_reply(const struct idv_msg *reply, const char *media,
                           const char *what)
@@ -77,7 +76,6 @@ idv_rc idv_est_cacerts_read(const struct idv_msg *reply, const X509 *pin,
     IDV_TRY(read_certs(reply, "cacerts", &all));
     IDV_TRY(sort_certs(all, pin, good, rest));
     IDV_TRY(check_others(good, rest));
-    IDV_TRY(idv_trust_anchors_follow(good, rest, pin));
     *anchors = idv_steal(&good);
     *others = idv_steal(&rest);
     return IDV_OK;

@@ -4,6 +4,9 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <idevid/fs.h>
 
 #include "provider/device.h"
 
@@ -50,24 +53,40 @@ static char *writable(const char *s)
     return (char *)(uintptr_t)s; /* OSSL_PARAM wants it so, and reads only */
 }
 
-static EVP_PKEY *generate(const char *uri, enum idv_key_type type,
-                          enum idv_key_usage usage)
+/* what is made: usage or policy, the other is NULL */
+struct order {
+    const char *uri;
+    enum idv_key_type type;
+    const char *usage, *policy;
+};
+
+static void fill(const struct order *o, size_t *bits, OSSL_PARAM params[5])
 {
-    const char *word = usage == IDV_KEY_IDEVID ? "idevid" : "sign";
-    size_t bits = types[type].bits;
-    OSSL_PARAM params[4], *p = params;
-    EVP_PKEY *key = NULL;
-    *p++ =
-        OSSL_PARAM_construct_utf8_string(HWK_PARAM_KEY_URI, writable(uri), 0);
-    *p++ = OSSL_PARAM_construct_utf8_string(HWK_PARAM_KEY_USAGE, writable(word),
+    OSSL_PARAM *p = params;
+    *p++ = OSSL_PARAM_construct_utf8_string(HWK_PARAM_KEY_URI, writable(o->uri),
                                             0);
-    *p++ = types[type].group
-               ? OSSL_PARAM_construct_utf8_string(
-                     OSSL_PKEY_PARAM_GROUP_NAME, writable(types[type].group), 0)
-               : OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, &bits);
+    if (o->usage)
+        *p++ = OSSL_PARAM_construct_utf8_string(HWK_PARAM_KEY_USAGE,
+                                                writable(o->usage), 0);
+    if (o->policy)
+        *p++ = OSSL_PARAM_construct_utf8_string(HWK_PARAM_KEY_POLICY,
+                                                writable(o->policy), 0);
+    *bits = types[o->type].bits;
+    *p++ = *bits ? OSSL_PARAM_construct_size_t(OSSL_PKEY_PARAM_RSA_BITS, bits)
+                 : OSSL_PARAM_construct_utf8_string(
+                       OSSL_PKEY_PARAM_GROUP_NAME,
+                       writable(types[o->type].group), 0);
     *p = OSSL_PARAM_construct_end();
+}
+
+static EVP_PKEY *generate(const struct order *o)
+{
+    OSSL_PARAM params[5];
+    EVP_PKEY *key = NULL;
+    size_t bits;
+    fill(o, &bits, params);
     IDV_AUTO_PTR(EVP_PKEY_CTX)
-    ctx = EVP_PKEY_CTX_new_from_name(NULL, types[type].algorithm,
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, types[o->type].algorithm,
                                      IDVI_HWKEY_PROPS);
     if (!ctx || EVP_PKEY_keygen_init(ctx) <= 0 ||
         EVP_PKEY_CTX_set_params(ctx, params) <= 0 ||
@@ -94,12 +113,11 @@ static idv_rc add_pin(const char *uri, const struct idv_pin *pin,
     return IDV_OK;
 }
 
-static idv_rc try_make(const char *uri, enum idv_key_type type,
-                       enum idv_key_usage usage, int *reason, EVP_PKEY **out)
+static idv_rc try_make(const struct order *order, int *reason, EVP_PKEY **out)
 {
-    *out = generate(uri, type, usage);
+    *out = generate(order);
     if (!*out)
-        return idvi_device_failed(uri, reason);
+        return idvi_device_failed(order->uri, reason);
     ERR_clear_error();
     return IDV_OK;
 }
@@ -114,16 +132,63 @@ idv_rc idv_key_make(const char *uri, const struct idv_pin *pin,
     if (!idv_uri_is_device(uri) || (size_t)type >= N_TYPES)
         return idv_fail(IDV_E_ARG, "key: made in devices only, not in '%s'",
                         idvi_uri_shown(uri).text);
+    struct order order = {uri, type, "sign", NULL};
+    if (usage == IDV_KEY_IDEVID)
+        order.usage = "idevid";
     IDV_TRY(idvi_device_begin(uri));
-    idv_rc rc = try_make(uri, type, usage, &reason, &key);
+    idv_rc rc = try_make(&order, &reason, &key);
     if (rc != IDV_OK && reason == HWK_R_PIN_MISSING && pin && pin->get) {
         idv_note_clear();
         IDV_TRY(add_pin(uri, pin, &with_pin));
-        rc = try_make((char *)with_pin.p, type, usage, NULL, &key);
+        order.uri = (char *)with_pin.p;
+        rc = try_make(&order, NULL, &key);
     }
     if (rc == IDV_OK)
         *out = key;
     return rc;
+}
+
+/* --- keys in files -------------------------------------------------------- */
+
+static idv_rc to_file(EVP_PKEY *key, const char *path)
+{
+    IDV_AUTO_PTR(BIO) out = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    if (!out ||
+        PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) != 1)
+        return idvi_device_failed(path, NULL);
+    long n = BIO_get_mem_data(out, &text);
+    return idv_fs_write(path, idv_bytes(text, (size_t)n), 0600);
+}
+
+idv_rc idv_key_make_file(const char *path, enum idv_key_type type,
+                         const char *policy, EVP_PKEY **out)
+{
+    const struct order order = {"tpm2:", type, NULL, policy};
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
+    if ((size_t)type >= N_TYPES)
+        return idv_fail(IDV_E_ARG, "key: no such type");
+    IDV_TRY(idvi_device_begin(order.uri));
+    IDV_TRY(try_make(&order, NULL, &key));
+    IDV_TRY(to_file(key, path));
+    *out = idv_steal(&key);
+    return IDV_OK;
+}
+
+idv_rc idv_key_file_uri(const char *path, char out[static IDV_KEY_URI_SIZE])
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    IDV_AUTO(buf) uri = {.max = IDV_KEY_URI_SIZE - 1};
+    idv_rc rc = idv_buf_puts(&uri, "tpm2:object=");
+    for (const char *c = path; rc == IDV_OK && *c; c++)
+        rc = strchr(plain, *c) ? idv_buf_putf(&uri, "%c", *c)
+                               : idv_buf_putf(&uri, "%%%02x", (uint8_t)*c);
+    if (rc != IDV_OK)
+        return idv_fail_within(rc, "%s: as a URI", path);
+    memcpy(out, uri.p, uri.n);
+    out[uri.n] = 0;
+    return IDV_OK;
 }
 
 idv_rc idv_key_fingerprint(const EVP_PKEY *key, uint8_t out[static 32])

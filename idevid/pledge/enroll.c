@@ -13,8 +13,16 @@
 idv_rc idvi_cacerts(struct idv_pledge *p, struct idv_told *told,
                     struct idv_ask *ask)
 {
+    IDV_AUTO_PTR(idv_certs) anchors = NULL;
+    IDV_AUTO_PTR(idv_certs) others = NULL;
+    int rollovers = 0;
     IDV_TRY(idv_est_cacerts_read(&told->msg, idv_trust_pin(p->conf.trust),
-                                 &p->anchors, &p->others));
+                                 &anchors, &others));
+    IDV_TRY(idv_trust_cacerts(p->conf.trust, anchors, others, &rollovers));
+    p->anchors = idv_steal(&anchors);
+    p->others = idv_steal(&others);
+    if (rollovers)
+        idvi_say(p, "rollover", "the domain's CA signed over to a new one");
     idvi_say(p, "cacerts", idv_cert_subject(sk_X509_value(p->anchors, 0)));
     p->losses = 0;
     return idvi_domain_next(p, ask);

@@ -73,7 +73,8 @@ idv_rc idvi_bundle_from_json(struct idv_bytes json,
     return IDV_OK;
 }
 
-idv_rc idvi_enrollment_check(const struct idv_enrollment *e, const X509 *pin)
+idv_rc idvi_enrollment_check(const struct idv_enrollment *e, const X509 *pin,
+                             const struct idvi_rollover *r)
 {
     if (sk_X509_num(e->ldevid) < 1 || sk_X509_num(e->anchors) < 1)
         return idv_fail(IDV_E_ARG, "enrollment: without a certificate");
@@ -85,5 +86,5 @@ idv_rc idvi_enrollment_check(const struct idv_enrollment *e, const X509 *pin)
         .partial = true,
     };
     IDV_TRY(idv_chain_verify(sk_X509_value(e->ldevid, 0), &policy));
-    return idv_trust_anchors_follow(e->anchors, e->others, pin);
+    return idvi_anchors_follow(e->anchors, e->others, pin, r);
 }

@@ -33,7 +33,8 @@ idv_rc idvi_file_write(const char *dir, const char *name, struct idv_bytes data)
 
 idv_rc idvi_files_remove(const char *dir)
 {
-    static const char *const names[] = {IDVI_FILE_ENROLLMENT, IDVI_FILE_VOUCHER,
+    static const char *const names[] = {IDVI_FILE_ENROLLMENT,
+                                        IDVI_FILE_ROLLOVER, IDVI_FILE_VOUCHER,
                                         IDVI_FILE_PIN};
     idv_rc first = IDV_OK;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

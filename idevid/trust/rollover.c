@@ -20,9 +20,46 @@ int idvi_rollover_count(const struct idvi_rollover *r)
     return r->roots ? sk_X509_num(r->roots) : 0;
 }
 
+idv_rc idvi_rollover_dup(const struct idvi_rollover *from,
+                         struct idvi_rollover *to)
+{
+    struct idvi_rollover r = {0};
+    if (from->roots) {
+        r.crosses = idv_certs_dup(from->crosses);
+        r.roots = idv_certs_dup(from->roots);
+        if (!r.crosses || !r.roots) {
+            idvi_rollover_free(&r);
+            return idv_fail(IDV_E_NOMEM, "rollover");
+        }
+    }
+    *to = r;
+    return IDV_OK;
+}
+
 bool idvi_rollover_possible(const X509 *pin)
 {
     return pin && idv_cert_is_ca(pin);
+}
+
+/* libcrypto takes what it only reads as writable */
+static X509 *writable(const X509 *cert)
+{
+    return (X509 *)(uintptr_t)cert;
+}
+
+STACK_OF(X509) *
+    idvi_rollover_all(const struct idvi_rollover *r, const X509 *pin)
+{
+    STACK_OF(X509) *all =
+        r->roots ? idv_certs_dup(r->roots) : sk_X509_new_null();
+    if (!all || !pin)
+        return all;
+    if (sk_X509_unshift(all, writable(pin)) <= 0) {
+        idv_certs_free(all);
+        return NULL;
+    }
+    X509_up_ref(writable(pin));
+    return all;
 }
 
 bool idvi_rollover_knows(const struct idvi_rollover *r, const X509 *pin,
@@ -84,12 +121,6 @@ static idv_rc check_link(X509 *old, X509 *cross, X509 *root, bool check_time,
                         idv_cert_subject(root));
     IDV_TRY(verify_with(cross, old, check_time, now));
     return verify_with(root, root, check_time, now);
-}
-
-/* libcrypto takes what it only reads as writable */
-static X509 *writable(const X509 *cert)
-{
-    return (X509 *)(uintptr_t)cert;
 }
 
 static X509 *tip(const struct idvi_rollover *r, const X509 *pin)

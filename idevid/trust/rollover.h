@@ -20,6 +20,9 @@ struct idvi_rollover {
 };
 void idvi_rollover_free(struct idvi_rollover *r);
 int idvi_rollover_count(const struct idvi_rollover *r);
+/* The same certificates once more. */
+idv_rc idvi_rollover_dup(const struct idvi_rollover *from,
+                         struct idvi_rollover *to) IDV_CHECKED;
 
 /* Only a CA certificate has a key that can sign over to the next: an end
  * entity, or a key (pin NULL), cannot. */
@@ -45,6 +48,10 @@ idv_rc idvi_rollover_check(const struct idvi_rollover *r,
 /* Is it the key of the pinned CA, or of one that it led to? */
 bool idvi_rollover_knows(const struct idvi_rollover *r, const X509 *pin,
                          const X509 *cert);
+
+/* These keys' certificates: pin (NULL: without) and roots; NULL: no memory. */
+STACK_OF(X509) *
+    idvi_rollover_all(const struct idvi_rollover *r, const X509 *pin);
 
 /* The file beside the record, which is named in it: of another imprint it is
  * IDV_E_REJECT, malformed IDV_E_FORMAT. Reading checks nothing more. */

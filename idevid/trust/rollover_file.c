@@ -47,3 +47,25 @@ idv_rc idvi_rollover_from_json(struct idv_bytes json,
         idvi_rollover_free(&r);
     return rc;
 }
+
+idv_rc idvi_rollover_load(struct idv_trust *t)
+{
+    IDV_AUTO(buf) file = {0};
+    bool found;
+    IDV_TRY(idvi_file_read(t->dir, IDVI_FILE_ROLLOVER, &found, &file));
+    if (!found)
+        return IDV_OK;
+    IDV_TRY(idvi_rollover_from_json(idv_view(&file), t->raw, &t->rollover));
+    return idvi_rollover_check(&t->rollover, t->pin);
+}
+
+idv_rc idvi_rollover_store(struct idv_trust *t, struct idvi_rollover *next)
+{
+    IDV_AUTO(buf) json = {.max = IDV_MAX_FILE};
+    IDV_TRY(idvi_rollover_to_json(next, t->raw, &json));
+    IDV_TRY(idvi_file_write(t->dir, IDVI_FILE_ROLLOVER, idv_view(&json)));
+    idvi_rollover_free(&t->rollover);
+    t->rollover = *next;
+    *next = (struct idvi_rollover){0};
+    return IDV_OK;
+}

@@ -45,7 +45,7 @@ static idv_rc load_enrollment(struct idv_trust *t)
     if (!found)
         return IDV_OK;
     IDV_TRY(idvi_bundle_from_json(idv_view(&file), t->raw, &t->enrollment));
-    IDV_TRY(idvi_enrollment_check(&t->enrollment, t->pin));
+    IDV_TRY(idvi_enrollment_check(&t->enrollment, t->pin, &t->rollover));
     t->state = IDV_TRUST_ENROLLED;
     return IDV_OK;
 }
@@ -58,12 +58,14 @@ static idv_rc load(struct idv_trust *t)
         return idvi_files_remove(t->dir);
     IDV_TRY(tampered(idvi_pin_load(t)));
     t->state = IDV_TRUST_IMPRINTED;
+    IDV_TRY(tampered(idvi_rollover_load(t)));
     return tampered(load_enrollment(t));
 }
 
 static void forget(struct idv_trust *t)
 {
     idvi_pin_forget(t);
+    idvi_rollover_free(&t->rollover);
     idv_enrollment_free(&t->enrollment);
     t->state = IDV_TRUST_NONE;
 }
@@ -253,7 +255,7 @@ idv_rc idv_trust_enroll(struct idv_trust *t, const struct idv_enrollment *e)
     struct idv_enrollment copy;
     if (t->state == IDV_TRUST_NONE)
         return idv_fail(IDV_E_STATE, "trust: not imprinted");
-    IDV_TRY(idvi_enrollment_check(e, t->pin));
+    IDV_TRY(idvi_enrollment_check(e, t->pin, &t->rollover));
     IDV_TRY(idvi_bundle_to_json(e, t->raw, &json));
     IDV_TRY(copy_enrollment(e, &copy));
     idv_rc rc = idvi_file_write(t->dir, IDVI_FILE_ENROLLMENT, idv_view(&json));

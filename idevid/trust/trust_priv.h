@@ -5,6 +5,8 @@
 
 #include <idevid/trust.h>
 
+#include "trust/rollover.h"
+
 struct idv_trust {
     char *dir;
     struct idv_anchor anchor;
@@ -15,6 +17,7 @@ struct idv_trust {
     uint8_t raw[IDV_RECORD_SIZE];
     X509 *pin;
     struct idv_buf spki;
+    struct idvi_rollover rollover;
     struct idv_enrollment enrollment; /* ENROLLED */
 };
 
@@ -22,6 +25,7 @@ struct idv_trust {
 
 #define IDVI_FILE_PIN "anchor.der" /* certificate or SPKI, as pinned */
 #define IDVI_FILE_VOUCHER "voucher"
+#define IDVI_FILE_ROLLOVER "rollover.json"
 #define IDVI_FILE_ENROLLMENT "enrollment.json"
 
 /* *found false and out untouched when there is no such file. */
@@ -69,7 +73,22 @@ idv_rc idvi_bundle_from_json(struct idv_bytes json,
                              const uint8_t record[static IDV_RECORD_SIZE],
                              struct idv_enrollment *out) IDV_CHECKED;
 /* The chain leads to the anchors, which belong to the pin. */
-idv_rc idvi_enrollment_check(const struct idv_enrollment *e,
-                             const X509 *pin) IDV_CHECKED;
+idv_rc idvi_enrollment_check(const struct idv_enrollment *e, const X509 *pin,
+                             const struct idvi_rollover *r) IDV_CHECKED;
+
+/* --- the CAs that the pin led to (rollover_file.c) --- */
+
+/* Fills t->rollover from its file, if there is one, and checks it. */
+idv_rc idvi_rollover_load(struct idv_trust *t) IDV_CHECKED;
+/* The file, then t->rollover; next is taken when it succeeds. */
+idv_rc idvi_rollover_store(struct idv_trust *t,
+                           struct idvi_rollover *next) IDV_CHECKED;
+
+/* --- who belongs to the domain (follow.c) --- */
+
+/* idv_trust_anchors_follow, also by way of the CAs that the pin led to. */
+idv_rc idvi_anchors_follow(const STACK_OF(X509) * anchors,
+                           const STACK_OF(X509) * others, const X509 *pin,
+                           const struct idvi_rollover *r) IDV_CHECKED;
 
 #endif

@@ -43,8 +43,8 @@ idv_rc idv_est_body_to_der(struct idv_bytes body,
 /*
  * Reply of cacerts: status, media, certs-only. anchors gets every self-signed
  * or pinned CA; each other certificate must chain to those and goes to others
- * (the intermediates, maybe empty). pin (NULL: a key is pinned) must fit them:
- * idv_trust_anchors_follow.
+ * (the intermediates, maybe empty). pin is NULL when a key is pinned. Whether
+ * they are the domain's is for idv_trust_cacerts to say.
  * This and the readers below: IDV_E_NET for a status of 500 and more,
  * IDV_E_REJECT for another one that is no success, IDV_E_FORMAT for another
  * media type or a body that is not what it should be.

@@ -81,6 +81,22 @@ idv_rc idv_key_make(const char *uri, const struct idv_pin *pin,
                     EVP_PKEY **out) IDV_CHECKED;
 
 /*
+ * Makes a signing key of the TPM that lives in a file instead of at a handle:
+ * path (new, or replaced whole; mode 0600) holds it encrypted by the TPM, which
+ * alone can use it ("TSS2 PRIVATE KEY"). Undo with idv_fs_remove. policy says
+ * what the TPM must find true at every use, in the words of hwkey-provider(7);
+ * it goes into the file as well, so that nobody else has to be told. NULL:
+ * none, the file is enough. IDV_E_DEVICE: the TPM refuses, or policy is not
+ * understood; nothing was written then.
+ */
+idv_rc idv_key_make_file(const char *path, enum idv_key_type type,
+                         const char *policy, EVP_PKEY **out) IDV_CHECKED;
+/* Its URI: "tpm2:object=" and the path, with %xx where it has to be. */
+#define IDV_KEY_URI_SIZE 512
+idv_rc idv_key_file_uri(const char *path,
+                        char out[static IDV_KEY_URI_SIZE]) IDV_CHECKED;
+
+/*
  * Appends a PEM file (label "HWKEY URI", a DER SEQUENCE of the UTF8Strings
  * version and uri) that hwkey reads as the key itself, for programs that only
  * take files. The key is not looked for. IDV_E_ARG: no device URI, or one with

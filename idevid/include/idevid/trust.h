@@ -127,10 +127,28 @@ idv_rc idv_trust_reset(struct idv_trust *t) IDV_CHECKED;
 idv_rc idv_trust_wipe(const struct idv_trust_conf *conf) IDV_CHECKED;
 
 /*
+ * What EST's cacerts delivered (idv_est_cacerts_read), from a server of the
+ * domain. A new domain CA whose key the newest known one signed for (RFC 4210
+ * section 4.4: NewWithOld beside NewWithNew; several in a row) is kept from
+ * here on in a file of its own, which leads from the sealed pin to it and is
+ * verified at every idv_trust_open. *rollovers says how many came. Trust
+ * anchors that the pin does not answer for are taken out of anchors;
+ * IDV_E_REJECT when none is left. A pin that is an end entity or a key can sign
+ * over to nobody: its first enrollment's anchors stay the ones there are, and a
+ * domain with another CA has to be imprinted again. Nothing is forgotten but by
+ * reset: the older CAs are the domain's until their certificates end.
+ */
+idv_rc idv_trust_cacerts(struct idv_trust *t, STACK_OF(X509) * anchors,
+                         const STACK_OF(X509) * others,
+                         int *rollovers) IDV_CHECKED;
+
+/*
  * May this server speak for the domain (RFC 7030 3.6.1)? Its chain, leaf
- * first, leads to the pin or to an explicit trust anchor, and the leaf has
- * id-kp-cmcRA or the pinned key itself. trust is a struct idv_trust, so that
- * this fits idv_connect.verify. IDV_E_REJECT; IDV_E_STATE in NONE.
+ * first, leads to the pin, to a CA that the pin led to (idv_trust_cacerts), or
+ * to an explicit trust anchor that one of these answers for (any, when no CA is
+ * pinned), and the leaf has id-kp-cmcRA or the pinned key itself. trust is a
+ * struct idv_trust, so that this fits idv_connect.verify. IDV_E_REJECT;
+ * IDV_E_STATE in NONE.
  */
 idv_rc idv_trust_verify_server(void *trust,
                                const STACK_OF(X509) * chain) IDV_CHECKED;
