@@ -253,6 +253,9 @@ struct hwk_backend {
     int (*dev_erase)(void *state, void *dev, const struct hwk_uri *uri);
 
     const struct hwk_backend_nv *nv; /* NULL: no NV indices */
+
+    /* Optional by itself: there is none. */
+    int (*dev_count)(void *state, void *dev, uint64_t *value, bool *was_reset);
 };
 
 extern const struct hwk_backend hwk_backend_tpm2;   /* device/tpm2_*.c */

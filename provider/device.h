@@ -65,6 +65,10 @@ struct hwk_object_info {
     uint32_t attributes; /* TPM NV or object attributes as the TPM has them */
     bool write_locked;   /* nobody can write it until it is erased */
     bool never_extractable; /* born here and cannot leave */
+    /* of tokens, as the object says now; filled by read, false in a list: */
+    bool hidden;   /* CKA_PRIVATE: seen after a login only */
+    bool fleeting; /* not CKA_TOKEN: gone with the session that made it */
+    bool kept;     /* not CKA_DESTROYABLE: nobody can erase it */
 };
 
 /* flags of write */
@@ -73,6 +77,14 @@ struct hwk_object_info {
     2u /* afterwards nobody can write it until erased: TPM                     \
           WRITEDEFINE + WriteLock, token CKA_MODIFIABLE                        \
           false */
+#define HWK_WRITE_KEEP                                                         \
+    4u /* afterwards nobody can erase it, where a token has such a thing       \
+          (CKA_DESTROYABLE false; "kept" says whether it took it); what reads  \
+          back differently then cannot be taken away again. TPM: refused */
+#define HWK_WRITE_SO                                                           \
+    8u /* by the security officer of a token: the PIN of the URI, or asked     \
+          for, is his. No other thread uses the token meanwhile. TPM:          \
+          refused */
 
 /* Calls made to devices by this process since the provider was loaded. */
 struct hwk_stats {
@@ -244,6 +256,12 @@ struct hwk_device_ops {
     void (*stats)(void *ctx, struct hwk_stats *out);
 
     const struct hwk_nv_ops *nv; /* NULL: none */
+
+    /* The monotonic counter that a token may have (CKH_MONOTONIC_COUNTER), at
+     * most 8 bytes of it, without a login: greater at each call, by whatever.
+     * was_reset: it began anew at some time (CKA_HAS_RESET).
+     * HWK_R_NOT_FOUND: it has none (a TPM's counters are NV indices). */
+    int (*count)(struct hwk_device *dev, uint64_t *value, bool *was_reset);
 };
 
 /* Reasons other code must tell apart (ERR_GET_REASON of library "hwkey");

@@ -126,6 +126,19 @@ static int dev_erase(struct hwk_device *d, const char *text)
     return ok;
 }
 
+static int dev_count(struct hwk_device *d, uint64_t *value, bool *was_reset)
+{
+    const struct hwk_backend *t = hwk_slot_table(d->slot);
+
+    if (!hwk_slot_ready(d->slot))
+        return 0;
+    if (t->dev_count == NULL)
+        return hwk_raise(HWK_R_NOT_FOUND, "%s has no such counter", t->name);
+    hwk_mark();
+    return hwk_settle(
+        t->dev_count(hwk_slot_state(d->slot), d->dev, value, was_reset));
+}
+
 static void dev_stats(void *ctx, struct hwk_stats *out)
 {
     (void)ctx;
@@ -146,4 +159,5 @@ const struct hwk_device_ops hwk_device_ops_table = {
     dev_erase,
     dev_stats,
     &hwk_nv_ops_table,
+    dev_count,
 };

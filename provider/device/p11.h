@@ -255,6 +255,9 @@ int p11_login(struct p11_token *t, const struct hwk_pin_ask *ask,
  * says that the session was lost and the PIN not looked at. */
 int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
                 struct hwk_secret *pin, bool risk, unsigned since, CK_RV *rv);
+/* C_Login of the security officer, once, in the only session there is. */
+int p11_so_try(struct p11_token *t, CK_SESSION_HANDLE h,
+               struct hwk_secret *pin);
 /* pin, which ask gave, has worked. */
 void p11_pin_keep(struct p11_token *t, const struct hwk_pin_ask *ask,
                   const struct hwk_secret *pin);

@@ -10,7 +10,7 @@
 #include <openssl/err.h>
 
 #include "provider/core.h"
-#include "provider/device/p11.h"
+#include "provider/device/p11_dev.h"
 
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct p11_module *all; /* only ever grows */
@@ -401,4 +401,5 @@ const struct hwk_backend hwk_backend_pkcs11 = {
     .dev_read = p11_dev_read,
     .dev_write = p11_dev_write,
     .dev_erase = p11_dev_erase,
+    .dev_count = p11_dev_count,
 };

@@ -217,6 +217,30 @@ int p11_pin_try(struct p11_token *t, CK_SESSION_HANDLE h,
     return p11_pin_raise(t, "C_Login", *rv);
 }
 
+/* His PIN is another one of the same token: refusals of the two are kept
+ * apart. */
+int p11_so_try(struct p11_token *t, CK_SESSION_HANDLE h, struct hwk_secret *pin)
+{
+    uint64_t officer = ~name_of(t);
+    CK_RV rv;
+
+    if (pin != NULL && hwk_badpin_known(officer, pin))
+        return hwk_raise(HWK_R_PIN_INCORRECT,
+                         "security officer of token '%s': tried before, not "
+                         "tried again",
+                         t->label);
+    rv = c_login(t, h, CKU_SO, pin);
+    if (rv == CKR_OK)
+        return 1;
+    if (says_wrong(rv) && pin != NULL)
+        hwk_badpin_add(officer, pin);
+    return hwk_raise(says_wrong(rv)         ? HWK_R_PIN_INCORRECT
+                     : rv == CKR_PIN_LOCKED ? HWK_R_PIN_LOCKED
+                                            : HWK_R_PKCS11,
+                     "security officer of token '%s': %s", t->label,
+                     p11_rv_name(rv));
+}
+
 /* --- what is kept --- */
 
 void p11_pin_keep(struct p11_token *t, const struct hwk_pin_ask *ask,

@@ -94,6 +94,7 @@ static CK_RV login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
         return control.again_rv;
     }
     control.login++;
+    control.officer += user == CKU_SO;
     return count_C_Login(s, user, pin, n);
 }
 
@@ -140,6 +141,9 @@ static CK_RV create(CK_SESSION_HANDLE s, CK_ATTRIBUTE_PTR a, CK_ULONG n,
 {
     CK_ULONG i;
 
+    for (i = 0; i < n && control.not_destroyable; i++)
+        if (a[i].type == CKA_DESTROYABLE)
+            return CKR_ATTRIBUTE_TYPE_INVALID;
     for (i = 0; i < n && control.spoil; i++)
         if (a[i].type == CKA_VALUE && a[i].ulValueLen > 1)
             a[i].ulValueLen--;

@@ -18,14 +18,15 @@ enum p11shim_loss { /* happens once, at the next C_SignInit */
 /* threads count in it */
 struct p11shim {
     _Atomic(enum p11shim_loss) loss;
-    atomic_ulong rv;         /* answered once by the next C_SignInit */
-    atomic_int max_sessions; /* 0: as many as the module has */
-    atomic_int spoil;        /* objects are made a byte short */
-    atomic_int twice;        /* objects are made twice */
-    atomic_int always_auth;  /* every key wants the PIN for each signature */
-    atomic_ulong again_rv;   /* what such a login answers */
-    atomic_int again;        /* how many there were */
-    atomic_int calls, sign_init, sign, login, open, close, finalize;
+    atomic_ulong rv;            /* answered once by the next C_SignInit */
+    atomic_int max_sessions;    /* 0: as many as the module has */
+    atomic_int spoil;           /* objects are made a byte short */
+    atomic_int not_destroyable; /* it does not know CKA_DESTROYABLE */
+    atomic_int twice;           /* objects are made twice */
+    atomic_int always_auth;     /* every key wants the PIN for each signature */
+    atomic_ulong again_rv;      /* what such a login answers */
+    atomic_int again;           /* how many there were */
+    atomic_int calls, sign_init, sign, login, officer, open, close, finalize;
 };
 
 /* dlsym() this in the shim */

@@ -56,6 +56,7 @@
  *     stop-at-first      C_GetAttributeValue gives up at the first attribute
  *                        that an object lacks
  *     without=0xMECH     takes a mechanism away; "not-without" gives all back
+ *     counter=N          CKH_MONOTONIC_COUNTER, whose next value is N + 1
  *     max-sessions=N     CKR_SESSION_COUNT beyond
  *     file=PATH          token objects are kept there (other processes that use
  *                        the file see them when they look for objects)

@@ -134,6 +134,8 @@ static bool number(struct soft_slot *slot, const char *word)
     else if ((v = soft_value(word, "without")) != NULL && soft_number(v, &n) &&
              slot->n_without < SOFT_WITHOUT)
         slot->without[slot->n_without++] = n;
+    else if ((v = soft_value(word, "counter")) != NULL && soft_number(v, &n))
+        return soft_counter(slot, n);
     else if (strcmp(word, "not-without") == 0)
         slot->n_without = 0;
     else

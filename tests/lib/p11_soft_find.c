@@ -7,6 +7,7 @@
 
 static bool fits(const struct soft_object *o, const CK_ATTRIBUTE *a, CK_ULONG n)
 {
+    bool shown = soft_ulong(o, CKA_CLASS) != CKO_HW_FEATURE;
     CK_ULONG i;
 
     for (i = 0; i < n; i++) {
@@ -15,8 +16,9 @@ static bool fits(const struct soft_object *o, const CK_ATTRIBUTE *a, CK_ULONG n)
         if (have == NULL || have->n != a[i].ulValueLen ||
             (have->n > 0 && memcmp(have->p, a[i].pValue, have->n) != 0))
             return false;
+        shown = shown || a[i].type == CKA_CLASS; /* by name only */
     }
-    return true;
+    return shown;
 }
 
 CK_RV soft_find_init(CK_SESSION_HANDLE sh, const CK_ATTRIBUTE *a, CK_ULONG n)

@@ -183,6 +183,8 @@ struct soft_object *soft_object_new(struct soft_session *s,
 void soft_object_free(struct soft_object *o);
 /* Whether s may make it; then onto the list with a handle. */
 CK_RV soft_may_add(const struct soft_session *s, const struct soft_object *o);
+/* The slot's monotonic counter, made if need be, at a value. */
+bool soft_counter(struct soft_slot *slot, uint64_t value);
 CK_OBJECT_HANDLE soft_add(struct soft_session *s, struct soft_object *o);
 void soft_append(struct soft_slot *slot, struct soft_object *o);
 bool soft_sees(const struct soft_session *s, const struct soft_object *o);

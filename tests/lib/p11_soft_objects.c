@@ -91,7 +91,8 @@ struct soft_object *soft_object_new(struct soft_session *s,
         ok = soft_set(o, a[i].type, a[i].pValue, a[i].ulValueLen);
     ok = ok && soft_default_bool(o, CKA_TOKEN, false) &&
          soft_default_bool(o, CKA_PRIVATE, false) &&
-         soft_default_bool(o, CKA_MODIFIABLE, true);
+         soft_default_bool(o, CKA_MODIFIABLE, true) &&
+         soft_default_bool(o, CKA_DESTROYABLE, true);
     if (!ok) {
         soft_object_free(o);
         return NULL;
@@ -133,6 +134,48 @@ void soft_append(struct soft_slot *slot, struct soft_object *o)
     o->slot = slot;
     o->next = NULL;
     *at = o;
+}
+
+static uint8_t *counter_bytes(uint64_t value, uint8_t out[static 8])
+{
+    size_t i;
+
+    for (i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
+    return out;
+}
+
+bool soft_counter(struct soft_slot *slot, uint64_t value)
+{
+    struct soft_object *o;
+    uint8_t bytes[8];
+
+    for (o = slot->objects; o != NULL; o = o->next)
+        if (soft_ulong(o, CKA_CLASS) == CKO_HW_FEATURE)
+            return soft_set(o, CKA_VALUE, counter_bytes(value, bytes), 8);
+    o = calloc(1, sizeof(*o));
+    if (o == NULL || !soft_set_ulong(o, CKA_CLASS, CKO_HW_FEATURE) ||
+        !soft_set_ulong(o, CKA_HW_FEATURE_TYPE, CKH_MONOTONIC_COUNTER) ||
+        !soft_set_bool(o, CKA_HAS_RESET, false) ||
+        !soft_set(o, CKA_VALUE, counter_bytes(value, bytes), 8)) {
+        soft_object_free(o);
+        return false;
+    }
+    soft_append(slot, o);
+    return true;
+}
+
+/* it has gone on whenever somebody looks */
+static void tick(struct soft_object *o)
+{
+    const struct soft_attr *a = soft_get(o, CKA_VALUE);
+    uint64_t value = 0;
+    uint8_t bytes[8];
+    size_t i;
+
+    for (i = 0; i < a->n; i++)
+        value = value << 8 | a->p[i];
+    soft_set(o, CKA_VALUE, counter_bytes(value + 1, bytes), 8);
 }
 
 CK_OBJECT_HANDLE soft_add(struct soft_session *s, struct soft_object *o)
@@ -214,6 +257,8 @@ CK_RV soft_destroy(CK_SESSION_HANDLE sh, CK_OBJECT_HANDLE h)
 
     if (rv == CKR_OK && o->owner == 0 && !s->rw)
         rv = CKR_SESSION_READ_ONLY;
+    if (rv == CKR_OK && !soft_true(o, CKA_DESTROYABLE))
+        rv = CKR_ACTION_PROHIBITED;
     if (rv != CKR_OK)
         return rv;
     for (at = &s->slot->objects; *at != o; at = &(*at)->next)
@@ -269,6 +314,9 @@ CK_RV soft_get_values(CK_SESSION_HANDLE sh, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *a,
     if (rv != CKR_OK)
         return rv;
     for (i = 0; i < n; i++) {
+        if (a[i].type == CKA_VALUE && a[i].pValue != NULL &&
+            soft_ulong(o, CKA_CLASS) == CKO_HW_FEATURE)
+            tick(o);
         one = get_value(o, &a[i]);
         if (one != CKR_OK)
             rv = one;

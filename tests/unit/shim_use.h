@@ -144,7 +144,7 @@ MAY_STAY static int each(void **state)
             skip();                                                            \
     } while (0)
 
-static EVP_PKEY *key_at(const char *uri)
+MAY_STAY static EVP_PKEY *key_at(const char *uri)
 {
     return open_key(&w, uri, OSSL_STORE_INFO_PKEY, NULL);
 }
