@@ -113,6 +113,8 @@ void hwk_tpm_forked(struct hwk_tpm *tpm)
     if (tpm->turn >= 0 && tpm->turn != tpm->owner_fd)
         close(tpm->turn);
     tpm->turn = -1;
+    tpm->entered = tpm->depth = 0;
+    atomic_store(&tpm->holder, NULL);
     hwk_tpm_disown(tpm);
     hwk_tpm_idle_forked(tpm);
     tpm->marked = false;
@@ -168,15 +170,93 @@ static int take_turn(struct hwk_tpm *tpm)
     return connect_esys(tpm) && hwk_tpm_settle(tpm);
 }
 
+/* --- turns within a turn --- */
+
+static _Thread_local const char me; /* its address is the thread's */
+
+static bool is_mine(struct hwk_tpm *tpm)
+{
+    return atomic_load(&tpm->holder) == &me;
+}
+
+/* what was in the TPM when the line broke may still be there */
+static void litter(struct hwk_tpm *tpm)
+{
+    if (tpm->turn >= 0)
+        tpm->registry.mark = tpm->unwritten = true;
+    tpm->marked = false;
+}
+
+static int go_on(struct hwk_tpm *tpm)
+{
+    unsigned before = tpm->esys ? tpm->generation : 0;
+    tpm->turns++;
+    tpm->told = tpm->sessions.retried = false;
+    if (!connect_esys(tpm))
+        return 0;
+    if (tpm->generation == before)
+        return 1;
+    litter(tpm);
+    return hwk_tpm_settle(tpm);
+}
+
+static void pause_turn(struct hwk_tpm *tpm)
+{
+    hwk_tpm_sessions_end(tpm);
+    if (!tpm->broken)
+        return;
+    hwk_tpm_forget_loaded(tpm);
+    disconnect(tpm);
+    litter(tpm);
+}
+
+void hwk_tpm_hold(struct hwk_tpm *tpm)
+{
+    if (is_mine(tpm))
+        tpm->depth++;
+    else
+        pthread_mutex_lock(&tpm->lock);
+}
+
+void hwk_tpm_let_go(struct hwk_tpm *tpm)
+{
+    if (tpm->depth > 0)
+        tpm->depth--;
+    else
+        pthread_mutex_unlock(&tpm->lock);
+}
+
+int hwk_tpm_enter(struct hwk_tpm *tpm)
+{
+    if (!is_mine(tpm)) {
+        if (!hwk_tpm_begin(tpm))
+            return 0;
+        atomic_store(&tpm->holder, &me);
+    }
+    tpm->entered++;
+    return 1;
+}
+
+void hwk_tpm_leave(struct hwk_tpm *tpm)
+{
+    if (!is_mine(tpm) || --tpm->entered > 0)
+        return;
+    hwk_tpm_sessions_leave(tpm);
+    atomic_store(&tpm->holder, NULL);
+    hwk_tpm_end(tpm);
+}
+
+/* --- turns --- */
+
 ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm)
 {
-    pthread_mutex_lock(&tpm->lock);
+    hwk_tpm_hold(tpm);
     return hwk_tpm_begin_locked(tpm);
 }
 
 ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm)
 {
-    if (take_turn(tpm))
+    if (tpm->depth > 0 ? go_on(tpm) : take_turn(tpm))
         return tpm->esys;
     hwk_tpm_end(tpm);
     return NULL;
@@ -184,6 +264,11 @@ ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm)
 
 void hwk_tpm_end(struct hwk_tpm *tpm)
 {
+    if (tpm->depth > 0) {
+        pause_turn(tpm);
+        hwk_tpm_let_go(tpm);
+        return;
+    }
     hwk_tpm_sessions_end(tpm);
     if (tpm->broken)
         hwk_tpm_forget_loaded(tpm);
@@ -197,7 +282,7 @@ void hwk_tpm_end(struct hwk_tpm *tpm)
     if (tpm->turn >= 0)
         hwk_tpm_unlock(tpm->turn, tpm->turn == tpm->owner_fd);
     tpm->turn = -1;
-    pthread_mutex_unlock(&tpm->lock);
+    hwk_tpm_let_go(tpm);
 }
 
 /* What is loaded stays in a TPM, but a resource manager flushes it. */

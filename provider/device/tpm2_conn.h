@@ -35,7 +35,9 @@ struct hwk_tpm_policies;
 
 /* The state of the row in backend.h. */
 struct hwk_tpm {
-    pthread_mutex_t lock; /* over all below, held from begin to end */
+    pthread_mutex_t lock;         /* over all below, held from begin to end */
+    _Atomic(const void *) holder; /* something of the thread that entered */
+    unsigned entered, depth;      /* how often it did; begins within */
     const struct hwk_config *cfg;
     char *name; /* of the TCTI */
     enum hwk_tpm_sharing sharing;
@@ -86,9 +88,22 @@ int hwk_tpm_renew(struct hwk_tpm *tpm);
 ESYS_CONTEXT *hwk_tpm_begin(struct hwk_tpm *tpm);
 void hwk_tpm_end(struct hwk_tpm *tpm);
 
+/* tpm->lock, which a thread that entered has already. */
+void hwk_tpm_hold(struct hwk_tpm *tpm);
+void hwk_tpm_let_go(struct hwk_tpm *tpm);
 /* The same for who holds tpm->lock already, which end lets go also when there
  * was no turn. */
 ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm);
+
+/*
+ * One turn for all that the calling thread does until leave: begin and end in
+ * between nest, and one HMAC session, once started, authorises all commands
+ * that take one, also where there is no resource manager. 1, or 0 with a
+ * reason, and nothing to leave. They nest, too. A line that is lost in between
+ * is opened anew by the next begin.
+ */
+int hwk_tpm_enter(struct hwk_tpm *tpm);
+void hwk_tpm_leave(struct hwk_tpm *tpm);
 
 /* Closes the line in good order, under tpm->lock: begin opens it again. */
 void hwk_tpm_hang_up(struct hwk_tpm *tpm);

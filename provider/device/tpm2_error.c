@@ -73,6 +73,8 @@ int hwk_tpm_reason(TSS2_RC rc)
         return HWK_R_NOT_FOUND;
     case TPM2_RC_NV_DEFINED:
         return HWK_R_EXISTS;
+    case TPM2_RC_NV_SPACE:
+        return HWK_R_NV_FULL;
     case TPM2_RC_SCHEME:
     case TPM2_RC_HASH: /* one that this TPM does not have */
         return HWK_R_UNSUPPORTED;

@@ -334,9 +334,9 @@ static int make_again(const struct hwk_tpm_query *q)
 
 static bool known(struct hwk_tpm *tpm, enum hwk_tpm_name purpose)
 {
-    pthread_mutex_lock(&tpm->lock);
+    hwk_tpm_hold(tpm);
     bool set = tpm->devid && tpm->devid->of[purpose == HWK_TPM_IAK].set;
-    pthread_mutex_unlock(&tpm->lock);
+    hwk_tpm_let_go(tpm);
     return set;
 }
 

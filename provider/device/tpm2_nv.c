@@ -8,8 +8,8 @@
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_nv.h"
+#include "provider/device/tpm2_nvcommand.h"
 #include "provider/device/tpm2_nvdata.h"
-#include "provider/device/tpm2_nvindex.h"
 #include "provider/device/tpm2_object.h"
 
 void hwk_tpm_nv_clear(struct hwk_tpm_nv *nv)
@@ -107,61 +107,18 @@ int hwk_tpm_nv_look(struct hwk_tpm *tpm, TPM2_HANDLE index,
     return ok;
 }
 
+/* by its hierarchy; an index with a policy for that is not ours to remove */
 static int undefine(struct hwk_tpm_index *ix)
 {
-    ESYS_TR session, by = ix->pub.attributes & TPMA_NV_PLATFORMCREATE
-                              ? ESYS_TR_RH_PLATFORM
-                              : ESYS_TR_RH_OWNER;
-    if (ix->pub.attributes & TPMA_NV_POLICY_DELETE)
-        return hwk_raise(HWK_R_UNSUPPORTED,
-                         "NV index 0x%08x can be removed by its policy only",
-                         ix->pub.nvIndex);
-    TSS2_RC rc;
-    do {
-        if (!hwk_tpm_authorize(ix->tpm, by, NULL, HWK_TPM_NO_SECRET, &session))
-            return 0;
-        rc = Esys_NV_UndefineSpace(ix->tpm->esys, by, ix->tr, session,
-                                   ESYS_TR_NONE, ESYS_TR_NONE);
-    } while (hwk_tpm_again(ix->tpm, rc));
-    if (rc == TSS2_RC_SUCCESS)
-        ix->tr = ESYS_TR_NONE;
-    return hwk_tpm_check(ix->tpm, rc, "NV_UndefineSpace", ix->pub.nvIndex);
-}
-
-static int define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
-                  struct hwk_tpm_index *ix)
-{
-    const TPM2B_AUTH empty = {.size = 0};
-    ESYS_TR session;
-    ix->tpm = tpm;
-    ix->pub = pub->nvPublic;
-    TSS2_RC rc;
-    do {
-        if (!hwk_tpm_authorize(tpm, ESYS_TR_RH_OWNER, NULL, HWK_TPM_NO_SECRET,
-                               &session))
-            return 0;
-        rc = Esys_NV_DefineSpace(tpm->esys, ESYS_TR_RH_OWNER, session,
-                                 ESYS_TR_NONE, ESYS_TR_NONE, &empty, pub,
-                                 &ix->tr);
-    } while (hwk_tpm_again(tpm, rc));
-    return hwk_tpm_check(tpm, rc, "NV_DefineSpace", ix->pub.nvIndex);
-}
-
-static int write_chunk(struct hwk_tpm_index *ix, const uint8_t *data, size_t n,
-                       size_t offset)
-{
-    TPM2B_MAX_NV_BUFFER buffer = {.size = (UINT16)n};
-    ESYS_TR session;
-    memcpy(buffer.buffer, data + offset, n);
-    TSS2_RC rc;
-    do {
-        if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL,
-                               HWK_TPM_NO_SECRET, &session))
-            return 0;
-        rc = Esys_NV_Write(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr, session,
-                           ESYS_TR_NONE, ESYS_TR_NONE, &buffer, (UINT16)offset);
-    } while (hwk_tpm_again(ix->tpm, rc));
-    return hwk_tpm_check(ix->tpm, rc, "NV_Write", ix->pub.nvIndex);
+    struct hwk_tpm_by by;
+    int ok = hwk_tpm_by_hierarchy(ix->tpm,
+                                  ix->pub.attributes & TPMA_NV_PLATFORMCREATE
+                                      ? TPM2_RH_PLATFORM
+                                      : TPM2_RH_OWNER,
+                                  &by) &&
+             hwk_tpm_index_undefine(ix, &by);
+    hwk_tpm_by_clear(&by);
+    return ok;
 }
 
 static int compare(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
@@ -177,30 +134,17 @@ static int compare(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
 }
 
 /* the first bytes last: what other programs look at is there when all is */
-static int fill(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
+static int fill(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
+                const uint8_t *data, size_t n)
 {
     size_t chunk = ix->tpm->nv_chunk;
     for (size_t i = (n + chunk - 1) / chunk; i-- > 0;) {
         size_t at = i * chunk, part = n - at < chunk ? n - at : chunk;
-        if (!write_chunk(ix, data, part, at))
+        if (!hwk_tpm_index_write(ix, by, data + at, part, at))
             return 0;
     }
     ix->pub.attributes |= TPMA_NV_WRITTEN;
     return compare(ix, data, n);
-}
-
-static int lock_index(struct hwk_tpm_index *ix)
-{
-    ESYS_TR session;
-    TSS2_RC rc;
-    do {
-        if (!hwk_tpm_authorize(ix->tpm, ESYS_TR_RH_OWNER, NULL,
-                               HWK_TPM_NO_SECRET, &session))
-            return 0;
-        rc = Esys_NV_WriteLock(ix->tpm->esys, ESYS_TR_RH_OWNER, ix->tr, session,
-                               ESYS_TR_NONE, ESYS_TR_NONE);
-    } while (hwk_tpm_again(ix->tpm, rc));
-    return hwk_tpm_check(ix->tpm, rc, "NV_WriteLock", ix->pub.nvIndex);
 }
 
 /* what is at the index now, seen by one who wants to write data there */
@@ -271,8 +215,8 @@ static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle,
 }
 
 static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                 struct hwk_tpm_index *ix, const uint8_t *data, size_t n,
-                 unsigned flags)
+                 struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
+                 const uint8_t *data, size_t n, unsigned flags)
 {
     TPM2B_NV_PUBLIC pub;
     enum standing standing;
@@ -289,19 +233,23 @@ static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle,
         return 0;
     if (standing == DONE)
         return 1;
-    if (standing != UNLOCKED && !(define(tpm, &pub, ix) && fill(ix, data, n)))
+    if (standing != UNLOCKED &&
+        !(hwk_tpm_index_define(tpm, &pub, by, ix) && fill(ix, by, data, n)))
         return 0;
-    return !lock || lock_index(ix);
+    return !lock || hwk_tpm_index_lock(ix, by);
 }
 
 int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,
                      const uint8_t *data, size_t n, unsigned flags)
 {
     struct hwk_tpm_index ix = {.tr = ESYS_TR_NONE};
+    struct hwk_tpm_by owner;
     if (!hwk_tpm_begin(tpm))
         return 0;
     hwk_tpm_devid_forget(tpm);
-    int ok = store(tpm, index, &ix, data, n, flags);
+    int ok = hwk_tpm_by_hierarchy(tpm, TPM2_RH_OWNER, &owner) &&
+             store(tpm, index, &ix, &owner, data, n, flags);
+    hwk_tpm_by_clear(&owner);
     hwk_tpm_index_close(&ix);
     hwk_tpm_end(tpm);
     return ok;

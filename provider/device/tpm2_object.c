@@ -331,18 +331,18 @@ void hwk_tpm_object_close(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 
 void hwk_tpm_object_release(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
-    pthread_mutex_lock(&tpm->lock);
+    hwk_tpm_hold(tpm);
     if (o->refs > 1 || !hwk_tpm_is_loaded(tpm, o)) {
         hwk_tpm_object_close(tpm, o);
-        pthread_mutex_unlock(&tpm->lock);
+        hwk_tpm_let_go(tpm);
         return;
     }
     ERR_set_mark();
     if (!hwk_tpm_begin_locked(tpm)) {
-        pthread_mutex_lock(&tpm->lock);
+        hwk_tpm_hold(tpm);
         o->loaded = 0; /* it stays there as long as we own it */
         hwk_tpm_object_close(tpm, o);
-        pthread_mutex_unlock(&tpm->lock);
+        hwk_tpm_let_go(tpm);
     } else {
         hwk_tpm_object_close(tpm, o);
         hwk_tpm_end(tpm);
@@ -369,9 +369,9 @@ static bool any_loaded(const struct hwk_tpm *tpm)
 
 void hwk_tpm_object_unload(struct hwk_tpm *tpm)
 {
-    pthread_mutex_lock(&tpm->lock);
+    hwk_tpm_hold(tpm);
     if (!any_loaded(tpm)) {
-        pthread_mutex_unlock(&tpm->lock);
+        hwk_tpm_let_go(tpm);
         return;
     }
     ERR_set_mark();

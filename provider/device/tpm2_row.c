@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "provider/device/tpm2_blob.h"
+#include "provider/device/tpm2_door.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
@@ -20,7 +21,8 @@ static int row_open(const struct hwk_config *cfg, void **state)
     return 1;
 }
 
-/* also when the process ends: what is loaded is flushed then, see tpm2_idle.h */
+/* also when the process ends: what is loaded is flushed then, see tpm2_idle.h
+ */
 static void row_close(void *state, bool exiting)
 {
     (void)exiting;
@@ -226,4 +228,5 @@ const struct hwk_backend hwk_backend_tpm2 = {
     .dev_read = dev_read,
     .dev_write = dev_write,
     .dev_erase = dev_erase,
+    .nv = &hwk_tpm_door,
 };

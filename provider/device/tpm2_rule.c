@@ -178,6 +178,7 @@ static const struct format {
     {TPM2_CC_PolicySigned, "PolicySigned", {P(pub), P(ref), P(sig)}},
     {TPM2_CC_PolicyAuthorize, "PolicyAuthorize", {P(pub), P(ref), P(sig)}},
     {TPM2_CC_PolicyCommandCode, "PolicyCommandCode", {P(command)}},
+    {TPM2_CC_PolicyCpHash, "PolicyCpHash", {P(digest)}},
     {TPM2_CC_PolicyOR, "PolicyOR", {P(branches)}},
     {TPM2_CC_PolicyCounterTimer,
      "PolicyCounterTimer",
@@ -264,6 +265,8 @@ static const char *nonsense(const struct hwk_tpm_term *t)
     if (t->code == TPM2_CC_PolicyOR &&
         (t->branches.count < 2 || t->branches.count > 8))
         return "has not 2 to 8 branches";
+    if (t->code == TPM2_CC_PolicyCpHash && t->digest.size == 0)
+        return "has no digest";
     if (t->code == TPM2_CC_PolicyNV && t->handle >> 24 != TPM2_HT_NV_INDEX)
         return "names no NV index";
     if ((t->code == TPM2_CC_PolicyNV ||

@@ -55,6 +55,7 @@ int hwk_tpm_rules_take(struct hwk_tpm_rules *rules, struct hwk_tpm_rule *rule);
  *                       TPMT_SIGNATURE sig (algorithm NULL, or nothing at all:
  *                       to be made when it is used)
  *   PolicyCommandCode   TPM_CC command
+ *   PolicyCpHash        TPM2B_DIGEST digest, of which the format says nothing
  *   PolicyOR            TPML_DIGEST branches
  *   PolicyCounterTimer  TPM2B_OPERAND operand, UINT16 offset, TPM_EO op
  *   PolicyLocality      TPMA_LOCALITY locality

@@ -163,6 +163,8 @@ static int plain(TPMI_ALG_HASH alg, const struct hwk_tpm_term *t,
     struct input in = start(digest, code);
     if (code == TPM2_CC_PolicyCommandCode)
         put32(&in, t->command);
+    else if (code == TPM2_CC_PolicyCpHash)
+        put(&in, t->digest.buffer, t->digest.size);
     else if (code == TPM2_CC_PolicyLocality)
         put(&in, &t->locality, 1);
     return hash(alg, &in, digest);

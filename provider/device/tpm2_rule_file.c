@@ -46,7 +46,7 @@ static void fill_rsa(const struct hwk_pub *pub, TPMT_PUBLIC *t)
     memcpy(t->unique.rsa.buffer, pub->n, pub->n_len);
 }
 
-static int from_pub(const struct hwk_pub *pub, TPM2B_PUBLIC *out)
+int hwk_tpm_signer_public(const struct hwk_pub *pub, TPM2B_PUBLIC *out)
 {
     memset(out, 0, sizeof(*out));
     out->publicArea.nameAlg = TPM2_ALG_SHA256;
@@ -116,15 +116,14 @@ int hwk_tpm_file_public(const char *path, TPM2B_PUBLIC *out)
     if (ok < 0)
         ok = from_tpm(p, n, out);
     else
-        ok = ok && from_pub(&pub, out);
+        ok = ok && hwk_tpm_signer_public(&pub, out);
     OPENSSL_clear_free(p, n);
     return ok ? 1
               : hwk_raise(HWK_R_FORMAT, "policy: no public key in '%s'", path);
 }
 
-/* what openssl dgst makes */
-static bool usual_signature(const uint8_t *p, size_t n, const TPMT_PUBLIC *key,
-                            TPMT_SIGNATURE *out)
+bool hwk_tpm_usual_signature(const uint8_t *p, size_t n, const TPMT_PUBLIC *key,
+                             TPMT_SIGNATURE *out)
 {
     uint8_t raw[2 * HWK_FIELD_MAX];
     memset(out, 0, sizeof(*out));
@@ -167,7 +166,7 @@ int hwk_tpm_file_signature(const char *path, const TPM2B_PUBLIC *pub,
         return 0;
     ERR_set_mark();
     int ok = tpm_signature(p, n, out) ||
-             usual_signature(p, n, &pub->publicArea, out);
+             hwk_tpm_usual_signature(p, n, &pub->publicArea, out);
     ERR_pop_to_mark();
     OPENSSL_free(p);
     return ok ? 1

@@ -173,7 +173,7 @@ static bool take(struct hwk_tpm_run *run, size_t i, struct known *known,
     return o == HWK_TPM_SATISFIED;
 }
 
-static bool find_way(struct hwk_tpm_run *run, bool *stop)
+bool hwk_tpm_satisfy(struct hwk_tpm_run *run, bool *stop)
 {
     struct hwk_tpm_guard *g = run->guard;
     struct known known = {.digest.size = 0};
@@ -208,7 +208,7 @@ int hwk_tpm_guard_open(struct hwk_tpm *tpm, const struct hwk_tpm_key *key,
     struct hwk_tpm_run run = {
         .tpm = tpm, .guard = key->guard, .key = key, .use = use};
     bool stop = false;
-    if (find_way(&run, &stop))
+    if (hwk_tpm_satisfy(&run, &stop))
         return authorize(&run);
     if (!stop)
         hwk_raise(HWK_R_KEY, "TPM key %s: its policy (%s) is not satisfied: %s",

@@ -39,8 +39,11 @@ struct hwk_tpm_guard {
         TPM2_HANDLE handle;        /* a hierarchy; 0: none */
         struct hwk_secret *secret; /* what somebody typed */
     } asked[HWK_TPM_ASKED];
-    bool pcrs;        /* the way in use has PolicyPCR */
-    bool proves_auth; /* one of them has PolicyAuthValue */
+    bool pcrs;          /* the way in use has PolicyPCR */
+    bool proves_auth;   /* one of them has PolicyAuthValue, or the session is to
+                           be salted for another reason */
+    TPM2B_DIGEST given; /* what PolicyAuthorize approves, where nobody can
+                           compute it; size 0: the TPM is asked */
 };
 
 bool hwk_tpm_proves_auth(const struct hwk_tpm_rule *way);
@@ -62,10 +65,15 @@ struct hwk_tpm_run {
     const struct hwk_tpm_key *key;
     struct hwk_tpm_use *use;
     bool started, begun; /* there is a session; with something in it */
+    bool denied;         /* PolicySecret: the value was wrong */
     TPM2_HANDLE handle;  /* of use->session */
     TPM2B_DIGEST digest; /* so far, size 0: not known */
     char why[HWK_TPM_WHY_MAX];
 };
+
+/* One of run->guard's ways is satisfied in run->use->session afterwards. False:
+ * why says of each what it lacks, or, *stop, a reason is on the queue. */
+bool hwk_tpm_satisfy(struct hwk_tpm_run *run, bool *stop);
 
 /* Whether term can be satisfied at all, without asking the TPM: false with why
  * filled. */

@@ -86,6 +86,8 @@ enum hwk_tpm_outcome hwk_tpm_step_signed(struct hwk_tpm_run *run,
 static TSS2_RC current_digest(struct hwk_tpm_run *run)
 {
     struct hwk_tpm_call call;
+    if (run->digest.size == 0)
+        run->digest = run->guard->given;
     if (run->digest.size > 0)
         return TSS2_RC_SUCCESS;
     hwk_tpm_call_start(&call, TPM2_CC_PolicyGetDigest, &run->handle, 1, false);

@@ -97,6 +97,9 @@ static TSS2_RC plain(struct hwk_tpm_run *run, const struct hwk_tpm_term *t)
     case TPM2_CC_PolicyCommandCode:
         hwk_tpm_call_put(&call, UINT32, t->command);
         break;
+    case TPM2_CC_PolicyCpHash:
+        hwk_tpm_call_put(&call, TPM2B_DIGEST, &t->digest);
+        break;
     case TPM2_CC_PolicyLocality:
         hwk_tpm_call_put(&call, UINT8, t->locality);
         break;
@@ -173,11 +176,14 @@ static enum hwk_tpm_outcome with_secret(struct hwk_tpm_run *run,
         hwk_tpm_term_text(t, text, sizeof(text));
         hwk_tpm_why(run, "%s: its authorization value was refused before",
                     text);
+        run->denied = true;
         return HWK_TPM_REFUSED;
     }
     TSS2_RC rc = prove_secret(run, object, t, secret);
-    if (rc != TSS2_RC_SUCCESS && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT)
+    if (rc != TSS2_RC_SUCCESS && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT) {
         hwk_tpm_bad_add(run->tpm, name, secret);
+        run->denied = true;
+    }
     return hwk_tpm_again(run->tpm, rc) ? HWK_TPM_LOST
                                        : hwk_tpm_step_outcome(run, t, rc);
 }

@@ -13,9 +13,11 @@ static enum hwk_protect wanted(const struct hwk_tpm *tpm)
     return tpm->cfg ? tpm->cfg->tpm_sessions : HWK_PROTECT_AUTO;
 }
 
-static bool kept(const struct hwk_tpm *tpm)
+/* a policy session has nothing more to do: its command ends it for nothing */
+static bool kept(const struct hwk_tpm *tpm, const struct hwk_tpm_held *held)
 {
-    return tpm->sharing == HWK_TPM_MANAGED;
+    return tpm->sharing == HWK_TPM_MANAGED ||
+           (tpm->entered > 0 && held == &tpm->sessions.hmac);
 }
 
 unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s)
@@ -78,7 +80,7 @@ static void settle(struct hwk_tpm *tpm, struct hwk_tpm_held *held, TSS2_RC rc)
         drop(tpm, held);
     else if (is_lost(rc))
         flush_quietly(tpm, held);
-    else if (kept(tpm))
+    else if (kept(tpm, held))
         held->dirty = rc != TSS2_RC_SUCCESS;
     else if (rc == TSS2_RC_SUCCESS)
         drop(tpm, held);
@@ -93,7 +95,7 @@ static void settle_unsaid(struct hwk_tpm *tpm, struct hwk_tpm_held *held)
         return;
     held->used = false;
     held->dirty = true;
-    if (tpm->broken || !kept(tpm))
+    if (tpm->broken || !kept(tpm, held))
         flush_quietly(tpm, held);
 }
 
@@ -108,15 +110,17 @@ static void wipe_auth(struct hwk_tpm *tpm)
 bool hwk_tpm_again(struct hwk_tpm *tpm, TSS2_RC rc)
 {
     struct hwk_tpm_sessions *s = &tpm->sessions;
-    struct hwk_tpm_held *current = s->current;
+    struct hwk_tpm_held *current = s->current, *also = s->also;
     bool lost = is_lost(rc) && (current || s->policy.used);
-    s->current = NULL;
-    s->shielded = current != NULL;
+    s->current = s->also = NULL;
+    s->shielded = current || also;
     wipe_auth(tpm);
     if (!hwk_tpm_answered(rc))
         tpm->broken = true;
     if (current)
         settle(tpm, current, rc);
+    if (also)
+        settle(tpm, also, rc);
     if (!lost || s->retried)
         return false;
     if (s->policy.used)
@@ -130,14 +134,21 @@ void hwk_tpm_sessions_end(struct hwk_tpm *tpm)
     wipe_auth(tpm);
     settle_unsaid(tpm, &tpm->sessions.hmac);
     settle_unsaid(tpm, &tpm->sessions.policy);
-    tpm->sessions.current = NULL;
+    tpm->sessions.current = tpm->sessions.also = NULL;
+}
+
+void hwk_tpm_sessions_leave(struct hwk_tpm *tpm)
+{
+    if (tpm->sharing != HWK_TPM_MANAGED &&
+        tpm->sessions.hmac.tr != ESYS_TR_NONE)
+        flush_quietly(tpm, &tpm->sessions.hmac);
 }
 
 void hwk_tpm_sessions_forget(struct hwk_tpm *tpm)
 {
     tpm->secret = ESYS_TR_NONE;
     tpm->sessions.starting = false;
-    tpm->sessions.current = NULL;
+    tpm->sessions.current = tpm->sessions.also = NULL;
     tpm->sessions.hmac = tpm->sessions.policy =
         (struct hwk_tpm_held){.tr = ESYS_TR_NONE};
 }
@@ -220,7 +231,7 @@ static int hand_out(struct hwk_tpm *tpm, struct hwk_tpm_held *held,
                     unsigned secret)
 {
     TPMA_SESSION flags = 0;
-    if (kept(tpm))
+    if (kept(tpm, held))
         flags |= TPMA_SESSION_CONTINUESESSION;
     if (secret & HWK_TPM_SECRET_SENT)
         flags |= TPMA_SESSION_DECRYPT;
@@ -238,6 +249,8 @@ static bool protects(const struct hwk_tpm *tpm, const struct hwk_secret *auth,
 {
     if (tpm->sessions.starting || wanted(tpm) == HWK_PROTECT_NEVER)
         return false;
+    if (tpm->entered > 0 && tpm->sessions.hmac.tr != ESYS_TR_NONE)
+        return true;
     return wanted(tpm) == HWK_PROTECT_ALWAYS || secret || (auth && auth->n > 0);
 }
 
@@ -366,4 +379,14 @@ int hwk_tpm_policy_authorize(struct hwk_tpm *tpm, ESYS_TR object,
         secret = HWK_TPM_NO_SECRET;
     return hand_out(tpm, &tpm->sessions.policy, secret) &&
            tell_auth(tpm, object, auth);
+}
+
+int hwk_tpm_authorize_also(struct hwk_tpm *tpm, ESYS_TR object,
+                           const struct hwk_secret *auth, ESYS_TR *session)
+{
+    struct hwk_tpm_held *first = tpm->sessions.current;
+    if (!hwk_tpm_authorize(tpm, object, auth, HWK_TPM_NO_SECRET, session))
+        return 0;
+    tpm->sessions.also = first;
+    return 1;
 }

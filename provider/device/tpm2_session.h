@@ -34,6 +34,8 @@ struct hwk_tpm_sessions {
     struct hwk_tpm_salt salt;
     struct hwk_tpm_held hmac, policy;
     struct hwk_tpm_held *current; /* of the command that comes; NULL: none */
+    struct hwk_tpm_held *also;    /* of its first authorization, when current
+                                     is of its second */
     bool starting; /* what is sent now is for the start of a session */
     bool retried;  /* a lost one was started anew since begin */
     bool shielded; /* the last command was authorised by one of them */
@@ -46,7 +48,9 @@ struct hwk_tpm_sessions {
  * decrypt (tpm2_salt.h), so that nobody between us and the TPM can read what
  * they encrypt (SHA-256, AES-128-CFB) or make an answer that ESYS takes for
  * the TPM's. Behind a resource manager one of each kind is kept for all
- * commands; without one a session is for one command, which ends it.
+ * commands; without one a session is for one command, which ends it, but that
+ * from hwk_tpm_enter to hwk_tpm_leave the HMAC session is kept, and where it is
+ * there it is used, since it costs nothing then.
  *
  * The pattern of every authorised command:
  *
@@ -101,8 +105,15 @@ int hwk_tpm_policy_session(struct hwk_tpm *tpm, TPMI_ALG_HASH alg, bool secret,
 int hwk_tpm_policy_authorize(struct hwk_tpm *tpm, ESYS_TR object,
                              const struct hwk_secret *auth, unsigned secret);
 
-/* For tpm2_conn.c: what is left of a turn (before end unmarks); and when the
- * ESYS context is gone with all in it. */
+/* For a command that takes two authorizations, after
+ * hwk_tpm_policy_authorize: hwk_tpm_authorize of its second. */
+int hwk_tpm_authorize_also(struct hwk_tpm *tpm, ESYS_TR object,
+                           const struct hwk_secret *auth, ESYS_TR *session);
+
+/* For tpm2_conn.c: what is left of a turn (before end unmarks), and of several
+ * in one (before leave ends it); and when the ESYS context is gone with all in
+ * it. */
+void hwk_tpm_sessions_leave(struct hwk_tpm *tpm);
 void hwk_tpm_sessions_end(struct hwk_tpm *tpm);
 void hwk_tpm_sessions_forget(struct hwk_tpm *tpm);
 
