@@ -15,11 +15,12 @@
 struct leaf {
     const char *name;
     unsigned where;
-    enum leaf_type { TEXT, BINARY, TIME, ASSERTION, BOOLEAN } type;
+    enum leaf_type { TEXT, BINARY, OPAQUE, TIME, ASSERTION, BOOLEAN } type;
     size_t at;
-    size_t max; /* TEXT: characters; BINARY: bytes */
+    size_t max; /* TEXT: characters; BINARY, OPAQUE: bytes */
 };
 
+#define PROPRIETARY "manufacturer-proprietary"
 #define AT(member) offsetof(struct idv_voucher, member)
 
 /* in the order they are written */
@@ -41,6 +42,8 @@ static const struct leaf leaves[] = {
     {"est-domain", V, TEXT, AT(est_domain), IDV_MAX_URL - 1},
     {"additional-configuration-url", V, TEXT, AT(additional_configuration_url),
      IDV_MAX_URL - 1},
+    {PROPRIETARY, V | R, OPAQUE, AT(manufacturer_proprietary),
+     IDV_MAX_PROPRIETARY},
 };
 #define LEAVES (sizeof(leaves) / sizeof(*leaves))
 
@@ -112,6 +115,7 @@ static idv_rc leaf_to_json(const struct leaf *leaf, const void *member,
     case TEXT:
         return text_to_json(leaf, member, out);
     case BINARY:
+    case OPAQUE:
         return binary_to_json(leaf, member, out);
     case TIME:
         return time_to_json(*(const int64_t *)member, out);
@@ -127,18 +131,54 @@ static idv_rc leaf_to_json(const struct leaf *leaf, const void *member,
     return flag < 0 || *out ? IDV_OK : IDV_E_NOMEM;
 }
 
+static idv_rc put_leaf(const struct leaf *leaf, const struct idv_voucher *v,
+                       struct idv_json *to)
+{
+    struct idv_json *value = NULL;
+    if (!applies(leaf, v->kind))
+        return IDV_OK;
+    IDV_TRY(leaf_to_json(leaf, (const char *)v + leaf->at, &value));
+    return value ? idv_json_set(to, leaf->name, value) : IDV_OK;
+}
+
 static idv_rc leaves_to_json(const struct idv_voucher *v, struct idv_json *to)
 {
-    for (size_t i = 0; i < LEAVES; i++) {
-        struct idv_json *value = NULL;
-        if (!applies(&leaves[i], v->kind))
-            continue;
-        IDV_TRY(
-            leaf_to_json(&leaves[i], (const char *)v + leaves[i].at, &value));
-        if (value)
-            IDV_TRY(idv_json_set(to, leaves[i].name, value));
-    }
+    for (size_t i = 0; i < LEAVES; i++)
+        IDV_TRY(put_leaf(&leaves[i], v, to));
     return IDV_OK;
+}
+
+/* the leaf that follows after in the order of names; NULL at the end */
+static const struct leaf *next_by_name(const char *after)
+{
+    const struct leaf *next = NULL;
+    for (size_t i = 0; i < LEAVES; i++)
+        if (strcmp(leaves[i].name, after) > 0 &&
+            (!next || strcmp(leaves[i].name, next->name) < 0))
+            next = &leaves[i];
+    return next;
+}
+
+static idv_rc sorted_to_json(const struct idv_voucher *v, struct idv_json *to)
+{
+    for (const struct leaf *l = next_by_name(""); l; l = next_by_name(l->name))
+        if (strcmp(l->name, PROPRIETARY) != 0)
+            IDV_TRY(put_leaf(l, v, to));
+    return IDV_OK;
+}
+
+static idv_rc write_json(const struct idv_voucher *v,
+                         idv_rc (*put)(const struct idv_voucher *v,
+                                       struct idv_json *to),
+                         struct idv_buf *out)
+{
+    IDV_AUTO_PTR(idv_json) root = idv_json_new_object();
+    IDV_AUTO_PTR(idv_json) body = idv_json_new_object();
+    if (!root || !body)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(put(v, body));
+    IDV_TRY(idv_json_set(root, root_of(v->kind), idv_steal(&body)));
+    return idv_json_dump(root, false, out);
 }
 
 idv_rc idv_voucher_to_json(const struct idv_voucher *v, struct idv_buf *out)
@@ -147,13 +187,12 @@ idv_rc idv_voucher_to_json(const struct idv_voucher *v, struct idv_buf *out)
         return idv_fail(IDV_E_ARG, "voucher: no serial-number");
     if (v->nonce[0] && v->expires_on != IDV_TIME_ABSENT)
         return idv_fail(IDV_E_ARG, "voucher: both nonce and expires-on");
-    IDV_AUTO_PTR(idv_json) root = idv_json_new_object();
-    IDV_AUTO_PTR(idv_json) body = idv_json_new_object();
-    if (!root || !body)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    IDV_TRY(leaves_to_json(v, body));
-    IDV_TRY(idv_json_set(root, root_of(v->kind), idv_steal(&body)));
-    return idv_json_dump(root, false, out);
+    return write_json(v, leaves_to_json, out);
+}
+
+idv_rc idv_voucher_content(const struct idv_voucher *v, struct idv_buf *out)
+{
+    return write_json(v, sorted_to_json, out);
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -193,6 +232,20 @@ static idv_rc binary_from_json(const struct leaf *leaf,
     return IDV_OK;
 }
 
+/* Others may put there what they like: what is not in our form is not for us,
+ * and no reason to refuse the rest. */
+static idv_rc opaque_from_json(const struct leaf *leaf,
+                               const struct idv_json *value,
+                               struct idv_buf *out)
+{
+    idv_rc rc = binary_from_json(leaf, value, out);
+    if (rc != IDV_E_FORMAT)
+        return rc;
+    idv_buf_free(out);
+    idv_note_clear();
+    return IDV_OK;
+}
+
 static idv_rc leaf_from_json(const struct leaf *leaf,
                              const struct idv_json *value, void *member)
 {
@@ -203,6 +256,8 @@ static idv_rc leaf_from_json(const struct leaf *leaf,
         return text_from_json(leaf, value, member);
     case BINARY:
         return binary_from_json(leaf, value, member);
+    case OPAQUE:
+        return opaque_from_json(leaf, value, member);
     case TIME:
         IDV_TRY(need_text(leaf, value, &text));
         return idv_time_from_text(idv_str(text), member);

@@ -23,6 +23,7 @@ static void full(struct idv_voucher *v, enum idv_voucher_kind kind)
     v->created_on = 0;
     v->expires_on = 1795305600;
     fill_text(&v->idevid_issuer, "issuer");
+    fill_text(&v->manufacturer_proprietary, "{\"profile\":\"platform\"}");
     if (kind == IDV_VOUCHER_REQUEST) {
         fill_text(&v->proximity_registrar_cert, "\xff\x01 cert");
         fill_text(&v->prior_signed, "prior");
@@ -57,6 +58,7 @@ static void same(const struct idv_voucher *a, const struct idv_voucher *b)
     SAME(pinned_domain_pubk_sha256);
     SAME(proximity_registrar_cert);
     SAME(prior_signed);
+    SAME(manufacturer_proprietary);
 }
 
 static void inverse_of(const struct idv_voucher *v)
@@ -221,7 +223,62 @@ static void reader_accepts(void **state)
     assert_int_equal(v.idevid_issuer.n, 3);
     assert_int_equal(v.pinned_domain_cert.n, 1);
     assert_int_equal(v.prior_signed.n, 0);
+    assert_int_equal(v.manufacturer_proprietary.n, 0); /* not base64 */
     assert_int_equal(v.assertion, IDV_ASSERT_NONE);
+}
+
+static void reader_leaves_alone_what_others_agreed(void **state)
+{
+    static const char *const theirs[] = {"17", "{}", "\"\"", "\"*\""};
+    IDV_AUTO(buf) json = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(theirs) / sizeof(*theirs); i++) {
+        IDV_AUTO(voucher) v;
+        idv_buf_clear(&json);
+        OK(idv_buf_putf(&json, WITH("\"manufacturer-proprietary\":%s"),
+                        theirs[i]));
+        OK(from((char *)json.p, IDV_VOUCHER, &v));
+        assert_int_equal(v.manufacturer_proprietary.n, 0);
+        assert_int_equal(idv_note()[0], 0);
+    }
+    IDV_AUTO(voucher) v;
+    idv_buf_clear(&json);
+    OK(idv_buf_putf(&json, WITH("\"manufacturer-proprietary\":\"%012000d\""),
+                    0));
+    OK(from((char *)json.p, IDV_VOUCHER, &v));
+    assert_int_equal(v.manufacturer_proprietary.n, 0);
+}
+
+/* RFC 8785: by name, without blanks, and without the leaf between maker and
+ * device; whatever the text it was read from looks like */
+static void content_is_canonical(void **state)
+{
+    static const char want[] =
+        "{\"ietf-voucher:voucher\":{\"assertion\":\"logged\","
+        "\"created-on\":\"2021-04-13T21:43:24Z\","
+        "\"domain-cert-revocation-checks\":false,"
+        "\"nonce\":\"-_XE9zK9\",\"pinned-domain-cert\":\"+/8=\","
+        "\"serial-number\":\"1\"}}";
+    IDV_AUTO(voucher) v;
+    IDV_AUTO(voucher) again;
+    IDV_AUTO(buf) content = {0};
+    IDV_AUTO(buf) json = {0};
+    IDV_AUTO(buf) same_content = {0};
+    (void)state;
+    OK(from(" { \"ietf-voucher:voucher\" : { \"serial-number\":\"1\","
+            "\"nonce\":\"-_XE9zK9\",\"assertion\":\"logged\","
+            "\"manufacturer-proprietary\":\"AQID\","
+            "\"created-on\":\"2021-04-13T17:43:24.589-04:00\","
+            "\"domain-cert-revocation-checks\":false,"
+            "\"pinned-domain-cert\":\"-_8\",\"future\":1}}",
+            IDV_VOUCHER, &v));
+    assert_int_equal(v.manufacturer_proprietary.n, 3);
+    OK(idv_voucher_content(&v, &content));
+    assert_string_equal((char *)content.p, want);
+    OK(idv_voucher_to_json(&v, &json));
+    OK(from((char *)json.p, IDV_VOUCHER, &again));
+    OK(idv_voucher_content(&again, &same_content));
+    assert_string_equal((char *)same_content.p, want);
 }
 
 /* R-M-13: leaves that a request must not carry are not even looked at */
@@ -284,10 +341,16 @@ static void published_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inverses),        cmocka_unit_test(written_form),
-        cmocka_unit_test(writer_refuses),  cmocka_unit_test(reader_refuses),
-        cmocka_unit_test(reader_bounds),   cmocka_unit_test(reader_accepts),
-        cmocka_unit_test(request_ignores), cmocka_unit_test(words),
+        cmocka_unit_test(inverses),
+        cmocka_unit_test(written_form),
+        cmocka_unit_test(writer_refuses),
+        cmocka_unit_test(reader_refuses),
+        cmocka_unit_test(reader_bounds),
+        cmocka_unit_test(reader_accepts),
+        cmocka_unit_test(request_ignores),
+        cmocka_unit_test(words),
+        cmocka_unit_test(reader_leaves_alone_what_others_agreed),
+        cmocka_unit_test(content_is_canonical),
         cmocka_unit_test(published_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #define IDV_MIN_NONCE 8           /* decoded bytes, RFC 8366 */
 #define IDV_MAX_NONCE 32          /* decoded bytes, RFC 8366 */
 #define IDV_MAX_NONCE_TEXT 128    /* a JSON nonce as an opaque string */
+#define IDV_MAX_PROPRIETARY 8192  /* bytes of manufacturer-proprietary */
 #define IDV_MAX_URL 1024          /* a URL, a Location, a MASA URL */
 #define IDV_MAX_REASON 512        /* telemetry reason kept and logged */
 #define IDV_MAX_AUDIT_EVENTS 1024 /* events read of one audit log */

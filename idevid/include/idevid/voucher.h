@@ -44,6 +44,7 @@ struct idv_voucher {
     int revocation_checks; /* -1 absent, 0 must not, 1 must */
     char est_domain[IDV_MAX_URL];
     char additional_configuration_url[IDV_MAX_URL];
+    struct idv_buf manufacturer_proprietary; /* between maker and device */
 };
 void idv_voucher_init(struct idv_voucher *v, enum idv_voucher_kind kind);
 void idv_voucher_free(struct idv_voucher *v);
@@ -56,13 +57,23 @@ static inline void idv_auto_voucher(struct idv_voucher *v)
 /* Writer and reader of the JSON form. The reader refuses: a root other than
  * the kind's, no serial-number, wrong types, bad base64 or times, leaves that
  * are empty or over their limits, control characters in text; it ignores
- * unknown members and the leaves that a request must not carry. The
+ * unknown members, the leaves that a request must not carry, and a
+ * manufacturer-proprietary that is not base64 or over its limit. The
  * writer refuses (IDV_E_ARG) what the reader would, and both nonce and
  * expires-on in one voucher; the reader takes them. from(to(v)) = v. */
 idv_rc idv_voucher_to_json(const struct idv_voucher *v,
                            struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_voucher_from_json(struct idv_bytes json, enum idv_voucher_kind kind,
                              struct idv_voucher *out) IDV_CHECKED;
+/*
+ * Appends the voucher without manufacturer-proprietary, as RFC 8785 has it:
+ * members by name, no blanks. It is a function of the leaves alone (times in
+ * UTC and seconds, binary in padded base64), so that maker and device get the
+ * same bytes from a voucher, whatever its encoding and container: what
+ * something inside that leaf can speak of (<idevid/approval.h>).
+ */
+idv_rc idv_voucher_content(const struct idv_voucher *v,
+                           struct idv_buf *out) IDV_CHECKED;
 /* By the encoding of the media type. */
 idv_rc idv_voucher_from(const char *media, struct idv_bytes payload,
                         enum idv_voucher_kind kind,
