@@ -53,7 +53,7 @@ static idv_rc check(struct idv_bytes raw)
     if (get_be(raw.p + 4, 2) != VERSION)
         return idv_fail(IDV_E_FORMAT, "record: version %u is unknown",
                         (unsigned)get_be(raw.p + 4, 2));
-    if (get_be(raw.p + 6, 2) & ~(uint64_t)IDV_RECORD_KEY)
+    if (get_be(raw.p + 6, 2) & ~(uint64_t)(IDV_RECORD_KEY | IDV_RECORD_CONTENT))
         return idv_fail(IDV_E_FORMAT, "record: unknown flags");
     if (memcmp(raw.p + 92, zero, sizeof(zero)) != 0)
         return idv_fail(IDV_E_FORMAT, "record: reserved bytes are not zero");

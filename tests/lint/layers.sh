@@ -93,11 +93,11 @@ key:base codec key:$base $codec key x509
 x509:base codec x509:$base $codec key x509
 envelope:base codec x509 key envelope:$low
 voucher:base codec x509 key envelope voucher:$low voucher
-trust:base codec x509 key trust:$low voucher trust evidence
+trust:base codec x509 key trust:$low voucher trust approval evidence
 est:base codec x509 key envelope est:$low voucher trust est
-pledge:base codec x509 key pledge:$low voucher trust est pledge evidence
+pledge:base codec x509 key pledge:$low voucher trust approval est pledge evidence
 registrar:base est registrar:$low voucher trust est evidence
-masa:base masa:$low voucher trust
+masa:base masa:$low voucher trust approval
 joinproxy:base joinproxy:$low voucher trust est
 factory:base factory:$low voucher trust est factory
 ident:base ident:$low voucher trust est ident

@@ -67,7 +67,7 @@ static void record_refuses_what_is_not(void **state)
         uint8_t value;
         const char *why;
     } rows[] = {
-        {0, 'X', "IDTA"}, {5, 2, "version"},   {7, 2, "flags"},
+        {0, 'X', "IDTA"}, {5, 2, "version"},   {7, 4, "flags"},
         {6, 1, "flags"},  {92, 1, "reserved"}, {111, 1, "reserved"},
     };
     IDV_AUTO(buf) raw = {0};

@@ -18,7 +18,7 @@ const char *idv_trust_state_to_text(enum idv_trust_state s);
 
 /*
  * The seal record, 112 bytes, all integers big-endian:
- *   0 "IDTA"  4 version u16 (1)  6 flags u16 (bit 0: hash is of a public key)
+ *   0 "IDTA"  4 version u16 (1)  6 flags u16 (IDV_RECORD_KEY, IDV_RECORD_CONTENT)
  *   8 generation u64  16 imprint time u64 (0: no clock)
  *  24 SHA-256 of the pinned certificate or SubjectPublicKeyInfo
  *  56 its length u32  60 SHA-256 of the voucher  92 zero (20)
@@ -32,6 +32,9 @@ struct idv_record {
     uint8_t voucher_sha256[32];
 };
 #define IDV_RECORD_KEY 1u /* flags: a public key is pinned */
+/* flags: the hash is of the voucher's content without the maker's approval,
+ * which is inside (<idevid/approval.h>), not of the voucher as received */
+#define IDV_RECORD_CONTENT 2u
 void idv_record_to_bytes(const struct idv_record *r,
                          uint8_t out[static IDV_RECORD_SIZE]);
 /* IDV_E_FORMAT: size, magic, version, unknown flags, nonzero reserved. */
