@@ -131,17 +131,27 @@ struct lister {
     void *arg;
 };
 
+static void take_object(const struct hwk_object_info *info,
+                        struct idv_object *o)
+{
+    *o = (struct idv_object){.type = (enum idv_object_type)info->type,
+                             .size = info->size,
+                             .attributes = info->attributes,
+                             .write_locked = info->write_locked,
+                             .never_extractable = info->never_extractable,
+                             .hidden = info->hidden,
+                             .fleeting = info->fleeting,
+                             .kept = info->kept};
+    COPY(o->uri, info->uri);
+    COPY(o->label, info->label);
+    COPY(o->algorithm, info->algorithm);
+}
+
 static int list_one(void *arg, const struct hwk_object_info *info)
 {
     const struct lister *l = arg;
-    struct idv_object o = {.type = (enum idv_object_type)info->type,
-                           .size = info->size,
-                           .attributes = info->attributes,
-                           .write_locked = info->write_locked,
-                           .never_extractable = info->never_extractable};
-    COPY(o.uri, info->uri);
-    COPY(o.label, info->label);
-    COPY(o.algorithm, info->algorithm);
+    struct idv_object o;
+    take_object(info, &o);
     return l->each(l->arg, &o);
 }
 
@@ -169,8 +179,8 @@ static idv_rc absent(const char *uri)
     return IDV_OK;
 }
 
-idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
-                       struct idv_buf *out)
+static idv_rc read_object(struct idv_device *dev, const char *uri, bool *found,
+                          struct hwk_object_info *info, struct idv_buf *out)
 {
     size_t n = 0;
     *found = false;
@@ -185,10 +195,26 @@ idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
     if (rc != IDV_OK)
         return idv_fail_within(rc, "%s", idvi_uri_shown(uri).text);
     size_t room = n;
-    if (!dev->ops->read(dev->dev, uri, p, &n, NULL) || n > room)
+    if (!dev->ops->read(dev->dev, uri, p, &n, info) || n > room)
         return absent(uri);
     out->n += n;
     *found = true;
+    return IDV_OK;
+}
+
+idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
+                       struct idv_buf *out)
+{
+    return read_object(dev, uri, found, NULL, out);
+}
+
+idv_rc idv_device_inspect(struct idv_device *dev, const char *uri, bool *found,
+                          struct idv_object *object, struct idv_buf *out)
+{
+    struct hwk_object_info info;
+    IDV_TRY(read_object(dev, uri, found, &info, out));
+    if (*found)
+        take_object(&info, object);
     return IDV_OK;
 }
 
@@ -196,7 +222,9 @@ idv_rc idv_device_write(struct idv_device *dev, const char *uri,
                         struct idv_bytes data, unsigned flags)
 {
     unsigned theirs = (flags & IDV_WRITE_NEW ? HWK_WRITE_NEW : 0) |
-                      (flags & IDV_WRITE_LOCK ? HWK_WRITE_LOCK : 0);
+                      (flags & IDV_WRITE_LOCK ? HWK_WRITE_LOCK : 0) |
+                      (flags & IDV_WRITE_KEEP ? HWK_WRITE_KEEP : 0) |
+                      (flags & IDV_WRITE_SO ? HWK_WRITE_SO : 0);
     ERR_clear_error();
     if (!dev->ops->write(dev->dev, uri, data.p, data.n, theirs))
         return idvi_device_failed(uri, NULL);
@@ -207,6 +235,14 @@ idv_rc idv_device_erase(struct idv_device *dev, const char *uri)
 {
     ERR_clear_error();
     return dev->ops->erase(dev->dev, uri) ? IDV_OK : absent(uri);
+}
+
+idv_rc idv_device_count(struct idv_device *dev, bool *offered, uint64_t *value,
+                        bool *was_reset)
+{
+    ERR_clear_error();
+    *offered = dev->ops->count(dev->dev, value, was_reset);
+    return *offered ? IDV_OK : absent(dev->uri);
 }
 
 void idv_device_stats(struct idv_device_stats *out)

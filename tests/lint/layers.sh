@@ -93,7 +93,7 @@ key:base codec key:$base $codec key x509
 x509:base codec x509:$base $codec key x509
 envelope:base codec x509 key envelope:$low
 voucher:base codec x509 key envelope voucher:$low voucher
-trust:base codec x509 key trust:$low voucher trust approval evidence
+trust:base codec x509 key trust:$low voucher trust approval maker evidence
 est:base codec x509 key envelope est:$low voucher trust est
 pledge:base codec x509 key pledge:$low voucher trust approval est pledge evidence
 registrar:base est registrar:$low voucher trust est evidence

@@ -135,6 +135,9 @@ struct idv_object {
     size_t size;
     uint32_t attributes;
     bool write_locked, never_extractable;
+    /* of tokens, and only from idv_device_inspect: seen after a login only;
+     * gone with the session that made it; nobody can erase it */
+    bool hidden, fleeting, kept;
 };
 
 idv_rc idv_device_open(const char *uri, const struct idv_pin *pin,
@@ -151,8 +154,18 @@ idv_rc idv_device_list(struct idv_device *dev,
 idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
                        struct idv_buf *out) IDV_CHECKED;
 
+/* The same, and with what attributes, as the device has them now. */
+idv_rc idv_device_inspect(struct idv_device *dev, const char *uri, bool *found,
+                          struct idv_object *object,
+                          struct idv_buf *out) IDV_CHECKED;
+
 #define IDV_WRITE_NEW 1u  /* IDV_E_STATE if it exists */
 #define IDV_WRITE_LOCK 2u /* nobody can write it until it is erased */
+/* Of tokens: nobody can erase it, where the token has such a thing (kept of
+ * struct idv_object says); written by the security officer, whose PIN the URI
+ * has or idv_pin is asked for. */
+#define IDV_WRITE_KEEP 4u
+#define IDV_WRITE_SO 8u
 /* Writes, reads back, compares: IDV_OK means it is there, whole. */
 idv_rc idv_device_write(struct idv_device *dev, const char *uri,
                         struct idv_bytes data, unsigned flags) IDV_CHECKED;
@@ -171,6 +184,11 @@ struct idv_tpm_facts {
 /* IDV_E_DEVICE on a token, too. */
 idv_rc idv_tpm_facts(struct idv_device *dev,
                      struct idv_tpm_facts *out) IDV_CHECKED;
+
+/* A token's monotonic counter: greater at each call. *offered false: none, as
+ * in a TPM, whose counters are NV indices. was_reset: it began anew once. */
+idv_rc idv_device_count(struct idv_device *dev, bool *offered, uint64_t *value,
+                        bool *was_reset) IDV_CHECKED;
 
 struct idv_device_stats {
     uint64_t tpm_commands, pkcs11_calls, signatures;
