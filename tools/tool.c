@@ -33,6 +33,7 @@ enum tool_exit tool_exit_of(idv_rc rc)
     case IDV_E_ARG:
         return TOOL_USAGE;
     case IDV_E_DEVICE:
+    case IDV_E_UNABLE:
         return TOOL_DEVICE;
     case IDV_E_NET:
     case IDV_E_TIMEOUT:

@@ -89,6 +89,7 @@ const char *idv_rc_name(idv_rc rc)
         [IDV_E_NET] = "network",
         [IDV_E_STATE] = "state",
         [IDV_E_DEVICE] = "device",
+        [IDV_E_UNABLE] = "unavailable",
     };
     if ((unsigned)rc >= sizeof(names) / sizeof(*names))
         return "unknown";

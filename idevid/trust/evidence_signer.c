@@ -50,7 +50,8 @@ static bool rsa_is(const EVP_PKEY *key, const struct idvi_tpm_public *p)
     uint32_t e = p->exponent ? p->exponent : 65537;
     uint8_t raw[4] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16), (uint8_t)(e >> 8),
                       (uint8_t)e};
-    return EVP_PKEY_is_a(key, "RSA") &&
+    bool pss = p->scheme == IDVI_TPM_RSAPSS && EVP_PKEY_is_a(key, "RSA-PSS");
+    return (pss || EVP_PKEY_is_a(key, "RSA")) &&
            number_is(key, OSSL_PKEY_PARAM_RSA_N, p->modulus) &&
            number_is(key, OSSL_PKEY_PARAM_RSA_E, idv_bytes(raw, sizeof(raw)));
 }
@@ -266,8 +267,8 @@ static int begin(EVP_MD_CTX *ctx, const struct idvi_tpm_public *k,
     const EVP_MD *md = idvi_tpm_md(k->hash);
     if (EVP_DigestVerifyInit(ctx, &pctx, md, NULL, key) != 1)
         return 0;
-    if (k->scheme != IDVI_TPM_RSAPSS)
-        return 1;
+    if (k->scheme != IDVI_TPM_RSAPSS || EVP_PKEY_is_a(key, "RSA-PSS"))
+        return 1; /* (a certificate for PSS alone says how by itself) */
     return EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
            EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_AUTO) == 1;
 }
@@ -276,13 +277,13 @@ static idv_rc check_signature(struct idvi_proof *p, const char *of,
                               const struct idv_evidence_item *item)
 {
     IDV_AUTO_PTR(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
-    int ok = ctx && begin(ctx, &p->signer, X509_get0_pubkey(p->leaf));
-    if (!ok)
-        return idv_fail(IDV_E_CRYPTO, "evidence: no verification");
-    ok = EVP_DigestVerify(ctx, item->signature.p, item->signature.n,
-                          item->attest.p, item->attest.n);
+    if (!ctx)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    int ok = begin(ctx, &p->signer, X509_get0_pubkey(p->leaf)) == 1 &&
+             EVP_DigestVerify(ctx, item->signature.p, item->signature.n,
+                              item->attest.p, item->attest.n) == 1;
     ERR_clear_error();
-    if (ok != 1)
+    if (!ok)
         return idvi_evidence_refuse(p, IDV_EVIDENCE_BAD_SIGNATURE,
                                     "the signature over the attestation of the "
                                     "%s is not the signer's",

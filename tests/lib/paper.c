@@ -71,7 +71,7 @@ static STACK_OF(X509) * stack_of(X509 *cert)
     return s;
 }
 
-void paper_pki_make(struct paper_pki *p, const char *algorithm, int says)
+void paper_pki_make_for(struct paper_pki *p, EVP_PKEY *key, int says)
 {
     STACK_OF(X509_EXTENSION) *extra = sk_X509_EXTENSION_new_null();
     if (says & PAPER_EKU)
@@ -79,15 +79,21 @@ void paper_pki_make(struct paper_pki *p, const char *algorithm, int says)
     if (says & PAPER_POLICY)
         sk_X509_EXTENSION_push(extra, policies());
     p->ca_key = EVP_EC_gen("P-256");
-    p->key = strncmp(algorithm, "RSA ", 4) == 0
-                 ? EVP_RSA_gen((unsigned)atoi(algorithm + 4))
-                 : EVP_EC_gen(algorithm);
+    p->key = key;
     must(p->ca_key && p->key, "key");
     p->ca = issue(IDV_CERT_ROOT, "TPM CA", p->ca_key, NULL, p->ca_key, NULL);
     p->cert = issue(IDV_CERT_SIGNER, "IAK", p->key, p->ca, p->ca_key, extra);
     p->chain = stack_of(p->cert);
     p->anchors = stack_of(p->ca);
     sk_X509_EXTENSION_pop_free(extra, X509_EXTENSION_free);
+}
+
+void paper_pki_make(struct paper_pki *p, const char *algorithm, int says)
+{
+    EVP_PKEY *key = strncmp(algorithm, "RSA ", 4) == 0
+                        ? EVP_RSA_gen((unsigned)atoi(algorithm + 4))
+                        : EVP_EC_gen(algorithm);
+    paper_pki_make_for(p, key, says);
 }
 
 void paper_pki_free(struct paper_pki *p)

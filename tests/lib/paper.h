@@ -15,6 +15,8 @@ enum paper_says { PAPER_EKU = 1, PAPER_POLICY = 2 };
 /* algorithm "P-256", "P-384", "P-521", "RSA 2048"; says: PAPER_ bits. Whatever
  * fails here ends the program. */
 void paper_pki_make(struct paper_pki *p, const char *algorithm, int says);
+/* The same for a key that is there, which it takes over. */
+void paper_pki_make_for(struct paper_pki *p, EVP_PKEY *key, int says);
 void paper_pki_free(struct paper_pki *p);
 #define PAPER_NOW                                                              \
     1795305600 /* certificates are good a day before and a year                \

@@ -23,6 +23,7 @@ enum idv_rc {
     IDV_E_TIMEOUT, /* a deadline passed */
     IDV_E_STATE,   /* not now: the object is in the wrong state */
     IDV_E_DEVICE,  /* TPM or token: missing, locked, wrong PIN, failing */
+    IDV_E_UNABLE,  /* this device, as it is set up, has no means for it */
 };
 
 #define IDV_CHECKED __attribute__((warn_unused_result))

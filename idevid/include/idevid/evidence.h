@@ -53,6 +53,30 @@ idv_rc idv_evidence_to_pem(const struct idv_evidence *e,
 idv_rc idv_evidence_from_bytes(struct idv_bytes file,
                                struct idv_evidence *out) IDV_CHECKED;
 
+/* --- making it ------------------------------------------------------------ */
+
+struct idv_evidence_request {
+    const char *profile;          /* of the anchor */
+    uint32_t anchor, counter;     /* NV indices */
+    uint32_t gate_pcrs;           /* 0: none */
+    const uint8_t *gate_digest;   /* 32 bytes, unless none */
+    const char *key_uri;          /* the restricted key; NULL: there is none */
+    const STACK_OF(X509) * chain; /* its certificates, its own first */
+    struct idv_bytes nonce;       /* the verifier's, IDV_MIN_NONCE to
+                                     IDV_MAX_NONCE bytes */
+};
+/*
+ * Has the TPM attest both indices, and looks at the outcome as a verifier
+ * would, so that nothing goes out that proves nothing. out is the caller's to
+ * free. IDV_E_UNABLE: a token; a profile without evidence; no key, one
+ * that is not restricted, or one without a certificate that says so.
+ * IDV_E_STATE: no anchor is sealed. IDV_E_REJECT: what the TPM attested is no
+ * proof (named).
+ */
+idv_rc idv_evidence_make(struct idv_device *dev,
+                         const struct idv_evidence_request *request,
+                         struct idv_evidence *out) IDV_CHECKED;
+
 /* --- what it proves ------------------------------------------------------- */
 
 /* What a verifier knows beforehand. Zeroed: nothing. */
