@@ -151,20 +151,21 @@ static void info_lines(const struct idv_device_info *i)
                i->tpm ? "in dictionary-attack lockout" : "the PIN is locked");
 }
 
-/* The trust anchor record, when there is one at the place asked for. */
-static idv_rc anchor_of(struct idv_device *dev, bool tpm,
-                        struct idv_record *out, bool *found)
+/* The trust anchor record, when one is sealed at the place asked for. */
+static idv_rc anchor_of(struct idv_device *dev, struct idv_record *out,
+                        bool *found)
 {
-    IDV_AUTO(buf) raw = {0};
+    const struct idv_anchor_conf conf = {.uri = opt.anchor};
+    struct idv_anchor_seen seen = {0};
     struct idv_anchor anchor = {0};
-    const char *uri = opt.anchor ? opt.anchor
-                      : tpm      ? IDV_ANCHOR_TPM2_URI
-                                 : IDV_ANCHOR_P11_URI;
-    IDV_TRY(idv_anchor_open(dev, uri, &anchor));
-    idv_rc rc = anchor.ops->read(anchor.self, found, &raw);
+    IDV_TRY(idv_anchor_open(dev, &conf, &anchor));
+    idv_rc rc = anchor.ops->read(anchor.self, NULL, &seen);
     idv_anchor_close(&anchor);
     IDV_TRY(rc);
-    return *found ? idv_record_from_bytes(idv_view(&raw), out) : IDV_OK;
+    *found = seen.found == IDV_ANCHOR_SEALED;
+    return *found ? idv_record_from_bytes(
+                        idv_bytes(seen.record, sizeof(seen.record)), out)
+                  : IDV_OK;
 }
 
 static idv_rc anchor_json(const struct idv_record *r, struct idv_json *o)
@@ -238,7 +239,7 @@ static idv_rc show_open(struct tool *t, struct idv_device *dev,
         IDV_TRY(idv_json_set(root, "objects", array));
     }
     IDV_TRY(show_objects(t, dev, c, array));
-    IDV_TRY(anchor_of(dev, info.tpm, &record, &imprinted));
+    IDV_TRY(anchor_of(dev, &record, &imprinted));
     if (imprinted)
         return t->json ? anchor_json(&record, root) : anchor_lines(&record);
     tool_say(t, "trust anchor: none");

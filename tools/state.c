@@ -68,7 +68,16 @@ static idv_rc begin(struct tool *t, const struct pledge_conf *conf,
 
 static idv_rc open_anchor(const struct state *s, struct idv_anchor *out)
 {
-    return idv_anchor_open(s->dev, s->anchor, out);
+    const struct anchor_conf *c = &s->conf->anchor;
+    const int cap = anchor_cap_pcr(c->cap);
+    const struct idv_anchor_conf conf = {
+        .profile = (enum idv_anchor_profile)c->profile,
+        .uri = s->anchor,
+        .counter = anchor_handle(c->counter),
+        .cap = cap < 0 ? 0 : UINT32_C(1) << cap,
+        .gate = anchor_gate(c->gate_pcrs),
+    };
+    return idv_anchor_open(s->dev, &conf, out);
 }
 
 idv_rc state_anchor(struct tool *t, const struct pledge_conf *conf,
@@ -81,7 +90,8 @@ idv_rc state_anchor(struct tool *t, const struct pledge_conf *conf,
 idv_rc state_open(struct tool *t, const struct pledge_conf *conf,
                   enum state_use use, struct state *s)
 {
-    struct idv_trust_conf tc = {.dir = conf->directory, .env = t->env};
+    struct idv_trust_conf tc = {
+        .dir = conf->directory, .env = t->env, .observe = use == STATE_LOOK};
     IDV_TRY(begin(t, conf, use, s));
     IDV_TRY(open_anchor(s, &tc.anchor));
     idv_rc rc = idv_trust_open(&tc, &s->trust);

@@ -128,14 +128,19 @@ static idv_rc directory_of(const char *path, char out[static PATH_MAX])
     return IDV_OK;
 }
 
-static idv_rc sync_directory(const char *path)
+idv_rc idv_fs_sync(const char *dir)
 {
-    char dir[PATH_MAX];
-    IDV_TRY(directory_of(path, dir));
     AUTO_FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
         return io_fail(dir, "cannot sync");
     return IDV_OK;
+}
+
+static idv_rc sync_directory(const char *path)
+{
+    char dir[PATH_MAX];
+    IDV_TRY(directory_of(path, dir));
+    return idv_fs_sync(dir);
 }
 
 static idv_rc fill(const char *path, const char *temp, struct idv_bytes data,
@@ -282,4 +287,18 @@ idv_rc idv_fs_remove(const char *path)
     if (unlink(path) != 0 && errno != ENOENT)
         return io_fail(path, "cannot remove");
     return IDV_OK;
+}
+
+idv_rc idv_fs_rmdir(const char *path)
+{
+    if (rmdir(path) != 0 && errno != ENOENT)
+        return io_fail(path, "cannot remove");
+    return IDV_OK;
+}
+
+idv_rc idv_fs_rename(const char *from, const char *to)
+{
+    if (rename(from, to) != 0)
+        return io_fail(from, "cannot rename");
+    return sync_directory(to);
 }

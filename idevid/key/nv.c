@@ -17,15 +17,17 @@ static idv_rc said(struct idv_device *dev, int ok, uint32_t index, int *why)
     return idvi_device_failed(index ? name : idvi_device_uri(dev), why);
 }
 
-/* absence is an answer, not a failure */
+/* absence is an answer, not a failure: an older note stays, ours goes */
 static idv_rc found_or(struct idv_device *dev, int ok, uint32_t index,
                        bool *found, int *why)
 {
     int reason;
+    const bool older = *idv_note();
     idv_rc rc = said(dev, ok, index, &reason);
     *found = ok;
     if (rc != IDV_OK && reason == HWK_R_NOT_FOUND) {
-        idv_note_clear();
+        if (!older)
+            idv_note_clear();
         rc = IDV_OK;
     }
     if (why)

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the record is kept: the table of kinds, and what they share. */
-#include <stdio.h>
+/* Where the record is kept: which kind it is, and with what. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "trust/anchor.h"
 
-static const struct {
-    bool tpm;
-    const char *uri;
-    const struct idv_anchor_ops *(*ops)(const struct idv_device_info *info);
-} kinds[] = {
-    {true, IDV_ANCHOR_TPM2_URI, idvi_anchor_tpm2},
-    {false, IDV_ANCHOR_P11_URI, idvi_anchor_p11},
-};
+/* PCRs that change without ending a policy that names them (Part 2, TPM_PT_PCR:
+ * no increment), and those that no TPM has */
+#define PCRS_UNFIT 0xffe10000u
 
-idv_rc idv_anchor_open(struct idv_device *dev, const char *object_uri,
+static idv_rc check(const struct idv_anchor_conf *conf, bool tpm)
+{
+    const bool token = conf->profile == IDV_ANCHOR_TOKEN;
+    if (conf->profile != IDV_ANCHOR_AUTO && token == tpm)
+        return idv_fail(IDV_E_ARG, "anchor: that profile is not for a %s",
+                        tpm ? "TPM" : "token");
+    if ((conf->cap | conf->gate) & PCRS_UNFIT)
+        return idv_fail(IDV_E_ARG, "anchor: PCRs 16 and 21 to 23 end no policy "
+                                   "when they change");
+    if (conf->cap & (conf->cap - 1))
+        return idv_fail(IDV_E_ARG, "anchor: more than one PCR as its cap");
+    return IDV_OK;
+}
+
+idv_rc idv_anchor_open(struct idv_device *dev,
+                       const struct idv_anchor_conf *conf,
                        struct idv_anchor *out)
 {
+    static const struct idv_anchor_conf defaults;
     struct idv_device_info info = {0};
+    if (!conf)
+        conf = &defaults;
     IDV_TRY(idv_device_info(dev, &info));
-    const size_t kind = info.tpm ? 0 : 1;
-    const char *uri = object_uri ? object_uri : kinds[kind].uri;
-    struct idvi_anchor *a = calloc(1, sizeof(*a));
-    if (!a)
-        return idv_fail(IDV_E_NOMEM, "anchor");
-    if (strlen(uri) >= sizeof(a->uri)) {
-        free(a);
-        return idv_fail(IDV_E_ARG, "anchor: its URI is too long");
-    }
-    strcpy(a->uri, uri);
-    a->dev = dev;
-    out->ops = kinds[kind].ops(&info);
-    out->self = a;
-    return IDV_OK;
+    IDV_TRY(check(conf, info.tpm));
+    return idvi_anchor_token(dev, &info, conf, out);
 }
 
 void idv_anchor_close(struct idv_anchor *a)
@@ -43,35 +44,19 @@ void idv_anchor_close(struct idv_anchor *a)
     memset(a, 0, sizeof(*a));
 }
 
-idv_rc idvi_anchor_read(void *self, bool *found, struct idv_buf *record)
+idv_rc idvi_anchor_handle(const char *uri, uint32_t fallback, uint32_t *out)
 {
-    struct idvi_anchor *a = self;
-    return idv_device_read(a->dev, a->uri, found, record);
-}
-
-idv_rc idvi_anchor_write(void *self, struct idv_bytes record)
-{
-    struct idvi_anchor *a = self;
-    struct idv_buf old = {0};
-    bool found = false;
-    idv_rc rc = idv_device_read(a->dev, a->uri, &found, &old);
-    idv_buf_free(&old);
-    IDV_TRY(rc);
-    if (found)
-        return idv_fail(IDV_E_STATE, "anchor: %s holds a record already",
-                        a->uri);
-    IDV_TRY(idv_device_erase(a->dev, a->uri));
-    return idv_device_write(a->dev, a->uri, record,
-                            IDV_WRITE_NEW | IDV_WRITE_LOCK);
-}
-
-idv_rc idvi_anchor_reset(void *self)
-{
-    struct idvi_anchor *a = self;
-    return idv_device_erase(a->dev, a->uri);
-}
-
-void idvi_anchor_close(void *self)
-{
-    free(self);
+    static const char prefix[] = "tpm2:handle=0x";
+    if (!uri) {
+        *out = fallback;
+        return IDV_OK;
+    }
+    char *end = NULL;
+    unsigned long n = 0;
+    if (strncasecmp(uri, prefix, sizeof(prefix) - 1) == 0)
+        n = strtoul(uri + sizeof(prefix) - 1, &end, 16);
+    if (!end || *end || n >> 24 != 0x01)
+        return idv_fail(IDV_E_ARG, "anchor: '%.60s' names no NV index", uri);
+    *out = (uint32_t)n;
+    return IDV_OK;
 }

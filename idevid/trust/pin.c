@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is pinned: from the voucher into record and file, and back. */
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/sha.h>
@@ -15,10 +16,21 @@ static bool hash_is(struct idv_bytes data, const uint8_t want[static 32])
     return memcmp(got, want, sizeof(got)) == 0;
 }
 
+static idv_rc read_file(const struct idv_trust *t, const char *name,
+                        bool *found, struct idv_buf *out)
+{
+    char waits[64];
+    snprintf(waits, sizeof(waits), IDVI_PENDING "%s", name);
+    *found = false;
+    if (t->pending)
+        IDV_TRY(idvi_file_read(t->dir, waits, found, out));
+    return *found ? IDV_OK : idvi_file_read(t->dir, name, found, out);
+}
+
 static idv_rc read_pin(struct idv_trust *t, struct idv_buf *file)
 {
     bool found;
-    IDV_TRY(idvi_file_read(t->dir, IDVI_FILE_PIN, &found, file));
+    IDV_TRY(read_file(t, IDVI_FILE_PIN, &found, file));
     if (!found)
         return idv_fail(IDV_E_REJECT, "%s is missing", IDVI_FILE_PIN);
     if (file->n != t->record.pin_length ||
@@ -35,7 +47,7 @@ static idv_rc check_voucher(const struct idv_trust *t)
     bool found;
     if (memcmp(t->record.voucher_sha256, none, sizeof(none)) == 0)
         return IDV_OK;
-    IDV_TRY(idvi_file_read(t->dir, IDVI_FILE_VOUCHER, &found, &file));
+    IDV_TRY(read_file(t, IDVI_FILE_VOUCHER, &found, &file));
     if (!found)
         return idv_fail(IDV_E_REJECT, "the voucher is missing");
     if (!hash_is(idv_view(&file), t->record.voucher_sha256))
@@ -77,9 +89,10 @@ static idv_rc pin_bytes(const struct idv_pinned *pinned, struct idv_buf *file)
 
 idv_rc idvi_pin_record(const struct idv_pinned *pinned,
                        struct idv_bytes voucher, const struct idv_env *env,
-                       struct idv_record *record, struct idv_buf *file)
+                       uint64_t generation, struct idv_record *record,
+                       struct idv_buf *file)
 {
-    struct idv_record r = {.version = 1};
+    struct idv_record r = {.version = 1, .generation = generation};
     if (voucher.n && !hash_is(voucher, pinned->voucher_sha256))
         return idv_fail(IDV_E_ARG, "trust: not the voucher that was checked");
     IDV_TRY(pin_bytes(pinned, file));

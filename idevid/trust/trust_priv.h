@@ -11,8 +11,13 @@ struct idv_trust {
     char *dir;
     struct idv_anchor anchor;
     const struct idv_env *env;
+    bool observe;
     enum idv_trust_state state;
-    bool unsure;              /* NONE, and yet the device may hold a record */
+    bool unsure;         /* NONE, and yet the device may hold a record */
+    const char *cut;     /* see idv_trust_cut */
+    bool known, pending; /* memo is of a file; of the one below pending */
+    struct idv_anchor_memo memo;
+    struct idv_anchor_seen seen;
     struct idv_record record; /* from IMPRINTED on, as are these: */
     uint8_t raw[IDV_RECORD_SIZE];
     X509 *pin;
@@ -26,24 +31,63 @@ struct idv_trust {
 #define IDVI_FILE_PIN "anchor.der" /* certificate or SPKI, as pinned */
 #define IDVI_FILE_VOUCHER "voucher"
 #define IDVI_FILE_ROLLOVER "rollover.json"
+#define IDVI_FILE_MEMO "anchor.json"
 #define IDVI_FILE_ENROLLMENT "enrollment.json"
+#define IDVI_FILE_RESET "reset" /* where no counter tells of it */
+/* In there, they wait for the device to hold their record. The memo is written
+ * last and leaves last: with it, all is there or in place already. */
+#define IDVI_PENDING "pending/"
 
 /* *found false and out untouched when there is no such file. */
 idv_rc idvi_file_read(const char *dir, const char *name, bool *found,
                       struct idv_buf *out) IDV_CHECKED;
 idv_rc idvi_file_write(const char *dir, const char *name,
                        struct idv_bytes data) IDV_CHECKED;
-/* All of them; goes on after a failure and returns the first. */
+/* Absence is not a failure. */
+idv_rc idvi_file_remove(const char *dir, const char *name) IDV_CHECKED;
+/* Is any of those in place that come with a record? */
+idv_rc idvi_files_placed(const char *dir, bool *placed) IDV_CHECKED;
+/* All of them, those of pending too; that of the memo last, for it says of
+ * which generation the rest is. Goes on after a failure and returns the first,
+ * the memo still there. */
 idv_rc idvi_files_remove(const char *dir) IDV_CHECKED;
+
+/* pin and voucher may be empty: no such file. */
+idv_rc idvi_pending_write(const char *dir, struct idv_bytes pin,
+                          struct idv_bytes voucher,
+                          const struct idv_anchor_memo *memo) IDV_CHECKED;
+/* Into place, whatever of them is still there. */
+idv_rc idvi_pending_move(const char *dir) IDV_CHECKED;
+idv_rc idvi_pending_remove(const char *dir) IDV_CHECKED;
+
+/* --- anchor.json (memo.c) --- */
+
+idv_rc idvi_memo_to_json(const struct idv_anchor_memo *memo,
+                         struct idv_buf *out) IDV_CHECKED;
+/* IDV_E_FORMAT. The generation is that of the record. */
+idv_rc idvi_memo_from_json(struct idv_bytes json,
+                           struct idv_anchor_memo *out) IDV_CHECKED;
+
+/* --- state from device and files (settle.c) --- */
+
+/* Ends or undoes what was cut short, unless t observes. On failure t->state is
+ * to be forgotten. */
+idv_rc idvi_trust_load(struct idv_trust *t) IDV_CHECKED;
+/* As idvi_trust_load; t->unsure says whether it failed. */
+idv_rc idvi_trust_reload(struct idv_trust *t) IDV_CHECKED;
+/* The device has t->seen.record, sealed; from here on so have we. */
+idv_rc idvi_trust_adopt(struct idv_trust *t) IDV_CHECKED;
+void idvi_trust_forget(struct idv_trust *t);
 
 /* --- what is pinned (pin.c) --- */
 
-/* Fills t->pin or t->spki from the files, checked against t->record. */
+/* Fills t->pin or t->spki from the files, checked against t->record; with
+ * t->pending from those that wait, where they still do. */
 idv_rc idvi_pin_load(struct idv_trust *t) IDV_CHECKED;
 /* The record for pinned, and the bytes of its file (empty: only a hash). */
 idv_rc idvi_pin_record(const struct idv_pinned *pinned,
                        struct idv_bytes voucher, const struct idv_env *env,
-                       struct idv_record *record,
+                       uint64_t generation, struct idv_record *record,
                        struct idv_buf *file) IDV_CHECKED;
 void idvi_pin_forget(struct idv_trust *t);
 

@@ -17,29 +17,87 @@ static idv_rc broken(void)
     return idv_fail(IDV_E_DEVICE, "anchor: the device failed");
 }
 
-static idv_rc mem_read(void *self, bool *found, struct idv_buf *record)
+static void look(const struct anchor_mem *a, struct idv_anchor_seen *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->found = a->found;
+    out->counter = a->counter;
+    if (a->found != IDV_ANCHOR_NOTHING)
+        memcpy(out->record, a->record, sizeof(out->record));
+}
+
+static idv_rc mem_prepare(void *self, struct idv_anchor_memo *memo)
 {
     struct anchor_mem *a = self;
     if (hit(a))
         return broken();
-    *found = a->found;
-    return a->found ? idv_buf_put(record, idv_bytes(a->record, a->n)) : IDV_OK;
+    if (a->found != IDV_ANCHOR_NOTHING)
+        return idv_fail(IDV_E_STATE, "anchor: holds a record already");
+    strcpy(memo->profile, "memory");
+    strcpy(memo->cap, "none");
+    memo->generation = a->counter;
+    return IDV_OK;
 }
 
-static idv_rc mem_write(void *self, struct idv_bytes record)
+static idv_rc mem_read(void *self, const struct idv_anchor_memo *memo,
+                       struct idv_anchor_seen *out)
+{
+    struct anchor_mem *a = self;
+    (void)memo;
+    if (hit(a))
+        return broken();
+    look(a, out);
+    return IDV_OK;
+}
+
+/* the fuse */
+static void seal(struct anchor_mem *a)
+{
+    a->found = IDV_ANCHOR_SEALED;
+    if (a->counter)
+        a->counter++;
+}
+
+static idv_rc mem_write(void *self, const struct idv_anchor_memo *memo,
+                        struct idv_anchor_seen *out)
 {
     struct anchor_mem *a = self;
     const bool fails = hit(a);
     if (fails && !a->after)
         return broken();
-    if (a->found)
+    if (a->found != IDV_ANCHOR_NOTHING)
         return idv_fail(IDV_E_STATE, "anchor: locked");
-    memcpy(a->record, record.p, record.n);
-    a->n = record.n;
-    a->found = true;
+    memcpy(a->record, memo->record, sizeof(a->record));
+    a->found = IDV_ANCHOR_UNFINISHED;
+    if (!a->half)
+        seal(a);
     if (a->from)
         rename(a->from, a->to);
-    return fails ? broken() : IDV_OK;
+    look(a, out);
+    return fails || a->half ? broken() : IDV_OK;
+}
+
+static idv_rc mem_finish(void *self, struct idv_anchor_memo *memo)
+{
+    struct anchor_mem *a = self;
+    if (hit(a))
+        return broken();
+    a->finished++;
+    memo->reset_count = a->resets;
+    if (a->stuck)
+        return idv_fail(IDV_E_REJECT, "anchor: its policy does not hold");
+    if (a->found == IDV_ANCHOR_UNFINISHED)
+        seal(a);
+    return IDV_OK;
+}
+
+static idv_rc mem_discard(void *self)
+{
+    struct anchor_mem *a = self;
+    if (hit(a))
+        return broken();
+    a->found = IDV_ANCHOR_NOTHING;
+    return IDV_OK;
 }
 
 static idv_rc mem_reset(void *self)
@@ -48,17 +106,23 @@ static idv_rc mem_reset(void *self)
     const bool fails = hit(a);
     if (fails && !a->after)
         return broken();
-    a->found = false;
+    if (a->counter && a->found == IDV_ANCHOR_SEALED)
+        a->counter++;
+    a->found = IDV_ANCHOR_NOTHING;
     return fails ? broken() : IDV_OK;
 }
 
 struct idv_anchor anchor_mem(struct anchor_mem *a)
 {
     static const struct idv_anchor_ops ops = {
-        .read = mem_read,
-        .write = mem_write,
-        .reset = mem_reset,
+        .profile = "memory",
         .assurance = "none",
+        .prepare = mem_prepare,
+        .write = mem_write,
+        .read = mem_read,
+        .finish = mem_finish,
+        .discard = mem_discard,
+        .reset = mem_reset,
     };
     return (struct idv_anchor){.ops = &ops, .self = a};
 }

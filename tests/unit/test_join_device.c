@@ -219,24 +219,30 @@ static void in_a_token(void **state)
 
 static void write_once(const char *uri)
 {
-    static const uint8_t a[IDV_RECORD_SIZE] = {1}, b[IDV_RECORD_SIZE] = {2};
+    struct idv_anchor_memo memo = {0};
+    struct idv_anchor_seen seen = {0};
     struct idv_device *device = NULL;
     struct idv_anchor anchor = {0};
-    IDV_AUTO(buf) got = {0};
-    bool found = true;
     OK(idv_device_open(uri, &pin, &device));
     OK(idv_anchor_open(device, NULL, &anchor));
-    OK(anchor.ops->read(anchor.self, &found, &got));
-    assert_false(found);
+    OK(anchor.ops->read(anchor.self, NULL, &seen));
+    assert_int_equal(seen.found, IDV_ANCHOR_NOTHING);
     OK(anchor.ops->reset(anchor.self));
-    OK(anchor.ops->write(anchor.self, idv_bytes(a, sizeof(a))));
-    FAILS(IDV_E_STATE, "already",
-          anchor.ops->write(anchor.self, idv_bytes(b, sizeof(b))));
-    OK(anchor.ops->read(anchor.self, &found, &got));
-    assert_true(found && idv_bytes_eq(idv_view(&got), idv_bytes(a, sizeof(a))));
-    OK(anchor.ops->reset(anchor.self));
-    OK(anchor.ops->write(anchor.self, idv_bytes(b, sizeof(b))));
-    OK(anchor.ops->reset(anchor.self));
+    for (uint8_t i = 1; i < 3; i++) {
+        const struct idv_record r = {.version = 1, .pin_length = i};
+        OK(anchor.ops->prepare(anchor.self, &memo));
+        struct idv_record of = r;
+        of.generation = memo.generation;
+        idv_record_to_bytes(&of, memo.record);
+        OK(anchor.ops->write(anchor.self, &memo, &seen));
+        assert_int_equal(seen.found, IDV_ANCHOR_SEALED);
+        FAILS(IDV_E_STATE, "already", anchor.ops->prepare(anchor.self, &memo));
+        memset(&seen, 0, sizeof(seen));
+        OK(anchor.ops->read(anchor.self, &memo, &seen));
+        assert_int_equal(seen.found, IDV_ANCHOR_SEALED);
+        assert_memory_equal(seen.record, memo.record, sizeof(seen.record));
+        OK(anchor.ops->reset(anchor.self));
+    }
     idv_anchor_close(&anchor);
     idv_device_close(device);
 }

@@ -6,10 +6,12 @@
 
 #include <openssl/sha.h>
 
+#include <idevid/codec.h>
 #include <idevid/trust.h>
 
 #include "tests/lib/anchor_mem.h"
 #include "tests/lib/pki.h"
+#include "trust/trust_priv.h"
 
 static struct pki pki;
 
@@ -92,6 +94,7 @@ static void record_refuses_what_is_not(void **state)
 
 struct box {
     char dir[64], state[80];
+    bool observe;
     struct anchor_mem anchor;
     struct idv_trust *trust;
 };
@@ -121,6 +124,7 @@ static idv_rc reopen(struct box *b)
         .dir = b->state,
         .anchor = anchor_mem(&b->anchor),
         .env = &pki.env.env,
+        .observe = b->observe,
     };
     idv_trust_close(idv_steal(&b->trust));
     return idv_trust_open(&conf, &b->trust);
@@ -208,7 +212,8 @@ static void whole_life_survives_restarts(void **state)
     OK(enroll(&b));
     OK(idv_trust_reset(b.trust));
     assert_int_equal(state_of(&b), IDV_TRUST_NONE);
-    assert_false(b.anchor.found || idv_fs_exists(path(&b, "anchor.der")) ||
+    assert_false(b.anchor.found != IDV_ANCHOR_NOTHING ||
+                 idv_fs_exists(path(&b, "anchor.der")) ||
                  idv_fs_exists(path(&b, "enrollment.json")) ||
                  idv_fs_exists(path(&b, "voucher")));
     OK(reopen(&b));
@@ -278,9 +283,9 @@ static void spoil(const struct box *b, const char *name)
 static void tampering_is_seen(void **state)
 {
     static const char *const names[] = {"anchor.der", "voucher",
-                                        "enrollment.json"};
+                                        "enrollment.json", "anchor.json"};
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         BOX(b);
         OK(reopen(&b));
         OK(imprint(&b));
@@ -302,12 +307,13 @@ static void tampering_is_seen(void **state)
 static void a_record_without_its_files(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"voucher", "anchor.der", "anchor.json"};
+    for (int i = 0; i < 3; i++) {
         BOX(b);
         OK(reopen(&b));
         OK(imprint(&b));
-        OK(idv_fs_remove(path(&b, i ? "voucher" : "anchor.der")));
-        FAILS(IDV_E_REJECT, "tampered", reopen(&b));
+        OK(idv_fs_remove(path(&b, names[i])));
+        FAILS(IDV_E_REJECT, "is missing", reopen(&b));
     }
 }
 
@@ -330,8 +336,6 @@ static void a_spoilt_record(void **state)
     OK(reopen(&b));
     OK(imprint(&b));
     for (size_t i = 0; i < IDV_RECORD_SIZE; i++) {
-        if (i >= 8 && i < 24)
-            continue; /* generation and time: nothing to compare with */
         b.anchor.record[i] ^= 0x80;
         FAILS(IDV_E_REJECT, "tampered", reopen(&b));
         b.anchor.record[i] ^= 0x80;
@@ -373,18 +377,301 @@ static void enrollments_of_strangers(void **state)
 
 /* --- failures ------------------------------------------------------------- */
 
+/* --- cut short ------------------------------------------------------------ */
+
+static bool placed(const struct box *b)
+{
+    return idv_fs_exists(path(b, "anchor.der")) &&
+           idv_fs_exists(path(b, "voucher")) &&
+           idv_fs_exists(path(b, "anchor.json")) &&
+           !idv_fs_exists(path(b, "pending"));
+}
+
+static bool empty(const struct box *b)
+{
+    return !idv_fs_exists(path(b, "anchor.der")) &&
+           !idv_fs_exists(path(b, "voucher")) &&
+           !idv_fs_exists(path(b, "anchor.json")) &&
+           !idv_fs_exists(path(b, "enrollment.json")) &&
+           !idv_fs_exists(path(b, "reset")) &&
+           !idv_fs_exists(path(b, "pending"));
+}
+
+/* to or from below pending, as an imprint that was cut leaves it */
+static void shift(const struct box *b, const char *name, bool back)
+{
+    char in[128], out[128];
+    snprintf(in, sizeof(in), "%s", path(b, "pending"));
+    OK(idv_fs_mkdir(in, 0700));
+    snprintf(in, sizeof(in), "%s/pending/%s", b->state, name);
+    snprintf(out, sizeof(out), "%s", path(b, name));
+    OK(back ? idv_fs_rename(in, out) : idv_fs_rename(out, in));
+}
+
+static void all_pending(const struct box *b)
+{
+    shift(b, "anchor.der", false);
+    shift(b, "voucher", false);
+    shift(b, "anchor.json", false);
+}
+
+/* reopened by one who only looks: NONE, nothing changes */
+static void observed(struct box *b, enum idv_trust_state state, const char *cut)
+{
+    b->observe = true;
+    OK(reopen(b));
+    assert_int_equal(state_of(b), state);
+    if (cut)
+        assert_string_equal(idv_trust_cut(b->trust), cut);
+    else
+        assert_null(idv_trust_cut(b->trust));
+    FAILS(IDV_E_STATE, "looked at", imprint(b));
+    FAILS(IDV_E_STATE, "looked at", enroll(b));
+    FAILS(IDV_E_STATE, "looked at", idv_trust_reset(b->trust));
+    b->observe = false;
+}
+
+/* the power went before the device had anything */
 static void remains_of_a_cut_imprint_go_away(void **state)
 {
     (void)state;
     BOX(b);
     OK(reopen(&b));
     OK(imprint(&b));
-    b.anchor.found = false; /* the power went before the record was there */
+    all_pending(&b);
+    b.anchor.found = IDV_ANCHOR_NOTHING;
+    observed(&b, IDV_TRUST_NONE, NULL);
+    assert_true(idv_fs_exists(path(&b, "pending/voucher")));
     OK(reopen(&b));
     assert_int_equal(state_of(&b), IDV_TRUST_NONE);
-    assert_false(idv_fs_exists(path(&b, "anchor.der")));
-    assert_false(idv_fs_exists(path(&b, "voucher")));
+    assert_true(empty(&b));
 }
+
+/* the record is sealed; its files went into place up to the n-th */
+static void sealed_before_the_files_are_in_place(void **state)
+{
+    static const char *const names[] = {"anchor.der", "voucher", "anchor.json"};
+    (void)state;
+    for (int done = 0; done < 3; done++) {
+        BOX(b);
+        b.anchor.counter = 7;
+        OK(reopen(&b));
+        OK(imprint(&b));
+        all_pending(&b);
+        for (int i = 0; i < done; i++)
+            shift(&b, names[i], true);
+        b.anchor.resets = 5;
+        observed(&b, IDV_TRUST_IMPRINTED, NULL);
+        assert_int_equal(b.anchor.finished, 0);
+        OK(reopen(&b));
+        assert_int_equal(state_of(&b), IDV_TRUST_IMPRINTED);
+        assert_true(placed(&b));
+        assert_int_equal(b.anchor.finished, 1);
+        assert_int_equal(idv_trust_memo(b.trust)->reset_count, 5);
+        OK(reopen(&b));
+        assert_int_equal(b.anchor.finished, 1);
+        assert_int_equal(idv_trust_memo(b.trust)->reset_count, 5);
+    }
+}
+
+/* written and not sealed: brought to its end with its files, undone without */
+static void a_record_that_is_not_sealed(void **state)
+{
+    static const char *const spoilt[] = {NULL, "anchor.der", "voucher",
+                                         "anchor.json", "stuck"};
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        BOX(b);
+        b.anchor.counter = 7;
+        OK(reopen(&b));
+        OK(imprint(&b));
+        all_pending(&b);
+        b.anchor.found = IDV_ANCHOR_UNFINISHED;
+        b.anchor.counter = 7;
+        b.anchor.stuck = i == 4;
+        if (i >= 1 && i <= 3) {
+            char name[64];
+            snprintf(name, sizeof(name), "pending/%s", spoilt[i]);
+            spoil(&b, name);
+        }
+        observed(&b, IDV_TRUST_NONE, "an imprint");
+        assert_int_equal(b.anchor.found, IDV_ANCHOR_UNFINISHED);
+        OK(reopen(&b));
+        assert_int_equal(b.anchor.found,
+                         i ? IDV_ANCHOR_NOTHING : IDV_ANCHOR_SEALED);
+        assert_int_equal(state_of(&b),
+                         i ? IDV_TRUST_NONE : IDV_TRUST_IMPRINTED);
+        assert_true(i ? empty(&b) : placed(&b));
+        assert_int_equal(b.anchor.counter, i ? 7 : 8);
+        b.anchor.stuck = false;
+        if (i)
+            OK(imprint(&b));
+        assert_int_equal(idv_trust_generation(b.trust), 7);
+    }
+}
+
+/* what began in this process goes on in it */
+static void a_write_that_stops_half_way(void **state)
+{
+    (void)state;
+    for (int stuck = 0; stuck < 2; stuck++) {
+        BOX(b);
+        b.anchor.counter = 3;
+        b.anchor.half = true;
+        b.anchor.stuck = stuck;
+        OK(reopen(&b));
+        if (stuck)
+            FAILS(IDV_E_DEVICE, "failed", imprint(&b));
+        else
+            OK(imprint(&b));
+        assert_false(idv_trust_unsure(b.trust));
+        assert_int_equal(state_of(&b),
+                         stuck ? IDV_TRUST_NONE : IDV_TRUST_IMPRINTED);
+        assert_true(stuck ? empty(&b) : placed(&b));
+    }
+}
+
+/* files of another record are no help */
+static void pending_files_of_another_record(void **state)
+{
+    (void)state;
+    for (int sealed = 0; sealed < 2; sealed++) {
+        BOX(b);
+        IDV_AUTO(buf) old = {0};
+        b.anchor.counter = 7;
+        OK(reopen(&b));
+        OK(imprint(&b));
+        OK(idv_fs_read(path(&b, "anchor.json"), 0, &old));
+        OK(idv_trust_reset(b.trust));
+        OK(imprint(&b));
+        assert_int_equal(idv_trust_generation(b.trust), 9);
+        if (!sealed)
+            all_pending(&b);
+        OK(idv_fs_mkdir(path(&b, "pending"), 0700));
+        OK(idv_fs_write(path(&b, "pending/anchor.json"), idv_view(&old), 0600));
+        if (!sealed) {
+            b.anchor.found = IDV_ANCHOR_UNFINISHED;
+            b.anchor.counter = 9;
+        }
+        OK(reopen(&b));
+        assert_int_equal(state_of(&b),
+                         sealed ? IDV_TRUST_IMPRINTED : IDV_TRUST_NONE);
+        assert_true(sealed ? placed(&b) : empty(&b));
+    }
+}
+
+static void an_anchor_that_is_gone(void **state)
+{
+    static const uint64_t counters[] = {0, 7, 8, 9, 100};
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        BOX(b);
+        b.anchor.counter = 7;
+        OK(reopen(&b));
+        OK(imprint(&b));
+        OK(enroll(&b));
+        b.anchor.found = IDV_ANCHOR_NOTHING;
+        b.anchor.counter = counters[i];
+        OK(idv_fs_write(path(&b, "reset"), idv_str(""), 0600)); /* of no use */
+        const bool reset = counters[i] > 8;
+        b.observe = true;
+        if (reset)
+            observed(&b, IDV_TRUST_NONE, "a reset");
+        else
+            FAILS(IDV_E_REJECT, "tampered: the anchor is gone", reopen(&b));
+        b.observe = false;
+        assert_true(idv_fs_exists(path(&b, "anchor.der")));
+        if (!reset) {
+            FAILS(IDV_E_REJECT, "tampered: the anchor is gone", reopen(&b));
+            continue;
+        }
+        OK(reopen(&b));
+        assert_int_equal(state_of(&b), IDV_TRUST_NONE);
+        assert_true(empty(&b));
+    }
+}
+
+/* the counter went on and the record is still there */
+static void a_reset_that_was_cut(void **state)
+{
+    (void)state;
+    BOX(b);
+    b.anchor.counter = 7;
+    OK(reopen(&b));
+    OK(imprint(&b));
+    OK(enroll(&b));
+    b.anchor.found = IDV_ANCHOR_ENDED;
+    b.anchor.counter = 9;
+    observed(&b, IDV_TRUST_NONE, "a reset");
+    assert_int_equal(b.anchor.found, IDV_ANCHOR_ENDED);
+    OK(reopen(&b));
+    assert_int_equal(b.anchor.found, IDV_ANCHOR_NOTHING);
+    assert_int_equal(b.anchor.counter, 9);
+    assert_true(empty(&b));
+    OK(imprint(&b));
+    assert_int_equal(idv_trust_generation(b.trust), 9);
+}
+
+/* without a counter a file says so, but only once the record is gone */
+static void a_reset_without_a_counter(void **state)
+{
+    (void)state;
+    BOX(b);
+    OK(reopen(&b));
+    OK(imprint(&b));
+    b.anchor.calls = 0;
+    b.anchor.fail_at = 1;
+    FAILS(IDV_E_DEVICE, "failed", idv_trust_reset(b.trust));
+    b.anchor.fail_at = 0;
+    assert_int_equal(state_of(&b), IDV_TRUST_IMPRINTED);
+    assert_false(idv_fs_exists(path(&b, "reset")));
+    OK(idv_fs_write(path(&b, "reset"), idv_str(""), 0600));
+    b.anchor.found = IDV_ANCHOR_NOTHING;
+    observed(&b, IDV_TRUST_NONE, "a reset");
+    OK(reopen(&b));
+    assert_int_equal(state_of(&b), IDV_TRUST_NONE);
+    assert_true(empty(&b));
+}
+
+static void an_unsealed_record_beside_sealed_files(void **state)
+{
+    (void)state;
+    BOX(b);
+    b.anchor.counter = 7;
+    OK(reopen(&b));
+    OK(imprint(&b));
+    b.anchor.found = IDV_ANCHOR_UNFINISHED;
+    FAILS(IDV_E_REJECT, "never sealed", reopen(&b));
+}
+
+/* what is written down beside the record */
+static void the_memo(void **state)
+{
+    struct idv_anchor_memo memo = {.profile = "owner",
+                                   .cap = "pcr:14",
+                                   .reset_count = 4000000000u,
+                                   .pcrs = 1u << 7 | 1u << 23},
+                           back;
+    IDV_AUTO(buf) json = {0};
+    IDV_AUTO(buf) raw = {0};
+    (void)state;
+    OK(idv_hex_to_bytes(idv_str(vector), &raw));
+    memcpy(memo.record, raw.p, raw.n);
+    memset(memo.pcr_digest, 0x5a, 32);
+    memo.generation = 3;
+    OK(idvi_memo_to_json(&memo, &json));
+    OK(idvi_memo_from_json(idv_view(&json), &back));
+    assert_memory_equal(&back, &memo, sizeof(memo));
+    for (size_t n = 0; n + 1 < json.n; n++) {
+        assert_int_not_equal(idvi_memo_from_json(idv_bytes(json.p, n), &back),
+                             IDV_OK);
+        idv_note_clear();
+    }
+    FAILS(IDV_E_FORMAT, "anchor.json",
+          idvi_memo_from_json(idv_str("{\"version\":2}"), &back));
+}
+
+/* --- failures of a device ------------------------------------------------- */
 
 /* Whatever call of the device fails, once or from then on, before or after it
  * took effect: NONE or IMPRINTED, the same after a restart, and the next try
@@ -407,10 +694,10 @@ static void each_device_call_failing(void **state)
             b.anchor.fail_at = 0;
             OK(reopen(&b));
             assert_int_equal(state_of(&b) == IDV_TRUST_IMPRINTED,
-                             b.anchor.found);
+                             b.anchor.found == IDV_ANCHOR_SEALED);
             if (rc == IDV_OK)
-                assert_true(b.anchor.found);
-            if (!b.anchor.found)
+                assert_int_equal(b.anchor.found, IDV_ANCHOR_SEALED);
+            if (b.anchor.found == IDV_ANCHOR_NOTHING)
                 OK(imprint(&b));
             assert_true(
                 idv_cert_eq(idv_trust_pin(b.trust), pki.domain_ca.cert));
@@ -426,7 +713,7 @@ static void a_record_that_came_from_elsewhere(void **state)
     b.anchor.after = true;
     b.anchor.dead = true;
     b.anchor.calls = 0;
-    b.anchor.fail_at = 2; /* written, but nobody can say so */
+    b.anchor.fail_at = 2; /* sealed, but nobody can say so */
     FAILS(IDV_E_DEVICE, "failed", imprint(&b));
     assert_int_equal(state_of(&b), IDV_TRUST_NONE);
     assert_true(idv_trust_unsure(b.trust));
@@ -453,7 +740,7 @@ static void a_disk_that_fails_after_the_record(void **state)
         b.anchor.to = away;
         assert_int_not_equal(imprint(&b), IDV_OK);
         idv_note_clear();
-        assert_true(b.anchor.found);
+        assert_int_equal(b.anchor.found, IDV_ANCHOR_SEALED);
         assert_int_equal(state_of(&b), IDV_TRUST_NONE);
         assert_true(idv_trust_unsure(b.trust));
         assert_int_not_equal(idv_trust_settle(b.trust), IDV_OK);
@@ -479,7 +766,7 @@ static void a_disk_that_fails(void **state)
     assert_int_not_equal(imprint(&b), IDV_OK);
     idv_note_clear();
     assert_int_equal(state_of(&b), IDV_TRUST_NONE);
-    assert_false(b.anchor.found);
+    assert_int_equal(b.anchor.found, IDV_ANCHOR_NOTHING);
     assert_int_equal(rename(away, b.state), 0);
     OK(imprint(&b));
     assert_int_equal(rename(b.state, away), 0);
@@ -590,6 +877,15 @@ int main(void)
         cmocka_unit_test(an_enrollment_of_another_imprint),
         cmocka_unit_test(enrollments_of_strangers),
         cmocka_unit_test(remains_of_a_cut_imprint_go_away),
+        cmocka_unit_test(sealed_before_the_files_are_in_place),
+        cmocka_unit_test(a_record_that_is_not_sealed),
+        cmocka_unit_test(a_write_that_stops_half_way),
+        cmocka_unit_test(pending_files_of_another_record),
+        cmocka_unit_test(an_anchor_that_is_gone),
+        cmocka_unit_test(a_reset_that_was_cut),
+        cmocka_unit_test(a_reset_without_a_counter),
+        cmocka_unit_test(an_unsealed_record_beside_sealed_files),
+        cmocka_unit_test(the_memo),
         cmocka_unit_test(each_device_call_failing),
         cmocka_unit_test(a_record_that_came_from_elsewhere),
         cmocka_unit_test(a_disk_that_fails),

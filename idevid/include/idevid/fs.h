@@ -51,6 +51,14 @@ idv_rc idv_fs_mkdir(const char *path, mode_t mode) IDV_CHECKED;
 bool idv_fs_exists(const char *path); /* anything of that name */
 /* Removes a file; absence is not a failure. */
 idv_rc idv_fs_remove(const char *path) IDV_CHECKED;
+/* Removes an empty directory; absence is not a failure. */
+idv_rc idv_fs_rmdir(const char *path) IDV_CHECKED;
+/* Renames a file to a name in the same file system, replacing what is there,
+ * and syncs the directory it comes to. */
+idv_rc idv_fs_rename(const char *from, const char *to) IDV_CHECKED;
+/* What was made, renamed or removed in the directory stays so from here on,
+ * whatever happens to the power. */
+idv_rc idv_fs_sync(const char *dir) IDV_CHECKED;
 
 /*
  * Takes the lock that the file at path stands for (made 0600 if it is not

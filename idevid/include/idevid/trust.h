@@ -41,36 +41,111 @@ void idv_record_to_bytes(const struct idv_record *r,
 idv_rc idv_record_from_bytes(struct idv_bytes raw,
                              struct idv_record *out) IDV_CHECKED;
 
+/* --- anchors: where a record is kept ------------------------------------- */
+
 /*
- * Where a record is kept: one table per kind of device. write makes the record
- * permanent (all of it or nothing: cut at any device call, read finds the
- * whole record or none) and reads it back.
+ * What is known of an imprint beside its record: kept in anchor.json, shown,
+ * and recomputed against, never believed.
+ */
+struct idv_anchor_memo {
+    char profile[16];
+    uint64_t generation; /* of the record; 0 where there is no counter */
+    uint8_t record[IDV_RECORD_SIZE];
+    char cap[16];         /* "reboot", "pcr:N", "none" */
+    uint32_t reset_count; /* the TPM's when the record was sealed */
+    uint32_t pcrs;        /* bit n: PCR n had to be so at the imprint */
+    uint8_t pcr_digest[32];
+};
+
+/* An NV index by its Name (TPM_ALG_ID and SHA-256), as policies bind it. */
+struct idv_anchor_index {
+    uint32_t index; /* 0: none such */
+    uint8_t name[34];
+};
+
+enum idv_anchor_found {
+    IDV_ANCHOR_NOTHING,    /* or only a place for a record, never written */
+    IDV_ANCHOR_UNFINISHED, /* a record that is not sealed yet */
+    IDV_ANCHOR_SEALED,
+    IDV_ANCHOR_ENDED, /* one that holds no more: its reset has begun */
+};
+struct idv_anchor_seen {
+    enum idv_anchor_found found;
+    uint8_t record[IDV_RECORD_SIZE];       /* unless NOTHING */
+    uint64_t counter;                      /* its value; 0: none, not begun */
+    struct idv_anchor_index anchor, count; /* of record and counter */
+};
+
+/*
+ * One table per kind of place. Cut at any device call, read finds one of the
+ * four above, and finish, discard or reset goes on from there. What is in the
+ * device and does not fit together is IDV_E_REJECT, with what is wrong.
  */
 struct idv_anchor_ops {
-    idv_rc (*read)(void *self, bool *found, struct idv_buf *record);
-    idv_rc (*write)(void *self, struct idv_bytes record);
-    idv_rc (*reset)(void *self); /* absence is not a failure */
-    void (*close)(void *self);   /* may be NULL */
-    const char *assurance;       /* "none", "detect" or "enforce" */
+    const char *profile;   /* "owner", "platform", "token" */
+    const char *assurance; /* "none", "detect" or "enforce" */
+    /* Before a record is made: the counter, if there is to be one, and all of
+     * memo but the record. IDV_E_STATE: there is a record already. */
+    idv_rc (*prepare)(void *self, struct idv_anchor_memo *memo);
+    /* memo->record, made permanent, sealed, and read back: out is SEALED. */
+    idv_rc (*write)(void *self, const struct idv_anchor_memo *memo,
+                    struct idv_anchor_seen *out);
+    /* memo NULL: nothing is known. */
+    idv_rc (*read)(void *self, const struct idv_anchor_memo *memo,
+                   struct idv_anchor_seen *out);
+    /* Seals memo->record, which is UNFINISHED, or does the rest of what comes
+     * with that for one that is SEALED; memo->reset_count is set anew.
+     * IDV_E_REJECT: it can be sealed no more. */
+    idv_rc (*finish)(void *self, struct idv_anchor_memo *memo);
+    /* Takes away what is UNFINISHED; absence is not a failure. */
+    idv_rc (*discard)(void *self);
+    /* Ends the record for ever, in one step; then takes it away, ENDED ones
+     * too. Absence is not a failure. */
+    idv_rc (*reset)(void *self);
+    /* Has everything ended that was begun before the seal? NULL: yes. */
+    idv_rc (*capped)(void *self, const struct idv_anchor_memo *memo,
+                     bool *capped);
+    void (*close)(void *self); /* may be NULL */
 };
 struct idv_anchor {
     const struct idv_anchor_ops *ops;
     void *self;
 };
+
+enum idv_anchor_profile {
+    IDV_ANCHOR_AUTO, /* by the device */
+    IDV_ANCHOR_OWNER,
+    IDV_ANCHOR_PLATFORM,
+    IDV_ANCHOR_TOKEN,
+};
 /* Where the record is unless configured otherwise. */
 #define IDV_ANCHOR_TPM2_URI "tpm2:handle=0x01800A01"
+#define IDV_ANCHOR_TPM2_COUNTER 0x01800A00u
 #define IDV_ANCHOR_P11_URI "pkcs11:object=idevid-anchor;type=data"
-/* The record in the TPM's NV (default tpm2:handle=0x01800A01) or as a data
- * object of a token (default pkcs11:object=idevid-anchor;type=data), by the
- * kind of dev. object_uri NULL takes the default. dev is borrowed. */
-idv_rc idv_anchor_open(struct idv_device *dev, const char *object_uri,
+struct idv_anchor_conf {
+    enum idv_anchor_profile profile;
+    const char *uri;  /* of the record; NULL: by the profile */
+    uint32_t counter; /* TPM: the NV index of the generation; 0: likewise */
+    uint32_t cap;     /* bit n: PCR n is extended after the seal; 0: a reboot
+                         ends what was begun before */
+    uint32_t gate;    /* bit n: PCR n must be as it is until the seal */
+};
+/* conf NULL takes the defaults. dev is borrowed. IDV_E_ARG: a profile that is
+ * not for this device, a PCR that ends no policy (16, 21 to 23) or of which
+ * there are none (over 23), a URI that names no place. */
+idv_rc idv_anchor_open(struct idv_device *dev,
+                       const struct idv_anchor_conf *conf,
                        struct idv_anchor *out) IDV_CHECKED;
 void idv_anchor_close(struct idv_anchor *a);
+
+/* --- what this device belongs to ------------------------------------------ */
 
 struct idv_trust_conf {
     const char *dir; /* state directory, private (0700), made if absent */
     struct idv_anchor anchor; /* taken by idv_trust_open when it succeeds */
     const struct idv_env *env;
+    bool observe; /* nothing is repaired or changed, nor can be: what was cut
+                     short is NONE, and idv_trust_cut says so */
 };
 
 /* What enrollment leaves behind. */
@@ -87,32 +162,44 @@ struct idv_trust;
 
 /*
  * Loads and checks: record from the device, the pinned certificate or key
- * from dir against it, LDevID and anchors from dir. A record without its
- * certificate, or one that does not match, is IDV_E_REJECT ("not imprinted,
- * tampered: ..."); files without a record are remains of a cut imprint and
- * are removed.
+ * from dir against it, LDevID and anchors from dir. What does not match is
+ * IDV_E_REJECT ("not imprinted, tampered: ..."), and so are files without a
+ * record. An imprint that was cut short is brought to its end where device and
+ * files allow it and undone otherwise; a reset that had begun is completed.
  */
 idv_rc idv_trust_open(struct idv_trust_conf *conf,
                       struct idv_trust **out) IDV_CHECKED;
 void idv_trust_close(struct idv_trust *t);
 
 enum idv_trust_state idv_trust_state(const struct idv_trust *t);
+const char *idv_trust_profile(const struct idv_trust *t);
 const char *idv_trust_assurance(const struct idv_trust *t);
+/* What an observer found cut short: "an imprint", "a reset"; NULL: nothing. */
+const char *idv_trust_cut(const struct idv_trust *t);
 const struct idv_record *idv_trust_record(const struct idv_trust *t); /* NULL */
+/* Its generation; 0 in NONE and where there is no counter. */
+uint64_t idv_trust_generation(const struct idv_trust *t);
+const struct idv_anchor_memo *idv_trust_memo(const struct idv_trust *t);
+/* What the device held when it was last asked: record, counter and Names. */
+const struct idv_anchor_seen *idv_trust_seen(const struct idv_trust *t);
+/* Asks the device: has everything ended that was begun before the seal (a
+ * session with the policy fulfilled, say)? IDV_E_STATE in NONE. */
+idv_rc idv_trust_capped(const struct idv_trust *t, bool *capped) IDV_CHECKED;
 const X509 *idv_trust_pin(const struct idv_trust *t); /* NULL: key or NONE */
 /* SPKI DER; empty unless the pinned key itself (not its hash) is known */
 struct idv_bytes idv_trust_pin_spki(const struct idv_trust *t);
 const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
 
 /*
- * NONE → IMPRINTED. Files first, the record last: the device decides. voucher
+ * NONE → IMPRINTED. Files first, aside; then the record: the device decides;
+ * then the files go into place. voucher
  * is the sealed voucher as received; its SHA-256 must be the one in pinned
  * (IDV_E_ARG). Empty: none is kept and the record has zeros for it.
  * On failure the state is NONE as before, unless the device cannot even say
  * what it holds, or holds the record and its files cannot be read: then
  * idv_trust_unsure is true until idv_trust_settle, idv_trust_reset or the next
  * idv_trust_open makes it sure. IDV_E_STATE: it is imprinted (by another
- * process, say); the state is then loaded.
+ * process, say); the state is then loaded. Or t observes, as below.
  */
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
                          struct idv_bytes voucher) IDV_CHECKED;
@@ -122,7 +209,8 @@ idv_rc idv_trust_settle(struct idv_trust *t) IDV_CHECKED;
 /* IMPRINTED or ENROLLED → ENROLLED, all or nothing (renewal too). */
 idv_rc idv_trust_enroll(struct idv_trust *t,
                         const struct idv_enrollment *e) IDV_CHECKED;
-/* → NONE: the record first, then the files. The LDevID key is the caller's to
+/* → NONE: the record first, then the files; cut in between, it goes on at the
+ * next idv_trust_open. The LDevID key is the caller's to
  * erase (its URI is in the enrollment). */
 idv_rc idv_trust_reset(struct idv_trust *t) IDV_CHECKED;
 /* The same without loading: also for what idv_trust_open calls tampered. The
