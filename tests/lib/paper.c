@@ -8,6 +8,7 @@
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 
+#include <idevid/approval.h>
 #include <idevid/auto.h>
 #include <idevid/x509.h>
 
@@ -226,7 +227,8 @@ void paper_seal(struct paper *p)
     put_be(&counter, p->count, 8);
     memcpy(p->counter.contents, counter.p, 8);
     p->counter.contents_n = 8;
-    put_policy(p);
+    if (strcmp(p->profile, "owner") == 0)
+        put_policy(p);
 }
 
 /* --- as it should be --- */
@@ -275,6 +277,30 @@ void paper_begin(struct paper *p, const struct paper_pki *pki,
     p->key_hash = 0x000b;
     p->key_name_alg = 0x000b;
     paper_seal(p);
+}
+
+static void guard(struct paper_index *x, const uint8_t policy[static 32])
+{
+    memcpy(x->policy, policy, 32);
+    x->policy_n = 32;
+}
+
+void paper_begin_platform(struct paper *p, const struct paper_pki *pki,
+                          const EVP_PKEY *key, const char *serial)
+{
+    struct idv_approval_ref ref;
+    struct idv_approval_guard g;
+    must(idv_approval_ref(serial, &ref) == IDV_OK &&
+             idv_approval_guard(key, &ref, &g) == IDV_OK,
+         "guard");
+    paper_begin(p, pki, 0);
+    snprintf(p->profile, sizeof(p->profile), "platform");
+    p->anchor_index.index = 0x01400a01;
+    p->anchor_index.attributes = 0x62071408;
+    p->counter_index.index = 0x01400a00;
+    p->counter_index.attributes = 0x62070419;
+    guard(&p->anchor_index, g.policy);
+    guard(&p->counter_index, g.policy);
 }
 
 /* --- what a TPM would make of it --- */

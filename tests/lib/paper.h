@@ -64,7 +64,11 @@ struct paper {
  * the endorsement hierarchy. gate_pcrs 0: none. */
 void paper_begin(struct paper *p, const struct paper_pki *pki,
                  uint32_t gate_pcrs);
-/* Again from record, count and gate: contents and authPolicy. */
+/* The same of the profile platform: approved by key for serial. */
+void paper_begin_platform(struct paper *p, const struct paper_pki *pki,
+                          const EVP_PKEY *key, const char *serial);
+/* Again from record, count and gate: contents and, of the profile owner,
+ * authPolicy. */
 void paper_seal(struct paper *p);
 /* out is made anew; the caller's to free. */
 void paper_evidence(const struct paper *p, struct idv_evidence *out);

@@ -510,6 +510,78 @@ static void a_pin_is_held_against_it(void **state)
     OPENSSL_free(spki);
 }
 
+/* --- the profile platform ------------------------------------------------- */
+
+#define SERIAL "JADA123456789"
+
+static void what_the_maker_approved(void **state)
+{
+    struct paper p;
+    struct idv_evidence_report r;
+    struct idv_evidence_policy policy = policy_of(&pki);
+    (void)state;
+    paper_begin_platform(&p, &pki, pki.ca_key, SERIAL);
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_INCOMPLETE);
+    assert_non_null(strstr(idv_note(), "approval key"));
+    assert_int_equal(r.facts[IDV_EVIDENCE_FUSED].standing, IDV_EVIDENCE_PROVED);
+    policy.approval_key = pki.ca_key;
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_INCOMPLETE);
+    policy.serial_number = SERIAL;
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_SOUND);
+    assert_string_equal(r.profile, "platform");
+    policy.serial_number = "JADA123456780";
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_OTHER_POLICY);
+    policy.serial_number = SERIAL;
+    policy.approval_key = pki.key;
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_OTHER_POLICY);
+    assert_non_null(strstr(idv_note(), "the anchor is not"));
+    policy.approval_key = pki.ca_key;
+    p.counter_index.policy[0] ^= 1;
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_OTHER_POLICY);
+    assert_non_null(strstr(idv_note(), "the counter is not"));
+}
+
+/* one profile's indices are not the other's */
+static void profiles_do_not_mix(void **state)
+{
+    struct paper p;
+    struct idv_evidence_report r;
+    struct idv_evidence_policy policy = policy_of(&pki);
+    (void)state;
+    policy.approval_key = pki.ca_key;
+    policy.serial_number = SERIAL;
+    paper_begin_platform(&p, &pki, pki.ca_key, SERIAL);
+    snprintf(p.profile, sizeof(p.profile), "owner");
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_OTHER_PLACE);
+    policy.anchor_index = 0x01400a01;
+    policy.counter_index = 0x01400a00;
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_UNLOCKED);
+    paper_begin(&p, &pki, 0);
+    snprintf(p.profile, sizeof(p.profile), "platform");
+    policy.anchor_index = 0x01800a01;
+    policy.counter_index = 0x01800a00;
+    assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_UNLOCKED);
+}
+
+/* the owner may write to neither */
+static void a_platforms_attributes_are_exact(void **state)
+{
+    struct idv_evidence_policy policy = policy_of(&pki);
+    (void)state;
+    policy.approval_key = pki.ca_key;
+    policy.serial_number = SERIAL;
+    for (unsigned i = 0; i < 32; i++) {
+        struct paper p;
+        struct idv_evidence_report r;
+        paper_begin_platform(&p, &pki, pki.ca_key, SERIAL);
+        p.anchor_index.attributes ^= 1u << i;
+        assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_UNLOCKED);
+        paper_begin_platform(&p, &pki, pki.ca_key, SERIAL);
+        p.counter_index.attributes ^= 1u << i;
+        assert_int_equal(verdict_under(&p, &policy, &r), IDV_EVIDENCE_UNLOCKED);
+    }
+}
+
 /* --- bits ----------------------------------------------------------------- */
 
 /* The one part that nothing signs is the signer's public area: bits of it that
@@ -639,6 +711,9 @@ int main(void)
         cmocka_unit_test(a_ca_is_no_signer),
         cmocka_unit_test(places_can_be_others),
         cmocka_unit_test(a_pin_is_held_against_it),
+        cmocka_unit_test(what_the_maker_approved),
+        cmocka_unit_test(profiles_do_not_mix),
+        cmocka_unit_test(a_platforms_attributes_are_exact),
         cmocka_unit_test(no_bit_may_differ),
         cmocka_unit_test(a_report_says_all),
         cmocka_unit_test(a_report_shows_no_more_than_was_reached),

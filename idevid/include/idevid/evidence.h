@@ -4,6 +4,7 @@
 #ifndef IDEVID_EVIDENCE_H
 #define IDEVID_EVIDENCE_H
 
+#include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include <idevid/json.h>
@@ -85,10 +86,12 @@ struct idv_evidence_policy {
     const STACK_OF(X509) * anchors; /* who certifies keys of TPMs */
     struct idv_bytes pin; /* expected: certificate or SubjectPublicKeyInfo, DER;
                              empty: any */
-    const uint8_t *pin_sha256; /* the same as a hash, 32 bytes, or NULL */
-    uint32_t anchor_index;     /* NV; 0: where the profile has it */
-    uint32_t counter_index;    /* the same */
-    bool check_time;           /* false: no clock, times not judged */
+    const uint8_t *pin_sha256;    /* the same as a hash, 32 bytes, or NULL */
+    const EVP_PKEY *approval_key; /* profile "platform": the maker's, */
+    const char *serial_number;    /* and whose anchor it is to be; or NULL */
+    uint32_t anchor_index;        /* NV; 0: where the profile has it */
+    uint32_t counter_index;       /* the same */
+    bool check_time;              /* false: no clock, times not judged */
     int64_t now;
 };
 
