@@ -8,6 +8,7 @@
 
 #include "anchor.h"
 #include "confirm.h"
+#include "makers.h"
 #include "sealed.h"
 #include "sheet.h"
 
@@ -58,7 +59,7 @@ static idv_rc judge(const struct state *s, const char *media,
     IDV_AUTO_PTR(idv_certs) chain = NULL;
     IDV_AUTO_PTR(X509) idevid = NULL;
     enum idv_verdict why = IDV_VERDICT_OK;
-    IDV_TRY(idv_certs_open(s->conf->anchors, NULL, &makers));
+    IDV_TRY(tool_makers(s, &makers));
     IDV_TRY(idv_certs_open(opt.tls, NULL, &chain));
     IDV_TRY(idv_cert_open(s->cert, &tool_pin, &idevid));
     const struct idv_voucher_claim claim = {

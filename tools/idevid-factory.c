@@ -17,8 +17,8 @@
 static struct {
     const char *dir, *token, *maker, *names[TOOL_LIST_MAX + 1], *type;
     const char *device, *serial, *model, *masa_url, *hw_type, *hw_serial;
-    const char *key_uri, *cert_uri, *out;
-    bool lock, replace;
+    const char *key_uri, *cert_uri, *out, *index;
+    bool lock, replace, platform, so;
 } opt;
 
 static idv_rc need(const char *value, const char *option)
@@ -389,6 +389,15 @@ static idv_rc install(struct tool *t, int argc, char **argv)
     return tool_install(t, &in);
 }
 
+static idv_rc seal(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    IDV_TRY(need(opt.device, "--device URI"));
+    const struct tool_seal in = {argv[0], opt.device, opt.index, opt.platform,
+                                 opt.so};
+    return tool_seal(t, &in);
+}
+
 /* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option init_options[] = {
@@ -448,6 +457,17 @@ static const struct tool_option install_options[] = {
      &opt.lock, NULL},
     {0}};
 
+static const struct tool_option seal_options[] = {
+    {"device", 'd', "URI", "the device: tpm2: or pkcs11:token=...", &opt.device,
+     NULL, NULL},
+    {"platform", 0, NULL, "by the platform hierarchy of a TPM", NULL,
+     &opt.platform, NULL},
+    {"so", 0, NULL, "by the security officer of a token", NULL, &opt.so, NULL},
+    {"index", 0, "INDEX",
+     "NV index of a TPM (default 0x01800A02, of the platform 0x01400A02)",
+     &opt.index, NULL, NULL},
+    {0}};
+
 static const struct tool_option export_options[] = {
     {"out", 'o', "FILE", "where to (default: standard output)", &opt.out, NULL,
      NULL},
@@ -460,6 +480,8 @@ static const struct tool_verb verbs[] = {
      provision, false},
     {"install", "FILE", "store a certificate in a device", 1, 1,
      install_options, install, false},
+    {"seal", "FILE", "let a device remember its maker's trust anchors", 1, 1,
+     seal_options, seal, false},
     {"verify", "DIR", "check the IDevID in a device", 1, 1, verify_options,
      verify, false},
     {"export", "DIR", "print the device records, for idevid-masa import", 1, 1,

@@ -13,6 +13,7 @@
 #include <idevid/text.h>
 
 #include "ca.h"
+#include "makers.h"
 #include "pledge_conf.h"
 #include "state.h"
 #include "tool.h"
@@ -55,7 +56,7 @@ static void pledge_close(struct pledge *p)
 static idv_rc open_identity(struct pledge *p)
 {
     IDV_AUTO_PTR(X509) cert = NULL;
-    IDV_TRY(idv_certs_open(conf.anchors, NULL, &p->anchors));
+    IDV_TRY(tool_makers(&p->s, &p->anchors));
     IDV_TRY(idv_cert_open(p->s.cert, &tool_pin, &cert));
     IDV_TRY(idv_key_open(p->s.key, &tool_pin, &p->idevid_key));
     if (EVP_PKEY_eq(X509_get0_pubkey(cert), p->idevid_key) != 1)

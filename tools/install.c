@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A certificate that was issued elsewhere, into the device that has the key. */
+/* What a device is given at the factory besides its IDevID: a certificate that
+ * was issued elsewhere, the hash of its maker's trust anchors. */
+#include <stdlib.h>
+#include <string.h>
+
 #include <idevid/auto.h>
+#include <idevid/codec.h>
+#include <idevid/maker.h>
 #include <idevid/x509.h>
 
 #include "ca.h"
@@ -45,4 +51,65 @@ idv_rc tool_install(struct tool *t, const struct tool_install *in)
     if (rc == IDV_OK)
         tool_say(t, "stored: %s", idv_cert_subject(cert));
     return rc;
+}
+
+/* --- the maker's trust anchors -------------------------------------------- */
+
+static idv_rc nv_index(const char *text, uint32_t *out)
+{
+    char *end;
+    *out = 0;
+    if (!text)
+        return IDV_OK;
+    const unsigned long n = strtoul(text, &end, 16);
+    if (end == text || *end || n < 0x01000000 || n > 0x01ffffff)
+        return idv_fail(IDV_E_ARG, "--index: '%s' is no NV index (0x01...)",
+                        text);
+    *out = (uint32_t)n;
+    return IDV_OK;
+}
+
+static idv_rc report(struct tool *t, const STACK_OF(X509) * certs,
+                     const char *where)
+{
+    struct idv_maker m;
+    IDV_AUTO(buf) hex = {0};
+    IDV_TRY(idv_maker_from_certs(certs, &m));
+    IDV_TRY(idv_hex_from_bytes(idv_bytes(m.sha256, 32), &hex));
+    if (!t->json) {
+        tool_say(t, "%u of the maker's anchors, SHA-256 %s, in %s", m.count,
+                 (const char *)hex.p, where);
+        return IDV_OK;
+    }
+    struct idv_json *o = idv_json_new_object();
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = tool_put_int(o, "certificates", m.count);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "sha256", (const char *)hex.p);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "where", where);
+    return tool_print_put(o, rc);
+}
+
+idv_rc tool_seal(struct tool *t, const struct tool_seal *in)
+{
+    const unsigned flags = (in->platform ? IDV_MAKER_BY_PLATFORM : 0) |
+                           (in->so ? IDV_MAKER_BY_SO : 0);
+    IDV_AUTO_PTR(idv_certs) certs = NULL;
+    struct idv_device *dev = NULL;
+    char where[96] = "";
+    uint32_t index;
+    bool sealed;
+    if (!idv_uri_is_device(in->device))
+        return idv_fail(IDV_E_ARG, "--device: '%s' is no device URI",
+                        in->device);
+    IDV_TRY(nv_index(in->index, &index));
+    IDV_TRY(idv_certs_open(in->file, NULL, &certs));
+    IDV_TRY(idv_device_open(in->device, &tool_pin, &dev));
+    idv_rc rc = idv_maker_seal(dev, index, certs, flags);
+    if (rc == IDV_OK)
+        rc = idv_maker_check(dev, index, certs, &sealed, where);
+    idv_device_close(dev);
+    return rc == IDV_OK ? report(t, certs, where) : rc;
 }

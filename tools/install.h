@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A certificate that was issued elsewhere, into the device that has the key. */
+/* What a device is given at the factory besides its IDevID: a certificate that
+ * was issued elsewhere, the hash of its maker's trust anchors. */
 #ifndef INSTALL_H
 #define INSTALL_H
 
@@ -16,5 +17,15 @@ struct tool_install {
 /* IDV_E_REJECT: the key at key_uri is not that of the certificate; IDV_E_STATE:
  * there is one already. */
 idv_rc tool_install(struct tool *t, const struct tool_install *in) IDV_CHECKED;
+
+struct tool_seal {
+    const char *file;   /* PEM: the maker's trust anchors for vouchers */
+    const char *device; /* its URI */
+    const char *index;  /* of a TPM, as text; NULL: where it is looked for */
+    bool platform, so;  /* by a TPM's platform, by a token's officer */
+};
+
+/* idv_maker_seal; says what was written. */
+idv_rc tool_seal(struct tool *t, const struct tool_seal *in) IDV_CHECKED;
 
 #endif

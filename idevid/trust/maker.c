@@ -160,19 +160,13 @@ idv_rc idv_maker_check(struct idv_device *dev, uint32_t index,
     return differ(IDV_E_REJECT, &file, &seen);
 }
 
-static idv_rc write_device(struct idv_device *dev, uint32_t index,
-                           const uint8_t raw[static IDV_MAKER_SIZE],
-                           unsigned flags)
+static idv_rc may_flag(const struct idv_device_info *info, unsigned flags)
 {
-    struct idv_device_info info = {0};
-    IDV_TRY(idv_device_info(dev, &info));
-    if (flags & (info.tpm ? IDV_MAKER_BY_SO : IDV_MAKER_BY_PLATFORM))
-        return idv_fail(IDV_E_ARG, info.tpm
-                                       ? "a TPM has no security officer"
-                                       : "a token has no platform hierarchy");
-    return info.tpm ? idvi_maker_tpm_write(dev, index, raw,
-                                           flags & IDV_MAKER_BY_PLATFORM)
-                    : idvi_maker_token_write(dev, raw, flags & IDV_MAKER_BY_SO);
+    if (info->tpm && flags & IDV_MAKER_BY_SO)
+        return idv_fail(IDV_E_ARG, "a TPM has no security officer");
+    if (!info->tpm && flags & IDV_MAKER_BY_PLATFORM)
+        return idv_fail(IDV_E_ARG, "a token has no platform hierarchy");
+    return IDV_OK;
 }
 
 /* Another one that is whole is named; what was cut is for write to complete. */
@@ -195,16 +189,24 @@ static idv_rc check_vacant(struct idv_device *dev, uint32_t index,
 idv_rc idv_maker_seal(struct idv_device *dev, uint32_t index,
                       const STACK_OF(X509) * certs, unsigned flags)
 {
+    struct idv_device_info info = {0};
     struct idv_maker file;
     uint8_t raw[IDV_MAKER_SIZE];
+    const bool platform = flags & IDV_MAKER_BY_PLATFORM;
     bool done;
     char where[96];
+    IDV_TRY(idv_device_info(dev, &info));
+    IDV_TRY(may_flag(&info, flags));
     IDV_TRY(idv_maker_from_certs(certs, &file));
     idv_maker_to_bytes(&file, raw);
+    if (platform && !index) /* whatever the owner has */
+        index = IDV_MAKER_PLATFORM_INDEX;
     IDV_TRY(check_vacant(dev, index, &file, raw, &done));
     if (done)
         return IDV_OK;
-    IDV_TRY(write_device(dev, index, raw, flags));
+    IDV_TRY(info.tpm
+                ? idvi_maker_tpm_write(dev, index, raw, platform)
+                : idvi_maker_token_write(dev, raw, flags & IDV_MAKER_BY_SO));
     IDV_TRY(idv_maker_check(dev, index, certs, &done, where));
     if (!done)
         return idv_fail(IDV_E_DEVICE,
