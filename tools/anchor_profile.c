@@ -83,17 +83,17 @@ idv_rc anchor_profile(struct tool *t, int argc, char **argv)
 {
     AUTO_STATE struct state s = STATE_INIT;
     struct idv_anchor anchor = {0};
-    struct idv_device_info info = {0};
     (void)argc;
     (void)argv;
-    IDV_TRY(state_anchor(t, &anchor_configuration, &s, &anchor));
-    idv_rc rc = idv_device_info(s.dev, &info);
-    struct sheet o = sheet_begin(t);
-    sheet_failed(&o, rc);
+    IDV_TRY(state_begin(t, &anchor_configuration, STATE_LOOK, &s));
+    IDV_TRY(state_anchor(&s, &anchor));
+    const char *assurance = anchor.ops->assurance;
     const struct anchor_way *way =
-        anchor_way_of(info.tpm ? "owner" : "token", anchor.ops->assurance);
+        anchor_way_of(anchor.ops->profile, assurance);
+    idv_anchor_close(&anchor);
+    struct sheet o = sheet_begin(t);
     sheet_text(&o, "profile", way->name);
-    sheet_text(&o, "assurance", anchor.ops->assurance);
+    sheet_text(&o, "assurance", assurance);
     sheet_text(&o, "protects", way->protects);
     sheet_text(&o, "stops-at", way->stops_at);
     if (threats)
@@ -102,6 +102,5 @@ idv_rc anchor_profile(struct tool *t, int argc, char **argv)
         others_json(&o, way);
     else
         others_lines(&o, way);
-    idv_anchor_close(&anchor);
     return sheet_end(&o);
 }

@@ -7,6 +7,7 @@
 #include <idevid/fs.h>
 
 #include "anchor.h"
+#include "anchor_words.h"
 #include "ca.h"
 #include "sheet.h"
 
@@ -64,9 +65,20 @@ static void put_pin(struct sheet *o, const struct state *s)
     sheet_hex(o, "pin-sha256", idv_bytes(r->pin_sha256, 32));
     if (r->time)
         sheet_time(o, "imprinted", (int64_t)r->time);
-    if (r->generation)
-        sheet_int(o, "generation", r->generation);
     put_voucher(o, s);
+}
+
+/* What was begun before the seal, a session with its policy fulfilled, say,
+ * may go on until the cap. */
+static void put_seal(struct sheet *o, const struct state *s)
+{
+    bool capped = false;
+    if (idv_trust_generation(s->trust))
+        sheet_int(o, "generation", idv_trust_generation(s->trust));
+    sheet_failed(o, idv_trust_capped(s->trust, &capped));
+    sheet_bool(o, "capped", capped,
+               "yes: nothing begun before the seal goes on",
+               "no: not before the next start of the TPM");
 }
 
 static void put_ldevid(struct sheet *o, const struct state *s)
@@ -78,15 +90,68 @@ static void put_ldevid(struct sheet *o, const struct state *s)
     sheet_text(o, "ldevid-key", e->key_uri);
 }
 
+/* How the device keeps it; also of one that cannot be opened. */
+static void put_way(struct sheet *o, const char *profile, const char *assurance)
+{
+    const struct anchor_way *way = anchor_way_of(profile, assurance);
+    sheet_text(o, "profile", profile);
+    sheet_text(o, "assurance", assurance);
+    sheet_text(o, "protects", way->protects);
+    sheet_text(o, "stops-at", way->stops_at);
+}
+
+static void put_facts(struct sheet *o, struct idv_device *dev)
+{
+    struct idv_device_info info = {0};
+    struct idv_tpm_facts f = {0};
+    sheet_failed(o, idv_device_info(dev, &info));
+    if (!info.tpm) {
+        sheet_bool(o, "pin-locked", info.in_lockout, "yes", "no");
+        return;
+    }
+    sheet_failed(o, idv_tpm_facts(dev, &f));
+    sheet_bool(o, "owner-value", f.owner_value_set, "set", "empty");
+    sheet_bool(o, "in-lockout", f.in_lockout,
+               "yes: keys that count wrong values are of no use", "no");
+    sheet_textf(o, "failures", "%u of %u, one is forgotten in %u seconds",
+                f.failures, f.max_failures, f.recovery_s);
+}
+
 idv_rc anchor_print(const struct state *s)
 {
     struct sheet o = sheet_begin(s->t);
     sheet_text(&o, "state", idv_trust_state_to_text(idv_trust_state(s->trust)));
-    sheet_text(&o, "assurance", idv_trust_assurance(s->trust));
-    if (idv_trust_record(s->trust))
+    if (idv_trust_cut(s->trust))
+        sheet_textf(&o, "cut-short",
+                    "%s was cut short; the next command that "
+                    "changes something brings it to its end",
+                    idv_trust_cut(s->trust));
+    put_way(&o, idv_trust_profile(s->trust), idv_trust_assurance(s->trust));
+    if (idv_trust_record(s->trust)) {
+        put_seal(&o, s);
         put_pin(&o, s);
+    }
     put_ldevid(&o, s);
+    put_facts(&o, s->dev);
     return sheet_end(&o);
+}
+
+/* What does not fit together is shown as well as it can be. */
+static idv_rc print_tampered(const struct state *s, idv_rc rc)
+{
+    char why[IDV_NOTE_MAX];
+    struct idv_anchor anchor = {0};
+    strcpy(why, idv_note());
+    idv_note_clear();
+    struct sheet o = sheet_begin(s->t);
+    sheet_text(&o, "state", "tampered");
+    sheet_text(&o, "reason", why);
+    IDV_TRY(state_anchor(s, &anchor));
+    put_way(&o, anchor.ops->profile, anchor.ops->assurance);
+    idv_anchor_close(&anchor);
+    put_facts(&o, s->dev);
+    IDV_TRY(sheet_end(&o));
+    return idv_fail(rc, "%s", why);
 }
 
 /* --- the verbs ------------------------------------------------------------ */
@@ -96,7 +161,10 @@ idv_rc anchor_show(struct tool *t, int argc, char **argv)
     AUTO_STATE struct state s = STATE_INIT;
     (void)argc;
     (void)argv;
-    IDV_TRY(state_open(t, &anchor_configuration, STATE_LOOK, &s));
+    idv_rc rc = state_open(t, &anchor_configuration, STATE_LOOK, &s);
+    if (state_tampered(&s, rc))
+        return print_tampered(&s, rc);
+    IDV_TRY(rc);
     return anchor_print(&s);
 }
 
@@ -125,6 +193,10 @@ idv_rc anchor_check(struct tool *t, int argc, char **argv)
     if (state_tampered(&s, rc))
         return verdict(t, "tampered", rc);
     IDV_TRY(rc);
+    if (idv_trust_cut(s.trust))
+        return verdict(t, "none",
+                       idv_fail(IDV_E_STATE, "not imprinted: %s was cut short",
+                                idv_trust_cut(s.trust)));
     if (idv_trust_state(s.trust) == IDV_TRUST_NONE)
         return verdict(t, "none", idv_fail(IDV_E_STATE, "not imprinted"));
     return verdict(t, "sealed", IDV_OK);

@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include <idevid/auto.h>
-#include <idevid/codec.h>
-#include <idevid/fs.h>
 #include <idevid/trust.h>
 
+#include "device_anchor.h"
 #include "tool.h"
 
 static struct {
@@ -151,59 +150,6 @@ static void info_lines(const struct idv_device_info *i)
                i->tpm ? "in dictionary-attack lockout" : "the PIN is locked");
 }
 
-/* The trust anchor record, when one is sealed at the place asked for. */
-static idv_rc anchor_of(struct idv_device *dev, struct idv_record *out,
-                        bool *found)
-{
-    const struct idv_anchor_conf conf = {.uri = opt.anchor};
-    struct idv_anchor_seen seen = {0};
-    struct idv_anchor anchor = {0};
-    IDV_TRY(idv_anchor_open(dev, &conf, &anchor));
-    idv_rc rc = anchor.ops->read(anchor.self, NULL, &seen);
-    idv_anchor_close(&anchor);
-    IDV_TRY(rc);
-    *found = seen.found == IDV_ANCHOR_SEALED;
-    return *found ? idv_record_from_bytes(
-                        idv_bytes(seen.record, sizeof(seen.record)), out)
-                  : IDV_OK;
-}
-
-static idv_rc anchor_json(const struct idv_record *r, struct idv_json *o)
-{
-    IDV_AUTO(buf) hex = {0};
-    char time[IDV_TIME_TEXT] = "";
-    struct idv_json *a = idv_json_new_object();
-    if (!a)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = idv_hex_from_bytes(idv_bytes(r->pin_sha256, 32), &hex);
-    if (rc == IDV_OK && r->time)
-        rc = idv_time_to_text((int64_t)r->time, time);
-    if (rc == IDV_OK)
-        rc = tool_put_text(a, "imprinted", time);
-    if (rc == IDV_OK)
-        rc = tool_put_text(a, "pin-sha256", (const char *)hex.p);
-    if (rc == IDV_OK)
-        rc = idv_json_set(a, "generation",
-                          idv_json_new_int((int64_t)r->generation));
-    if (rc != IDV_OK) {
-        idv_json_free(a);
-        return rc;
-    }
-    return idv_json_set(o, "anchor", a);
-}
-
-static idv_rc anchor_lines(const struct idv_record *r)
-{
-    IDV_AUTO(buf) hex = {0};
-    char time[IDV_TIME_TEXT] = "(no clock)";
-    IDV_TRY(idv_hex_from_bytes(idv_bytes(r->pin_sha256, 32), &hex));
-    if (r->time)
-        IDV_TRY(idv_time_to_text((int64_t)r->time, time));
-    printf("trust anchor: imprinted %s, generation %llu,\n  pin SHA-256 %s\n",
-           time, (unsigned long long)r->generation, (const char *)hex.p);
-    return IDV_OK;
-}
-
 static idv_rc show_objects(struct tool *t, struct idv_device *dev,
                            const struct collected *c, struct idv_json *array)
 {
@@ -224,8 +170,6 @@ static idv_rc show_open(struct tool *t, struct idv_device *dev,
                         struct collected *c, struct idv_json *root)
 {
     struct idv_device_info info;
-    struct idv_record record;
-    bool imprinted = false;
     IDV_TRY(idv_device_info(dev, &info));
     IDV_TRY(idv_device_list(dev, collect, c));
     IDV_TRY(c->rc);
@@ -239,11 +183,7 @@ static idv_rc show_open(struct tool *t, struct idv_device *dev,
         IDV_TRY(idv_json_set(root, "objects", array));
     }
     IDV_TRY(show_objects(t, dev, c, array));
-    IDV_TRY(anchor_of(dev, &record, &imprinted));
-    if (imprinted)
-        return t->json ? anchor_json(&record, root) : anchor_lines(&record);
-    tool_say(t, "trust anchor: none");
-    return IDV_OK;
+    return device_anchor(t, dev, opt.anchor, root);
 }
 
 static idv_rc show(struct tool *t, int argc, char **argv)

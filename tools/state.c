@@ -31,6 +31,16 @@ static idv_rc place(const struct pledge_conf *conf, const char *given,
     return idv_text_copy(out, 512, idv_str(tpm), "URI");
 }
 
+/* "" for where the profile has it. */
+static idv_rc anchor_place(const struct pledge_conf *conf, char out[static 512])
+{
+    if (!conf->anchor_object && conf->anchor.index) {
+        snprintf(out, 512, "tpm2:handle=%s", conf->anchor.index);
+        return IDV_OK;
+    }
+    return place(conf, conf->anchor_object, "", "idevid-anchor", "data", out);
+}
+
 static idv_rc places(struct state *s)
 {
     const struct pledge_conf *c = s->conf;
@@ -38,8 +48,7 @@ static idv_rc places(struct state *s)
                   s->key));
     IDV_TRY(place(c, c->certificate, "tpm2:handle=0x01C90200", "idevid", "cert",
                   s->cert));
-    IDV_TRY(place(c, c->anchor_object, IDV_ANCHOR_TPM2_URI, "idevid-anchor",
-                  "data", s->anchor));
+    IDV_TRY(anchor_place(c, s->anchor));
     return place(c, c->ldevid_key, "tpm2:handle=0x81020010", "ldevid",
                  "private", s->ldevid);
 }
@@ -55,8 +64,8 @@ static idv_rc take_lock(struct state *s)
     return rc;
 }
 
-static idv_rc begin(struct tool *t, const struct pledge_conf *conf,
-                    enum state_use use, struct state *s)
+idv_rc state_begin(struct tool *t, const struct pledge_conf *conf,
+                   enum state_use use, struct state *s)
 {
     s->t = t;
     s->conf = conf;
@@ -66,13 +75,13 @@ static idv_rc begin(struct tool *t, const struct pledge_conf *conf,
     return idv_device_open(conf->uri, &tool_pin, &s->dev);
 }
 
-static idv_rc open_anchor(const struct state *s, struct idv_anchor *out)
+idv_rc state_anchor(const struct state *s, struct idv_anchor *out)
 {
     const struct anchor_conf *c = &s->conf->anchor;
     const int cap = anchor_cap_pcr(c->cap);
     const struct idv_anchor_conf conf = {
         .profile = (enum idv_anchor_profile)c->profile,
-        .uri = s->anchor,
+        .uri = *s->anchor ? s->anchor : NULL,
         .counter = anchor_handle(c->counter),
         .cap = cap < 0 ? 0 : UINT32_C(1) << cap,
         .gate = anchor_gate(c->gate_pcrs),
@@ -80,20 +89,13 @@ static idv_rc open_anchor(const struct state *s, struct idv_anchor *out)
     return idv_anchor_open(s->dev, &conf, out);
 }
 
-idv_rc state_anchor(struct tool *t, const struct pledge_conf *conf,
-                    struct state *s, struct idv_anchor *anchor)
-{
-    IDV_TRY(begin(t, conf, STATE_LOOK, s));
-    return open_anchor(s, anchor);
-}
-
 idv_rc state_open(struct tool *t, const struct pledge_conf *conf,
                   enum state_use use, struct state *s)
 {
     struct idv_trust_conf tc = {
         .dir = conf->directory, .env = t->env, .observe = use == STATE_LOOK};
-    IDV_TRY(begin(t, conf, use, s));
-    IDV_TRY(open_anchor(s, &tc.anchor));
+    IDV_TRY(state_begin(t, conf, use, s));
+    IDV_TRY(state_anchor(s, &tc.anchor));
     idv_rc rc = idv_trust_open(&tc, &s->trust);
     if (rc != IDV_OK)
         idv_anchor_close(&tc.anchor);
@@ -110,7 +112,7 @@ static idv_rc wipe(const struct state *s)
 {
     struct idv_trust_conf tc = {.dir = s->conf->directory, .env = s->t->env};
     idv_note_clear();
-    IDV_TRY(open_anchor(s, &tc.anchor));
+    IDV_TRY(state_anchor(s, &tc.anchor));
     idv_rc rc = idv_trust_wipe(&tc);
     idv_anchor_close(&tc.anchor);
     return rc;

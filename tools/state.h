@@ -23,18 +23,19 @@ struct state {
 void state_close(struct state *s);
 #define AUTO_STATE __attribute__((cleanup(state_close)))
 
-/* The places, the device, and how it keeps the anchor; nothing is read yet, and
- * no lock taken. The anchor is the caller's to close. */
-idv_rc state_anchor(struct tool *t, const struct pledge_conf *conf,
-                    struct state *s, struct idv_anchor *anchor) IDV_CHECKED;
-
 enum state_use {
     STATE_LOOK,   /* reads only: no lock, nothing is repaired */
     STATE_CHANGE, /* one program at a time */
 };
 
+/* Fills the places, takes the lock (or not, by use), opens the device. */
+idv_rc state_begin(struct tool *t, const struct pledge_conf *conf,
+                   enum state_use use, struct state *s) IDV_CHECKED;
+/* After that: how the device keeps the anchor; nothing is read. The caller's to
+ * close. */
+idv_rc state_anchor(const struct state *s, struct idv_anchor *out) IDV_CHECKED;
 /*
- * Fills the places, takes the lock, opens the device and what it belongs to.
+ * The same, and opens what the device belongs to.
  * IDV_E_STATE with the holder's name and process number when another program
  * is at work.
  */

@@ -5,12 +5,6 @@
 . "$(dirname "$0")/world.sh"
 trap world_end EXIT
 
-anchor() {
-    local name=$1
-    shift
-    in_device "$name" "$BIN/idevid-anchor" -c "$WORLD/$name.ini" "$@"
-}
-
 world_begin
 ok 'maker' maker || bail 'no maker'
 ok 'MASA serves' masa_start || bail 'no MASA'

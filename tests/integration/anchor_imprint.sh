@@ -6,12 +6,6 @@
 . "$(dirname "$0")/world.sh"
 trap world_end EXIT
 
-anchor() {
-    local name=$1
-    shift
-    in_device "$name" "$BIN/idevid-anchor" -c "$WORLD/$name.ini" "$@"
-}
-
 # voucher NAME SERIAL PIN MAKE-OPTION ...: made, and signed by the MASA
 voucher() {
     local name=$1 serial=$2 pin=$3

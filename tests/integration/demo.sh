@@ -99,7 +99,23 @@ step 'router: mutual TLS with openssl s_client, key in the token' \
 step "the maker's audit log" masa log
 step 'no private key on disk outside token and TPM' no_key_on_disk
 
-chapter '5. What is refused, and why'
+chapter '5. The anchor: sealed once, provable, gone in one command'
+step 'gateway: what is sealed in its TPM, and against whom' anchor gateway show
+step 'all as it was sealed' anchor gateway check
+cp "$WORLD/gateway.state/anchor.der" "$WORLD/kept.der"
+openssl x509 -in "$WORLD/maker/issuing-ca.pem" -outform DER \
+    -out "$WORLD/gateway.state/anchor.der"
+refused 'another certificate on its disk' 'not what the record seals' \
+    anchor gateway check
+cp "$WORLD/kept.der" "$WORLD/gateway.state/anchor.der"
+refused 'root makes an anchor of its own in the TPM' 'tampered' \
+    own_anchor gateway
+step 'left: one command to the TPM, and it is dead' \
+    anchor gateway reset --yes
+step 'and it joins again, one generation on' pledge gateway join \
+    --registrar "localhost:$REG_PORT"
+
+chapter '6. What is refused, and why'
 step 'a third device for this: camera TPM-0003' device_tpm camera TPM-0003
 learn_devices >/dev/null || failed=1
 step 'a rogue owner with a registrar of its own; TPM-0003 was sold to ours' \

@@ -10,6 +10,7 @@
 #   device_token NAME SERIAL  the same with a token (SoftHSM2)
 #   masa_start / registrar_start [NAME]   the services; $MASA_PORT, $REG_PORT
 #   pledge NAME VERB ...    idevid-pledge of that device
+#   anchor NAME VERB ...    idevid-anchor of that device
 #   in_device NAME CMD ...  a command with that device's environment
 set -u
 
@@ -270,6 +271,12 @@ pledge() {
     local name=$1
     shift
     in_device "$name" "$BIN/idevid-pledge" -c "$WORLD/$name.ini" "$@"
+}
+
+anchor() {
+    local name=$1
+    shift
+    in_device "$name" "$BIN/idevid-anchor" -c "$WORLD/$name.ini" "$@"
 }
 
 # --- what stories show and check ---------------------------------------------------
