@@ -107,13 +107,14 @@ static const struct idv_conf_entry entries[] = {
      AT(uri),
      .fallback = "tpm2:",
      .help = "the device: tpm2: or pkcs11:token=NAME"},
-    TOOL_DEVICE_ENTRIES(struct pledge_conf, device){
-        .section = "idevid",
-        .key = "key",
-        .type = IDV_CONF_URI,
-        AT(key),
-        .help = "the IDevID key (default: by the device, as idevid-factory "
-                "leaves it)"},
+    TOOL_DEVICE_ENTRIES(struct pledge_conf, device)
+        TOOL_TPM_ENTRIES(struct pledge_conf, device){
+            .section = "idevid",
+            .key = "key",
+            .type = IDV_CONF_URI,
+            AT(key),
+            .help = "the IDevID key (default: by the device, as idevid-factory "
+                    "leaves it)"},
     {.section = "idevid",
      .key = "certificate",
      .type = IDV_CONF_URI,

@@ -38,6 +38,7 @@ struct tool_option {
 /* What every configuration says of the device and the clock. */
 struct tool_device_conf {
     char *pkcs11_module, *tcti, *pin_file, *clock;
+    char *owner_pin_file, *salt_key; /* a device's own programs */
 };
 #define TOOL_DEVICE_ENTRIES(struct_, member)                                   \
     {.section = "device",                                                      \
@@ -55,6 +56,19 @@ struct tool_device_conf {
          .type = IDV_CONF_PATH,                                                \
          .offset = offsetof(struct_, member.pin_file),                         \
          .help = "a private file with the token's PIN"},
+#define TOOL_TPM_ENTRIES(struct_, member)                                      \
+    {.section = "device",                                                      \
+     .key = "owner-pin-file",                                                  \
+     .type = IDV_CONF_PATH,                                                    \
+     .offset = offsetof(struct_, member.owner_pin_file),                       \
+     .help = "a private file with the value of the TPM's owner hierarchy, "    \
+             "where it has one"},                                              \
+        {.section = "device",                                                  \
+         .key = "salt-key",                                                    \
+         .type = IDV_CONF_TEXT,                                                \
+         .offset = offsetof(struct_, member.salt_key),                         \
+         .help = "the TPM's key, and its Name, that nobody on the bus can "    \
+                 "stand in for: see hwkey-provider(7)"},
 #define TOOL_CLOCK_ENTRY(struct_, member, clock_default)                       \
     {.section = "policy",                                                      \
      .key = "clock",                                                           \

@@ -17,7 +17,7 @@ static struct {
     OSSL_provider_init_fn *init;
     OSSL_FUNC_core_get_params_fn *get_params; /* openssl.cnf's */
     OSSL_DISPATCH functions[MAX_DISPATCH];
-    char *pkcs11_module, *tcti, *pin_file;
+    char *pkcs11_module, *tcti, *pin_file, *owner_pin_file, *salt_key;
 } setup;
 
 /* what openssl.cnf says, and over it what the program was told */
@@ -29,6 +29,8 @@ static int get_params(const OSSL_CORE_HANDLE *handle, OSSL_PARAM params[])
         {"pkcs11-module", setup.pkcs11_module},
         {"tcti", setup.tcti},
         {"pin-source", setup.pin_file},
+        {"pin-source.owner", setup.owner_pin_file},
+        {"salt-key", setup.salt_key},
     };
     if (setup.get_params && !setup.get_params(handle, params))
         return 0;
@@ -86,6 +88,8 @@ idv_rc idv_provider_setup(OSSL_provider_init_fn *hwkey_init,
         IDV_TRY(copy(conf->pkcs11_module, &setup.pkcs11_module));
         IDV_TRY(copy(conf->tpm2_tcti, &setup.tcti));
         IDV_TRY(copy(conf->pin_file, &setup.pin_file));
+        IDV_TRY(copy(conf->owner_pin_file, &setup.owner_pin_file));
+        IDV_TRY(copy(conf->salt_key, &setup.salt_key));
     }
     setup.init = hwkey_init;
     if (hwkey_init && OSSL_PROVIDER_add_builtin(NULL, IDVI_HWKEY, init) != 1)
