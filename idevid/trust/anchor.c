@@ -34,7 +34,8 @@ idv_rc idv_anchor_open(struct idv_device *dev,
         conf = &defaults;
     IDV_TRY(idv_device_info(dev, &info));
     IDV_TRY(check(conf, info.tpm));
-    return idvi_anchor_token(dev, &info, conf, out);
+    return info.tpm ? idvi_anchor_owner(dev, conf, out)
+                    : idvi_anchor_token(dev, &info, conf, out);
 }
 
 void idv_anchor_close(struct idv_anchor *a)

@@ -104,9 +104,7 @@ idv_rc idvi_anchor_token(struct idv_device *dev,
 {
     const bool soft =
         strstr(info->maker, "SoftHSM") || strstr(info->model, "SoftHSM");
-    const char *uri = conf->uri   ? conf->uri
-                      : info->tpm ? IDV_ANCHOR_TPM2_URI
-                                  : IDV_ANCHOR_P11_URI;
+    const char *uri = conf->uri ? conf->uri : IDV_ANCHOR_P11_URI;
     struct token *a = calloc(1, sizeof(*a));
     if (!a)
         return idv_fail(IDV_E_NOMEM, "anchor");

@@ -18,10 +18,10 @@ const char *idv_trust_state_to_text(enum idv_trust_state s);
 
 /*
  * The seal record, 112 bytes, all integers big-endian:
- *   0 "IDTA"  4 version u16 (1)  6 flags u16 (IDV_RECORD_KEY, IDV_RECORD_CONTENT)
- *   8 generation u64  16 imprint time u64 (0: no clock)
- *  24 SHA-256 of the pinned certificate or SubjectPublicKeyInfo
- *  56 its length u32  60 SHA-256 of the voucher  92 zero (20)
+ *   0 "IDTA"  4 version u16 (1)  6 flags u16 (IDV_RECORD_KEY,
+ * IDV_RECORD_CONTENT) 8 generation u64  16 imprint time u64 (0: no clock) 24
+ * SHA-256 of the pinned certificate or SubjectPublicKeyInfo 56 its length u32
+ * 60 SHA-256 of the voucher  92 zero (20)
  */
 #define IDV_RECORD_SIZE 112
 struct idv_record {
@@ -120,6 +120,7 @@ enum idv_anchor_profile {
 };
 /* Where the record is unless configured otherwise. */
 #define IDV_ANCHOR_TPM2_URI "tpm2:handle=0x01800A01"
+#define IDV_ANCHOR_TPM2_INDEX 0x01800A01u
 #define IDV_ANCHOR_TPM2_COUNTER 0x01800A00u
 #define IDV_ANCHOR_P11_URI "pkcs11:object=idevid-anchor;type=data"
 struct idv_anchor_conf {
