@@ -10,10 +10,11 @@ extern struct pledge_conf anchor_configuration;
 
 typedef idv_rc anchor_verb(struct tool *t, int argc, char **argv);
 anchor_verb anchor_show, anchor_check, anchor_imprint, anchor_reset,
-    anchor_profile;
+    anchor_profile, anchor_evidence, anchor_verify_evidence;
 /* The state of an open device, as show prints it. */
 idv_rc anchor_print(const struct state *s) IDV_CHECKED;
 extern const struct tool_option anchor_imprint_options[],
-    anchor_reset_options[], anchor_profile_options[];
+    anchor_reset_options[], anchor_profile_options[], anchor_evidence_options[],
+    anchor_verify_evidence_options[];
 
 #endif

@@ -15,6 +15,10 @@ static const struct tool_verb verbs[] = {
      anchor_reset_options, anchor_reset, true},
     {"profile", "", "how the anchor is kept, and what other ways need", 0, 0,
      anchor_profile_options, anchor_profile, true},
+    {"evidence", "", "have the TPM prove it to somebody else", 0, 0,
+     anchor_evidence_options, anchor_evidence, true},
+    {"verify-evidence", "FILE", "what does such a proof prove?", 1, 1,
+     anchor_verify_evidence_options, anchor_verify_evidence, false},
     {0}};
 
 static idv_rc configure(struct tool *t)

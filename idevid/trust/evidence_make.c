@@ -5,6 +5,23 @@
 #include "key/nv.h"
 #include "trust/evidence_priv.h"
 
+idv_rc idv_evidence_request_of(const struct idv_trust *t,
+                               struct idv_evidence_request *out)
+{
+    const struct idv_anchor_memo *memo = idv_trust_memo(t);
+    const struct idv_anchor_seen *seen = idv_trust_seen(t);
+    if (idv_trust_state(t) == IDV_TRUST_NONE)
+        return idv_fail(IDV_E_STATE, "evidence: not imprinted");
+    *out = (struct idv_evidence_request){
+        .profile = idv_trust_profile(t),
+        .anchor = seen->anchor.index,
+        .counter = seen->count.index,
+        .gate_pcrs = memo->pcrs,
+        .gate_digest = memo->pcr_digest,
+    };
+    return IDV_OK;
+}
+
 static idv_rc unavailable(const char *why)
 {
     return idv_fail(IDV_E_UNABLE, "evidence: unavailable: %s", why);

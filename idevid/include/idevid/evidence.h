@@ -66,6 +66,10 @@ struct idv_evidence_request {
     struct idv_bytes nonce;       /* the verifier's, IDV_MIN_NONCE to
                                      IDV_MAX_NONCE bytes */
 };
+/* Profile, indices and gate of what t is imprinted with; the rest is zeroed.
+ * What it points to is t's. IDV_E_STATE in NONE. */
+idv_rc idv_evidence_request_of(const struct idv_trust *t,
+                               struct idv_evidence_request *out) IDV_CHECKED;
 /*
  * Has the TPM attest both indices, and looks at the outcome as a verifier
  * would, so that nothing goes out that proves nothing. out is the caller's to
