@@ -165,6 +165,9 @@ static int send(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
                              ESYS_TR_PASSWORD, ESYS_TR_NONE, nonce, &own,
                              pub->dataSize, 0, attest, sig);
     } while (hwk_tpm_key_again(tpm, key, &use, rc));
+    if (rc != TSS2_RC_SUCCESS && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT &&
+        tpm->sessions.shielded && !hwk_tpm_index_prove(&ix))
+        tpm->told = true; /* it is not the key's value that is wrong */
     hwk_tpm_index_close(&ix);
     return hwk_tpm_key_done(tpm, key, rc, "NV_Certify");
 }

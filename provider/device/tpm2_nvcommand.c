@@ -163,8 +163,10 @@ int hwk_tpm_index_define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
 {
     const TPM2B_AUTH empty = {.size = 0};
     COMMAND(NV_DefineSpace, ix, by);
-    *ix = (struct hwk_tpm_index){
-        .tpm = tpm, .tr = ESYS_TR_NONE, .pub = pub->nvPublic};
+    *ix = (struct hwk_tpm_index){.tpm = tpm,
+                                 .tr = ESYS_TR_NONE,
+                                 .generation = tpm->generation,
+                                 .pub = pub->nvPublic};
     SEND(HWK_TPM_NO_SECRET, Esys_NV_DefineSpace(tpm->esys, c.who, c.session,
                                                 NONE2, &empty, pub, &ix->tr));
     return finish(&c, rc);

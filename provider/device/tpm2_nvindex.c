@@ -26,6 +26,7 @@ int hwk_tpm_index_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
     memset(ix, 0, sizeof(*ix));
     ix->tpm = tpm;
     ix->tr = ESYS_TR_NONE;
+    ix->generation = tpm->generation;
     ix->pub.nvIndex = handle;
     TSS2_RC rc = hwk_tpm_tcti_ask(tpm->tcti, TPM2_CC_NV_ReadPublic, handle);
     if (hwk_tpm_rc_is(rc, TPM2_RC_HANDLE))
@@ -46,7 +47,8 @@ int hwk_tpm_index_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
 
 void hwk_tpm_index_close(struct hwk_tpm_index *ix)
 {
-    if (ix->tr != ESYS_TR_NONE && ix->tpm->esys)
+    if (ix->tr != ESYS_TR_NONE && ix->tpm->esys &&
+        ix->generation == ix->tpm->generation)
         Esys_TR_Close(ix->tpm->esys, &ix->tr);
     ix->tr = ESYS_TR_NONE;
 }

@@ -7,7 +7,8 @@
 
 struct hwk_tpm_index {
     struct hwk_tpm *tpm;
-    ESYS_TR tr; /* ESYS_TR_NONE: none */
+    ESYS_TR tr;          /* ESYS_TR_NONE: none */
+    unsigned generation; /* of tpm->esys, which tr belongs to */
     TPMS_NV_PUBLIC pub;
 };
 

@@ -110,7 +110,10 @@ int hwk_tpm_index_take(struct hwk_tpm *tpm, const TPMS_NV_PUBLIC *pub,
     const TPM2B_NV_PUBLIC sized = {.nvPublic = *pub};
     TPM2B_NAME name;
     size_t n = 0;
-    *ix = (struct hwk_tpm_index){.tpm = tpm, .tr = ESYS_TR_NONE, .pub = *pub};
+    *ix = (struct hwk_tpm_index){.tpm = tpm,
+                                 .tr = ESYS_TR_NONE,
+                                 .generation = tpm->generation,
+                                 .pub = *pub};
     if (!hwk_tpm_nv_name(pub, &name))
         return 0;
     TSS2_RC rc = Tss2_MU_UINT32_Marshal(pub->nvIndex, p, sizeof(p), &n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* device.h's NV indices on a software TPM, by itself and behind tpm2-abrmd (in
- * the program's name): every call, what it costs, and what refuses it. */
+/* device.h's NV indices on a software TPM, by itself and behind tpm2-abrmd:
+ * every call, what it costs, and what refuses it. */
 #include "config.h"
 
 #include "tpm_door.h"
@@ -157,5 +157,5 @@ int main(void)
     };
     for (size_t i = 0; i < sizeof(record); i++)
         record[i] = (uint8_t)(i ^ 0xa5);
-    return cmocka_run_group_tests(tests, policy_setup, policy_teardown);
+    return cmocka_run_group_tests(tests, policy_setup, tpm_teardown);
 }
