@@ -85,6 +85,8 @@ idv_rc state_anchor(const struct state *s, struct idv_anchor *out)
         .counter = anchor_handle(c->counter),
         .cap = cap < 0 ? 0 : UINT32_C(1) << cap,
         .gate = anchor_gate(c->gate_pcrs),
+        .idevid_key = s->key,
+        .idevid_certificate = s->cert,
     };
     return idv_anchor_open(s->dev, &conf, out);
 }

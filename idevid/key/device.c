@@ -34,6 +34,11 @@ const char *idvi_device_uri(const struct idv_device *dev)
     return dev->uri;
 }
 
+const struct idv_pin *idvi_device_pin(const struct idv_device *dev)
+{
+    return dev->pin.get ? &dev->pin : NULL;
+}
+
 struct door {
     const struct hwk_device_ops *ops;
     void *ctx;

@@ -34,6 +34,7 @@ struct hwk_device_ops;
 const struct hwk_device_ops *idvi_device_ops(const struct idv_device *dev);
 struct hwk_device *idvi_device_door(const struct idv_device *dev);
 const char *idvi_device_uri(const struct idv_device *dev);
+const struct idv_pin *idvi_device_pin(const struct idv_device *dev); /* NULL */
 
 /* Asks pin, as libcrypto's callbacks want it. NULL pin: nobody to ask. */
 UI_METHOD *idvi_pin_ui(void);

@@ -14,7 +14,6 @@ idv_rc idvi_anchor_token(struct idv_device *dev,
                          const struct idv_device_info *info,
                          const struct idv_anchor_conf *conf,
                          struct idv_anchor *out) IDV_CHECKED;
-
 /* The NV index that uri (tpm2:handle=0x01...) names; NULL: fallback.
  * IDV_E_ARG. */
 idv_rc idvi_anchor_handle(const char *uri, uint32_t fallback,

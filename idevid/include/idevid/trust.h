@@ -130,6 +130,9 @@ struct idv_anchor_conf {
     uint32_t cap;     /* bit n: PCR n is extended after the seal; 0: a reboot
                          ends what was begun before */
     uint32_t gate;    /* bit n: PCR n must be as it is until the seal */
+    /* Token: who signs the record and judges it; NULL: the objects "idevid" of
+     * the device, as idevid-factory leaves them. */
+    const char *idevid_key, *idevid_certificate;
 };
 /* conf NULL takes the defaults. dev is borrowed. IDV_E_ARG: a profile that is
  * not for this device, a PCR that ends no policy (16, 21 to 23) or of which
