@@ -162,6 +162,22 @@ static void by_file(void **state)
     policy_clean();
 }
 
+/* the initial attestation key, made again from its template: it has a policy
+ * besides, which is not asked for.
+ */
+static void by_iak(void **state)
+{
+    (void)state;
+    struct hwk_attested out;
+    need_tpm();
+    struct hwk_nv nv = anchor();
+    assert_true(certify("tpm2:iak;template=H-2", &nv, asked, &out));
+    good_attest(&out, &nv);
+    good_signature(&out, EVP_sha256(), 0);
+    door_remove(ANCHOR);
+    policy_clean();
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -203,9 +219,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_ec),
-        cmocka_unit_test(by_rsa),
-        cmocka_unit_test(by_file),
+        cmocka_unit_test(by_ec),    cmocka_unit_test(by_rsa),
+        cmocka_unit_test(by_file),  cmocka_unit_test(by_iak),
         cmocka_unit_test(refusals),
     };
     for (size_t i = 0; i < sizeof(record); i++)
