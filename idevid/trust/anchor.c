@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "key/key.h"
 #include "trust/anchor.h"
 
 /* PCRs that change without ending a policy that names them (Part 2, TPM_PT_PCR:
@@ -30,12 +31,14 @@ idv_rc idv_anchor_open(struct idv_device *dev,
 {
     static const struct idv_anchor_conf defaults;
     struct idv_device_info info = {0};
+    const bool tpm = strncasecmp(idvi_device_uri(dev), "tpm2:", 5) == 0;
     if (!conf)
         conf = &defaults;
+    IDV_TRY(check(conf, tpm));
+    if (tpm)
+        return idvi_anchor_owner(dev, conf, out);
     IDV_TRY(idv_device_info(dev, &info));
-    IDV_TRY(check(conf, info.tpm));
-    return info.tpm ? idvi_anchor_owner(dev, conf, out)
-                    : idvi_anchor_token(dev, &info, conf, out);
+    return idvi_anchor_token(dev, &info, conf, out);
 }
 
 void idv_anchor_close(struct idv_anchor *a)

@@ -93,10 +93,12 @@ static idv_rc write_within(struct idvi_owner *o,
                            struct idv_anchor_seen *out)
 {
     uint8_t legs[2][IDVI_DIGEST];
+    struct idvi_owner_state s;
     const struct hwk_nv nv = idvi_owner_anchor(o, memo, legs);
     IDV_TRY(idvi_nv_define(o->dev, &nv, IDVI_RH_OWNER, NULL));
     IDV_TRY(idvi_owner_seal(o, NULL, memo));
-    IDV_TRY(read_state(o, memo, out));
+    IDV_TRY(idvi_owner_look_back(o, memo, &s));
+    IDV_TRY(idvi_owner_judge(o, &s, memo, out));
     if (out->found != IDV_ANCHOR_SEALED ||
         memcmp(out->record, memo->record, sizeof(out->record)) != 0)
         return idv_fail(IDV_E_DEVICE, "anchor: sealed, and yet it is not");

@@ -47,6 +47,11 @@ struct idvi_owner_state {
  */
 idv_rc idvi_owner_look(struct idvi_owner *o,
                        struct idvi_owner_state *out) IDV_CHECKED;
+/* The same of what was just sealed: where both are known, two commands do. Any
+ * other Name than those is found out by the session. */
+idv_rc idvi_owner_look_back(struct idvi_owner *o,
+                            const struct idv_anchor_memo *memo,
+                            struct idvi_owner_state *out) IDV_CHECKED;
 /*
  * What it amounts to. The policy is recomputed when memo is that of the record
  * (its gate is in there); NULL is fine. IDV_E_REJECT: no counter, or one that

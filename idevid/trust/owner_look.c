@@ -90,6 +90,13 @@ static idv_rc look_at_anchor(struct idvi_owner *o, struct idvi_owner_state *s)
     return s->written ? read_all(o, &s->anchor, s->record) : IDV_OK;
 }
 
+static void found(struct idvi_owner *o, const struct idvi_owner_state *s)
+{
+    o->looked = true;
+    o->counts = s->value > 0;
+    o->ended = false;
+}
+
 idv_rc idvi_owner_look(struct idvi_owner *o, struct idvi_owner_state *out)
 {
     struct idvi_owner_state s = {0};
@@ -100,9 +107,7 @@ idv_rc idvi_owner_look(struct idvi_owner *o, struct idvi_owner_state *out)
         rc = look_at_anchor(o, &s);
     idvi_nv_leave(o->dev);
     IDV_TRY(rc);
-    o->looked = true;
-    o->counts = s.value > 0;
-    o->ended = false;
+    found(o, &s);
     *out = s;
     return IDV_OK;
 }
@@ -138,6 +143,27 @@ struct hwk_nv idvi_owner_anchor(const struct idvi_owner *o,
     idvi_policy_or(nv.policy, (const uint8_t(*)[IDVI_DIGEST])legs, 2);
     idvi_nv_name(&nv);
     return nv;
+}
+
+idv_rc idvi_owner_look_back(struct idvi_owner *o,
+                            const struct idv_anchor_memo *memo,
+                            struct idvi_owner_state *out)
+{
+    uint8_t legs[2][IDVI_DIGEST], raw[8];
+    struct idvi_owner_state s = {.counter_there = true,
+                                 .anchor_there = true,
+                                 .written = true,
+                                 .counter = idvi_owner_counter(o),
+                                 .anchor = idvi_owner_anchor(o, memo, legs)};
+    s.anchor.attributes |= IDVI_NV_WRITTEN | IDVI_NV_WRITELOCKED;
+    idvi_nv_name(&s.anchor);
+    o->looked = false;
+    IDV_TRY(read_all(o, &s.counter, raw));
+    IDV_TRY(read_all(o, &s.anchor, s.record));
+    s.value = get_be64(raw);
+    found(o, &s);
+    *out = s;
+    return IDV_OK;
 }
 
 /* --- whether they are ----------------------------------------------------- */

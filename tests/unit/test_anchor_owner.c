@@ -8,8 +8,9 @@
 #include <idevid/key.h>
 #include <idevid/trust.h>
 
+#include "provider/device/tpm2_public.h"
 #include "tests/lib/pki.h"
-#include "tests/lib/swtpm.h"
+#include "tests/unit/tpm_blob.h"
 #include "trust/owner.h"
 #include "trust/trust_priv.h"
 
@@ -17,7 +18,6 @@
 #define ANCHOR IDV_ANCHOR_TPM2_INDEX
 
 static struct pki pki;
-static struct swtpm tpm;
 static struct idv_device *dev;
 
 static int setup(void **state)
@@ -26,10 +26,13 @@ static int setup(void **state)
     pki_make(&pki);
     if (!swtpm_here())
         return 0;
-    if (swtpm_start(&tpm) != 0)
+    if (tpm_setup(state) != 0)
         return -1;
-    setenv("HWKEY_TPM_LOCK", tpm.lock, 1);
-    const struct idv_provider_conf conf = {.tpm2_tcti = tpm.tcti};
+    tpm_srk(); /* as manufacturers and operating systems leave it */
+    hwk_tpm_free(tpm);
+    tpm = NULL;
+    setenv("HWKEY_TPM_LOCK", tpm_process.lock, 1);
+    const struct idv_provider_conf conf = {.tpm2_tcti = tpm_process.tcti};
     if (idv_provider_setup(hwk_provider_init, &conf) != IDV_OK ||
         idv_device_open("tpm2:", NULL, &dev) != IDV_OK)
         return -1;
@@ -38,12 +41,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     pki_free(&pki);
     if (!dev)
         return 0;
     idv_device_close(dev);
-    swtpm_stop(&tpm);
+    tpm_teardown(state);
     return 0;
 }
 
@@ -195,7 +197,31 @@ static void whole_life(void **state)
     assert_true(idv_cert_eq(idv_trust_pin(b.trust), pki.rogue_ca.cert));
 }
 
-/* what it costs: of each, the logical commands and those of sessions */
+/*
+ * What it costs. Imprint: define, twice (session, PolicyNV, PolicyOR) for write
+ * and lock, increment: 9 logical commands with these two; beside them look at
+ * both places and read the counter before, the reset count (2), read both back,
+ * and twice a salted session with its end. Check: look and read twice, and the
+ * session. Reset: the first command is the one that counts.
+ */
+enum {
+    IMPRINT_LOGICAL = 10,
+    IMPRINT_LISTED = 3 + 2 + 2 + 2 * 2,
+    CHECK = 4,
+    SESSION = 2,
+    RESET = 3,
+    GATE = 3, /* PolicyPCR twice, and the PCRs before */
+    CAP = 1,
+};
+
+static unsigned cost_of_imprint(struct box *b)
+{
+    OK(reopen(b));
+    const uint64_t before = commands();
+    OK(imprint(b));
+    return (unsigned)(commands() - before);
+}
+
 static void costs(void **state)
 {
     (void)state;
@@ -203,15 +229,18 @@ static void costs(void **state)
     OK(reopen(&b));
     OK(imprint(&b)); /* the counter's first time, and the TPM's self tests */
     OK(idv_trust_reset(b.trust));
+    assert_int_equal(cost_of_imprint(&b), IMPRINT_LOGICAL + IMPRINT_LISTED);
+    assert_true(IMPRINT_LOGICAL + IMPRINT_LISTED <= 15 + 7);
     uint64_t before = commands();
-    OK(imprint(&b));
-    print_message("imprint %u\n", (unsigned)(commands() - before));
-    before = commands();
     OK(reopen(&b));
-    print_message("check %u\n", (unsigned)(commands() - before));
+    assert_int_equal(commands() - before, CHECK + SESSION);
     before = commands();
     OK(idv_trust_reset(b.trust));
-    print_message("reset %u\n", (unsigned)(commands() - before));
+    assert_int_equal(commands() - before, RESET);
+    b.conf.gate = 1u << 7;
+    b.conf.cap = 1u << 14;
+    assert_int_equal(cost_of_imprint(&b),
+                     IMPRINT_LOGICAL + IMPRINT_LISTED + GATE + CAP);
 }
 
 static void capped_by_a_reboot(void **state)
@@ -225,7 +254,7 @@ static void capped_by_a_reboot(void **state)
     assert_string_equal(idv_trust_memo(b.trust)->cap, "reboot");
     OK(idv_trust_capped(b.trust, &capped));
     assert_false(capped);
-    assert_int_equal(swtpm_cycle(&tpm), 0);
+    assert_int_equal(swtpm_cycle(&tpm_process), 0);
     OK(reopen(&b));
     OK(idv_trust_capped(b.trust, &capped));
     assert_true(capped);
