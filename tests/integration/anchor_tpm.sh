@@ -82,6 +82,68 @@ fails 1 'reset was cut short' 'that is a reset' anchor gateway check
 ok 'and is completed as one' clean
 fails 1 'not imprinted' 'nothing is left' anchor gateway check
 
+ok 'imprinted once more' by_hand gateway
+ok 'root puts another index in the place of the counter' tpm sh -c \
+    'tpm2_nvundefine 0x01800A00 -C o && tpm2_nvdefine 0x01800A00 -C o -s 8 \
+    -a "ownerwrite|ownerread|authread" && printf "\0\0\0\0\0\0\0\7" |
+    tpm2_nvwrite 0x01800A00 -C o -i -'
+damaged 'no counter' 'the generation, is no counter'
+ok 'root removes it' tpm tpm2_nvundefine 0x01800A00 -C o
+damaged 'the counter is missing' 'the generation counter, is missing'
+ok 'reset takes away what it finds' clean
+fails 1 'not imprinted' 'all of it' anchor gateway check
+
+# --- room
+fill() {
+    local i=0
+    while in_device gateway tpm2_nvdefine $((0x01900000 + i)) -C o -s "$1" \
+        -a 'ownerwrite|ownerread' >/dev/null 2>&1; do
+        i=$((i + 1))
+        [ $i -lt 200 ] || return 1
+    done
+}
+empty() {
+    local i=0
+    while in_device gateway tpm2_nvundefine $((0x01900000 + i)) -C o \
+        >/dev/null 2>&1; do
+        i=$((i + 1))
+    done
+}
+ok 'the NV is filled up' fill 2048
+fill_more() {
+    local i=0
+    while in_device gateway tpm2_nvdefine $((0x01901000 + i)) -C o -s 8 \
+        -a 'ownerwrite|ownerread' >/dev/null 2>&1; do
+        i=$((i + 1))
+        [ $i -lt 500 ] || return 1
+    done
+    filled=$i
+}
+ok 'to the last' fill_more
+fails 3 'no room' 'no room for an anchor' by_hand gateway
+like 'nothing has happened' "$(anchor gateway show)" 'state *none'
+for ((i = 0; i < filled; i++)); do
+    in_device gateway tpm2_nvundefine $((0x01901000 + i)) -C o >/dev/null
+done
+empty
+ok 'with room, imprinted' by_hand gateway
+
+# --- lockout
+ok 'a value that counts' tpm sh -c 'tpm2_nvdefine 0x01900000 -C o -s 8 \
+    -a "authwrite|authread" -p good && tpm2_dictionarylockout \
+    --setup-parameters --max-tries=1 --recovery-time=1000 \
+    --lockout-recovery-time=1000'
+in_device gateway tpm2_nvwrite 0x01900000 -C 0x01900000 -P wrong \
+    -i /dev/null >/dev/null 2>&1
+in_device gateway tpm2_nvread 0x01900000 -C 0x01900000 -P wrong >/dev/null 2>&1
+like 'the TPM locks up' "$(anchor gateway show)" 'in-lockout *yes'
+ok 'the anchor is read all the same' anchor gateway check
+ok 'and reset' clean
+ok 'and made' by_hand gateway
+ok 'the lockout ends' tpm tpm2_dictionarylockout --clear-lockout
+ok 'left' clean
+ok 'that index goes' tpm tpm2_nvundefine 0x01900000 -C o
+
 ok 'somebody else uses the index' tpm tpm2_nvdefine 0x01800A01 -C o -s 8 \
     -a 'ownerwrite|ownerread|authread'
 fails 1 '0x01800[aA]01' 'it is not touched' by_hand gateway
