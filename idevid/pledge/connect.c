@@ -25,7 +25,7 @@ void idvi_connect(struct idv_pledge *p, enum idvi_as as, bool provisional,
     c->key = p->conf.idevid_key;
     c->chain = p->conf.idevid_chain;
     if (as == AS_LDEVID) {
-        c->key = p->key;
+        c->key = p->renewing ? p->member_key : p->key;
         c->chain = idv_trust_enrollment(p->conf.trust)->ldevid;
     }
     if (!provisional) {

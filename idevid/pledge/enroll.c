@@ -43,7 +43,7 @@ idv_rc idvi_csrattrs(struct idv_pledge *p, struct idv_told *told,
 
 /* --- request -------------------------------------------------------------- */
 
-static idv_rc need_key(struct idv_pledge *p)
+idv_rc idvi_need_key(struct idv_pledge *p)
 {
     enum idv_key_type type = p->conf.key_type;
     if (p->attrs.has_key_type)
@@ -61,7 +61,7 @@ static idv_rc need_key(struct idv_pledge *p)
 
 static idv_rc first_body(struct idv_pledge *p, struct idv_msg *m)
 {
-    IDV_TRY(need_key(p));
+    IDV_TRY(idvi_need_key(p));
     return idv_est_enroll_write(p->key, X509_get_subject_name(idvi_idevid(p)),
                                 &p->attrs, idv_bytes(p->binding, p->binding_n),
                                 false, m);

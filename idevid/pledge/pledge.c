@@ -126,6 +126,7 @@ void idv_pledge_free(struct idv_pledge *p)
     idvi_request_forget(p);
     idvi_domain_forget(p);
     EVP_PKEY_free(p->key);
+    EVP_PKEY_free(p->member_key);
     free(p->candidates);
     free(p);
 }

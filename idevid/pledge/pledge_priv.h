@@ -35,7 +35,7 @@ struct idv_pledge {
     struct idv_pledge_conf conf;
     const struct idv_env *env;
     enum idvi_stage stage;
-    bool renewing; /* S9: key is that of the present LDevID */
+    bool renewing; /* S9 */
 
     struct idvi_candidate *candidates;
     size_t n, current;
@@ -61,8 +61,9 @@ struct idv_pledge {
     STACK_OF(X509) * anchors, *others;
     bool has_attrs;
     struct idv_csrattrs attrs;
-    struct idv_buf csr; /* body of simpleenroll; kept for 202 */
-    EVP_PKEY *key;      /* outlives attempts */
+    struct idv_buf csr;   /* body of simpleenroll; kept for 202 */
+    EVP_PKEY *key;        /* outlives attempts */
+    EVP_PKEY *member_key; /* S9: that of the present LDevID */
     enum idv_key_type key_type;
     char key_uri[512];
 
@@ -137,6 +138,8 @@ idvi_step idvi_resumed, idvi_domain_lost;
 /* --- enroll.c: S5 S6 S7 --- */
 idvi_step idvi_cacerts, idvi_csrattrs, idvi_enroll, idvi_enroll_again;
 idv_rc idvi_enroll_body(struct idv_pledge *p, struct idv_msg *m) IDV_CHECKED;
+/* One of the type that is wanted, made unless there is one. */
+idv_rc idvi_need_key(struct idv_pledge *p) IDV_CHECKED;
 
 /* --- report.c: S8 and what is told when things fail --- */
 idv_rc idvi_telemetry(const char *path, bool status, const char *reason,

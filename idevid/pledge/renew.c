@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S9: a new certificate for the key and the names that the LDevID has. */
+/* S9: a new certificate for the names that the LDevID has, and for its key or
+ * a new one. */
 #include <string.h>
 
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
 #include <idevid/auto.h>
+#include <idevid/text.h>
 
 #include "pledge/pledge_priv.h"
 
@@ -25,6 +27,22 @@ static idv_rc need_candidate(struct idv_pledge *p,
     return IDV_OK;
 }
 
+/* A new key that an earlier attempt asked for a certificate with stays. */
+static idv_rc choose_key(struct idv_pledge *p, const char *present_uri)
+{
+    if (!p->conf.renew_key || strcmp(p->key_uri, present_uri) == 0) {
+        EVP_PKEY_free(idv_steal(&p->key));
+        p->key_uri[0] = 0;
+    }
+    if (p->conf.renew_key)
+        return IDV_OK;
+    if (EVP_PKEY_up_ref(p->member_key) != 1)
+        return idv_fail(IDV_E_NOMEM, "renew");
+    p->key = p->member_key;
+    return idv_text_copy(p->key_uri, sizeof(p->key_uri), idv_str(present_uri),
+                         "renew");
+}
+
 idv_rc idvi_renew_start(struct idv_pledge *p)
 {
     const struct idv_enrollment *e = idv_trust_enrollment(p->conf.trust);
@@ -33,11 +51,9 @@ idv_rc idvi_renew_start(struct idv_pledge *p)
     if (!p->conf.open_key)
         return idv_fail(IDV_E_ARG, "pledge: no way to open the LDevID's key");
     IDV_TRY(need_candidate(p, e));
-    EVP_PKEY_free(p->key);
-    p->key = NULL;
-    IDV_TRY(p->conf.open_key(p->conf.key_arg, e->key_uri, &p->key));
-    memcpy(p->key_uri, e->key_uri, sizeof(p->key_uri));
-    return IDV_OK;
+    EVP_PKEY_free(idv_steal(&p->member_key));
+    IDV_TRY(p->conf.open_key(p->conf.key_arg, e->key_uri, &p->member_key));
+    return choose_key(p, e->key_uri);
 }
 
 /* --- the request ---------------------------------------------------------- */
@@ -76,7 +92,7 @@ static idv_rc keep_names(struct idv_pledge *p)
 
 idv_rc idvi_renew_body(struct idv_pledge *p, struct idv_msg *m)
 {
-    IDV_TRY(check_type(p));
+    IDV_TRY(p->conf.renew_key ? idvi_need_key(p) : check_type(p));
     IDV_TRY(keep_names(p));
     return idv_est_enroll_write(p->key, X509_get_subject_name(present(p)),
                                 &p->attrs, idv_bytes(p->binding, p->binding_n),

@@ -42,6 +42,21 @@ void idv_record_to_bytes(const struct idv_record *r,
     memcpy(out + 60, r->voucher_sha256, 32);
 }
 
+#define POLICY_BYTES 56 /* as much as a TPM compares: magic to pin's hash */
+
+idv_rc idv_record_key_policy(const struct idv_record *r, uint32_t index,
+                             uint32_t counter, struct idv_buf *out)
+{
+    uint8_t raw[IDV_RECORD_SIZE];
+    if (r->generation == 0)
+        return idv_fail(IDV_E_ARG, "record: without a generation");
+    idv_record_to_bytes(r, raw);
+    IDV_TRY(idv_buf_putf(out, "nv(0x%08x == ", (unsigned)index));
+    IDV_TRY(idv_hex_from_bytes(idv_bytes(raw, POLICY_BYTES), out));
+    return idv_buf_putf(out, ") & nv(0x%08x == count:%llu)", (unsigned)counter,
+                        (unsigned long long)r->generation + 1);
+}
+
 static idv_rc check(struct idv_bytes raw)
 {
     static const uint8_t zero[20];

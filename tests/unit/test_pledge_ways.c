@@ -837,6 +837,36 @@ static void renewing(void **state)
     assert_int_equal(s.dev.keys_made, 1);
 }
 
+/* a new key, of the type that is wanted now; the old one opens the door */
+static void renewing_with_a_new_key(void **state)
+{
+    static const struct idv_csrattrs p384 = {
+        .has_key_type = true,
+        .key_type = IDV_KEY_P384,
+    };
+    (void)state;
+    SCENE(s);
+    expect(&s, IDV_OK, WHOLE, ENROLLED);
+    const struct idv_enrollment *e = idv_trust_enrollment(s.dev.trust);
+    assert_string_equal(e->key_uri, "mem:1");
+    EVP_PKEY *old = s.dev.last_key;
+    EVP_PKEY_up_ref(old);
+    s.dev.renew = true;
+    s.dev.conf.renew_key = true;
+    s.reg.attrs = &p384;
+    expect(&s, IDV_OK, "C+ ca at re", ENROLLED);
+    e = idv_trust_enrollment(s.dev.trust);
+    EVP_PKEY *now = X509_get0_pubkey(sk_X509_value(e->ldevid, 0));
+    assert_int_equal(s.dev.keys_made, 2);
+    assert_string_equal(e->key_uri, "mem:2");
+    assert_int_equal(EVP_PKEY_eq(now, s.dev.last_key), 1);
+    assert_int_equal(EVP_PKEY_eq(now, old), 0);
+    assert_ptr_equal(s.reg.last.key, old);
+    EVP_PKEY_free(old);
+    expect(&s, IDV_OK, "C+ ca at re", ENROLLED);
+    assert_string_equal(idv_trust_enrollment(s.dev.trust)->key_uri, "mem:3");
+}
+
 /* whatever happens, the present certificate stays */
 static void renewing_fails(void **state)
 {
@@ -903,6 +933,7 @@ int main(void)
         cmocka_unit_test(retries_go_where_the_imprint_was),
         cmocka_unit_test(a_disk_that_fails_at_the_end),
         cmocka_unit_test(renewing),
+        cmocka_unit_test(renewing_with_a_new_key),
         cmocka_unit_test(renewing_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -33,6 +33,10 @@ struct idv_pledge_conf {
     /* Opens the LDevID key of an earlier enrollment. */
     idv_rc (*open_key)(void *arg, const char *uri, EVP_PKEY **key);
     void *key_arg;
+    /* Renewal asks for a certificate of a new key (make_key) instead of one of
+     * the present key. Who makes them drops the old one, once the enrollment
+     * names the new one. */
+    bool renew_key;
 
     /* One line per thing that happened ("voucher", "imprinted", ...), for
      * people; may be NULL. */
@@ -64,10 +68,10 @@ struct idv_machine idv_pledge_join(struct idv_pledge *p);
 /*
  * The machine that renews the LDevID: in state ENROLLED it asks one of the
  * registrars (none given: the one that enrolled us) for a new certificate of
- * the same key and names, showing the present one (RFC 7030 section 4.2.2).
- * The old one stays until the new one is stored. Needs open_key. IDV_E_STATE
- * in another state; IDV_E_REJECT also when the domain wants another kind of
- * key now.
+ * the same names, and the same key unless renew_key is set, showing the present
+ * one (RFC 7030 section 4.2.2). The old one stays until the new one is stored.
+ * Needs open_key. IDV_E_STATE in another state; IDV_E_REJECT also when the
+ * domain wants another kind of key now and the key is to stay.
  */
 struct idv_machine idv_pledge_renew(struct idv_pledge *p);
 

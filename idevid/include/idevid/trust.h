@@ -41,6 +41,16 @@ void idv_record_to_bytes(const struct idv_record *r,
 idv_rc idv_record_from_bytes(struct idv_bytes raw,
                              struct idv_record *out) IDV_CHECKED;
 
+/*
+ * Policy of keys that die with the record, in the words of hwkey-provider(7):
+ * the TPM finds the first 56 bytes of the record in the NV index, and the
+ * counter at one more than its generation. After a reset the counter is beyond
+ * that for ever, and with another certificate pinned the index holds something
+ * else. IDV_E_ARG: a record without a generation, which nothing counts.
+ */
+idv_rc idv_record_key_policy(const struct idv_record *r, uint32_t index,
+                             uint32_t counter, struct idv_buf *out) IDV_CHECKED;
+
 /* --- anchors: where a record is kept ------------------------------------- */
 
 /*
