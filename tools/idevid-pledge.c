@@ -13,6 +13,7 @@
 #include <idevid/text.h>
 
 #include "ca.h"
+#include "ldevid.h"
 #include "makers.h"
 #include "pledge_conf.h"
 #include "state.h"
@@ -71,47 +72,6 @@ static idv_rc open_identity(struct pledge *p)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     cert = NULL;
     return IDV_OK;
-}
-
-/* --- the LDevID key ----------------------------------------------------- */
-
-static bool has_type(const EVP_PKEY *key, enum idv_key_type type)
-{
-    int bits = EVP_PKEY_get_bits(key);
-    bool rsa = EVP_PKEY_is_a(key, "RSA") == 1;
-    switch (type) {
-    case IDV_KEY_P256:
-        return !rsa && bits == 256;
-    case IDV_KEY_P384:
-        return !rsa && bits == 384;
-    case IDV_KEY_P521:
-        return !rsa && bits == 521;
-    case IDV_KEY_RSA2048:
-        return rsa && bits == 2048;
-    case IDV_KEY_RSA3072:
-        return rsa && bits == 3072;
-    }
-    return false;
-}
-
-/* A key left by a join that was cut is used, unless it is of another type. */
-static idv_rc make_key(void *arg, enum idv_key_type type, EVP_PKEY **key,
-                       char uri[static 512])
-{
-    struct pledge *p = arg;
-    IDV_TRY(idv_text_copy(uri, 512, idv_str(p->s.ldevid), "URI"));
-    IDV_TRY(tool_key(p->s.ldevid, type, IDV_KEY_SIGN, key, NULL));
-    if (has_type(*key, type))
-        return IDV_OK;
-    EVP_PKEY_free(idv_steal(key));
-    IDV_TRY(idv_device_erase(p->s.dev, p->s.ldevid));
-    return idv_key_make(p->s.ldevid, &tool_pin, type, IDV_KEY_SIGN, key);
-}
-
-static idv_rc open_key(void *arg, const char *uri, EVP_PKEY **key)
-{
-    (void)arg;
-    return idv_key_open(uri, &tool_pin, key);
 }
 
 /* --- progress ----------------------------------------------------------- */
@@ -216,13 +176,14 @@ static void catch_signals(void)
     sigaction(SIGINT, &sa, NULL);
 }
 
-static idv_rc run_join(struct pledge *p, const struct idv_pledge_conf *pc)
+static idv_rc drive(struct pledge *p, const struct idv_pledge_conf *pc,
+                    struct idv_machine (*machine)(struct idv_pledge *))
 {
     struct idv_pledge *pledge = NULL;
     struct idv_drive_conf dc = {.env = p->t->env, .stop = &stop};
     char note[IDV_NOTE_MAX];
     IDV_TRY(idv_pledge_new(pc, p->t->env, &pledge));
-    struct idv_machine m = idv_pledge_join(pledge);
+    struct idv_machine m = machine(pledge);
     idv_rc rc = idv_drive(&m, &dc);
     enum idv_verdict verdict = idv_pledge_verdict(pledge);
     idv_pledge_free(pledge);
@@ -244,6 +205,53 @@ static idv_rc start(struct pledge *p, struct tool *t, enum state_use use)
     return state_open(t, &conf, use, &p->s);
 }
 
+/* renewal finds the registrar that enrolled us by itself */
+static idv_rc find_registrars(const struct pledge *p,
+                              const char *const **registrars)
+{
+    static const char *const none[] = {NULL};
+    *registrars = opt.registrars[0] ? opt.registrars
+                                    : (const char *const *)conf.registrars;
+    if (*registrars && (*registrars)[0])
+        return IDV_OK;
+    if (idv_trust_state(p->s.trust) != IDV_TRUST_ENROLLED)
+        return idv_fail(IDV_E_ARG,
+                        "no registrar: --registrar HOST:PORT, or "
+                        "network.registrar in %s",
+                        p->t->conf_path);
+    *registrars = none;
+    return IDV_OK;
+}
+
+static idv_rc run(struct pledge *p,
+                  struct idv_machine (*machine)(struct idv_pledge *))
+{
+    struct idv_pledge_conf pc = {
+        .policy = {.refuse_nonceless = conf.refuse_nonceless},
+        .trust = p->s.trust,
+        .make_key = ldevid_make,
+        .open_key = ldevid_open,
+        .key_type = (enum idv_key_type)conf.key_type,
+        .key_arg = &p->s,
+        .progress = progress,
+        .progress_arg = p,
+        .attempts = (int)conf.attempts,
+    };
+    const struct idv_enrollment *e = idv_trust_enrollment(p->s.trust);
+    char before[512];
+    snprintf(before, sizeof(before), "%s", e ? e->key_uri : "");
+    IDV_TRY(find_registrars(p, &pc.registrars));
+    IDV_TRY(ldevid_bound(&p->s, &pc.renew_key));
+    IDV_TRY(open_identity(p));
+    pc.idevid_key = p->idevid_key;
+    pc.idevid_chain = p->chain;
+    pc.policy.maker_anchors = p->anchors;
+    catch_signals();
+    progress(p, "identity", idv_cert_subject(sk_X509_value(p->chain, 0)));
+    IDV_TRY(drive(p, &pc, machine));
+    return ldevid_retire(&p->s, before);
+}
+
 static idv_rc join(struct tool *t, int argc, char **argv)
 {
     AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
@@ -254,33 +262,18 @@ static idv_rc join(struct tool *t, int argc, char **argv)
         tool_say(t, "enrolled already, nothing to do");
         return t->json ? print_summary(&p, IDV_OK, "", IDV_VERDICT_OK) : IDV_OK;
     }
-    const char *const *registrars = opt.registrars[0]
-                                        ? opt.registrars
-                                        : (const char *const *)conf.registrars;
-    if (!registrars || !registrars[0])
-        return idv_fail(IDV_E_ARG,
-                        "no registrar: --registrar HOST:PORT, or "
-                        "network.registrar in %s",
-                        t->conf_path);
-    IDV_TRY(open_identity(&p));
-    catch_signals();
-    progress(&p, "identity", idv_cert_subject(sk_X509_value(p.chain, 0)));
-    struct idv_pledge_conf pc = {
-        .idevid_key = p.idevid_key,
-        .idevid_chain = p.chain,
-        .policy = {.maker_anchors = p.anchors,
-                   .refuse_nonceless = conf.refuse_nonceless},
-        .trust = p.s.trust,
-        .registrars = registrars,
-        .make_key = make_key,
-        .open_key = open_key,
-        .key_type = (enum idv_key_type)conf.key_type,
-        .key_arg = &p,
-        .progress = progress,
-        .progress_arg = &p,
-        .attempts = (int)conf.attempts,
-    };
-    return run_join(&p, &pc);
+    return run(&p, idv_pledge_join);
+}
+
+static idv_rc renew(struct tool *t, int argc, char **argv)
+{
+    AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
+    (void)argc;
+    (void)argv;
+    IDV_TRY(start(&p, t, STATE_CHANGE));
+    if (idv_trust_state(p.s.trust) != IDV_TRUST_ENROLLED)
+        return idv_fail(IDV_E_STATE, "not enrolled: join first");
+    return run(&p, idv_pledge_renew);
 }
 
 /* --- status, reset ------------------------------------------------------ */
@@ -396,6 +389,8 @@ static const struct tool_option status_options[] = {
 static const struct tool_verb verbs[] = {
     {"join", "", "get a voucher, imprint and enroll; nothing if enrolled", 0, 0,
      join_options, join, true},
+    {"renew", "", "get a new certificate, before the present one ends", 0, 0,
+     join_options, renew, true},
     {"status", "", "what this device belongs to", 0, 0, status_options, status,
      true},
     {"reset", "", "leave the domain: back to factory default", 0, 0, NULL,

@@ -8,6 +8,7 @@
 #include <idevid/text.h>
 
 #include "ca.h"
+#include "ldevid.h"
 #include "state.h"
 
 void state_close(struct state *s)
@@ -101,6 +102,8 @@ idv_rc state_open(struct tool *t, const struct pledge_conf *conf,
     idv_rc rc = idv_trust_open(&tc, &s->trust);
     if (rc != IDV_OK)
         idv_anchor_close(&tc.anchor);
+    else if (use == STATE_CHANGE)
+        rc = ldevid_tidy(s);
     return rc;
 }
 
@@ -127,5 +130,5 @@ idv_rc state_reset(struct state *s)
         s->trust ? idv_trust_enrollment(s->trust) : NULL;
     snprintf(uri, sizeof(uri), "%s", e ? e->key_uri : s->ldevid);
     IDV_TRY(s->trust ? idv_trust_reset(s->trust) : wipe(s));
-    return idv_device_erase(s->dev, uri);
+    return ldevid_erase(s, uri);
 }

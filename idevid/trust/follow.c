@@ -126,6 +126,8 @@ idv_rc idv_trust_cacerts(struct idv_trust *t, STACK_OF(X509) * anchors,
     int added = 0;
     if (t->state == IDV_TRUST_NONE)
         return idv_fail(IDV_E_STATE, "trust: not imprinted");
+    if (t->observe)
+        return idv_fail(IDV_E_STATE, "trust: opened to be looked at only");
     IDV_TRY(learn(t, anchors, others, &added));
     IDV_TRY(idvi_anchors_follow(anchors, others, t->pin, &t->rollover));
     for (int i = sk_X509_num(anchors) - 1; i >= 0; i--) {
