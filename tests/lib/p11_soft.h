@@ -65,6 +65,8 @@
  *     description=TEXT   of the library
  *     noisy              every call leaves two errors on OpenSSL's queue
  *     plain-eddsa        it takes no notice of CK_EDDSA_PARAMS
+ *     destroys-all       it takes no notice of CKA_DESTROYABLE, for a test that
+ *                        begins anew
  *     unaware            it takes no notice of a fork: sessions and logins of
  *                        the parent go on in the child
  *

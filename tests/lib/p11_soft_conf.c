@@ -191,6 +191,10 @@ static int tell_module(char *words[], size_t n)
             soft.unaware = false;
         else if (strcmp(words[i], "plain-eddsa") == 0)
             soft.plain_eddsa = true;
+        else if (strcmp(words[i], "destroys-all") == 0)
+            soft.destroys_all = true;
+        else if (strcmp(words[i], "not-destroys-all") == 0)
+            soft.destroys_all = false;
         else if (strcmp(words[i], "not-plain-eddsa") == 0)
             soft.plain_eddsa = false;
         else if (strcmp(words[i], "noisy") == 0)

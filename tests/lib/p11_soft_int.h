@@ -103,7 +103,7 @@ struct soft {
     CK_SESSION_HANDLE last_session;
     CK_OBJECT_HANDLE last_object;
     unsigned starts;
-    bool moves_on_fork, unaware, noisy, plain_eddsa;
+    bool moves_on_fork, unaware, noisy, plain_eddsa, destroys_all;
     char description[33]; /* of the library */
 };
 extern struct soft soft;

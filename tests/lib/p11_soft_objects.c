@@ -257,7 +257,8 @@ CK_RV soft_destroy(CK_SESSION_HANDLE sh, CK_OBJECT_HANDLE h)
 
     if (rv == CKR_OK && o->owner == 0 && !s->rw)
         rv = CKR_SESSION_READ_ONLY;
-    if (rv == CKR_OK && !soft_true(o, CKA_DESTROYABLE))
+    if (rv == CKR_OK && !soft.destroys_all &&
+        soft_get(o, CKA_DESTROYABLE) != NULL && !soft_true(o, CKA_DESTROYABLE))
         rv = CKR_ACTION_PROHIBITED;
     if (rv != CKR_OK)
         return rv;
