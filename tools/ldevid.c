@@ -133,10 +133,12 @@ idv_rc ldevid_bound(const struct state *s, bool *bound)
     *bound = false;
     if (s->conf->anchor.bind_ldevid == ANCHOR_BIND_NO)
         return IDV_OK;
-    if (asked && s->trust && strcmp(idv_trust_profile(s->trust), "token") == 0)
+    const bool token =
+        s->trust && strcmp(idv_trust_profile(s->trust), "token") == 0;
+    if (asked && token)
         return idv_fail(IDV_E_ARG,
                         "anchor.bind-ldevid = yes: only a TPM can do that");
-    const bool can = s->trust && idv_trust_generation(s->trust) > 0;
+    const bool can = s->trust && !token && idv_trust_generation(s->trust) > 0;
     if (asked && s->conf->ldevid_key)
         return idv_fail(IDV_E_ARG, "anchor.bind-ldevid = yes makes keys in "
                                    "files: ldevid.key is not for these");
