@@ -101,19 +101,26 @@ step 'no private key on disk outside token and TPM' no_key_on_disk
 
 chapter '5. The anchor: sealed once, provable, gone in one command'
 step 'gateway: what is sealed in its TPM, and against whom' anchor gateway show
-step 'all as it was sealed' anchor gateway check
-cp "$WORLD/gateway.state/anchor.der" "$WORLD/kept.der"
+step 'gateway: an attestation key, which the maker certifies' \
+    device_iak gateway
+step 'the TPM proves the anchor to somebody who has none' \
+    proved gateway "$WORLD/owner/domain-ca.pem"
 openssl x509 -in "$WORLD/maker/issuing-ca.pem" -outform DER \
-    -out "$WORLD/gateway.state/anchor.der"
+    -out "$WORLD/own.der" || failed=1
+cp "$WORLD/gateway.state/anchor.der" "$WORLD/sealed.der"
+cp "$WORLD/own.der" "$WORLD/gateway.state/anchor.der"
 refused 'another certificate on its disk' 'not what the record seals' \
     anchor gateway check
-cp "$WORLD/kept.der" "$WORLD/gateway.state/anchor.der"
-refused 'root makes an anchor of its own in the TPM' 'tampered' \
-    own_anchor gateway
-step 'left: one command to the TPM, and it is dead' \
+cp "$WORLD/sealed.der" "$WORLD/gateway.state/anchor.der"
+step 'put back, all is as it was sealed' anchor gateway check
+own_anchor gateway || failed=1
+refused 'root makes an anchor of its own, in the TPM and on disk' 'tampered' \
+    pledge gateway join --registrar "localhost:$REG_PORT"
+step 'gateway leaves: one command to the TPM, and all of it is dead' \
     anchor gateway reset --yes
-step 'and it joins again, one generation on' pledge gateway join \
+step 'and joins again, one generation on' pledge gateway join \
     --registrar "localhost:$REG_PORT"
+step 'all as it was sealed' anchor gateway check
 
 chapter '6. What is refused, and why'
 step 'a third device for this: camera TPM-0003' device_tpm camera TPM-0003

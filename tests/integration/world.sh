@@ -262,6 +262,30 @@ device_tpm() {
     tpm_up "$1" && pledge_conf "$1" tpm2: && provision "$1" "$2" tpm2:
 }
 
+# An attestation key (IAK) for a device with a TPM: it signs only what the TPM
+# itself says, and the maker certifies that. Evidence needs it.
+device_iak() {
+    local name=$1
+    in_device "$name" sh -ec "cd '$WORLD'
+        tpm2_createprimary -Q -C e -g sha256 -G ecc256:ecdsa-sha256:null \\
+            -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign|noda' \\
+            -c '$name.iak.ctx'
+        tpm2_evictcontrol -Q -C o -c '$name.iak.ctx' 0x81020001
+        tpm2_readpublic -Q -c 0x81020001 -f pem -o '$name.iak.pub'
+        tpm2_flushcontext -t" || return
+    openssl_conf
+    printf 'extendedKeyUsage=2.23.133.8.3\n' >"$WORLD/iak.ext"
+    OPENSSL_CONF=$WORLD/openssl.cnf in_device maker openssl x509 -new \
+        -subj "/CN=IAK of $name" -force_pubkey "$WORLD/$name.iak.pub" \
+        -CA "$WORLD/maker/issuing-ca.pem" \
+        -CAkey 'pkcs11:token=maker;object=issuing-ca;type=private' \
+        -days 365 -extfile "$WORLD/iak.ext" -out "$WORLD/$name.iak.pem" ||
+        return
+    cat "$WORLD/maker/issuing-ca.pem" >>"$WORLD/$name.iak.pem"
+    printf '[anchor]\niak = tpm2:handle=0x81020001\niak-certificate = %s\n' \
+        "$WORLD/$name.iak.pem" >>"$WORLD/$name.ini"
+}
+
 device_token() {
     token_up "$1" && pledge_conf "$1" "pkcs11:token=$1" &&
         provision "$1" "$2" "pkcs11:token=$1" --hw-type 2.999.1
@@ -277,6 +301,40 @@ anchor() {
     local name=$1
     shift
     in_device "$name" "$BIN/idevid-anchor" -c "$WORLD/$name.ini" "$@"
+}
+
+# Root of a device with a TPM puts an anchor of its own in the place of the one
+# that was sealed, as like it as can be: the record of another certificate,
+# locked, in an index that differs by its policy only.
+own_anchor() {
+    in_device "$1" sh -ec "cd '$WORLD'
+        satisfied() {
+            tpm2_startauthsession -Q --policy-session -S own.session
+            tpm2_policyauthvalue -Q -S own.session -L own.policy
+        }
+        tpm2_nvread 0x01800A01 -C o -s 112 -o sealed.bin
+        { head -c 24 sealed.bin; openssl dgst -sha256 -binary own.der
+          tail -c 56 sealed.bin; } >own.bin
+        tpm2_nvundefine -Q 0x01800A01 -C o
+        satisfied
+        tpm2_nvdefine -Q 0x01800A01 -C o -s 112 -L own.policy \\
+            -a 'policywrite|ownerread|authread|no_da|writedefine|writeall'
+        tpm2_nvwrite -Q 0x01800A01 -C 0x01800A01 -P session:own.session -i own.bin
+        tpm2_flushcontext own.session
+        satisfied
+        tpm2_nvwritelock -Q 0x01800A01 -C 0x01800A01 -P session:own.session
+        tpm2_flushcontext own.session" &&
+        cp "$WORLD/own.der" "$WORLD/$1.state/anchor.der"
+}
+
+# The device proves its anchor; whoever sent the nonce needs no TPM to judge.
+proved() {
+    local name=$1 nonce
+    nonce=$(openssl rand -hex 16)
+    anchor "$name" evidence --nonce "$nonce" -o "$WORLD/$name.evidence.pem" &&
+        "$BIN/idevid-anchor" verify-evidence --nonce "$nonce" \
+            --ca "$WORLD/maker/anchors.pem" --pin "$2" \
+            "$WORLD/$name.evidence.pem"
 }
 
 # --- what stories show and check ---------------------------------------------------
