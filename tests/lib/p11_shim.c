@@ -2,9 +2,11 @@
 /* A PKCS#11 module before the module named by P11SHIM_REAL: counts calls and
  * does what the test says through p11shim_control(). */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <p11-kit/pkcs11.h>
 
@@ -52,12 +54,35 @@ static void lose(void)
         restart(loss == P11SHIM_RESTART);
 }
 
-/* every call is counted, and these do no more than that */
+/* whether the call that begins is the one to be cut */
+static enum p11shim_cut cut_now(void)
+{
+    const int n = ++control.calls;
+
+    return n == control.cut_at ? control.cut : P11SHIM_UNCUT;
+}
+
+static bool before(enum p11shim_cut cut)
+{
+    if (cut == P11SHIM_KILLED)
+        kill(getpid(), SIGKILL);
+    return cut != P11SHIM_REFUSED;
+}
+
+static CK_RV after(enum p11shim_cut cut, CK_RV rv)
+{
+    if (cut == P11SHIM_KILLED_LATE)
+        kill(getpid(), SIGKILL);
+    return cut == P11SHIM_UNCUT ? rv : control.cut_rv;
+}
+
+/* every call is counted, and these do no more than that, unless it is cut */
 #define CALL(name, parameters, arguments)                                      \
     static CK_RV count_##name parameters                                       \
     {                                                                          \
-        control.calls++;                                                       \
-        return real->name arguments;                                           \
+        const enum p11shim_cut cut = cut_now();                                \
+        const CK_RV rv = before(cut) ? real->name arguments : CKR_OK;          \
+        return after(cut, rv);                                                 \
     }
 #include "tests/bench/p11calls.h"
 #undef CALL

@@ -15,6 +15,14 @@ enum p11shim_loss { /* happens once, at the next C_SignInit */
                     P11SHIM_FINALIZE, /* C_Finalize only */
 };
 
+enum p11shim_cut { /* what becomes of the call with the number "cut_at" */
+                   P11SHIM_UNCUT,
+                   P11SHIM_REFUSED,     /* it answers cut_rv and does nothing */
+                   P11SHIM_LATE,        /* it does it, and answers cut_rv */
+                   P11SHIM_KILLED,      /* SIGKILL before */
+                   P11SHIM_KILLED_LATE, /* SIGKILL after it */
+};
+
 /* threads count in it */
 struct p11shim {
     _Atomic(enum p11shim_loss) loss;
@@ -26,6 +34,9 @@ struct p11shim {
     atomic_int always_auth;     /* every key wants the PIN for each signature */
     atomic_ulong again_rv;      /* what such a login answers */
     atomic_int again;           /* how many there were */
+    _Atomic(enum p11shim_cut) cut;
+    atomic_int cut_at; /* counted by calls */
+    atomic_ulong cut_rv;
     atomic_int calls, sign_init, sign, login, officer, open, close, finalize;
 };
 
