@@ -9,6 +9,7 @@
 
 #include "provider/backend.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_tpm.h"
 #include "tests/lib/tcti_script.h"
 
 #define ROW (&hwk_backend_tpm2)
@@ -18,6 +19,9 @@ size_t fuzz_places = 40; /* sessions of ESYS take their time */
 
 static char name[] = "device:/dev/tpmrm0"; /* what needs no lock file */
 static const struct hwk_config cfg = {.tcti = name};
+/* without sessions an old answer is as good as a new one */
+static const struct hwk_config bare = {.tcti = name,
+                                       .tpm_sessions = HWK_PROTECT_NEVER};
 static void *state;
 
 __attribute__((constructor)) static void quiet(void)
@@ -25,8 +29,7 @@ __attribute__((constructor)) static void quiet(void)
     setenv("TSS2_LOG", "all+none", 1);
 }
 
-/* what came back is 1 and no error, or 0 and one */
-static int said(int ok)
+int fuzz_said(int ok)
 {
     PROMISE(ok == 0 || ok == 1);
     PROMISE(ok == (ERR_peek_error() == 0));
@@ -57,7 +60,7 @@ static void sign(const struct hwk_found *f, enum hwk_pad pad)
         free(sig);
         return;
     }
-    if (said(ROW->sign(state, f->ref, &mech, digest, 32, sig, &n)))
+    if (fuzz_said(ROW->sign(state, f->ref, &mech, digest, 32, sig, &n)))
         PROMISE(n == want);
     free(sig);
 }
@@ -73,7 +76,7 @@ static void decrypt(const struct hwk_found *f, enum hwk_pad pad)
     uint8_t *out = malloc(n);
 
     if (out != NULL &&
-        said(ROW->decrypt(state, f->ref, &mech, box, n, out, &n)))
+        fuzz_said(ROW->decrypt(state, f->ref, &mech, box, n, out, &n)))
         PROMISE(n <= f->pub.n_len);
     free(out);
 }
@@ -83,8 +86,8 @@ static void derive(const struct hwk_found *f)
     size_t n = f->pub.curve->field;
     uint8_t *out = malloc(n);
 
-    if (out != NULL && said(ROW->derive(state, f->ref, f->pub.point,
-                                        f->pub.point_len, out, &n)))
+    if (out != NULL && fuzz_said(ROW->derive(state, f->ref, f->pub.point,
+                                             f->pub.point_len, out, &n)))
         PROMISE(n == f->pub.curve->field);
     free(out);
 }
@@ -140,7 +143,7 @@ static void find(const char *text, unsigned want)
 
     PROMISE(hwk_uri_parse(text, &uri));
     const struct hwk_pin_ask ask = {.cfg = &cfg, .uri = &uri};
-    said(ROW->find(state, &uri, want, &ask, keep, &k));
+    fuzz_said(ROW->find(state, &uri, want, &ask, keep, &k));
     use_all(&k);
     hwk_uri_clear(&uri);
 }
@@ -155,8 +158,8 @@ static void make(const char *text, enum hwk_key_type type, unsigned usage)
 
     PROMISE(hwk_uri_parse(text, &uri));
     const struct hwk_pin_ask ask = {.cfg = &cfg, .uri = &uri};
-    if (said(ROW->make(state, &uri, type == HWK_KEY_EC ? &ec : &rsa, &ask,
-                       &f))) {
+    if (fuzz_said(ROW->make(state, &uri, type == HWK_KEY_EC ? &ec : &rsa, &ask,
+                            &f))) {
         use(&f);
         ROW->release(state, f.ref);
     }
@@ -173,7 +176,7 @@ static void blob(void)
     PROMISE(hwk_uri_parse("tpm2:" PIN, &uri));
     const struct hwk_pin_ask ask = {.cfg = &cfg, .uri = &uri};
     if (der != NULL && ROW->load_blob != NULL)
-        said(ROW->load_blob(state, der, n, &ask, keep, &k));
+        fuzz_said(ROW->load_blob(state, der, n, &ask, keep, &k));
     use_all(&k);
     hwk_uri_clear(&uri);
 }
@@ -193,9 +196,9 @@ static void look_around(void)
     struct hwk_uri uri;
 
     PROMISE(hwk_uri_parse("tpm2:", &uri));
-    if (said(ROW->dev_open(state, &uri, NULL, &dev))) {
-        said(ROW->dev_info(state, dev, &info));
-        said(ROW->dev_list(state, dev, describe, NULL));
+    if (fuzz_said(ROW->dev_open(state, &uri, NULL, &dev))) {
+        fuzz_said(ROW->dev_info(state, dev, &info));
+        fuzz_said(ROW->dev_list(state, dev, describe, NULL));
         ROW->dev_close(state, dev);
     }
     hwk_uri_clear(&uri);
@@ -210,12 +213,12 @@ static void write_and_read(void)
     struct hwk_uri uri;
 
     PROMISE(hwk_uri_parse("tpm2:handle=0x01800a10", &uri));
-    if (said(ROW->dev_open(state, &uri, NULL, &dev))) {
-        said(ROW->dev_write(state, dev, &uri, data, 1500,
-                            HWK_WRITE_NEW | HWK_WRITE_LOCK));
-        if (said(ROW->dev_read(state, dev, &uri, data, &n, &info)))
+    if (fuzz_said(ROW->dev_open(state, &uri, NULL, &dev))) {
+        fuzz_said(ROW->dev_write(state, dev, &uri, data, 1500,
+                                 HWK_WRITE_NEW | HWK_WRITE_LOCK));
+        if (fuzz_said(ROW->dev_read(state, dev, &uri, data, &n, &info)))
             PROMISE(n <= sizeof(data));
-        said(ROW->dev_erase(state, dev, &uri));
+        fuzz_said(ROW->dev_erase(state, dev, &uri));
         ROW->dev_close(state, dev);
     }
     hwk_uri_clear(&uri);
@@ -225,7 +228,7 @@ static void random_bytes(void)
 {
     uint8_t out[40];
 
-    said(ROW->random(state, NULL, out, sizeof(out)));
+    fuzz_said(ROW->random(state, NULL, out, sizeof(out)));
 }
 
 #define BOTH (HWK_WANT_PRIVATE | HWK_WANT_PUBLIC)
@@ -273,6 +276,12 @@ static void act(unsigned what)
     case 'r':
         random_bytes();
         break;
+    case 'v': /* NV indices, in sessions and without */
+        fuzz_tpm_nv(&cfg, state);
+        break;
+    case 'x':
+        fuzz_tpm_nv(&bare, state);
+        break;
     default:
         break;
     }
@@ -290,9 +299,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     else if (getenv("SCRIPT_OUT") != NULL)
         return 0;
     script_play(data + 1, n - 1);
-    if (said(ROW->open(&cfg, &state))) {
+    if (fuzz_said(ROW->open(data[0] == 'x' ? &bare : &cfg, &state))) {
         act(data[0]);
-        PROMISE(script_asked() || !memchr("kpuacidmnlwr", data[0], 12));
+        PROMISE(script_asked() || !memchr("kpuacidmnlwrvx", data[0], 14));
         ROW->close(state, false);
     }
     script_end();

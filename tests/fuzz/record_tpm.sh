@@ -88,6 +88,10 @@ printf 12345678 | tpm2_nvwrite -Q 0x01800a20 -C o -i -
 file blob_nv -pkeyopt 'policy:nv(0x01800a20 == 3132333435363738) | auth'
 
 scene write w
+tpm2_nvundefine -Q -C o 0x01800a20
+key ecc256:ecdsa-sha256:null -a "$sign|restricted"
+scene nv v
+scene nv_bare x
 scene make m
 scene make_decrypt n
 scene idevid_new d
