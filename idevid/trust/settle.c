@@ -136,14 +136,23 @@ static idv_rc finish(struct idv_trust *t)
                            idv_view(&json));
 }
 
+/* IDV_E_REJECT, with or without a note: files or device do not allow it. */
 static idv_rc roll_forward(struct idv_trust *t)
 {
     if (!t->pending || !memo_is_of_record(t))
         return IDV_E_REJECT;
     IDV_TRY(idvi_pin_load(t));
-    IDV_TRY(finish(t));
+    return finish(t);
+}
+
+static idv_rc end_or_undo(struct idv_trust *t)
+{
+    idv_rc rc = roll_forward(t);
+    if (rc == IDV_E_REJECT || rc == IDV_E_FORMAT || rc == IDV_E_LIMIT)
+        return undo(t);
+    IDV_TRY(rc);
     idvi_pin_forget(t);
-    IDV_TRY(look(t));
+    IDV_TRY(tampered(look(t)));
     if (t->seen.found != IDV_ANCHOR_SEALED)
         return idv_fail(IDV_E_DEVICE, "anchor: sealed, and yet it is not");
     return idvi_trust_adopt(t);
@@ -161,10 +170,7 @@ static idv_rc found_unfinished(struct idv_trust *t)
         t->cut = "an imprint";
         return IDV_OK;
     }
-    idv_rc rc = roll_forward(t);
-    if (rc == IDV_E_REJECT || rc == IDV_E_FORMAT || rc == IDV_E_LIMIT)
-        return undo(t);
-    return rc;
+    return end_or_undo(t);
 }
 
 /* --- a record that is ----------------------------------------------------- */

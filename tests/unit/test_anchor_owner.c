@@ -600,9 +600,10 @@ static void other_attributes(void **state)
     way_out(&b);
 }
 
-/* A record is forged under a policy that root can fulfil now: its own leg, the
- * record committed to or not. */
-static void forge(const struct idv_anchor_memo *memo, uint64_t at, bool commit)
+/* Bytes are written and locked under a policy that root can fulfil now, and
+ * that is for another record: memo's, but of the generation at. */
+static void forge(const struct idv_anchor_memo *memo, uint64_t at,
+                  const uint8_t content[static IDV_RECORD_SIZE])
 {
     struct idvi_owner o = {
         .dev = dev, .anchor_at = ANCHOR, .count_at = COUNTER};
@@ -612,10 +613,6 @@ static void forge(const struct idv_anchor_memo *memo, uint64_t at, bool commit)
         now[i] = (uint8_t)(at >> (56 - 8 * i));
     memcpy(m.record + 8, now, 8);
     struct hwk_nv nv = idvi_owner_anchor(&o, &m, legs);
-    SHA256(memo->record, 112, legs[1]);
-    if (!commit)
-        legs[1][0] ^= 1;
-    idvi_policy_or(nv.policy, (const uint8_t(*)[32])legs, 2);
     const struct hwk_policy_step steps[] = {
         {.code = IDVI_CC_POLICY_NV, .handle = COUNTER, .operand = {now, 8}},
         {.code = IDVI_CC_POLICY_OR,
@@ -623,7 +620,7 @@ static void forge(const struct idv_anchor_memo *memo, uint64_t at, bool commit)
          .branches_n = 2}};
     const struct hwk_nv_by by = {.steps = steps, .n = 2};
     OK(idvi_nv_define(dev, &nv, IDVI_RH_OWNER, NULL));
-    OK(idvi_nv_write(dev, &nv, &by, idv_bytes(memo->record, 112), NULL));
+    OK(idvi_nv_write(dev, &nv, &by, idv_bytes(content, 112), NULL));
     nv.attributes |= IDVI_NV_WRITTEN;
     OK(idvi_nv_lock(dev, &nv, &by, NULL));
 }
@@ -636,18 +633,26 @@ static void a_policy_of_another_generation(void **state)
     OK(reopen(&b));
     OK(imprint(&b));
     undefine(ANCHOR);
-    forge(idv_trust_memo(b.trust), value(), true);
+    forge(idv_trust_memo(b.trust), value(), idv_trust_memo(b.trust)->record);
     FAILS(IDV_E_REJECT, "was not made for this record", reopen(&b));
     way_out(&b);
 }
 
+/* a session kept from before writes another record in the place of the one
+ * that its policy commits to, and brings the files for it */
 static void a_policy_of_another_record(void **state)
 {
     (void)state;
     BOX(b);
+    IDV_AUTO(buf) json = {0};
     struct idv_anchor_memo memo;
     cut_imprint(&b, COUNTED, 0, &memo);
-    forge(&memo, value(), false);
+    struct idv_anchor_memo other = memo;
+    other.record[23] ^= 1; /* its time */
+    OK(idvi_memo_to_json(&other, &json));
+    OK(idv_fs_write(path(&b, "pending/anchor.json"), idv_view(&json), 0600));
+    forge(&memo, value(), other.record);
+    FAILS(IDV_E_REJECT, "was not made for this record", reopen(&b));
     increment();
     FAILS(IDV_E_REJECT, "was not made for this record", reopen(&b));
     way_out(&b);
@@ -665,7 +670,7 @@ static void a_record_of_another_generation(void **state)
     undefine(ANCHOR);
     for (int i = 0; i < 8; i++)
         memo.record[8 + i] = (uint8_t)(now >> (56 - 8 * i));
-    forge(&memo, now, true);
+    forge(&memo, now, memo.record);
     FAILS(IDV_E_REJECT, "never sealed", reopen(&b));
     increment();
     FAILS(IDV_E_REJECT, "anchor.json is of another record", reopen(&b));
@@ -692,7 +697,7 @@ static void a_counter_that_is_behind(void **state)
     cut_imprint(&b, COUNTED, 0, &memo);
     struct idv_anchor_memo ahead = memo;
     ahead.record[14] ^= 0x40; /* generation + 16384 */
-    forge(&ahead, memo.generation, true);
+    forge(&ahead, memo.generation, ahead.record);
     FAILS(IDV_E_REJECT, "the generation counter is behind", reopen(&b));
     way_out(&b);
 }
@@ -704,7 +709,7 @@ static void no_record(void **state)
     struct idv_anchor_memo memo;
     cut_imprint(&b, COUNTED, 0, &memo);
     memo.record[0] = 'X';
-    forge(&memo, memo.generation, true);
+    forge(&memo, memo.generation, memo.record);
     FAILS(IDV_E_REJECT, "IDTA", reopen(&b));
     way_out(&b);
 }

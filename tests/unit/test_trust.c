@@ -557,6 +557,7 @@ static void pending_files_of_another_record(void **state)
         assert_int_equal(state_of(&b),
                          sealed ? IDV_TRUST_IMPRINTED : IDV_TRUST_NONE);
         assert_true(sealed ? placed(&b) : empty(&b));
+        assert_int_equal(b.anchor.counter, sealed ? 10 : 9);
     }
 }
 
