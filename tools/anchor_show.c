@@ -9,6 +9,7 @@
 #include "anchor.h"
 #include "anchor_words.h"
 #include "ca.h"
+#include "ldevid.h"
 #include "sheet.h"
 
 /* --- rows ----------------------------------------------------------------- */
@@ -81,6 +82,22 @@ static void put_seal(struct sheet *o, const struct state *s)
                "no: not before the next start of the TPM");
 }
 
+/* The domain's CAs since the pin, each signed over by the one before it. */
+static void put_successors(struct sheet *o, const struct state *s)
+{
+    const STACK_OF(X509) *cas = idv_trust_successors(s->trust);
+    struct idv_json *array = s->t->json ? idv_json_new_array() : NULL;
+    for (int i = 0; i < sk_X509_num(cas); i++) {
+        const char *subject = idv_cert_subject(sk_X509_value(cas, i));
+        if (array)
+            sheet_failed(
+                o, idv_json_append(array, idv_json_new_text(idv_str(subject))));
+        else
+            sheet_text(o, "signed over", subject);
+    }
+    sheet_json(o, "successors", array);
+}
+
 static void put_ldevid(struct sheet *o, const struct state *s)
 {
     const struct idv_enrollment *e = idv_trust_enrollment(s->trust);
@@ -88,6 +105,8 @@ static void put_ldevid(struct sheet *o, const struct state *s)
         return;
     sheet_text(o, "ldevid", idv_cert_subject(sk_X509_value(e->ldevid, 0)));
     sheet_text(o, "ldevid-key", e->key_uri);
+    sheet_bool(o, "bound", ldevid_is_bound(e->key_uri),
+               "yes: that key dies with the anchor", "no");
 }
 
 /* How the device keeps it; also of one that cannot be opened. */
@@ -130,6 +149,7 @@ idv_rc anchor_print(const struct state *s)
     if (idv_trust_record(s->trust)) {
         put_seal(&o, s);
         put_pin(&o, s);
+        put_successors(&o, s);
     }
     put_ldevid(&o, s);
     put_facts(&o, s->dev);

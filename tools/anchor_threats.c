@@ -11,12 +11,21 @@ const struct anchor_threat anchor_threats[] = {
       "noticed, unless the token's own files are changed along with it"}},
     {"Root deletes the anchor from the device",
      {"noticed: the anchor is gone", "refused by the TPM",
-      "noticed: the anchor is gone", "noticed: the anchor is gone"}},
+      "refused where the token honours CKA_DESTROYABLE, otherwise noticed: the "
+      "anchor is gone",
+      "noticed: the anchor is gone"}},
     {"Root deletes it and makes one of its own in the same place",
      {"noticed; as a whole new imprint it shows: a higher generation, another "
       "Name in evidence, dead LDevID keys",
-      "refused by the TPM", "unnoticed, to who has the PIN",
-      "unnoticed, to who has the PIN"}},
+      "refused by the TPM",
+      "shows, by a higher generation, where the token honours CKA_DESTROYABLE; "
+      "otherwise unnoticed, for who has the PIN",
+      "unnoticed, for who has the PIN"}},
+    {"A record of another device, or a copy of another one of this, takes its "
+     "place",
+     {"noticed", "refused by the TPM",
+      "noticed: it is signed by the IDevID key, for its place",
+      "noticed: it is signed by the IDevID key, for its place"}},
     {"Root imprints before the owner does",
      {"shows: no voucher of the maker is in the record, or the maker logged "
       "it",
@@ -25,14 +34,16 @@ const struct anchor_threat anchor_threats[] = {
     {"An anchor that was left is put back, with its files",
      {"refused: its policy can never be fulfilled again",
       "refused: the generation is past",
-      "noticed where the token has a monotonic counter, otherwise unnoticed",
+      "refused where the token honours CKA_DESTROYABLE, noticed where it has a "
+      "monotonic counter, otherwise unnoticed",
       "unnoticed"}},
     {"A policy session that was satisfied during the imprint is kept and used "
      "afterwards",
      {"refused once capped; before, another content is noticed",
       "refused: the session is for that content only", "none", "none"}},
     {"A part of the record is written",
-     {"refused by the TPM", "refused by the TPM", "none", "none"}},
+     {"refused by the TPM", "refused by the TPM",
+      "noticed: it is signed as a whole", "noticed: it is signed as a whole"}},
     {"An index of another type takes the counter's place",
      {"noticed", "refused by the TPM", "none", "none"}},
     {"TPM2_Clear",
@@ -48,9 +59,10 @@ const struct anchor_threat anchor_threats[] = {
       "it ends",
       "harmless: as with owner", "harmless: the anchor needs no PIN to be read",
       "harmless: the anchor needs no PIN to be read"}},
-    {"The device's storage is copied, and the copy put back later",
+    {"The device's disk is copied, and the copy put back after a reset",
      {"noticed: the TPM has gone on", "noticed: the TPM has gone on",
-      "noticed: the token has gone on", "unnoticed"}},
+      "noticed: the token has gone on",
+      "unnoticed: the token is a part of the copy"}},
     {"Root has a program changed that should look at the anchor",
      {"unnoticed", "unnoticed", "unnoticed", "unnoticed"}},
     {0}};

@@ -169,23 +169,23 @@ idv_rc ldevid_open(void *state, const char *uri, EVP_PKEY **key)
     return idv_key_open(uri, &tool_pin, key);
 }
 
-static bool is_file(const char *uri)
+bool ldevid_is_bound(const char *uri)
 {
     return strncmp(uri, "tpm2:object=", 12) == 0;
 }
 
 idv_rc ldevid_retire(const struct state *s, const char *uri)
 {
-    if (*uri && !is_file(uri) && strcmp(uri, uri_in_use(s)) != 0)
+    if (*uri && !ldevid_is_bound(uri) && strcmp(uri, uri_in_use(s)) != 0)
         IDV_TRY(idv_device_erase(s->dev, uri));
     return ldevid_tidy(s);
 }
 
 idv_rc ldevid_erase(const struct state *s, const char *uri)
 {
-    if (*uri && !is_file(uri) && strcmp(uri, s->ldevid) != 0)
+    if (*uri && !ldevid_is_bound(uri) && strcmp(uri, s->ldevid) != 0)
         IDV_TRY(idv_device_erase(s->dev, uri));
-    if (!is_file(s->ldevid))
+    if (!ldevid_is_bound(s->ldevid))
         IDV_TRY(idv_device_erase(s->dev, s->ldevid));
     return ldevid_tidy(s);
 }

@@ -16,6 +16,9 @@
  * IDV_E_ARG: they are to be, and cannot. */
 idv_rc ldevid_bound(const struct state *s, bool *bound) IDV_CHECKED;
 
+/* Is the key of this URI? */
+bool ldevid_is_bound(const char *uri);
+
 /* For struct idv_pledge_conf, with the struct state as their argument. A key
  * left by a join or renewal that was cut is used, unless it is of another
  * type. */

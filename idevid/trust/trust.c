@@ -111,3 +111,8 @@ const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t)
 {
     return t->state == IDV_TRUST_ENROLLED ? &t->enrollment : NULL;
 }
+
+const STACK_OF(X509) * idv_trust_successors(const struct idv_trust *t)
+{
+    return t->rollover.roots;
+}

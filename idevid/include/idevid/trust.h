@@ -203,6 +203,9 @@ const X509 *idv_trust_pin(const struct idv_trust *t); /* NULL: key or NONE */
 /* SPKI DER; empty unless the pinned key itself (not its hash) is known */
 struct idv_bytes idv_trust_pin_spki(const struct idv_trust *t);
 const struct idv_enrollment *idv_trust_enrollment(const struct idv_trust *t);
+/* The CAs that the pin led to, each signed over by the one before it, oldest
+ * first; NULL: none. */
+const STACK_OF(X509) * idv_trust_successors(const struct idv_trust *t);
 
 /*
  * NONE → IMPRINTED. Files first, aside; then the record: the device decides;
