@@ -10,8 +10,11 @@ idv_rc idv_evidence_request_of(const struct idv_trust *t,
 {
     const struct idv_anchor_memo *memo = idv_trust_memo(t);
     const struct idv_anchor_seen *seen = idv_trust_seen(t);
+    const char *cut = idv_trust_cut(t);
     if (idv_trust_state(t) == IDV_TRUST_NONE)
-        return idv_fail(IDV_E_STATE, "evidence: not imprinted");
+        return idv_fail(IDV_E_STATE, "evidence: not imprinted%s%s%s",
+                        cut ? ": " : "", cut ? cut : "",
+                        cut ? " was cut short" : "");
     *out = (struct idv_evidence_request){
         .profile = idv_trust_profile(t),
         .anchor = seen->anchor.index,
