@@ -370,6 +370,7 @@ static void put_attest(const struct paper *p, const struct paper_attest *a,
     IDV_AUTO(buf) name = {0};
     put_index(index, &name);
     name_of(a->name_alg ? a->name_alg : index->name_alg, &name);
+    name.p[name.n - 1] ^= a->other_name;
     put_be(out, a->magic, 4);
     put_be(out, a->type, 2);
     put_qualified(p, a->hierarchy, out);

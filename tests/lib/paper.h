@@ -42,6 +42,7 @@ struct paper_attest {
     size_t contents_n;
     uint16_t name_alg;  /* of the index's Name, 0: as in its index */
     uint32_t hierarchy; /* of which the signer is a primary key */
+    bool other_name;    /* of another index */
     bool spoilt;        /* the signature is of other bytes */
     bool longer;        /* one byte after it */
 };

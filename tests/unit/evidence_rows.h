@@ -24,6 +24,8 @@ ROW(nonce, OTHER_NONCE, "yours",
     (p->nonce[0] ^= 1, p->anchor.nonce[0] ^= 1, p->counter.nonce[0] ^= 1))
 ROW(anchor_name, OTHER_INDEX, "anchor", p->anchor.name_alg = 0x000c)
 ROW(counter_name, OTHER_INDEX, "counter", p->counter.name_alg = 0x000c)
+ROW(anchor_other, OTHER_INDEX, "anchor", p->anchor.other_name = true)
+ROW(counter_other, OTHER_INDEX, "counter", p->counter.other_name = true)
 ROW(anchor_offset, CUT, "of the anchor", p->anchor.offset = 1)
 ROW(counter_offset, CUT, "of the counter", p->counter.offset = 1)
 ROW(anchor_cut, CUT, "111 bytes", p->anchor.contents_n--)
