@@ -14,6 +14,7 @@
 #include "idevid/db/db.h"
 #include "idevid/registrar/registrar.h"
 #include "registrar_conf.h"
+#include "rollover.h"
 #include "service.h"
 
 #define DAY (24 * 3600)
@@ -48,6 +49,14 @@ static idv_rc init(struct tool *t, int argc, char **argv)
     tool_authority_free(&ca);
     tool_authority_free(&registrar);
     return rc;
+}
+
+static idv_rc rollover(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    if (!opt.token)
+        return idv_fail(IDV_E_ARG, "rollover: --token URI is needed");
+    return tool_rollover(t, opt.token, argv[0], opt.type);
 }
 
 /* --- run ---------------------------------------------------------------- */
@@ -340,6 +349,13 @@ static const struct tool_option init_options[] = {
      NULL, NULL},
     {0}};
 
+static const struct tool_option rollover_options[] = {
+    {"token", 0, "URI", "the owner's token (pkcs11:token=...)", &opt.token,
+     NULL, NULL},
+    {"type", 0, "TYPE", "P-256 (default), P-384, RSA-2048, RSA-3072", &opt.type,
+     NULL, NULL},
+    {0}};
+
 static const struct tool_option list_options[] = {
     {"pending", 0, NULL, "only those that wait for a decision", NULL,
      &opt.pending, NULL},
@@ -354,6 +370,8 @@ static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, run, true},
     {"init", "DIR", "make the domain CA and the registrar's key", 1, 1,
      init_options, init, false},
+    {"rollover", "DIR", "make a new domain CA that the present one signs for",
+     1, 1, rollover_options, rollover, false},
     {"list", "", "devices that asked, and what was decided", 0, 0, list_options,
      list, true},
     {"approve", "SERIAL ...", "let these devices in", 1, -1, maker_options,
