@@ -25,6 +25,18 @@ static idv_rc check(const struct idv_anchor_conf *conf, bool tpm)
     return IDV_OK;
 }
 
+/* What a factory made is not passed over. */
+static idv_rc open_tpm(struct idv_device *dev,
+                       const struct idv_anchor_conf *conf,
+                       struct idv_anchor *out)
+{
+    bool platform = conf->profile == IDV_ANCHOR_PLATFORM;
+    if (conf->profile == IDV_ANCHOR_AUTO)
+        IDV_TRY(idvi_anchor_platform_is_there(dev, conf, &platform));
+    return platform ? idvi_anchor_platform(dev, conf, out)
+                    : idvi_anchor_owner(dev, conf, out);
+}
+
 idv_rc idv_anchor_open(struct idv_device *dev,
                        const struct idv_anchor_conf *conf,
                        struct idv_anchor *out)
@@ -36,7 +48,7 @@ idv_rc idv_anchor_open(struct idv_device *dev,
         conf = &defaults;
     IDV_TRY(check(conf, tpm));
     if (tpm)
-        return idvi_anchor_owner(dev, conf, out);
+        return open_tpm(dev, conf, out);
     IDV_TRY(idv_device_info(dev, &info));
     return idvi_anchor_token(dev, &info, conf, out);
 }

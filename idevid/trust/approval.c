@@ -116,7 +116,7 @@ void idvi_approval_index(const struct idv_approval_guard *guard, uint32_t index,
     idvi_nv_name(out);
 }
 
-static bool is_named(const struct idv_approval_index *i,
+static bool is_named(const struct idv_anchor_index *i,
                      const struct idv_approval_guard *guard,
                      uint32_t attributes, uint16_t size)
 {

@@ -16,4 +16,12 @@ void idvi_approval_index(const struct idv_approval_guard *guard, uint32_t index,
                          uint32_t attributes, uint16_t size,
                          struct hwk_nv *out);
 
+/* As idv_approval_verify; the write only if it is still to come, since it is
+ * for the Name that the anchor had then. */
+idv_rc idvi_approval_verify(const struct idv_approval *a,
+                            const struct idv_approval_request *r,
+                            const struct idv_record *record, EVP_PKEY *key,
+                            const struct idv_approval_ref *ref,
+                            bool to_write) IDV_CHECKED;
+
 #endif

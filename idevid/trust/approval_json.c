@@ -80,7 +80,7 @@ static struct idv_json *hex_value(struct idv_bytes raw)
 }
 
 static idv_rc put_index(struct idv_json *to, const char *name,
-                        const struct idv_approval_index *i)
+                        const struct idv_anchor_index *i)
 {
     const uint8_t handle[4] = {(uint8_t)(i->index >> 24),
                                (uint8_t)(i->index >> 16),
@@ -123,7 +123,7 @@ static idv_rc get_hex(const struct idv_json *o, const char *of,
 }
 
 static idv_rc get_index(const struct idv_json *root, const char *member,
-                        struct idv_approval_index *out)
+                        struct idv_anchor_index *out)
 {
     const struct idv_json *o = idv_json_get(root, member);
     char of[16];

@@ -100,10 +100,10 @@ static idv_rc verify(EVP_PKEY *key, const struct approved *m,
                     what);
 }
 
-idv_rc idv_approval_verify(const struct idv_approval *a,
-                           const struct idv_approval_request *r,
-                           const struct idv_record *record, EVP_PKEY *key,
-                           const struct idv_approval_ref *ref)
+idv_rc idvi_approval_verify(const struct idv_approval *a,
+                            const struct idv_approval_request *r,
+                            const struct idv_record *record, EVP_PKEY *key,
+                            const struct idv_approval_ref *ref, bool to_write)
 {
     struct idv_approval copy = *a;
     uint8_t raw[IDV_RECORD_SIZE];
@@ -112,10 +112,19 @@ idv_rc idv_approval_verify(const struct idv_approval *a,
     IDV_TRY(same_generation(record->generation, r->generation, "a record",
                             IDV_E_REJECT));
     idv_record_to_bytes(record, raw);
-    for (int step = IDV_APPROVE_WRITE; step <= IDV_APPROVE_RESET; step++) {
+    for (int step = to_write ? IDV_APPROVE_WRITE : IDV_APPROVE_FUSE;
+         step <= IDV_APPROVE_RESET; step++) {
         struct approved m;
         IDV_TRY(approved((enum idv_approval_step)step, r, raw, ref, &m));
         IDV_TRY(verify(key, &m, slot(&copy, step), words[step]));
     }
     return IDV_OK;
+}
+
+idv_rc idv_approval_verify(const struct idv_approval *a,
+                           const struct idv_approval_request *r,
+                           const struct idv_record *record, EVP_PKEY *key,
+                           const struct idv_approval_ref *ref)
+{
+    return idvi_approval_verify(a, r, record, key, ref, true);
 }

@@ -84,6 +84,7 @@ idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
     IDV_TRY(prepare(t, &memo));
     IDV_TRY(idvi_pin_record(pinned, voucher, t->env, memo.generation, &record,
                             &file));
+    IDV_TRY(idvi_approved_record(t, pinned, memo.generation, &record));
     idv_record_to_bytes(&record, memo.record);
     IDV_TRY(write_files(t, idv_view(&file), voucher, &memo));
     idv_rc rc = t->anchor.ops->write(t->anchor.self, &memo, &t->seen);
@@ -157,6 +158,7 @@ idv_rc idv_trust_reset(struct idv_trust *t)
 
 idv_rc idv_trust_wipe(const struct idv_trust_conf *conf)
 {
+    idvi_approved_wipe(conf);
     IDV_TRY(conf->anchor.ops->reset(conf->anchor.self));
     return idvi_files_remove(conf->dir);
 }

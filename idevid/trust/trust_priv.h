@@ -91,6 +91,23 @@ idv_rc idvi_pin_record(const struct idv_pinned *pinned,
                        struct idv_buf *file) IDV_CHECKED;
 void idvi_pin_forget(struct idv_trust *t);
 
+/* --- the maker's approval (approved.c) --- */
+
+/* Where the device demands one: *record becomes the one that the maker
+ * approved, and the device knows its approval. IDV_E_REJECT: there is none in
+ * the voucher, or not for this; IDV_E_FORMAT. */
+idv_rc idvi_approved_record(struct idv_trust *t,
+                            const struct idv_pinned *pinned,
+                            uint64_t generation,
+                            struct idv_record *record) IDV_CHECKED;
+/* Is this the voucher of t->record, by its content? Its approval is handed to
+ * the device again. */
+idv_rc idvi_approved_voucher(struct idv_trust *t,
+                             struct idv_bytes sealed) IDV_CHECKED;
+
+/* The device gets the approval of its record, if it is in a file still. */
+void idvi_approved_wipe(const struct idv_trust_conf *conf);
+
 /* --- certificates in a file that names the record (certsfile.c) --- */
 
 struct idv_json;

@@ -412,7 +412,7 @@ static void name_for(struct scene *s, struct idv_approval_request *r)
 {
     struct idv_approval_guard g;
     const struct {
-        struct idv_approval_index *i;
+        struct idv_anchor_index *i;
         uint32_t attributes;
         uint16_t size;
     } rows[] = {

@@ -70,15 +70,12 @@ idv_rc idv_approval_ref(const char *serial,
 
 /* --- what the device says ------------------------------------------------- */
 
-#define IDV_NV_NAME_SIZE 34 /* TPM_ALG_SHA256 and SHA-256 of the public area   \
-                             */
-struct idv_approval_index {
-    uint32_t index;
-    uint8_t name[IDV_NV_NAME_SIZE];
-};
+#define IDV_NV_NAME_SIZE                                                       \
+    34 /* TPM_ALG_SHA256 and SHA-256 of the public area                        \
+        */
 struct idv_approval_request {
     uint64_t generation; /* the counter's value; 1 to IDV_MAX_GENERATION */
-    struct idv_approval_index anchor, counter;
+    struct idv_anchor_index anchor, counter;
 };
 #define IDV_MAX_GENERATION (((uint64_t)1 << 53) - 1) /* exact in any JSON */
 

@@ -86,6 +86,9 @@ struct idv_anchor_seen {
     struct idv_anchor_index anchor, count; /* of record and counter */
 };
 
+struct idv_approval; /* <idevid/approval.h> */
+struct idv_approval_request;
+
 /*
  * One table per kind of place. Cut at any device call, read finds one of the
  * four above, and finish, discard or reset goes on from there. What is in the
@@ -115,6 +118,14 @@ struct idv_anchor_ops {
     /* Has everything ended that was begun before the seal? NULL: yes. */
     idv_rc (*capped)(void *self, const struct idv_anchor_memo *memo,
                      bool *capped);
+    /* Where the device writes only what the maker approved; both NULL
+     * otherwise. statement: what it is to approve, for the voucher-request.
+     * approve: the answer, which is copied, for write, finish and reset from
+     * then on; record is the one it is for. IDV_E_REJECT: signed by another
+     * key, or for something else. */
+    idv_rc (*statement)(void *self, struct idv_approval_request *out);
+    idv_rc (*approve)(void *self, const struct idv_approval *approval,
+                      const struct idv_record *record);
     void (*close)(void *self); /* may be NULL */
 };
 struct idv_anchor {
@@ -132,6 +143,8 @@ enum idv_anchor_profile {
 #define IDV_ANCHOR_TPM2_URI "tpm2:handle=0x01800A01"
 #define IDV_ANCHOR_TPM2_INDEX 0x01800A01u
 #define IDV_ANCHOR_TPM2_COUNTER 0x01800A00u
+#define IDV_ANCHOR_PLATFORM_INDEX 0x01400A01u
+#define IDV_ANCHOR_PLATFORM_COUNTER 0x01400A00u
 #define IDV_ANCHOR_P11_URI "pkcs11:object=idevid-anchor;type=data"
 struct idv_anchor_conf {
     enum idv_anchor_profile profile;
@@ -143,6 +156,10 @@ struct idv_anchor_conf {
     /* Token: who signs the record and judges it; NULL: the objects "idevid" of
      * the device, as idevid-factory leaves them. */
     const char *idevid_key, *idevid_certificate;
+    /* platform: whose approval the TPM demands, and for which device; borrowed
+     * until the anchor is closed */
+    EVP_PKEY *approval_key;
+    const char *serial;
 };
 /* conf NULL takes the defaults. dev is borrowed. IDV_E_ARG: a profile that is
  * not for this device, a PCR that ends no policy (16, 21 to 23) or of which
@@ -151,6 +168,21 @@ idv_rc idv_anchor_open(struct idv_device *dev,
                        const struct idv_anchor_conf *conf,
                        struct idv_anchor *out) IDV_CHECKED;
 void idv_anchor_close(struct idv_anchor *a);
+
+/*
+ * The factory's part of profile platform, while the platform hierarchy is
+ * enabled: counter and anchor are defined for conf->approval_key and
+ * conf->serial, and the counter begins. What is there already, of the same
+ * key and device, stays: so it goes on where it was cut. Not in firmware's
+ * hands any more, nobody can undo it but idv_platform_delete, which needs the
+ * platform hierarchy. IDV_E_REJECT: indices made for another key or device, or
+ * by somebody else, are in the way; IDV_E_DEVICE: the TPM refuses.
+ */
+idv_rc idv_platform_create(struct idv_device *dev,
+                           const struct idv_anchor_conf *conf) IDV_CHECKED;
+/* Absence is not a failure. */
+idv_rc idv_platform_delete(struct idv_device *dev,
+                           const struct idv_anchor_conf *conf) IDV_CHECKED;
 
 /* --- what this device belongs to ------------------------------------------ */
 
@@ -220,6 +252,11 @@ const STACK_OF(X509) * idv_trust_successors(const struct idv_trust *t);
  */
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
                          struct idv_bytes voucher) IDV_CHECKED;
+/* What a voucher-request says in manufacturer-proprietary, where the device
+ * takes only what the maker approved (<idevid/approval.h>); otherwise out stays
+ * as it is. */
+idv_rc idv_trust_statement(struct idv_trust *t,
+                           struct idv_buf *out) IDV_CHECKED;
 bool idv_trust_unsure(const struct idv_trust *t);
 /* Asks the device again if it was unsure: NONE or IMPRINTED afterwards. */
 idv_rc idv_trust_settle(struct idv_trust *t) IDV_CHECKED;

@@ -1,0 +1,901 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Profile platform on a software TPM: made as a factory does, its platform
+ * hierarchy then disabled as firmware does; each attack carried out, each
+ * imprint and reset cut at every command. */
+#include "config.h"
+
+#include "tests/unit/codec.h"
+
+#include <sys/stat.h>
+
+#include <openssl/sha.h>
+#include <tss2/tss2_esys.h>
+
+#include <idevid/approval.h>
+
+#include "key/nv.h"
+#include "provider/device/tpm2_conn.h"
+#include "provider/device/tpm2_tcti.h"
+#include "tests/lib/pki.h"
+#include "tests/lib/swtpm.h"
+#include "trust/anchor_platform.h"
+
+#define ANCHOR IDV_ANCHOR_PLATFORM_INDEX
+#define COUNTER IDV_ANCHOR_PLATFORM_COUNTER
+
+static struct pki pki;
+static struct swtpm tpm;
+static struct hwk_config raw_conf;
+static struct hwk_tpm *raw; /* another program's way to the same TPM */
+static struct idv_device *device;
+static EVP_PKEY *maker_key, *other_key;
+static struct idv_anchor_conf conf;
+static char dir[64], state_dir[80];
+static struct idv_trust *trust;
+
+static int setup(void **state)
+{
+    (void)state;
+    setenv("TSS2_LOG", "all+none", 1); /* refusals are what is asked for */
+    test_dir(dir);
+    snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
+    pki_make(&pki);
+    if (!swtpm_here() || swtpm_start(&tpm) != 0)
+        return 0;
+    setenv("HWKEY_TPM_LOCK", tpm.lock, 1);
+    const struct idv_provider_conf pc = {.tpm2_tcti = tpm.tcti};
+    if (idv_provider_setup(hwk_provider_init, &pc) != IDV_OK)
+        return -1;
+    raw_conf = (struct hwk_config){.tcti = tpm.tcti, .tpm_lock = tpm.lock};
+    raw = hwk_tpm_new(&raw_conf);
+    maker_key = EVP_EC_gen("P-256");
+    other_key = EVP_EC_gen("P-256");
+    return raw ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hwk_tpm_free(raw);
+    EVP_PKEY_free(maker_key);
+    EVP_PKEY_free(other_key);
+    pki_free(&pki);
+    if (device)
+        idv_device_close(device);
+    swtpm_stop(&tpm);
+    test_dir_drop(dir);
+    return 0;
+}
+
+#define need_tpm()                                                             \
+    do {                                                                       \
+        (void)state;                                                           \
+        if (!raw)                                                              \
+            skip();                                                            \
+    } while (0)
+
+/* --- what others do to the TPM ---------------------------------------------
+ */
+
+static void disable_platform(void)
+{
+    ESYS_CONTEXT *esys = hwk_tpm_begin(raw);
+    assert_non_null(esys);
+    assert_int_equal(Esys_HierarchyControl(
+                         esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD,
+                         ESYS_TR_NONE, ESYS_TR_NONE, TPM2_RH_PLATFORM, TPM2_NO),
+                     0);
+    hwk_tpm_end(raw);
+}
+
+static void clear_tpm(void)
+{
+    ESYS_CONTEXT *esys = hwk_tpm_begin(raw);
+    assert_non_null(esys);
+    assert_int_equal(Esys_Clear(esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD,
+                                ESYS_TR_NONE, ESYS_TR_NONE),
+                     0);
+    hwk_tpm_end(raw);
+}
+
+/* off and on: the platform hierarchy is enabled again */
+static void cycle(void)
+{
+    assert_int_equal(swtpm_cycle(&tpm), 0);
+}
+
+static struct hwk_nv look(uint32_t index)
+{
+    struct hwk_nv nv;
+    bool found;
+    OK(idvi_nv_look(device, index, &found, &nv, NULL));
+    assert_true(found);
+    return nv;
+}
+
+/* --- the factory ------------------------------------------------------------
+ */
+
+/* device, and a factory's work in it, from nothing */
+static void made(EVP_PKEY *key)
+{
+    if (!device)
+        OK(idv_device_open("tpm2:", NULL, &device));
+    conf = (struct idv_anchor_conf){.profile = IDV_ANCHOR_PLATFORM,
+                                    .approval_key = key,
+                                    .serial = PKI_SERIAL};
+    OK(idv_platform_create(device, &conf));
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    if (!raw)
+        return 0;
+    hwk_tpm_set_fault(NULL, NULL);
+    idv_trust_close(idv_steal(&trust));
+    cycle();
+    OK(idv_platform_delete(device, &conf));
+    test_dir_drop(dir);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    idv_note_clear();
+    return 0;
+}
+
+static void delivered(EVP_PKEY *key)
+{
+    made(key);
+    disable_platform();
+}
+
+/* what a start finds */
+static idv_rc start(void)
+{
+    struct idv_trust_conf tc = {.dir = state_dir, .env = &pki.env.env};
+    idv_trust_close(idv_steal(&trust));
+    IDV_TRY(idv_anchor_open(device, &conf, &tc.anchor));
+    idv_rc rc = idv_trust_open(&tc, &trust);
+    if (rc != IDV_OK)
+        idv_anchor_close(&tc.anchor);
+    return rc;
+}
+
+static void is_state(enum idv_trust_state want)
+{
+    OK(start());
+    assert_int_equal(idv_trust_state(trust), want);
+}
+
+/* --- the maker --------------------------------------------------------------
+ */
+
+static struct idv_approval_request statement(void)
+{
+    IDV_AUTO(buf) json = {0};
+    struct idv_approval_request r;
+    bool mine = false;
+    OK(idv_trust_statement(trust, &json));
+    OK(idv_approval_request_from_json(idv_view(&json), &mine, &r));
+    assert_true(mine);
+    return r;
+}
+
+struct answer {
+    struct idv_pinned pinned;
+    struct idv_buf sealed;
+    struct idv_record record;
+    struct idv_approval approval;
+};
+static void answer_free(struct answer *a)
+{
+    idv_pinned_free(&a->pinned);
+    idv_buf_free(&a->sealed);
+}
+#define ANSWER(a) __attribute__((cleanup(answer_free))) struct answer a = {0}
+
+static void pin(struct answer *a, X509 *cert)
+{
+    struct idv_voucher *v = &a->pinned.voucher;
+    idv_voucher_init(v, IDV_VOUCHER);
+    v->assertion = IDV_ASSERT_PROXIMITY;
+    v->created_on = PKI_NOW;
+    strcpy(v->serial_number, PKI_SERIAL);
+    strcpy(v->nonce, "bm9uY2Utbm9uY2U=");
+    OK(idv_cert_to_der(cert, &v->pinned_domain_cert));
+    a->pinned.kind = IDV_PIN_CERT;
+    X509_up_ref(cert);
+    a->pinned.cert = cert;
+    OK(idv_key_fingerprint(X509_get0_pubkey(cert), a->pinned.spki_sha256));
+}
+
+/* the voucher as it comes over the network */
+static void seal(struct answer *a)
+{
+    pki_seal(&a->pinned.voucher, &pki.masa, NULL, false, &a->sealed);
+    SHA256(a->sealed.p, a->sealed.n, a->pinned.voucher_sha256);
+}
+
+static void put_approval(struct answer *a)
+{
+    idv_buf_free(&a->pinned.voucher.manufacturer_proprietary);
+    OK(idv_approval_to_json(&a->approval,
+                            &a->pinned.voucher.manufacturer_proprietary));
+}
+
+/* what the maker answers to the request r of this device */
+static void approve(struct answer *a, X509 *cert,
+                    const struct idv_approval_request *r, EVP_PKEY *key)
+{
+    struct idv_approval_ref ref;
+    pin(a, cert);
+    OK(idv_approval_ref(PKI_SERIAL, &ref));
+    OK(idv_approval_record(&a->pinned.voucher, r->generation, &a->record));
+    OK(idv_approval_sign(r, &a->record, key, &ref, &a->approval));
+    put_approval(a);
+    seal(a);
+}
+
+static void approve_this(struct answer *a, X509 *cert, EVP_PKEY *key)
+{
+    const struct idv_approval_request r = statement();
+    approve(a, cert, &r, key);
+}
+
+static idv_rc imprint(const struct answer *a)
+{
+    return idv_trust_imprint(trust, &a->pinned, idv_view(&a->sealed));
+}
+
+static void imprinted(struct answer *a, X509 *cert)
+{
+    OK(start());
+    approve_this(a, cert, maker_key);
+    OK(imprint(a));
+    assert_int_equal(idv_trust_state(trust), IDV_TRUST_IMPRINTED);
+}
+
+/* --- what the factory makes -------------------------------------------------
+ */
+
+static void factory_makes_both(void **state)
+{
+    struct idv_anchor_conf odd;
+    need_tpm();
+    made(maker_key);
+    assert_int_equal(look(ANCHOR).attributes, IDV_PLATFORM_ANCHOR_ATTRIBUTES);
+    assert_int_equal(look(COUNTER).attributes, IDV_PLATFORM_COUNTER_ATTRIBUTES);
+    const struct hwk_nv before = look(COUNTER);
+    OK(idv_platform_create(device, &conf)); /* again: nothing to do */
+    assert_memory_equal(look(COUNTER).name, before.name, 34);
+    odd = conf;
+    odd.serial = "another";
+    FAILS(IDV_E_REJECT, "another approval key or another serial",
+          idv_platform_create(device, &odd));
+    FAILS(IDV_E_REJECT, "another approval key or another serial",
+          idv_platform_delete(device, &odd));
+    odd = conf;
+    odd.serial = NULL;
+    FAILS(IDV_E_ARG, "serial number", idv_platform_create(device, &odd));
+    odd = conf;
+    odd.approval_key = NULL;
+    FAILS(IDV_E_ARG, "approval key", idv_platform_create(device, &odd));
+}
+
+static void strength_is_told(void **state)
+{
+    struct idv_anchor a;
+    need_tpm();
+    made(maker_key);
+    OK(idv_anchor_open(device, &conf, &a));
+    assert_string_equal(a.ops->profile, "platform");
+    assert_string_equal(a.ops->assurance, "detect"); /* not yet handed over */
+    idv_anchor_close(&a);
+    disable_platform();
+    OK(idv_anchor_open(device, &conf, &a));
+    assert_string_equal(a.ops->assurance, "enforce");
+    idv_anchor_close(&a);
+    conf.profile = IDV_ANCHOR_AUTO; /* found by what the factory made */
+    OK(idv_anchor_open(device, &conf, &a));
+    assert_string_equal(a.ops->profile, "platform");
+    idv_anchor_close(&a);
+}
+
+/* fails the nth command, before or after the TPM has done it */
+struct cut {
+    int at, n;
+    bool after, happened;
+};
+static TSS2_RC cut(void *arg, bool sent, TPM2_CC command)
+{
+    struct cut *c = arg;
+    (void)command;
+    if (c->happened || (!sent && c->after) || (sent && !c->after))
+        return c->happened ? TSS2_TCTI_RC_IO_ERROR : 0;
+    if (++c->n != c->at)
+        return 0;
+    c->happened = true;
+    return TSS2_TCTI_RC_IO_ERROR;
+}
+
+static void cut_factory_goes_on(void **state)
+{
+    need_tpm();
+    made(maker_key);
+    for (int after = 0; after < 2; after++) {
+        bool whole = false;
+        for (int at = 1; !whole; at++) {
+            struct cut c = {.at = at, .after = after};
+            OK(idv_platform_delete(device, &conf));
+            hwk_tpm_set_fault(cut, &c);
+            (void)!idv_platform_create(device, &conf);
+            hwk_tpm_set_fault(NULL, NULL);
+            idv_note_clear();
+            OK(idv_platform_create(device, &conf));
+            whole = !c.happened;
+            assert_true(at < 100);
+        }
+    }
+    is_state(IDV_TRUST_NONE);
+}
+
+static void without_a_factory(void **state)
+{
+    need_tpm();
+    made(maker_key);
+    OK(idv_platform_delete(device, &conf));
+    OK(idv_platform_delete(device, &conf)); /* absence is not a failure */
+    FAILS(IDV_E_REJECT, "the factory made none", start());
+    /* one by the owner at that place is none either */
+    struct hwk_nv nv = {.index = COUNTER,
+                        .attributes = 0x02060012,
+                        .name_alg = IDVI_ALG_SHA256,
+                        .size = 8};
+    OK(idvi_nv_define(device, &nv, IDVI_RH_OWNER, NULL));
+    FAILS(IDV_E_REJECT, "not at the factory", start());
+    const struct hwk_nv_by owner = {.handle = IDVI_RH_OWNER};
+    nv = look(COUNTER);
+    OK(idvi_nv_undefine(device, &nv, &owner, NULL));
+}
+
+/* --- life -------------------------------------------------------------------
+ */
+
+static void life(void **state)
+{
+    ANSWER(a);
+    ANSWER(b);
+    need_tpm();
+    delivered(maker_key);
+    is_state(IDV_TRUST_NONE);
+    const uint64_t g = statement().generation;
+    imprinted(&a, pki.domain_ca.cert);
+    is_state(IDV_TRUST_IMPRINTED);
+    assert_true(idv_trust_record(trust)->generation == g);
+    assert_int_equal(idv_trust_record(trust)->flags, IDV_RECORD_CONTENT);
+    assert_true(idv_trust_record(trust)->time == PKI_NOW);
+    assert_int_equal(look(ANCHOR).attributes,
+                     IDV_PLATFORM_ANCHOR_ATTRIBUTES | IDV_NV_WRITTEN);
+    assert_true(idv_cert_eq(idv_trust_pin(trust), pki.domain_ca.cert));
+    cycle();
+    disable_platform();
+    is_state(IDV_TRUST_IMPRINTED);
+    OK(idv_trust_reset(trust)); /* by the approval that came with the voucher */
+    is_state(IDV_TRUST_NONE);
+    assert_true(statement().generation == g + 2);
+    imprinted(&b, pki.rogue_ca.cert); /* sold: another domain, the same maker */
+    is_state(IDV_TRUST_IMPRINTED);
+    assert_true(idv_trust_record(trust)->generation == g + 2);
+    assert_true(idv_cert_eq(idv_trust_pin(trust), pki.rogue_ca.cert));
+    FAILS(IDV_E_STATE, "imprinted already", imprint(&a));
+}
+
+static void keys_of_all_kinds(void **state)
+{
+    need_tpm();
+    EVP_PKEY *keys[] = {EVP_EC_gen("P-384"), EVP_RSA_gen(2048)};
+    for (size_t i = 0; i < 2; i++) {
+        ANSWER(a);
+        delivered(keys[i]);
+        OK(start());
+        approve_this(&a, pki.domain_ca.cert, keys[i]);
+        OK(imprint(&a));
+        is_state(IDV_TRUST_IMPRINTED);
+        OK(idv_trust_reset(trust));
+        is_state(IDV_TRUST_NONE);
+        idv_trust_close(idv_steal(&trust));
+        cycle();
+        OK(idv_platform_delete(device, &conf));
+        EVP_PKEY_free(keys[i]);
+    }
+    conf.approval_key = maker_key;
+}
+
+static void survives_clear(void **state)
+{
+    ANSWER(a);
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    clear_tpm();
+    is_state(IDV_TRUST_IMPRINTED);
+    cycle();
+    disable_platform();
+    is_state(IDV_TRUST_IMPRINTED);
+}
+
+static void start_is_cheap(void **state)
+{
+    ANSWER(a);
+    struct idv_device_stats before, after;
+    struct idv_trust_conf tc = {.dir = state_dir, .env = &pki.env.env};
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    idv_trust_close(idv_steal(&trust));
+    OK(idv_anchor_open(device, &conf, &tc.anchor));
+    idv_device_stats(&before);
+    OK(idv_trust_open(&tc, &trust));
+    idv_device_stats(&after);
+    /* two public areas and two reads; the salt key made, the session begun, and
+     * both flushed, as no SRK is kept at a handle here */
+    assert_int_equal(after.tpm_commands - before.tpm_commands, 4 + 4);
+}
+
+/* --- what the maker did not approve ------------------------------------------
+ */
+
+/* nothing was written, and nothing is imprinted */
+static void still_blank(uint64_t generation)
+{
+    is_state(IDV_TRUST_NONE);
+    assert_int_equal(look(ANCHOR).attributes, IDV_PLATFORM_ANCHOR_ATTRIBUTES);
+    assert_true(statement().generation == generation);
+}
+
+static void refused_before_the_tpm(void **state)
+{
+    need_tpm();
+    delivered(maker_key);
+    OK(start());
+    const struct idv_approval_request r = statement();
+    struct idv_approval_ref ref;
+    {
+        ANSWER(a); /* a voucher of a maker that approves nothing */
+        pin(&a, pki.domain_ca.cert);
+        seal(&a);
+        FAILS(IDV_E_REJECT, "no approval", imprint(&a));
+    }
+    {
+        ANSWER(a); /* another content */
+        approve_this(&a, pki.domain_ca.cert, maker_key);
+        strcpy(a.pinned.voucher.nonce, "b3RoZXItb3RoZXI=");
+        FAILS(IDV_E_REJECT, "the write", imprint(&a));
+    }
+    {
+        ANSWER(a); /* another domain */
+        ANSWER(b);
+        approve_this(&a, pki.domain_ca.cert, maker_key);
+        pin(&b, pki.rogue_ca.cert);
+        b.approval = a.approval;
+        put_approval(&b);
+        seal(&b);
+        FAILS(IDV_E_REJECT, "the write", imprint(&b));
+    }
+    {
+        ANSWER(a); /* another generation, which the device is not at */
+        struct idv_approval_request later = r;
+        later.generation += 2;
+        approve(&a, pki.domain_ca.cert, &later, maker_key);
+        FAILS(IDV_E_REJECT, "generation", imprint(&a));
+    }
+    {
+        ANSWER(a); /* signed by another for itself */
+        approve_this(&a, pki.domain_ca.cert, maker_key);
+        OK(idv_approval_ref("another", &ref));
+        assert_int_equal(
+            idv_approval_sign(&r, &a.record, maker_key, &ref, &a.approval),
+            IDV_E_REJECT); /* a maker that looks does not even sign */
+        assert_int_equal(
+            idv_approval_sign(&r, &a.record, other_key, &ref, &a.approval),
+            IDV_E_REJECT);
+        idv_note_clear();
+    }
+    still_blank(r.generation);
+}
+
+/* A signature over a policy by any key with any policyRef. */
+static void sign(EVP_PKEY *key, const struct idv_approval_ref *ref,
+                 const uint8_t policy[static 32],
+                 struct idv_approval_signature *out)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t m[64];
+    memcpy(m, policy, 32);
+    memcpy(m + 32, ref->p, ref->n);
+    out->n = sizeof(out->p);
+    assert_int_equal(
+        EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL), 1);
+    assert_int_equal(EVP_DigestSign(ctx, out->p, &out->n, m, 32 + ref->n), 1);
+    EVP_MD_CTX_free(ctx);
+}
+
+/* Root, who has no use for our checks, asks the TPM itself. */
+struct root {
+    struct idvi_platform *p;
+    struct idvi_platform_seen seen;
+    struct idv_approval_request request;
+};
+static void root_in(struct root *x)
+{
+    x->p = calloc(1, sizeof(*x->p));
+    OK(idvi_platform_init(x->p, device, &conf));
+    OK(idvi_platform_look(x->p, &x->seen));
+    x->request = (struct idv_approval_request){.generation = x->seen.value};
+    x->request.anchor.index = ANCHOR;
+    x->request.counter.index = COUNTER;
+    memcpy(x->request.anchor.name, x->seen.anchor.name, 34);
+    memcpy(x->request.counter.name, x->seen.counter.name, 34);
+}
+static void root_out(struct root *x)
+{
+    idvi_platform_free(x->p);
+}
+static void root_has(struct root *x, const struct answer *a)
+{
+    x->p->approval = a->approval;
+    x->p->record = a->record;
+    x->p->approved = true;
+}
+static idv_rc root_tries(struct root *x, enum idv_approval_step step)
+{
+    idv_rc rc = idvi_platform_step(x->p, &x->seen, step);
+    idv_note_clear();
+    return rc;
+}
+
+static void refused_by_the_tpm(void **state)
+{
+    ANSWER(a);
+    struct root x;
+    struct idv_approval_ref ref;
+    uint8_t bytes[IDV_RECORD_SIZE], policy[32];
+    need_tpm();
+    delivered(maker_key);
+    OK(start());
+    approve_this(&a, pki.domain_ca.cert, maker_key);
+    root_in(&x);
+    root_has(&x, &a);
+    x.p->record.pin_sha256[0] ^= 1; /* another content */
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    root_has(&x, &a);
+    x.p->approval.write = a.approval.fuse; /* approved for something else */
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    root_has(&x, &a);
+    x.p->approval.fuse = a.approval.reset;
+    assert_int_equal(root_tries(&x, IDV_APPROVE_FUSE), IDV_E_DEVICE);
+    root_has(&x, &a); /* a reset before its time */
+    assert_int_equal(root_tries(&x, IDV_APPROVE_RESET), IDV_E_DEVICE);
+    /* for another device, by the maker */
+    idv_record_to_bytes(&a.record, bytes);
+    OK(idv_approval_policy(IDV_APPROVE_WRITE, &x.request, bytes, policy));
+    OK(idv_approval_ref("another", &ref));
+    sign(maker_key, &ref, policy, &x.p->approval.write);
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    x.p->ref = ref; /* and used as such */
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    root_out(&x);
+    /* by another key, first as the maker's, then as itself */
+    root_in(&x);
+    root_has(&x, &a);
+    sign(other_key, &x.p->ref, policy, &x.p->approval.write);
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    idv_buf_clear(&x.p->key);
+    uint8_t *der = NULL;
+    int n = i2d_PUBKEY(other_key, &der);
+    OK(idv_buf_put(&x.p->key, idv_bytes(der, (size_t)n)));
+    OPENSSL_free(der);
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    root_out(&x);
+    still_blank(a.approval.generation);
+    /* and what was approved is taken, after all that */
+    root_in(&x);
+    root_has(&x, &a);
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_OK);
+    root_out(&x);
+}
+
+static void old_approvals_are_dead(void **state)
+{
+    ANSWER(a);
+    ANSWER(b);
+    struct root x;
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    root_in(&x);
+    root_has(&x, &a); /* sealed: neither again, nor fused once more */
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_E_DEVICE);
+    assert_int_equal(root_tries(&x, IDV_APPROVE_FUSE), IDV_E_DEVICE);
+    root_out(&x);
+    OK(idv_trust_reset(trust));
+    FAILS(IDV_E_REJECT, "generation", imprint(&a));
+    root_in(&x);
+    root_has(&x, &a);
+    for (int step = IDV_APPROVE_WRITE; step <= IDV_APPROVE_RESET; step++)
+        assert_int_equal(root_tries(&x, (enum idv_approval_step)step),
+                         IDV_E_DEVICE);
+    root_out(&x);
+    imprinted(&b, pki.rogue_ca.cert);
+    root_in(&x);
+    root_has(&x, &a);
+    for (int step = IDV_APPROVE_WRITE; step <= IDV_APPROVE_RESET; step++)
+        assert_int_equal(root_tries(&x, (enum idv_approval_step)step),
+                         IDV_E_DEVICE);
+    root_out(&x);
+    is_state(IDV_TRUST_IMPRINTED);
+    assert_true(idv_cert_eq(idv_trust_pin(trust), pki.rogue_ca.cert));
+}
+
+/* --- what root does without an approval
+ * --------------------------------------- */
+
+static void root_has_no_hold(void **state)
+{
+    ANSWER(a);
+    uint8_t forged[IDV_RECORD_SIZE] = "IDTA";
+    const struct hwk_nv_by owner = {.handle = IDVI_RH_OWNER};
+    const struct hwk_nv_by platform = {.handle = IDVI_RH_PLATFORM};
+    const struct hwk_nv_by itself = {.handle = 0};
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    const struct hwk_nv anchor = look(ANCHOR), counter = look(COUNTER);
+    const struct hwk_nv_by *const all[] = {&owner, &platform, &itself};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(idvi_nv_write(device, &anchor, all[i],
+                                       idv_bytes(forged, sizeof(forged)), NULL),
+                         IDV_E_DEVICE);
+        assert_int_equal(idvi_nv_increment(device, &counter, all[i], NULL),
+                         IDV_E_DEVICE);
+        if (i == 2)
+            continue;
+        assert_int_equal(idvi_nv_undefine(device, &anchor, all[i], NULL),
+                         IDV_E_DEVICE);
+        assert_int_equal(idvi_nv_undefine(device, &counter, all[i], NULL),
+                         IDV_E_DEVICE);
+    }
+    assert_int_equal(idv_platform_delete(device, &conf), IDV_E_DEVICE);
+    struct idv_anchor_conf own = conf;
+    own.approval_key = other_key;
+    assert_int_equal(idv_platform_create(device, &own), IDV_E_REJECT);
+    idv_note_clear();
+    is_state(IDV_TRUST_IMPRINTED);
+    assert_memory_equal(look(ANCHOR).name, anchor.name, 34);
+}
+
+/* The key in the configuration is not believed: the TPM has its Name. */
+static void key_replaced_on_disk(void **state)
+{
+    ANSWER(a);
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    conf.approval_key = other_key;
+    FAILS(IDV_E_REJECT, "another approval key", start());
+    conf.approval_key = maker_key;
+    is_state(IDV_TRUST_IMPRINTED);
+}
+
+/* --- files
+ * -------------------------------------------------------------------- */
+
+static char *path(const char *name)
+{
+    static char p[160];
+    snprintf(p, sizeof(p), "%s/%s", state_dir, name);
+    return p;
+}
+
+static void files_replaced(void **state)
+{
+    ANSWER(a);
+    ANSWER(b);
+    IDV_AUTO(buf) was = {0};
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    OK(idv_fs_read(path("voucher"), 0, &was));
+    pin(&b, pki.domain_ca.cert); /* the same voucher, its approval spoilt */
+    b.approval = a.approval;
+    b.approval.reset.p[b.approval.reset.n - 1] ^= 1;
+    put_approval(&b);
+    seal(&b);
+    OK(idv_fs_write(path("voucher"), idv_view(&b.sealed), 0600));
+    FAILS(IDV_E_REJECT, "the reset is not signed", start());
+    idv_buf_free(&b.pinned.voucher.manufacturer_proprietary);
+    idv_buf_free(&b.sealed);
+    seal(&b);
+    OK(idv_fs_write(path("voucher"), idv_view(&b.sealed), 0600));
+    FAILS(IDV_E_REJECT, "no approval", start());
+    strcpy(b.pinned.voucher.nonce, "b3RoZXItb3RoZXI="); /* another voucher */
+    put_approval(&b);
+    idv_buf_free(&b.sealed);
+    seal(&b);
+    OK(idv_fs_write(path("voucher"), idv_view(&b.sealed), 0600));
+    FAILS(IDV_E_REJECT, "not what the record seals", start());
+    OK(idv_fs_write(path("voucher"), idv_str("x"), 0600));
+    FAILS(IDV_E_REJECT, "tampered", start());
+    assert_int_equal(unlink(path("voucher")), 0);
+    FAILS(IDV_E_REJECT, "voucher is missing", start());
+    OK(idv_fs_write(path("voucher"), idv_view(&was), 0600));
+    is_state(IDV_TRUST_IMPRINTED);
+}
+
+static idv_rc wipe(void)
+{
+    struct idv_trust_conf tc = {.dir = state_dir, .env = &pki.env.env};
+    IDV_TRY(idv_anchor_open(device, &conf, &tc.anchor));
+    idv_rc rc = idv_trust_wipe(&tc);
+    idv_anchor_close(&tc.anchor);
+    return rc;
+}
+
+static void wiped_when_tampered(void **state)
+{
+    ANSWER(a);
+    ANSWER(b);
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    OK(idv_fs_write(path("anchor.der"), idv_str("x"), 0600));
+    FAILS(IDV_E_REJECT, "tampered", start());
+    OK(wipe()); /* the voucher is there still */
+    is_state(IDV_TRUST_NONE);
+    imprinted(&b, pki.domain_ca.cert);
+    assert_int_equal(unlink(path("voucher")), 0);
+    FAILS(IDV_E_REJECT, "a reset needs the approval", wipe());
+    cycle(); /* in firmware, before it disables its hierarchy */
+    OK(wipe());
+    disable_platform();
+    is_state(IDV_TRUST_NONE);
+}
+
+/* --- cut
+ * ---------------------------------------------------------------------- */
+
+/* between write and fuse, with the files and without */
+static void cut_before_the_fuse(void **state)
+{
+    ANSWER(a);
+    ANSWER(b);
+    struct root x;
+    need_tpm();
+    delivered(maker_key);
+    OK(start());
+    approve_this(&a, pki.domain_ca.cert, maker_key);
+    root_in(&x);
+    root_has(&x, &a);
+    assert_int_equal(root_tries(&x, IDV_APPROVE_WRITE), IDV_OK);
+    root_out(&x);
+    is_state(IDV_TRUST_NONE); /* no files: not ours to seal */
+    const struct idv_approval_request r = statement();
+    assert_true(r.generation == a.approval.generation);
+    assert_memory_not_equal(r.anchor.name, x.request.anchor.name, 34);
+    approve_this(&b, pki.rogue_ca.cert, maker_key);
+    OK(imprint(&b));
+    is_state(IDV_TRUST_IMPRINTED);
+    assert_true(idv_cert_eq(idv_trust_pin(trust), pki.rogue_ca.cert));
+}
+
+/* Cut at every command: none or the whole, and then on. */
+static void imprint_cut(bool after)
+{
+    bool whole = false;
+    int forward = 0; /* what was cut short, and went on */
+    for (int at = 1; !whole; at++) {
+        ANSWER(a);
+        ANSWER(b);
+        struct cut c = {.at = at, .after = after};
+        is_state(IDV_TRUST_NONE);
+        approve_this(&a, pki.domain_ca.cert, maker_key);
+        hwk_tpm_set_fault(cut, &c);
+        idv_rc rc = imprint(&a);
+        hwk_tpm_set_fault(NULL, NULL);
+        idv_note_clear();
+        whole = !c.happened;
+        assert_true(!whole || rc == IDV_OK);
+        OK(start());
+        if (idv_trust_state(trust) == IDV_TRUST_NONE) {
+            assert_int_not_equal(rc, IDV_OK);
+            approve_this(&b, pki.domain_ca.cert, maker_key);
+            OK(imprint(&b));
+        } else {
+            forward += rc != IDV_OK;
+        }
+        is_state(IDV_TRUST_IMPRINTED);
+        OK(idv_trust_reset(trust));
+        assert_true(at < 200);
+    }
+    assert_true(forward > 0);
+}
+
+static void imprint_cut_at_every_command(void **state)
+{
+    need_tpm();
+    delivered(maker_key);
+    imprint_cut(false);
+    imprint_cut(true);
+}
+
+static void reset_cut(bool after)
+{
+    bool whole = false;
+    for (int at = 1; !whole; at++) {
+        ANSWER(a);
+        struct cut c = {.at = at, .after = after};
+        imprinted(&a, pki.domain_ca.cert);
+        OK(start());
+        hwk_tpm_set_fault(cut, &c);
+        idv_rc rc = idv_trust_reset(trust);
+        hwk_tpm_set_fault(NULL, NULL);
+        idv_note_clear();
+        whole = !c.happened;
+        assert_true(!whole || rc == IDV_OK);
+        OK(start());
+        if (idv_trust_state(trust) != IDV_TRUST_NONE)
+            OK(idv_trust_reset(trust));
+        is_state(IDV_TRUST_NONE);
+        assert_true(at < 200);
+    }
+}
+
+static void reset_cut_at_every_command(void **state)
+{
+    need_tpm();
+    delivered(maker_key);
+    reset_cut(false);
+    reset_cut(true);
+}
+
+/* --- the end
+ * ------------------------------------------------------------------- */
+
+static void deleted_in_firmware(void **state)
+{
+    ANSWER(a);
+    need_tpm();
+    delivered(maker_key);
+    imprinted(&a, pki.domain_ca.cert);
+    assert_int_equal(idv_platform_delete(device, &conf), IDV_E_DEVICE);
+    cycle();
+    OK(idv_platform_delete(device, &conf));
+    FAILS(IDV_E_REJECT, "the platform took it away", start());
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(factory_makes_both),
+        TEST(strength_is_told),
+        TEST(cut_factory_goes_on),
+        TEST(without_a_factory),
+        TEST(life),
+        TEST(keys_of_all_kinds),
+        TEST(survives_clear),
+        TEST(start_is_cheap),
+        TEST(refused_before_the_tpm),
+        TEST(refused_by_the_tpm),
+        TEST(old_approvals_are_dead),
+        TEST(root_has_no_hold),
+        TEST(key_replaced_on_disk),
+        TEST(files_replaced),
+        TEST(wiped_when_tampered),
+        TEST(cut_before_the_fuse),
+        TEST(imprint_cut_at_every_command),
+        TEST(reset_cut_at_every_command),
+        TEST(deleted_in_firmware),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
