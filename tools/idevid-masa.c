@@ -18,7 +18,7 @@
 
 static struct conf {
     struct service_conf service;
-    char *tls_key, *tls_cert, *key, *cert, *anchors, *name;
+    char *tls_key, *tls_cert, *key, *cert, *anchors, *name, *approval_key;
     struct tool_device_conf device;
     int pin;
     bool id_data, issuer_sequence;
@@ -55,6 +55,12 @@ static const struct idv_conf_entry entries[] = {
      AT(cert),
      .required = true,
      .help = "its certificate and chain; devices must trust its root"},
+    {.section = "signer",
+     .key = "approval-key",
+     .type = IDV_CONF_URI,
+     AT(approval_key),
+     .help = "private key, of its own, that approves what devices of profile "
+             "platform keep in their TPM (URI)"},
     {.section = "maker",
      .key = "name",
      .type = IDV_CONF_TEXT,
@@ -126,7 +132,7 @@ static struct {
 /* --- run ---------------------------------------------------------------- */
 
 struct worker {
-    EVP_PKEY *tls_key, *key;
+    EVP_PKEY *tls_key, *key, *approval_key;
     STACK_OF(X509) * tls_chain;
     STACK_OF(X509) * chain;
     STACK_OF(X509) * anchors;
@@ -144,6 +150,7 @@ static void worker_clear(void *self)
     idv_db_close(w->db);
     EVP_PKEY_free(w->tls_key);
     EVP_PKEY_free(w->key);
+    EVP_PKEY_free(w->approval_key);
     idv_certs_free(w->tls_chain);
     idv_certs_free(w->chain);
     idv_certs_free(w->anchors);
@@ -157,6 +164,8 @@ static idv_rc worker_keys(struct worker *w)
     IDV_TRY(idv_certs_open(conf.cert, &tool_pin, &w->chain));
     w->cert = sk_X509_shift(w->chain);
     IDV_TRY(idv_key_open(conf.key, &tool_pin, &w->key));
+    if (conf.approval_key)
+        IDV_TRY(idv_key_open(conf.approval_key, &tool_pin, &w->approval_key));
     if (conf.anchors)
         IDV_TRY(idv_certs_open(conf.anchors, NULL, &w->anchors));
     return IDV_OK;
@@ -179,6 +188,7 @@ static idv_rc worker_setup(struct tool *t, void *self,
         .issuer_sequence = conf.issuer_sequence,
         .pin = (enum idv_pin_choice)conf.pin,
         .nonceless_s = conf.nonceless_minutes * 60,
+        .approval_key = w->approval_key,
     };
     struct idv_masa_conf mc = {.makers = &w->maker,
                                .n_makers = 1,

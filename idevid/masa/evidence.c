@@ -92,6 +92,18 @@ static bool is_near(const struct idvi_masa_call *c,
     return near;
 }
 
+/* What the device's TPM has, from its own mouth only. */
+static idv_rc take_statement(struct idvi_masa_call *c,
+                             const struct idv_voucher *pvr)
+{
+    if (!c->maker->approval_key)
+        return IDV_OK;
+    idv_rc rc = idv_approval_request_from_json(
+        idv_view(&pvr->manufacturer_proprietary), &c->approve, &c->approval);
+    return idvi_judge(&c->no, rc, 403, "approval-request",
+                      "malformed request for an approval");
+}
+
 static idv_rc judge_prior(struct idvi_masa_call *c, struct idv_opened *pvr)
 {
     IDV_AUTO(voucher) said;
@@ -113,7 +125,7 @@ static idv_rc judge_prior(struct idvi_masa_call *c, struct idv_opened *pvr)
     IDV_TRY(agree(c, &said));
     if (proven && is_near(c, &said))
         c->assertion = IDV_ASSERT_PROXIMITY;
-    return IDV_OK;
+    return proven ? take_statement(c, &said) : IDV_OK;
 }
 
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c)

@@ -104,6 +104,30 @@ static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
     return c->device.serial_shared ? put_issuer(c, &v->idevid_issuer) : IDV_OK;
 }
 
+/* The voucher is complete but for this. */
+static idv_rc sign_approval(struct idvi_masa_call *c,
+                            const struct idv_voucher *v,
+                            struct idv_approval *out)
+{
+    struct idv_approval_ref ref;
+    struct idv_record record;
+    IDV_TRY(idv_approval_ref(c->device.serial_number, &ref));
+    IDV_TRY(idv_approval_record(v, c->approval.generation, &record));
+    return idv_approval_sign(&c->approval, &record, c->maker->approval_key,
+                             &ref, out);
+}
+
+static idv_rc approve(struct idvi_masa_call *c, struct idv_voucher *v)
+{
+    struct idv_approval a;
+    if (!c->approve)
+        return IDV_OK;
+    idv_rc rc = sign_approval(c, v, &a);
+    IDV_TRY(idvi_judge(&c->no, rc, 403, "approval",
+                       "not approved: not what the factory made"));
+    return idv_approval_to_json(&a, &v->manufacturer_proprietary);
+}
+
 static idv_rc seal(struct idvi_masa_call *c, const struct idv_voucher *v,
                    struct idv_masa_issue *i)
 {
@@ -150,9 +174,10 @@ static idv_rc commit(struct idvi_masa_call *c, const struct idv_masa_issue *i)
                                              "same bytes is lost");
     }
     idv_log(c->masa->env, IDV_LOG_INFO, "voucher-issued",
-            "device=%s domain=%s assertion=%s nonced=%d registrar=%s",
+            "device=%s domain=%s assertion=%s nonced=%d approved=%d "
+            "registrar=%s",
             idv_log_value(c->device.serial_number), c->domain_id,
-            idv_assertion_to_text(i->assertion), i->nonce[0] != 0,
+            idv_assertion_to_text(i->assertion), i->nonce[0] != 0, c->approve,
             idv_log_value(idv_cert_subject(c->opened.signer)));
     return answer(c, i);
 }
@@ -162,6 +187,7 @@ static idv_rc issue(struct idvi_masa_call *c, struct idv_masa_issue *i)
     IDV_AUTO(voucher) v;
     idv_voucher_init(&v, IDV_VOUCHER);
     IDV_TRY(build(c, &v));
+    IDV_TRY(approve(c, &v));
     IDV_TRY(seal(c, &v, i));
     IDV_TRY(describe(c, &v, i));
     return commit(c, i);

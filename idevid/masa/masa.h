@@ -28,6 +28,10 @@ struct idv_masa_maker {
     bool issuer_sequence; /* idevid-issuer as the bare SEQUENCE */
     enum idv_pin_choice pin;
     int64_t nonceless_s; /* life of a nonceless voucher; 0: 20 minutes */
+    /* Approves what the TPM of a device of profile platform is to keep, when
+     * the pledge's own, proven request asks (<idevid/approval.h>). NULL: such a
+     * device gets a voucher without approval, which it cannot use. */
+    EVP_PKEY *approval_key;
 };
 
 struct idv_masa_store;

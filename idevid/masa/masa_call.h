@@ -3,6 +3,7 @@
 #ifndef IDEVID_MASA_CALL_H
 #define IDEVID_MASA_CALL_H
 
+#include <idevid/approval.h>
 #include <idevid/auto.h>
 
 #include "idevid/base/refuse.h"
@@ -28,6 +29,8 @@ struct idvi_masa_call {
     X509 *pin; /* borrowed from chain */
     char domain_id[IDV_MAX_DOMAIN_ID];
     enum idv_assertion assertion;
+    bool approve; /* the pledge asks for it, with this: */
+    struct idv_approval_request approval;
 };
 
 /* Each step: IDV_OK, or IDV_E_REJECT with no filled, or an internal failure. */

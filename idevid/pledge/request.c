@@ -51,6 +51,8 @@ static idv_rc build(struct idv_pledge *p)
     p->pvr.max = IDV_MAX_BODY;
     IDV_TRY(idv_request_build(idvi_idevid(p), sk_X509_value(p->chain, 0),
                               p->env, &request));
+    IDV_TRY(
+        idv_trust_statement(p->conf.trust, &request.manufacturer_proprietary));
     IDV_TRY(idv_voucher_to(p->conf.media, &request, &payload));
     memcpy(p->nonce, request.nonce, sizeof(p->nonce));
     return idv_envelope_seal(p->conf.media, idv_view(&payload), &signer,
