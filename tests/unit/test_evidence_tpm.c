@@ -7,6 +7,7 @@
 #include <openssl/params.h>
 #include <openssl/sha.h>
 
+#include <idevid/approval.h>
 #include <idevid/key.h>
 
 #include "key/nv.h"
@@ -329,6 +330,71 @@ static void life_shows(void **state)
     signer_drop(&k);
 }
 
+/* --- the profile platform, approved as a maker does ----------------------- */
+
+static void seal_approved(const struct idv_anchor_conf *conf,
+                          struct idv_anchor_seen *seen)
+{
+    struct idv_record r = {
+        .version = 1, .flags = IDV_RECORD_CONTENT, .time = PAPER_NOW};
+    struct idv_anchor_memo memo = {0};
+    struct idv_approval_request asked;
+    struct idv_approval answer;
+    struct idv_approval_ref ref;
+    struct idv_anchor a;
+    OK(idv_anchor_open(dev, conf, &a));
+    OK(a.ops->statement(a.self, &asked));
+    r.generation = asked.generation;
+    OK(idv_approval_ref(conf->serial, &ref));
+    OK(idv_approval_sign(&asked, &r, conf->approval_key, &ref, &answer));
+    OK(a.ops->approve(a.self, &answer, &r));
+    OK(a.ops->prepare(a.self, &memo));
+    idv_record_to_bytes(&r, memo.record);
+    OK(a.ops->write(a.self, &memo, seen));
+    idv_anchor_close(&a);
+}
+
+static void what_a_maker_approved_is_proved(void **state)
+{
+    struct idv_anchor_seen seen;
+    struct idv_evidence_report r;
+    struct signer k;
+    IDV_AUTO(evidence) e = {0};
+    (void)state;
+    need_tpm();
+    EVP_PKEY *maker = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+    const struct idv_anchor_conf conf = {.profile = IDV_ANCHOR_PLATFORM,
+                                         .approval_key = maker,
+                                         .serial = "GW-0001"};
+    OK(idv_platform_create(dev, &conf));
+    seal_approved(&conf, &seen);
+    signer_make(&k, "EC", "P-256", "ecdsa", true, PAPER_EKU);
+    const struct idv_evidence_request req = {
+        .profile = "platform",
+        .anchor = seen.anchor.index,
+        .counter = seen.count.index,
+        .key_uri = IAK,
+        .chain = k.pki.chain,
+        .nonce = idv_bytes(nonce, sizeof(nonce)),
+    };
+    OK(idv_evidence_make(dev, &req, &e));
+    struct idv_evidence_policy policy = policy_of(&k);
+    FAILS(IDV_E_REJECT, "approval key", idv_evidence_verify(&e, &policy, &r));
+    policy.approval_key = maker;
+    policy.serial_number = "GW-0001";
+    OK(idv_evidence_verify(&e, &policy, &r));
+    assert_memory_equal(r.anchor_name, seen.anchor.name, 34);
+    policy.serial_number = "GW-0002";
+    FAILS(IDV_E_REJECT, "GW-0002", idv_evidence_verify(&e, &policy, &r));
+    policy.serial_number = "GW-0001";
+    policy.approval_key = other;
+    FAILS(IDV_E_REJECT, "not under", idv_evidence_verify(&e, &policy, &r));
+    signer_drop(&k);
+    OK(idv_platform_delete(dev, &conf));
+    EVP_PKEY_free(maker);
+    EVP_PKEY_free(other);
+}
+
 /* --- what is unavailable, and never faked --------------------------------- */
 
 static void without_a_restricted_key_there_is_none(void **state)
@@ -428,6 +494,7 @@ int main(void)
         cmocka_unit_test(restricted_keys_prove),
         cmocka_unit_test(a_gate_is_part_of_it),
         cmocka_unit_test(life_shows),
+        cmocka_unit_test(what_a_maker_approved_is_proved),
         cmocka_unit_test(without_a_restricted_key_there_is_none),
         cmocka_unit_test(a_forger_with_a_key_of_the_tpm),
         cmocka_unit_test(a_restricted_key_forges_nothing),
