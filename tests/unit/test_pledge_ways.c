@@ -863,8 +863,13 @@ static void renewing_with_a_new_key(void **state)
     assert_int_equal(EVP_PKEY_eq(now, old), 0);
     assert_ptr_equal(s.reg.last.key, old);
     EVP_PKEY_free(old);
-    expect(&s, IDV_OK, "C+ ca at re", ENROLLED);
+    /* lost when the new key is there already */
+    EVP_PKEY_up_ref(old = s.dev.last_key);
+    s.reg.lose = s.reg.events + 4;
+    expect(&s, IDV_OK, "C+ ca at re L C+ re", ENROLLED);
+    assert_ptr_equal(s.reg.last.key, old);
     assert_string_equal(idv_trust_enrollment(s.dev.trust)->key_uri, "mem:3");
+    EVP_PKEY_free(old);
 }
 
 /* whatever happens, the present certificate stays */
