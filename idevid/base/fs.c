@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole files in and out; a reader never sees half of one. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -185,7 +186,7 @@ static idv_rc put_file(const char *path, struct idv_bytes data, mode_t mode,
     IDV_TRY(directory_of(path, dir));
     if (RAND_bytes((unsigned char *)&tag, sizeof(tag)) != 1)
         return idv_fail(IDV_E_CRYPTO, "random bytes");
-    int n = snprintf(temp, sizeof(temp), "%s.%016llx.tmp", path,
+    int n = snprintf(temp, sizeof(temp), "%s.%016llx" IDV_FS_TEMP, path,
                      (unsigned long long)tag);
     if (n < 0 || (size_t)n >= sizeof(temp))
         return idv_fail(IDV_E_LIMIT, "%s: path too long", path);
@@ -294,6 +295,31 @@ idv_rc idv_fs_rmdir(const char *path)
     if (rmdir(path) != 0 && errno != ENOENT)
         return io_fail(path, "cannot remove");
     return IDV_OK;
+}
+
+static bool ends_in(const char *name, const char *ending)
+{
+    const size_t n = strlen(name), m = strlen(ending);
+    return n >= m && strcmp(name + n - m, ending) == 0;
+}
+
+idv_rc idv_fs_sweep(const char *dir, const char *ending)
+{
+    const struct dirent *entry;
+    DIR *d = opendir(dir);
+    idv_rc rc = IDV_OK;
+    if (!d && errno == ENOENT)
+        return IDV_OK;
+    if (!d)
+        return io_fail(dir, "cannot list");
+    while (rc == IDV_OK && (errno = 0, entry = readdir(d)))
+        if (entry->d_type != DT_DIR && ends_in(entry->d_name, ending) &&
+            unlinkat(dirfd(d), entry->d_name, 0) != 0 && errno != ENOENT)
+            rc = io_fail(dir, "cannot remove what is in it");
+    if (rc == IDV_OK && errno)
+        rc = io_fail(dir, "cannot list");
+    closedir(d);
+    return rc;
 }
 
 idv_rc idv_fs_rename(const char *from, const char *to)

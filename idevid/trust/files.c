@@ -71,6 +71,7 @@ static idv_rc pending_directory(const char *dir, bool make)
     path.p[path.n - 2] = 0; /* without "/." */
     if (make)
         return idv_fs_mkdir(text(&path), 0700);
+    IDV_TRY(idv_fs_sweep(text(&path), "")); /* half files of who was killed */
     return idv_fs_rmdir(text(&path));
 }
 
@@ -126,6 +127,8 @@ idv_rc idvi_files_remove(const char *dir)
                                         IDVI_FILE_ROLLOVER, IDVI_FILE_VOUCHER,
                                         IDVI_FILE_PIN};
     idv_rc first = idvi_pending_remove(dir);
+    if (first == IDV_OK)
+        first = idv_fs_sweep(dir, IDV_FS_TEMP);
     for (size_t i = 0; i < COUNT(names); i++) {
         idv_rc rc = idvi_file_remove(dir, names[i]);
         if (first == IDV_OK)

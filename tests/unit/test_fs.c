@@ -229,6 +229,26 @@ static void removes(void **state)
     FAILS(IDV_E_IO, "cannot remove", idv_fs_remove(dir));
 }
 
+static void sweeps(void **state)
+{
+    char other[128], deep[128];
+    (void)state;
+    snprintf(other, sizeof(other), "%s.0123456789abcdef" IDV_FS_TEMP, path);
+    snprintf(deep, sizeof(deep), "%s/deep" IDV_FS_TEMP, dir);
+    OK(idv_fs_write(path, idv_str("kept"), 0600));
+    OK(idv_fs_write(other, idv_str("half"), 0600));
+    OK(idv_fs_mkdir(deep, 0700));
+    OK(idv_fs_sweep(dir, IDV_FS_TEMP));
+    assert_false(idv_fs_exists(other));
+    assert_true(idv_fs_exists(path) && idv_fs_exists(deep));
+    OK(idv_fs_rmdir(deep));
+    OK(idv_fs_sweep(dir, ""));
+    assert_false(idv_fs_exists(path));
+    OK(idv_fs_sweep(deep, ""));
+    OK(idv_fs_write(path, idv_str("x"), 0600));
+    FAILS(IDV_E_IO, "cannot list", idv_fs_sweep(path, ""));
+}
+
 /* --- locks --- */
 
 static void locks_once(void **state)
@@ -301,7 +321,7 @@ int main(void)
         T(secrets),      T(full_disk),  T(write_refuses),
         T(create_once),  T(appends),    T(directories),
         T(removes),      T(locks_once), T(lock_of_the_killed),
-        T(lock_refuses),
+        T(lock_refuses), T(sweeps),
     };
     return cmocka_run_group_tests_name("fs", tests, NULL, NULL);
 }

@@ -53,6 +53,11 @@ bool idv_fs_exists(const char *path); /* anything of that name */
 idv_rc idv_fs_remove(const char *path) IDV_CHECKED;
 /* Removes an empty directory; absence is not a failure. */
 idv_rc idv_fs_rmdir(const char *path) IDV_CHECKED;
+/* Removes the files of a directory whose names end so ("": all of them); there
+ * are none where it is absent. What a killed idv_fs_write leaves behind ends in
+ * IDV_FS_TEMP. */
+#define IDV_FS_TEMP ".tmp"
+idv_rc idv_fs_sweep(const char *dir, const char *ending) IDV_CHECKED;
 /* Renames a file to a name in the same file system, replacing what is there,
  * and syncs the directory it comes to. */
 idv_rc idv_fs_rename(const char *from, const char *to) IDV_CHECKED;
