@@ -211,14 +211,26 @@ idv_rc idvi_trust_adopt(struct idv_trust *t)
     return tampered(load_enrollment(t));
 }
 
+/* What waits is of another record: so this one was judged without what is known
+ * of itself, and is again. */
+static idv_rc judge_anew(struct idv_trust *t)
+{
+    IDV_TRY(drop_pending(t));
+    IDV_TRY(read_memo(t, IDVI_FILE_MEMO));
+    IDV_TRY(look(t));
+    return t->seen.found == IDV_ANCHOR_SEALED
+               ? IDV_OK
+               : idv_fail(IDV_E_DEVICE, "anchor: sealed, and then not");
+}
+
 static idv_rc found_sealed(struct idv_trust *t)
 {
-    if (!t->pending || !memo_is_of_record(t)) {
-        IDV_TRY(drop_pending(t));
-        IDV_TRY(tampered(read_memo(t, IDVI_FILE_MEMO)));
-    } else if (!t->observe) {
+    if (!t->pending)
+        IDV_TRY(drop_pending(t)); /* what is no file of ours */
+    else if (!memo_is_of_record(t))
+        IDV_TRY(tampered(judge_anew(t)));
+    else if (!t->observe)
         IDV_TRY(finish(t));
-    }
     if (!t->observe) /* of one that the device did not come to */
         IDV_TRY(idvi_file_remove(t->dir, IDVI_FILE_RESET));
     return idvi_trust_adopt(t);

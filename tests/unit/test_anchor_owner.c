@@ -625,6 +625,18 @@ static void forge(const struct idv_anchor_memo *memo, uint64_t at,
     OK(idvi_nv_lock(dev, &nv, &by, NULL));
 }
 
+/* an imprint that waits, of another record than that */
+static void another_waits(struct box *b, struct idv_anchor_memo memo)
+{
+    char pending[128];
+    IDV_AUTO(buf) json = {0};
+    memo.record[24] ^= 1;
+    OK(idvi_memo_to_json(&memo, &json));
+    snprintf(pending, sizeof(pending), "%s", path(b, "pending"));
+    OK(idv_fs_mkdir(pending, 0700));
+    OK(idv_fs_write(path(b, "pending/anchor.json"), idv_view(&json), 0600));
+}
+
 /* the old record, whose generation is over, under a policy of today's */
 static void a_policy_of_another_generation(void **state)
 {
@@ -632,8 +644,11 @@ static void a_policy_of_another_generation(void **state)
     BOX(b);
     OK(reopen(&b));
     OK(imprint(&b));
+    const struct idv_anchor_memo memo = *idv_trust_memo(b.trust);
     undefine(ANCHOR);
-    forge(idv_trust_memo(b.trust), value(), idv_trust_memo(b.trust)->record);
+    forge(&memo, value(), memo.record);
+    FAILS(IDV_E_REJECT, "was not made for this record", reopen(&b));
+    another_waits(&b, memo);
     FAILS(IDV_E_REJECT, "was not made for this record", reopen(&b));
     way_out(&b);
 }

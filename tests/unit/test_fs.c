@@ -231,7 +231,7 @@ static void removes(void **state)
 
 static void sweeps(void **state)
 {
-    char other[128], deep[128];
+    char other[160], deep[160];
     (void)state;
     snprintf(other, sizeof(other), "%s.0123456789abcdef" IDV_FS_TEMP, path);
     snprintf(deep, sizeof(deep), "%s/deep" IDV_FS_TEMP, dir);
