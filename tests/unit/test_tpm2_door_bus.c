@@ -246,6 +246,63 @@ static void altering_writes(void **state)
     end(&p);
 }
 
+/* --- an attestation of yesterday --- */
+
+#define SIGNER 0x81020420
+
+/* the first answer is given again and again */
+static void replay(struct bus_talk *talk, bool answer, uint32_t code,
+                   uint8_t *p, size_t *n)
+{
+    if (!answer || code != TPM2_CC_NV_Certify)
+        return;
+    if (talk->instead_n > 0) {
+        memcpy(p, talk->instead, *n = talk->instead_n);
+        talk->struck++;
+        return;
+    }
+    memcpy(talk->instead, p, *n);
+    talk->instead_n = *n;
+}
+
+static int certify(struct program *p, const struct hwk_nv *nv, uint8_t nonce)
+{
+    struct hwk_attested out;
+    struct hwk_uri uri;
+    const uint8_t fresh[32] = {nonce};
+    assert_true(hwk_uri_parse("tpm2:handle=0x81020420", &uri));
+    const struct hwk_pin_ask ask = {.cfg = &p->cfg, .uri = &uri};
+    int ok = hwk_tpm_door.certify(p->tpm, &uri, &ask, nv,
+                                  (struct hwk_view){fresh, 32}, &out);
+    hwk_uri_clear(&uri);
+    return ok;
+}
+
+static void replaying_attestations(void **state)
+{
+    struct program p;
+    struct hwk_spec spec = tpm_ec(256, HWK_USAGE_SIGN);
+    (void)state;
+    need_tpm();
+    spec.tpm.restricted = true;
+    struct hwk_tpm_key *key = tpm_make(SIGNER, &spec, NULL);
+    assert_non_null(key);
+    hwk_tpm_key_free(tpm, key);
+    begin(&p, replay);
+    counter = door_look(COUNTER);
+    assert_true(certify(&p, &anchor, 1));
+    assert_true(certify(&p, &anchor, 1));
+    assert_int_equal(p.bus.talk->struck, 1);
+    door_refused(certify(&p, &anchor, 2), HWK_R_BUS, "another nonce");
+    door_refused(certify(&p, &counter, 1), HWK_R_BUS, "another index");
+    assert_int_equal(p.bus.talk->struck, 3);
+    p.bus.talk->instead[20] ^= 1; /* the magic number */
+    assert_false(certify(&p, &anchor, 1));
+    assert_int_equal(tpm_reason(), HWK_R_BUS);
+    assert_true(hwk_tpm_erase(tpm, SIGNER));
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +310,7 @@ int main(void)
         cmocka_unit_test(forging_public_areas),
         cmocka_unit_test(pretending),
         cmocka_unit_test(altering_writes),
+        cmocka_unit_test(replaying_attestations),
     };
     for (size_t i = 0; i < sizeof(record); i++)
         record[i] = (uint8_t)(i ^ 0x3c);
