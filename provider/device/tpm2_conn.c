@@ -85,28 +85,6 @@ static void disconnect(struct hwk_tpm *tpm)
     tpm->broken = false;
 }
 
-void hwk_tpm_free(struct hwk_tpm *tpm)
-{
-    if (!tpm)
-        return;
-    hwk_tpm_not_at_exit(tpm);
-    hwk_tpm_object_unload(tpm);
-    hwk_tpm_policies_free(tpm);
-    hwk_tpm_idle_free(tpm);
-    hwk_tpm_disown(tpm);
-    disconnect(tpm);
-    while (tpm->left) {
-        struct hwk_tpm_left *next = tpm->left->next;
-        OPENSSL_free(tpm->left);
-        tpm->left = next;
-    }
-    hwk_tpm_bad_free(tpm);
-    OPENSSL_free(tpm->devid);
-    pthread_mutex_destroy(&tpm->lock);
-    OPENSSL_free(tpm->name);
-    OPENSSL_free(tpm);
-}
-
 void hwk_tpm_forked(struct hwk_tpm *tpm)
 {
     pthread_mutex_init(&tpm->lock, NULL);
@@ -324,4 +302,30 @@ void hwk_tpm_flush(struct hwk_tpm *tpm, ESYS_TR *object)
             tpm->broken = true;
     }
     *object = ESYS_TR_NONE;
+}
+
+/* --- its end --- */
+
+void hwk_tpm_free(struct hwk_tpm *tpm)
+{
+    if (!tpm)
+        return;
+    while (is_mine(tpm))
+        hwk_tpm_leave(tpm);
+    hwk_tpm_not_at_exit(tpm);
+    hwk_tpm_object_unload(tpm);
+    hwk_tpm_policies_free(tpm);
+    hwk_tpm_idle_free(tpm);
+    hwk_tpm_disown(tpm);
+    disconnect(tpm);
+    while (tpm->left) {
+        struct hwk_tpm_left *next = tpm->left->next;
+        OPENSSL_free(tpm->left);
+        tpm->left = next;
+    }
+    hwk_tpm_bad_free(tpm);
+    OPENSSL_free(tpm->devid);
+    pthread_mutex_destroy(&tpm->lock);
+    OPENSSL_free(tpm->name);
+    OPENSSL_free(tpm);
 }

@@ -209,6 +209,12 @@ static void pretending(void **state)
     assert_false(write_policied(&p, data));
     assert_true(p.bus.talk->struck > 0);
     assert_int_equal(tpm_reason(), HWK_R_BUS);
+    const struct hwk_nv_by by = door_by(steps);
+    p.bus.talk->code = TPM2_CC_NV_WriteLock;
+    p.bus.talk->struck = 0;
+    assert_false(hwk_tpm_door.lock(p.tpm, &policied, &by));
+    assert_true(p.bus.talk->struck > 0);
+    assert_int_equal(tpm_reason(), HWK_R_BUS);
     p.bus.talk->code = TPM2_CC_NV_Increment;
     p.bus.talk->handle = TPM2_RH_OWNER;
     p.bus.talk->struck = 0;
