@@ -84,12 +84,56 @@ is 'nothing comes of a renewal, and the key in use stays' \
     "$(value ldevid-key)" "tpm2:object=$STATE/$SECOND"
 ok 'the registrar serves again' registrar_start
 
+# --- a server with it, that is never told ---
+
+nginx_conf() {
+    local t
+    echo "daemon off; master_process off; pid $WORLD/nginx.pid;"
+    echo 'error_log stderr; events {} http { access_log off;'
+    for t in client_body proxy fastcgi uwsgi scgi; do
+        echo "${t}_temp_path $WORLD/nginx.$t;"
+    done
+    echo "server { listen unix:$WORLD/nginx.sock ssl;"
+    echo "ssl_certificate $WORLD/leaf.pem;"
+    echo "ssl_certificate_key $STATE/$SECOND;"
+    echo 'location / { return 200 hello; } } }'
+}
+nginx_start() {
+    nginx_conf >"$WORLD/nginx.conf"
+    start gateway "$WORLD/nginx.out" env OPENSSL_CONF="$WORLD/openssl.cnf" \
+        nginx -p "$WORLD" -e stderr -c "$WORLD/nginx.conf"
+    NGINX_PID=$STARTED
+    until [ -S "$WORLD/nginx.sock" ]; do
+        kill -0 "$NGINX_PID" || { cat "$WORLD/nginx.out.err"; return 1; }
+        pause
+    done
+}
+ask_nginx() {
+    curl -sS --insecure --max-time 30 --unix-socket "$WORLD/nginx.sock" \
+        https://localhost/
+}
+have_nginx=$(command -v nginx)
+if [ -n "$have_nginx" ]; then
+    ok 'nginx starts with the key file' nginx_start
+    is 'nginx serves' "$(ask_nginx)" hello
+else
+    skip 'nginx starts with the key file' 'no nginx'
+    skip 'nginx serves' 'no nginx'
+fi
+
 # --- dead ---
 
 cp "$STATE/$SECOND" "$WORLD/stolen.pem"
 ok 'what was copied works, as long as it is' signs "$WORLD/stolen.pem"
 ok 'reset' pledge gateway reset
 is 'the file is gone' "$(keys)" 'ldevid-*'
+if [ -n "$have_nginx" ]; then
+    is 'the running server has lost its key' \
+        "$(ask_nginx 2>/dev/null || echo refused)" refused
+    kill "$NGINX_PID" && wait "$NGINX_PID"
+else
+    skip 'the running server has lost its key' 'no nginx'
+fi
 ok 'the copy is of no use' refused "$WORLD/stolen.pem" 0x01800
 ok 'it joins again, the same domain' join
 ok 'nor is it now' refused "$WORLD/stolen.pem" 0x01800
