@@ -238,7 +238,8 @@ struct hwk_device_ops {
                 void *arg);
 
     /* Reads a certificate or data object whole. *n is the room on entry and
-     * the size on success; out NULL asks for the size. info may be NULL.
+     * the size on success; out NULL asks for the size. info may be NULL; with
+     * it only what is seen as it is counts: nobody logs in to a token for it.
      * Reason HWK_R_NOT_FOUND when there is no such object. */
     int (*read)(struct hwk_device *dev, const char *uri, uint8_t *out,
                 size_t *n, struct hwk_object_info *info);

@@ -34,8 +34,7 @@ const struct anchor_threat anchor_threats[] = {
     {"An anchor that was left is put back, with its files",
      {"refused: its policy can never be fulfilled again",
       "refused: the generation is past",
-      "refused where the token honours CKA_DESTROYABLE, noticed where it has a "
-      "monotonic counter, otherwise unnoticed",
+      "refused where the token honours CKA_DESTROYABLE, otherwise unnoticed",
       "unnoticed"}},
     {"A policy session that was satisfied during the imprint is kept and used "
      "afterwards",

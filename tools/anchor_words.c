@@ -17,8 +17,11 @@ const struct anchor_way anchor_ways[] = {
      "nobody but the maker can help when an imprint is unwanted, except by a "
      "reset that the platform's authorization allows",
      "a TPM 2.0 whose NV indices the factory made with the platform hierarchy"},
-    {"token", "detect", "files changed on disk are noticed at the next start",
-     "who has the token's PIN can put another anchor in its place",
+    {"token", "detect",
+     "files changed on disk, and objects that the IDevID key has not signed, "
+     "are noticed at the next start",
+     "who has the token's PIN can imprint anew, which shows: another "
+     "generation; in a token without CKA_DESTROYABLE it does not show",
      "a PKCS#11 token"},
     {"token", "none",
      "a certificate on disk that was changed by mistake is noticed",

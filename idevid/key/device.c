@@ -190,7 +190,7 @@ static idv_rc read_object(struct idv_device *dev, const char *uri, bool *found,
     size_t n = 0;
     *found = false;
     ERR_clear_error();
-    if (!dev->ops->read(dev->dev, uri, NULL, &n, NULL))
+    if (!dev->ops->read(dev->dev, uri, NULL, &n, info))
         return absent(uri);
     if (n > IDV_MAX_FILE)
         return idv_fail(IDV_E_LIMIT, "%s: more than %d bytes",

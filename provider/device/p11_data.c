@@ -240,8 +240,8 @@ int p11_named(const struct hwk_uri *uri)
 }
 
 /* The objects that uri names: without a login when they show themselves, with
- * one otherwise. */
-static int locate(struct p11_dev *d, const struct hwk_uri *uri,
+ * one otherwise, if it may. */
+static int locate(struct p11_dev *d, const struct hwk_uri *uri, bool login,
                   CK_OBJECT_CLASS *class, struct p11_object **o, size_t *n)
 {
     struct hwk_pin_ask ask = {d->st->cfg, uri, d->prompt};
@@ -249,7 +249,7 @@ static int locate(struct p11_dev *d, const struct hwk_uri *uri,
     if (!p11_class_of(uri, class) || !p11_named(uri) ||
         !p11_search_once(d->t, class, uri, o, n))
         return 0;
-    if (*n > 0 || atomic_load(&d->t->logged_in) ||
+    if (*n > 0 || !login || atomic_load(&d->t->logged_in) ||
         (d->pin == NULL && !hwk_pin_at_hand(&ask)))
         return 1;
     return p11_dev_login(d, uri) && p11_search_once(d->t, class, uri, o, n);
@@ -286,7 +286,7 @@ int p11_dev_read(void *state, void *dev, const struct hwk_uri *uri,
     int ok;
 
     (void)state;
-    if (!locate(d, uri, &class, &o, &count))
+    if (!locate(d, uri, info == NULL, &class, &o, &count))
         return 0;
     if (class != CKO_CERTIFICATE && class != CKO_DATA)
         ok = hwk_raise(HWK_R_UNSUPPORTED, "keys are not read");

@@ -187,6 +187,30 @@ static void officer_refused(void **state)
     ops->close(dev);
 }
 
+/* with a PIN at hand, too */
+static void nobody_logs_in_to_look(void **state)
+{
+    const struct hwk_device_ops *ops;
+    struct hwk_object_info info;
+    struct hwk_device *dev;
+    uint8_t back[64];
+    size_t n = sizeof(back);
+
+    NEED_TOKEN();
+    dev = open_device("pkcs11:token=other" PIN, &ops);
+    assert_int_equal(ops->read(dev, "pkcs11:token=other;object=none;type=data",
+                               back, &n, &info),
+                     0);
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
+    assert_int_equal(shim->login, 0);
+    assert_int_equal(ops->read(dev, "pkcs11:token=other;object=none;type=data",
+                               back, &n, NULL),
+                     0);
+    assert_int_equal(hwk_reason(), HWK_R_NOT_FOUND);
+    assert_int_equal(shim->login, 1); /* it might be a private one */
+    ops->close(dev);
+}
+
 /* SoftHSM2 has none, and says so without an error of another kind */
 static void no_counter(void **state)
 {
@@ -211,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup(others_are_seen_through, each),
         cmocka_unit_test_setup(written_by_the_officer, each),
         cmocka_unit_test_setup(officer_refused, each),
+        cmocka_unit_test_setup(nobody_logs_in_to_look, each),
         cmocka_unit_test_setup(no_counter, each),
     };
 

@@ -156,7 +156,8 @@ idv_rc idv_device_list(struct idv_device *dev,
 idv_rc idv_device_read(struct idv_device *dev, const char *uri, bool *found,
                        struct idv_buf *out) IDV_CHECKED;
 
-/* The same, and with what attributes, as the device has them now. */
+/* The same, and with what attributes, as the device has them now. Nobody logs
+ * in to a token for it: a private object counts only when somebody has. */
 idv_rc idv_device_inspect(struct idv_device *dev, const char *uri, bool *found,
                           struct idv_object *object,
                           struct idv_buf *out) IDV_CHECKED;
