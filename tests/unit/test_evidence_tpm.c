@@ -243,16 +243,23 @@ static struct idv_evidence_policy policy_of(const struct signer *k)
 
 /* --- what a TPM attests --------------------------------------------------- */
 
+/* two public areas, the key, and two attestations among them */
+#define COMMANDS 8
+
 /* made here, verified there: by way of the file */
 static void proves(const struct sealing *s, const struct signer *k)
 {
     struct idv_evidence_request req = request(s, k);
     struct idv_evidence_policy policy = policy_of(k);
     struct idv_evidence_report r;
+    struct idv_device_stats before, after;
     IDV_AUTO(evidence) e = {0};
     IDV_AUTO(evidence) there = {0};
     IDV_AUTO(buf) file = {0};
+    idv_device_stats(&before);
     OK(idv_evidence_make(dev, &req, &e));
+    idv_device_stats(&after);
+    assert_in_range(after.tpm_commands - before.tpm_commands, 1, COMMANDS);
     OK(idv_evidence_to_pem(&e, &file));
     OK(idv_evidence_from_bytes(idv_view(&file), &there));
     OK(idv_evidence_verify(&there, &policy, &r));
