@@ -355,7 +355,7 @@ static void counter(void **state)
     imprint(1, 1);
     is(IDV_ANCHOR_SEALED, 2, 1);
     is(IDV_ANCHOR_SEALED, 2, 1);
-    TELL("slot 1 counter=99"); /* reads 100 next, or as at the imprint */
+    TELL("slot 1 counter=100"); /* read as at the imprint */
     tampered("counter is behind");
     TELL("slot 1 counter=1000");
     is(IDV_ANCHOR_SEALED, 2, 1);
