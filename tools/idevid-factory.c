@@ -18,7 +18,7 @@ static struct {
     const char *dir, *token, *maker, *names[TOOL_LIST_MAX + 1], *type;
     const char *device, *serial, *model, *masa_url, *hw_type, *hw_serial;
     const char *key_uri, *cert_uri, *out, *index;
-    bool lock, replace, platform, so;
+    bool lock, replace, platform, so, remove;
 } opt;
 
 static idv_rc need(const char *value, const char *option)
@@ -457,6 +457,20 @@ static const struct tool_option install_options[] = {
      &opt.lock, NULL},
     {0}};
 
+static idv_rc anchor(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    IDV_TRY(need(opt.device, "--device URI"));
+    IDV_TRY(need(opt.serial, "--serial NUMBER"));
+    return tool_platform(t, &(struct tool_platform){argv[0], opt.device,
+                                                    opt.serial, opt.remove});
+}
+static const struct tool_option anchor_options[] = {
+    {"device", 'd', "URI", "the device: tpm2:", &opt.device, NULL, NULL},
+    {"serial", 's', "NUMBER", "its serial number", &opt.serial, NULL, NULL},
+    {"remove", 0, NULL, "take it away again", NULL, &opt.remove, NULL},
+    {0}};
+
 static const struct tool_option seal_options[] = {
     {"device", 'd', "URI", "the device: tpm2: or pkcs11:token=...", &opt.device,
      NULL, NULL},
@@ -482,6 +496,8 @@ static const struct tool_verb verbs[] = {
      install_options, install, false},
     {"seal", "FILE", "let a device remember its maker's trust anchors", 1, 1,
      seal_options, seal, false},
+    {"anchor", "FILE", "make an anchor that takes what a key approved", 1, 1,
+     anchor_options, anchor, false},
     {"verify", "DIR", "check the IDevID in a device", 1, 1, verify_options,
      verify, false},
     {"export", "DIR", "print the device records, for idevid-masa import", 1, 1,

@@ -7,6 +7,7 @@
 #include <idevid/auto.h>
 #include <idevid/codec.h>
 #include <idevid/maker.h>
+#include <idevid/trust.h>
 #include <idevid/x509.h>
 
 #include "ca.h"
@@ -112,4 +113,23 @@ idv_rc tool_seal(struct tool *t, const struct tool_seal *in)
         rc = idv_maker_check(dev, index, certs, &sealed, where);
     idv_device_close(dev);
     return rc == IDV_OK ? report(t, certs, where) : rc;
+}
+
+idv_rc tool_platform(struct tool *t, const struct tool_platform *in)
+{
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
+    struct idv_device *dev = NULL;
+    IDV_TRY(tool_public_key(in->file, &key));
+    IDV_TRY(idv_device_open(in->device, &tool_pin, &dev));
+    const struct idv_anchor_conf conf = {.profile = IDV_ANCHOR_PLATFORM,
+                                         .approval_key = key,
+                                         .serial = in->serial};
+    idv_rc rc = in->remove ? idv_platform_delete(dev, &conf)
+                           : idv_platform_create(dev, &conf);
+    idv_device_close(dev);
+    if (rc == IDV_OK)
+        tool_say(t, "%s: %s", in->serial,
+                 in->remove ? "its anchor is gone"
+                            : "its anchor takes what the maker approves");
+    return rc;
 }

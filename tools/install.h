@@ -28,4 +28,15 @@ struct tool_seal {
 /* idv_maker_seal; says what was written. */
 idv_rc tool_seal(struct tool *t, const struct tool_seal *in) IDV_CHECKED;
 
+struct tool_platform {
+    const char *file;   /* PEM: the maker's public key for approvals */
+    const char *device; /* its URI: a TPM */
+    const char *serial; /* as in the IDevID */
+    bool remove;        /* idv_platform_delete instead */
+};
+
+/* idv_platform_create. */
+idv_rc tool_platform(struct tool *t,
+                     const struct tool_platform *in) IDV_CHECKED;
+
 #endif

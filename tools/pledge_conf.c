@@ -201,6 +201,12 @@ static const struct idv_conf_entry entries[] = {
      .words = makers,
      .help = "whether that hash must be in the device"},
     {.section = "anchor",
+     .key = "approval-key",
+     .type = IDV_CONF_PATH,
+     AT(anchor.approval_key),
+     .help = "the maker's public key for approvals, as the factory had it "
+             "(PEM; platform)"},
+    {.section = "anchor",
      .key = "iak",
      .type = IDV_CONF_URI,
      AT(anchor.iak),

@@ -24,6 +24,7 @@ struct anchor_conf {
     char *cap, *index, *counter, *maker_index; /* as text, judged */
     char **gate_pcrs;                          /* numbers; NULL: none */
     char *iak, *iak_certificate;
+    char *approval_key;
 };
 /* "pcr:N"; -1 for "reboot" and NULL. Of text that the table let pass. */
 int anchor_cap_pcr(const char *cap);

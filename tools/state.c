@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <idevid/auto.h>
 #include <idevid/fs.h>
 #include <idevid/text.h>
 
@@ -76,8 +77,24 @@ idv_rc state_begin(struct tool *t, const struct pledge_conf *conf,
     return idv_device_open(conf->uri, &tool_pin, &s->dev);
 }
 
+/* Neither is believed: the TPM has both in its policies. */
+static idv_rc approver(const struct state *s, EVP_PKEY **key,
+                       struct idv_devid *id)
+{
+    IDV_AUTO_PTR(X509) cert = NULL;
+    const char *file = s->conf->anchor.approval_key;
+    if (!file)
+        return IDV_OK;
+    IDV_TRY(tool_public_key(file, key));
+    IDV_TRY(idv_cert_open(s->cert, &tool_pin, &cert));
+    return idv_devid_from_cert(cert, id);
+}
+
 idv_rc state_anchor(const struct state *s, struct idv_anchor *out)
 {
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
+    struct idv_devid id = {0};
+    IDV_TRY(approver(s, &key, &id));
     const struct anchor_conf *c = &s->conf->anchor;
     const int cap = anchor_cap_pcr(c->cap);
     const struct idv_anchor_conf conf = {
@@ -88,6 +105,8 @@ idv_rc state_anchor(const struct state *s, struct idv_anchor *out)
         .gate = anchor_gate(c->gate_pcrs),
         .idevid_key = s->key,
         .idevid_certificate = s->cert,
+        .approval_key = key,
+        .serial = id.serial_number,
     };
     return idv_anchor_open(s->dev, &conf, out);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <openssl/crypto.h>
+#include <openssl/pem.h>
 
 #include <idevid/auto.h>
 #include <idevid/fs.h>
@@ -432,4 +433,16 @@ int tool_main(struct tool *t, int argc, char **argv)
     if (t->conf_table)
         idv_conf_free(t->conf_table, t->conf);
     return end(t, rc);
+}
+
+idv_rc tool_public_key(const char *file, EVP_PKEY **out)
+{
+    IDV_AUTO(buf) pem = {0};
+    IDV_TRY(idv_fs_read(file, 0, &pem));
+    IDV_AUTO_PTR(BIO) bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+    EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+    if (!key)
+        return idv_fail(IDV_E_FORMAT, "%s: no public key in PEM", file);
+    *out = key;
+    return IDV_OK;
 }

@@ -148,4 +148,7 @@ idv_rc tool_write(const char *path, struct idv_bytes data) IDV_CHECKED;
 /* Milliseconds of a monotonic clock. */
 int64_t tool_ms(void);
 
+/* A public key in PEM. IDV_E_IO, IDV_E_FORMAT. */
+idv_rc tool_public_key(const char *file, EVP_PKEY **out) IDV_CHECKED;
+
 #endif

@@ -18,7 +18,7 @@ struct idvi_platform {
     struct idv_device *dev; /* borrowed */
     uint32_t anchor, counter;
     struct idv_buf key; /* SubjectPublicKeyInfo of the approval key */
-    EVP_PKEY *verifier; /* the same, borrowed */
+    EVP_PKEY *verifier; /* the same */
     struct idv_approval_ref ref;
     struct idv_approval_guard guard;
     bool approved; /* approval is of our key; for this record: */

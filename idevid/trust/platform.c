@@ -17,6 +17,7 @@ idv_rc idvi_platform_init(struct idvi_platform *p, struct idv_device *dev,
         return idv_fail(IDV_E_ARG, "anchor: profile platform needs the maker's "
                                    "approval key and the serial number");
     p->dev = dev;
+    EVP_PKEY_up_ref(conf->approval_key);
     p->verifier = conf->approval_key;
     p->counter = conf->counter ? conf->counter : IDV_ANCHOR_PLATFORM_COUNTER;
     IDV_TRY(
@@ -29,6 +30,7 @@ idv_rc idvi_platform_init(struct idvi_platform *p, struct idv_device *dev,
 void idvi_platform_free(struct idvi_platform *p)
 {
     idv_buf_free(&p->key);
+    EVP_PKEY_free(p->verifier);
     free(p);
 }
 

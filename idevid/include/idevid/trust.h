@@ -156,8 +156,7 @@ struct idv_anchor_conf {
     /* Token: who signs the record and judges it; NULL: the objects "idevid" of
      * the device, as idevid-factory leaves them. */
     const char *idevid_key, *idevid_certificate;
-    /* platform: whose approval the TPM demands, and for which device; borrowed
-     * until the anchor is closed */
+    /* platform: whose approval the TPM demands, and for which device */
     EVP_PKEY *approval_key;
     const char *serial;
 };
