@@ -273,17 +273,18 @@ static void locks_once(void **state)
 /* Killed: nothing has to be cleared away. */
 static void lock_of_the_killed(void **state)
 {
-    int ready[2], status, fd = -1;
+    int ready[2], life[2], status, fd = -1;
     char byte, note[64];
     (void)state;
     assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(life), 0);
     pid_t child = fork();
     if (child == 0) {
+        close(life[1]); /* ends with us, if we fail before the kill */
         if (idv_fs_lock(path, "child", &fd) != IDV_OK ||
             write(ready[1], "x", 1) != 1)
             _exit(1);
-        for (;;)
-            pause();
+        _exit(read(life[0], &byte, 1) != 0);
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);
     snprintf(note, sizeof(note), "child, process %ld", (long)child);
@@ -294,6 +295,8 @@ static void lock_of_the_killed(void **state)
     idv_fs_unlock(&fd);
     close(ready[0]);
     close(ready[1]);
+    close(life[0]);
+    close(life[1]);
 }
 
 static void lock_refuses(void **state)
