@@ -117,6 +117,7 @@ workers = 1
 [signer]
 key = pkcs11:token=maker;object=masa;type=private
 certificate = $WORLD/maker/masa.pem
+${APPROVAL_KEY:+approval-key = $APPROVAL_KEY}
 [maker]
 idevid-anchors = $WORLD/maker/anchors.pem
 [store]
