@@ -81,6 +81,8 @@ double bench_instructions(const struct options *o, unsigned group, unsigned c);
 /* Calls to devices by this process so far; bytes given to a token. */
 uint64_t bench_calls(void);
 uint64_t bench_bytes(void);
+/* TPM_CC of the i-th command that this process sent, see count.h. */
+uint32_t bench_code(uint64_t i);
 
 /* --- report.c --- */
 
@@ -89,6 +91,12 @@ void report_group(const struct options *o, const struct group *g,
                   const struct result r[GROUP_MAX]);
 /* text: what idevid-pledge --json join printed */
 int report_join(const struct options *o, const char *name, const char *text);
+/* A figure against what is promised: at most that, or at least. where: how the
+ * TPM is reached. */
+#define PROMISE_NONE (-1.0) /* nothing is */
+void report_promise(const struct options *o, const char *where,
+                    const char *name, const char *unit, double figure,
+                    double limit, bool at_least);
 
 /* --- targets.c --- */
 
@@ -101,6 +109,13 @@ void report_targets(const struct options *o,
 /* What the project promises of TPMs, measured on the one that the environment
  * names; where says how it is reached. */
 int bench_tpm(const struct options *o, const char *where, bool managed);
+
+/* --- anchor.c --- */
+
+/* What the sealed anchor costs on the TPM that the environment names. */
+int bench_anchor(const struct options *o, const char *where, bool managed);
+/* The time it takes, against the same commands by ESYS (anchor_raw.c). */
+int bench_anchor_times(const struct options *o, const char *where);
 
 /* --- hwkey.c --- */
 

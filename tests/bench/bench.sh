@@ -4,6 +4,7 @@
 #
 #   BENCH_SECONDS   of each measurement (1)
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
+#   BENCH_PARTS     which tables (operations anchor joins)
 #
 # calls are Cryptoki functions or TPM commands per operation; ratio is against
 # the first line of its group, in interleaved rounds, medians; KiB is the
@@ -11,7 +12,9 @@
 # difference of two runs of different length. "bare" is a provider that does
 # nothing (bare.c): what libcrypto asks of any. The second table holds the
 # figures against what the project promises of tokens, the third and fourth what
-# it promises of TPMs, directly and behind tpm2-abrmd.
+# it promises of TPMs, directly and behind tpm2-abrmd; those of the sealed anchor
+# list what commands they count, and why each that is not the seal itself is
+# sent.
 set -u
 
 . "$(dirname "$0")/../integration/world.sh"
@@ -77,17 +80,20 @@ table_keys() {
             'policy:nv(0x01800A30==count:7)&nv(0x01800A31==count:5)' &&
         mv "$WORLD/key.tss.new" "$WORLD/policy.tss"
 }
-# the parent of the key in key.tss: persistent
-file_key() {
+root_key() {
     tpm2_createprimary -Q -C o -G ecc256 -c "$WORLD/primary" &&
         tpm2_evictcontrol -Q -C o -c "$WORLD/primary" 0x81000001 &&
-        tpm2_flushcontext -t && make_key uri:tpm2: parent:0x81000001 &&
+        tpm2_flushcontext -t
+}
+# the parent of the key in key.tss: persistent
+file_key() {
+    root_key && make_key uri:tpm2: parent:0x81000001 &&
         mv "$WORLD/key.tss.new" "$WORLD/key.tss"
 }
 
-# the same TPM directly and behind its resource manager
-tpm_table() {
-    openssl_conf && file_key && table_keys && "$BENCH" tpm directly || return
+# behind the resource manager: COMMAND ... of the TPM of the environment
+managed() {
+    local code=0
     ABRMD_CTL=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device
     "$ABRMD_CTL" up "$WORLD/bench.abrmd" --tcti "$HWKEY_TCTI" \
         >"$WORLD/abrmd.env" || return
@@ -95,17 +101,35 @@ tpm_table() {
     # hwkey sees by the name that there is a manager
     ln -sf "$top_builddir/.libs/tcticount.so" "$WORLD/tabrmd-tcticount.so"
     export TCTICOUNT=$WORLD/tabrmd-tcticount.so:$HWKEY_TCTI
-    local code=0
-    "$BENCH" tpm 'behind tpm2-abrmd' || code=$?
+    "$@" || code=$?
     "$ABRMD_CTL" down "$WORLD/bench.abrmd"
     return $code
+}
+
+# the same TPM directly and behind its resource manager
+tpm_table() {
+    openssl_conf && file_key && table_keys && "$BENCH" tpm directly &&
+        managed "$BENCH" tpm 'behind tpm2-abrmd'
+}
+
+# a TPM of its own, as operating systems leave it: with a storage root key
+anchor_table() {
+    "$TPM_CTL" up "$WORLD/anchor.tpm" >"$WORLD/anchor.env" || return
+    WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/anchor.tpm"
+    (
+        . "$WORLD/anchor.env"
+        export BENCH_DIR=$WORLD
+        export TCTICOUNT=$top_builddir/.libs/tcticount.so:$HWKEY_TCTI
+        root_key && "$BENCH" anchor directly && "$BENCH" anchor-times directly &&
+            managed "$BENCH" anchor 'behind tpm2-abrmd'
+    )
 }
 
 operations() {
     devices && (bench_env && "$BENCH" keys && "$BENCH" run && tpm_table)
 }
 
-joins() {
+join_world() {
     maker && masa_start && device_tpm gateway TPM-0001 &&
         device_token router TOK-0002 && learn_devices && owner &&
         registrar_start
@@ -121,14 +145,28 @@ one_join() {
     tail -n 1 "$WORLD/$1.json" | "$BENCH" join "$2"
 }
 
+joins() {
+    local code=0
+    if join_world >"$WORLD/joins.out" 2>&1; then
+        one_join gateway 'one join, TPM device' || code=1
+        one_join router 'one join, token device' || code=1
+    else
+        cat "$WORLD/joins.out" >&2
+        code=1
+    fi
+    return $code
+}
+
 world_begin
 [ -z "$BENCH_JSON" ] || : >"$BENCH_JSON" || exit
-operations || failed=1
-if joins >"$WORLD/joins.out" 2>&1; then
-    one_join gateway 'one join, TPM device' || failed=1
-    one_join router 'one join, token device' || failed=1
-else
-    cat "$WORLD/joins.out" >&2
-    failed=1
-fi
+for part in ${BENCH_PARTS:-operations anchor joins}; do
+    case $part in
+    operations | joins) "$part" || failed=1 ;;
+    anchor) anchor_table || failed=1 ;;
+    *)
+        echo "bench: BENCH_PARTS: no part is named $part" >&2
+        failed=1
+        ;;
+    esac
+done
 exit $failed

@@ -10,4 +10,11 @@
  * p11count.so: what the token was given to sign or to hash. */
 typedef uint64_t count_fn(void);
 
+/* Exported as bench_code by tcticount.so: TPM_CC of the i-th command, from 0,
+ * of the last BENCH_CODES; BENCH_HMAC is set as well where a session for
+ * authorizations by HMAC is started. */
+typedef uint32_t code_fn(uint64_t i);
+#define BENCH_CODES 4096
+#define BENCH_HMAC 0x80000000u
+
 #endif

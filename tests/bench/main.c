@@ -79,7 +79,8 @@ static int join(const struct options *o, const char *name)
 static int usage(void)
 {
     fprintf(stderr, "usage: bench keys | run | ops GROUP CONTESTANT N\n"
-                    "       bench tpm WHERE\n"
+                    "       bench tpm | anchor WHERE\n"
+                    "       bench anchor-times WHERE\n"
                     "       bench join NAME <SUMMARY\n");
     return 0;
 }
@@ -105,6 +106,10 @@ int main(int argc, char **argv)
         ok = run(&o);
     else if (strcmp(verb, "tpm") == 0 && argc == 3)
         ok = bench_tpm(&o, argv[2], strstr(argv[2], "abrmd") != NULL);
+    else if (strcmp(verb, "anchor") == 0 && argc == 3)
+        ok = bench_anchor(&o, argv[2], strstr(argv[2], "abrmd") != NULL);
+    else if (strcmp(verb, "anchor-times") == 0 && argc == 3)
+        ok = bench_anchor_times(&o, argv[2]);
     else if (strcmp(verb, "ops") == 0 && argc == 5)
         ok = ops((unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]),
                  atol(argv[4]));

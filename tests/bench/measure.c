@@ -35,10 +35,9 @@ double bench_median(double *v, unsigned n)
 
 /* --- calls --- */
 
-/* a counter of a module that is in use, or will be, in this process */
-static count_fn *counter(const char *variable, const char *name)
+/* what a module has that is in use, or will be, in this process */
+static void *exported(const char *variable, const char *name)
 {
-    count_fn *count = NULL;
     char path[1024];
     const char *value = getenv(variable);
     void *dl;
@@ -47,8 +46,14 @@ static count_fn *counter(const char *variable, const char *name)
         return NULL;
     snprintf(path, sizeof(path), "%.*s", (int)strcspn(value, ":"), value);
     dl = dlopen(path, RTLD_NOW);
-    if (dl != NULL)
-        *(void **)(void *)&count = dlsym(dl, name);
+    return dl != NULL ? dlsym(dl, name) : NULL;
+}
+
+static count_fn *counter(const char *variable, const char *name)
+{
+    count_fn *count;
+
+    *(void **)(void *)&count = exported(variable, name);
     return count;
 }
 
@@ -70,6 +75,15 @@ uint64_t bench_bytes(void)
     if (p11 == NULL)
         p11 = counter("HWKEY_PKCS11_MODULE", "bench_bytes");
     return p11 != NULL ? p11() : 0;
+}
+
+uint32_t bench_code(uint64_t i)
+{
+    static code_fn *tpm;
+
+    if (tpm == NULL)
+        *(void **)(void *)&tpm = exported("TCTICOUNT", "bench_code");
+    return tpm != NULL ? tpm(i) : 0;
 }
 
 /* --- rounds --- */

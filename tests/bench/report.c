@@ -77,6 +77,29 @@ void report_group(const struct options *o, const struct group *g,
     }
 }
 
+void report_promise(const struct options *o, const char *where,
+                    const char *name, const char *unit, double figure,
+                    double limit, bool at_least)
+{
+    bool met = at_least ? figure >= limit : figure <= limit;
+    FILE *f = o->json != NULL ? fopen(o->json, "a") : NULL;
+
+    printf("%-52s %12.2f ", name, figure);
+    if (limit == PROMISE_NONE)
+        printf("%8s %-9s\n", "-", unit);
+    else
+        printf("%8.2f %-9s %s\n", limit, unit, met ? "met" : "MISSED");
+    fflush(stdout);
+    if (f == NULL)
+        return;
+    fprintf(f, "{\"target\":\"%s, %s\",\"unit\":\"%s\",\"figure\":%.2f", name,
+            where, unit, figure);
+    if (limit != PROMISE_NONE)
+        fprintf(f, ",\"limit\":%.2f,\"met\":%s", limit, met ? "true" : "false");
+    fputs("}\n", f);
+    fclose(f);
+}
+
 static int64_t number(const struct idv_json *v, const char *name)
 {
     int64_t n = 0;

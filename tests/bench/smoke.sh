@@ -36,7 +36,9 @@ done <<'EOF'
 2 first key by URI, token
 2 first key by URI, TPM
 EOF
-is 'targets in JSON' "$(grep -c '^{"target":' "$tap_dir/rows.json")" 59
+is 'targets in JSON' \
+    "$(grep -v '^{"target":"anchor' "$tap_dir/rows.json" |
+        grep -c '^{"target":')" 59
 is 'targets of calls and bytes met' \
     "$(grep -A6 '^targets' "$tap_dir/table" | grep -c ' met$')" 6
 for where in directly 'behind tpm2-abrmd'; do
@@ -46,7 +48,18 @@ for where in directly 'behind tpm2-abrmd'; do
         "$(grep ' commands *MISSED$' "$tap_dir/tpm")" ''
 done
 is 'commands of a TPM as promised' \
-    "$(grep -c ' commands *met$' "$tap_dir/table")" 31
+    "$(grep -v '^anchor' "$tap_dir/table" | grep -c ' commands *met$')" 31
+is 'figures of the anchor in JSON' \
+    "$(grep -c '^{"target":"anchor' "$tap_dir/rows.json")" 32
+for where in directly 'behind tpm2-abrmd'; do
+    sed -n "/^sealed anchor, $where /,/^\$/p" "$tap_dir/table" >"$tap_dir/anchor"
+    is "figures of the anchor, $where" \
+        "$(grep -c '^anchor.* commands' "$tap_dir/anchor")" 13
+    is "the first command of its reset is the one that counts, $where" \
+        "$(grep -c '^anchor: reset, until it is safe .* met$' "$tap_dir/anchor")" 1
+    is "what it consists of, $where, is known by name" \
+        "$(grep ' others' "$tap_dir/anchor")" ''
+done
 for d in TPM token; do
     like "row of one join, $d device" "$(cat "$tap_dir/table")" \
         "^one join, $d device .* signatures\$"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A TCTI before another one, which is its configuration: counts commands, and
- * makes each take TCTICOUNT_DELAY_MS longer, as a real TPM does. */
+/* A TCTI before another one, which is its configuration: counts commands,
+ * remembers which they were, and makes each take TCTICOUNT_DELAY_MS longer, as
+ * a real TPM does. */
 #include <dlfcn.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +26,47 @@ struct counting {
 };
 
 static atomic_uint_least64_t commands;
+static uint32_t codes[BENCH_CODES];
 
 SHOW count_fn bench_count;
 uint64_t bench_count(void)
 {
     return commands;
+}
+
+SHOW code_fn bench_code;
+uint32_t bench_code(uint64_t i)
+{
+    return codes[i % BENCH_CODES];
+}
+
+static uint32_t get(const uint8_t *p, size_t n)
+{
+    uint32_t v = 0;
+
+    while (n-- > 0)
+        v = v << 8 | *p++;
+    return v;
+}
+
+/* is it a StartAuthSession for an HMAC session? After the header two handles,
+ * a nonce and a salt, then the type */
+static bool starts_hmac(size_t n, const uint8_t *p)
+{
+    size_t at = 18, i;
+
+    for (i = 0; i < 2 && at + 2 <= n; i++)
+        at += 2 + get(p + at, 2);
+    return at < n && p[at] == TPM2_SE_HMAC;
+}
+
+static void note(size_t n, const uint8_t *p)
+{
+    uint32_t code = n >= 10 ? get(p + 6, 4) : 0;
+
+    if (code == TPM2_CC_StartAuthSession && starts_hmac(n, p))
+        code |= BENCH_HMAC;
+    codes[commands++ % BENCH_CODES] = code;
 }
 
 static TSS2_TCTI_CONTEXT *real_of(TSS2_TCTI_CONTEXT *ctx)
@@ -38,7 +76,7 @@ static TSS2_TCTI_CONTEXT *real_of(TSS2_TCTI_CONTEXT *ctx)
 
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *ctx, size_t n, const uint8_t *p)
 {
-    commands++;
+    note(n, p);
     nanosleep(&((struct counting *)ctx)->delay, NULL);
     return Tss2_Tcti_Transmit(real_of(ctx), n, p);
 }

@@ -7,8 +7,6 @@
 
 #include "tests/bench/bench.h"
 
-#define ANY (-1.0) /* nothing is promised */
-
 struct row {
     struct contestant c;
     bool first; /* the very first operation */
@@ -28,11 +26,11 @@ struct row {
     }
 #define FIRST_MANAGED(limit, ...)                                              \
     {                                                                          \
-        {__VA_ARGS__}, true, ANY, limit                                        \
+        {__VA_ARGS__}, true, PROMISE_NONE, limit                               \
     }
 #define EACH_MANAGED(limit, ...)                                               \
     {                                                                          \
-        {__VA_ARGS__}, false, ANY, limit                                       \
+        {__VA_ARGS__}, false, PROMISE_NONE, limit                              \
     }
 
 static const struct row rows[] = {
@@ -50,7 +48,7 @@ static const struct row rows[] = {
          CONTESTANT("open a key file and close it", load_open, open_close, P256,
                     HWKEY),
          .uri = "key.tss"),
-    EACH(ANY,
+    EACH(PROMISE_NONE,
          CONTESTANT("open a key file of a hierarchy and close it", load_open,
                     open_close, P256, HWKEY),
          .uri = "made.tss"),
@@ -87,28 +85,6 @@ static const struct row rows[] = {
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static void say(const struct options *o, const char *where, const char *name,
-                const char *unit, double figure, double limit, bool at_least)
-{
-    bool met = at_least ? figure >= limit : figure <= limit;
-    FILE *f = o->json != NULL ? fopen(o->json, "a") : NULL;
-
-    printf("%-52s %12.2f ", name, figure);
-    if (limit == ANY)
-        printf("%8s %-9s\n", "-", unit);
-    else
-        printf("%8.2f %-9s %s\n", limit, unit, met ? "met" : "MISSED");
-    fflush(stdout);
-    if (f == NULL)
-        return;
-    fprintf(f, "{\"target\":\"%s, %s\",\"unit\":\"%s\",\"figure\":%.2f", name,
-            where, unit, figure);
-    if (limit != ANY)
-        fprintf(f, ",\"limit\":%.2f,\"met\":%s", limit, met ? "true" : "false");
-    fputs("}\n", f);
-    fclose(f);
-}
-
 /* against ESYS by itself, each command taking 5 ms more */
 static int rate(const struct options *o, const char *where, const char *name,
                 enum alg alg)
@@ -125,7 +101,7 @@ static int rate(const struct options *o, const char *where, const char *name,
     longer.seconds *= 4; /* few commands fit into a second */
     if (!bench_group(&longer, &g, 0, out))
         return 0;
-    say(o, where, name, "of ESYS's", out[1].ratio, 0.95, true);
+    report_promise(o, where, name, "of ESYS's", out[1].ratio, 0.95, true);
     return 1;
 }
 
@@ -140,8 +116,8 @@ int bench_tpm(const struct options *o, const char *where, bool managed)
         const struct row *r = &rows[i];
 
         if (bench_calls_of(o, &r->c, r->first, &calls))
-            say(o, where, r->c.name, "commands", calls,
-                managed ? r->limit_managed : r->limit, false);
+            report_promise(o, where, r->c.name, "commands", calls,
+                           managed ? r->limit_managed : r->limit, false);
         else
             ok = bench_fail(r->c.name);
     }
