@@ -22,7 +22,11 @@
  *   reset  PolicyNV(counter == G + 1), PolicyCommandCode(NV_Increment)
  * Each of the three is signed: SHA-256(policy || policyRef), ECDSA or RSA
  * PKCS #1 v1.5. After the reset the generation is G + 2, and what was signed
- * for G is worth nothing for ever.
+ * for G is worth nothing for ever. A policy session that was satisfied at G and
+ * is kept can only deny service, until the TPM is reset: PolicyNV compares when
+ * it is called, and not again, so that such a session still counts up at a
+ * later generation, or writes the record of G once more, which is none then. It
+ * seals nothing that was not approved for the generation there is.
  *
  * On the wire both sides use the leaf manufacturer-proprietary, whose bytes
  * are JSON: the pledge's voucher-request says what the TPM has (struct
