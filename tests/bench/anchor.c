@@ -57,7 +57,8 @@ static const struct {
     {TPM2_CC_ReadPublic, "ReadPublic", "whose key it is"},
     {TPM2_CC_ReadClock, "ReadClock", "the reset count: when the cap falls"},
     {TPM2_CC_PCR_Read, "PCR_Read", "the gate as it is now"},
-    {TPM2_CC_GetCapability, "GetCapability", "is there such an index at all"},
+    {TPM2_CC_GetCapability, "GetCapability",
+     "what state the TPM or its keys are in"},
     {0, "others", "not known to this table"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

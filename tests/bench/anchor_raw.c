@@ -132,13 +132,14 @@ int raw_anchor_close(void)
 
 /* --- imprint -------------------------------------------------------------- */
 
-/* is there such an index? */
-static int absent(void)
+/* in what state the TPM is */
+static int properties(void)
 {
     TPMI_YES_NO more;
     TPMS_CAPABILITY_DATA *data = NULL;
-    int ok = RAW(Esys_GetCapability(raw.esys, NO_SESSIONS, TPM2_CAP_HANDLES,
-                                    ANCHOR, 1, &more, &data));
+    int ok =
+        RAW(Esys_GetCapability(raw.esys, NO_SESSIONS, TPM2_CAP_TPM_PROPERTIES,
+                               TPM2_PT_PERMANENT, 8, &more, &data));
 
     Esys_Free(data);
     return ok;
@@ -203,7 +204,7 @@ int raw_anchor_imprint(void)
     /* the second look stands for that at the place that is still free */
     if (!look(raw.counter) || !start(TPM2_SE_HMAC) ||
         !read_index(raw.counter, 8, record + 8) || !look(raw.counter) ||
-        !absent() || !clock_of() || !end_session())
+        !properties() || !clock_of() || !end_session())
         return 0;
     legs(record, &policy);
     return define(ANCHOR, 0x02063008, IDV_RECORD_SIZE, &policy, &raw.anchor) &&
