@@ -130,20 +130,30 @@ at_terminal() {
 }
 by_hand="$BIN/idevid-anchor -c $WORLD/gateway.ini imprint --certificate $ca \
     --physical-presence"
-like 'another word is no consent' "$(at_terminal yes "$by_hand")" \
-    'not confirmed'
-like 'nor is the option, where somebody can be asked' \
-    "$(at_terminal no "$by_hand --yes-i-am-present")" 'not confirmed'
-like 'nothing happened' "$(anchor gateway show)" 'state *none'
-said=$(at_terminal present "$by_hand")
-fingerprint=$(openssl x509 -in "$ca" -outform DER | sha256sum | cut -d' ' -f1)
-like 'the fingerprint is on the screen' "$said" "$fingerprint"
-like 'the word was taken' "$said" 'state *imprinted'
-like 'and it is logged' "$said" 'imprint-by-hand.*physical-presence=confirmed'
-said=$(at_terminal no "$BIN/idevid-anchor -c $WORLD/gateway.ini reset")
-like 'a reset says what dies' "$said" 'trust anchor.*Example Networks'
-like 'and does nothing against a no' "$(anchor gateway show)" \
-    'state *imprinted'
-ok 'a yes' at_terminal yes "$BIN/idevid-anchor -c $WORLD/gateway.ini reset"
-like 'gone' "$(anchor gateway show)" 'state *none'
+asked_at_a_terminal() {
+    local said fingerprint
+    like 'another word is no consent' "$(at_terminal yes "$by_hand")" \
+        'not confirmed'
+    like 'nor is the option, where somebody can be asked' \
+        "$(at_terminal no "$by_hand --yes-i-am-present")" 'not confirmed'
+    like 'nothing happened' "$(anchor gateway show)" 'state *none'
+    said=$(at_terminal present "$by_hand")
+    fingerprint=$(openssl x509 -in "$ca" -outform DER | sha256sum |
+        cut -d' ' -f1)
+    like 'the fingerprint is on the screen' "$said" "$fingerprint"
+    like 'the word was taken' "$said" 'state *imprinted'
+    like 'and it is logged' "$said" \
+        'imprint-by-hand.*physical-presence=confirmed'
+    said=$(at_terminal no "$BIN/idevid-anchor -c $WORLD/gateway.ini reset")
+    like 'a reset says what dies' "$said" 'trust anchor.*Example Networks'
+    like 'and does nothing against a no' "$(anchor gateway show)" \
+        'state *imprinted'
+    ok 'a yes' at_terminal yes "$BIN/idevid-anchor -c $WORLD/gateway.ini reset"
+    like 'gone' "$(anchor gateway show)" 'state *none'
+}
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+    asked_at_a_terminal
+else
+    skip 'what is asked at a terminal' 'no pseudo-terminal to be had here'
+fi
 done_testing
