@@ -5,7 +5,7 @@
 
 #include <idevid/approval.h>
 
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 /* As a TPM's counter has it, and as PolicyNV compares it. */
 void idvi_approval_counter(uint64_t value, uint8_t out[static 8]);

@@ -6,8 +6,8 @@
 #include <idevid/auto.h>
 #include <idevid/evidence.h>
 
-#include "trust/attest.h"
-#include "trust/nvpolicy.h"
+#include "tpm/attest.h"
+#include "tpm/nvpolicy.h"
 
 struct idvi_proof;
 

@@ -8,7 +8,7 @@
 
 #include "key/nv.h"
 #include "trust/maker.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #define LOCKED                                                                 \
     (IDVI_NV_WRITEDEFINE | IDVI_NV_WRITELOCKED | IDVI_NV_WRITTEN |             \

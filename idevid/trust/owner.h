@@ -14,7 +14,7 @@
 #include <idevid/trust.h>
 
 #include "key/nv.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #define IDVI_OWNER_COUNTER                                                     \
     (IDVI_NV_COUNTER | IDVI_NV_OWNERWRITE | IDVI_NV_OWNERREAD |                \

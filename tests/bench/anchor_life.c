@@ -12,7 +12,7 @@
 #include <idevid/x509.h>
 
 #include "key/nv.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #include "tests/bench/anchor.h"
 

@@ -9,7 +9,7 @@
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
 
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #include "tests/bench/anchor.h"
 

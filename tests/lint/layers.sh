@@ -67,7 +67,8 @@ only 'a token is left logged in and initialised' \
 only 'the provider knows nothing of device identity' '-' \
     "$(include 'idevid/|\.\./idevid')" provider
 only 'device.h is the one door between them' \
-    'idevid/key/|idevid/trust/|idevid/factory/' "$(include 'provider/')" idevid
+    'idevid/key/|idevid/tpm/|idevid/trust/|idevid/factory/' \
+    "$(include 'provider/')" idevid
 only 'and through it only device.h' '-' \
     "$(include 'provider/([^d]|d[^e]|de[^v]|device/)')" idevid tools
 
@@ -76,6 +77,7 @@ only 'and through it only device.h' '-' \
 base='auto buf conf env err fs limits machine text'
 codec='json codec'
 low="$base $codec key x509 envelope"
+factory='factory order journal desk station ek'
 while IFS=: read -r room rooms headers; do
     [ -d "idevid/$room" ] || continue
     may="^#include \"((idevid/)?(${rooms// /|})/|config.h|provider/)"
@@ -93,15 +95,16 @@ key:base codec key:$base $codec key x509
 x509:base codec x509:$base $codec key x509
 envelope:base codec x509 key envelope:$low
 voucher:base codec x509 key envelope voucher:$low voucher
-trust:base codec x509 key trust:$low voucher trust approval maker evidence
+tpm:base codec x509 tpm:$base $codec x509
+trust:base codec x509 key tpm trust:$low voucher trust approval maker evidence
 est:base codec x509 key envelope est:$low voucher trust est
 pledge:base codec x509 key pledge:$low voucher trust approval est pledge evidence
 registrar:base est registrar:$low voucher trust est evidence
 masa:base masa:$low voucher trust approval
 joinproxy:base joinproxy:$low voucher trust est
-factory:base factory:$low voucher trust est factory
+factory:base key tpm factory:$low voucher trust maker est $factory
 ident:base ident:$low voucher trust est ident
-db:base db registrar masa joinproxy est:$low voucher trust est
+db:base db registrar masa joinproxy est:$low voucher trust est $factory
 net:base net:$base $codec key x509 envelope est pledge drive
 EOT
 

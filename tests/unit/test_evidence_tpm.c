@@ -14,7 +14,7 @@
 #include "provider/device.h"
 #include "tests/lib/paper.h"
 #include "tests/lib/swtpm.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #define COUNTER 0x01800a00u
 #define ANCHOR 0x01800a01u

@@ -13,7 +13,7 @@
 #include "provider/device.h"
 #include "tests/lib/pki.h"
 #include "tests/lib/swtpm.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 static struct pki pki;
 static struct swtpm tpm;

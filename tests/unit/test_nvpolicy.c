@@ -7,7 +7,7 @@
 
 #include <idevid/codec.h>
 
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #define COUNTER_NAME                                                           \
     "000bda5ced328ab7ffdb4fc42465808689cf02b17b50ff42f37d0397f8543c2a4e88"

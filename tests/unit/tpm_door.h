@@ -7,7 +7,7 @@
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_door.h"
 #include "tpm_policy.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #define ANCHOR RECORD
 #define COUNTER_IS                                                             \

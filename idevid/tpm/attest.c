@@ -4,7 +4,7 @@
 
 #include <idevid/auto.h>
 
-#include "trust/attest.h"
+#include "tpm/attest.h"
 
 #define GENERATED 0xff544347u /* TPM_GENERATED_VALUE */
 #define ST_ATTEST_NV 0x8014

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a TPM says of an NV index and of the key that it says it with: bytes
  * from outside, read without a TPM (TPM 2.0 Library, Part 2). */
-#ifndef IDEVID_TRUST_ATTEST_H
-#define IDEVID_TRUST_ATTEST_H
+#ifndef IDEVID_TPM_ATTEST_H
+#define IDEVID_TPM_ATTEST_H
 
 #include <openssl/evp.h>
 

@@ -4,8 +4,8 @@
  * one. SHA-256 only; all integers big-endian (TPM 2.0 Library Part 1 "NV
  * Memory", Part 2 "Structures", Part 3 "Enhanced Authorization").
  */
-#ifndef IDEVID_TRUST_NVPOLICY_H
-#define IDEVID_TRUST_NVPOLICY_H
+#ifndef IDEVID_TPM_NVPOLICY_H
+#define IDEVID_TPM_NVPOLICY_H
 
 #include <idevid/buf.h>
 

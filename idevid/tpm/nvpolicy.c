@@ -4,7 +4,7 @@
 
 #include <openssl/sha.h>
 
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 /* What is to be hashed; every use of it has a bound that fits. */
 struct text {
