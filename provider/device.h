@@ -21,7 +21,7 @@
  */
 #define HWK_PARAM_DEVICE_OPS "hwkey-device-ops"
 #define HWK_PARAM_DEVICE_CTX "hwkey-device-ctx"
-#define HWK_DEVICE_OPS_VERSION 2
+#define HWK_DEVICE_OPS_VERSION 3
 
 #define HWK_LABEL_MAX 64
 #define HWK_OBJECT_URI_MAX 512
@@ -219,6 +219,86 @@ struct hwk_nv_ops {
     int (*facts)(struct hwk_device *dev, struct hwk_tpm_facts *out);
 };
 
+/* --- the making of device identities: for a factory --- */
+
+enum hwk_devid { HWK_DEVID_EK, HWK_DEVID_IAK, HWK_DEVID_IDEVID };
+
+/* A primary key of the endorsement hierarchy that is loaded now, until drop or
+ * the end of the turn. */
+struct hwk_born {
+    enum hwk_devid what;
+    uint32_t handle; /* transient, or persistent where it was found */
+    uint8_t pub[HWK_ATTEST_PUBLIC_MAX]; /* TPMT_PUBLIC */
+    size_t pub_n;
+    uint8_t name[66];
+    uint16_t name_n;
+    bool fresh;           /* made now: creation and ticket are filled */
+    uint8_t creation[64]; /* creationHash */
+    uint16_t creation_n;
+    uint8_t ticket[128]; /* TPMT_TK_CREATION, marshalled */
+    uint16_t ticket_n;
+};
+
+struct hwk_lockout {
+    uint32_t max_tries, recovery_s, lockout_recovery_s;
+};
+
+/*
+ * As struct hwk_nv_ops: of a TPM only, the same failures, and all within one
+ * turn of its enter and leave (HWK_R_UNSUPPORTED otherwise); leave flushes what
+ * is loaded. Every value of the endorsement hierarchy is that of
+ * pin-source.endorsement, else empty.
+ */
+struct hwk_devid_ops {
+    /* Makes the key of TCG's template. type: "P-256", "P-384", "P-521",
+     * "RSA-2048"; of an EK by the NV index of its certificate, template (its
+     * template index when there is one is read, cert_index 0: by type, low
+     * range). A key at a persistent handle with that template's attributes and
+     * policy is taken where handle is not 0 and it is there (fresh false). */
+    int (*create)(struct hwk_device *dev, enum hwk_devid what, const char *type,
+                  uint32_t cert_index, uint32_t handle, struct hwk_born *out);
+    /* A digest (the hash of the key's nameAlg) by an unrestricted key: ECDSA as
+     * DER, RSA PKCS#1 v1.5. One command. */
+    int (*sign)(struct hwk_device *dev, const struct hwk_born *key,
+                const uint8_t *digest, size_t n, uint8_t *sig, size_t *sig_n);
+    /* TPM2_Certify of what by the restricted key by, what's ADMIN role by the
+     * branch of its policy for that command. Output as of hwk_nv_ops.certify,
+     * checked to be about this nonce and Name. */
+    int (*certify)(struct hwk_device *dev, const struct hwk_born *what,
+                   const struct hwk_born *by, const uint8_t *nonce, size_t n,
+                   uint8_t *attest, size_t *attest_n, uint8_t *sig,
+                   size_t *sig_n);
+    /* TPM2_CertifyCreation: what must be fresh. One command. */
+    int (*certify_creation)(struct hwk_device *dev, const struct hwk_born *what,
+                            const struct hwk_born *by, const uint8_t *nonce,
+                            size_t n, uint8_t *attest, size_t *attest_n,
+                            uint8_t *sig, size_t *sig_n);
+    /* TPM2_ActivateCredential: credential TPM2B_ID_OBJECT, secret
+     * TPM2B_ENCRYPTED_SECRET, as bytes with their sizes in front. HWK_R_KEY:
+     * they are not for this EK and this key. *n: room, then size. */
+    int (*activate)(struct hwk_device *dev, const struct hwk_born *what,
+                    const struct hwk_born *ek, const uint8_t *credential,
+                    size_t credential_n, const uint8_t *secret, size_t secret_n,
+                    uint8_t *out, size_t *n);
+    /* EvictControl to a handle that is free (HWK_R_EXISTS), or, key NULL, the
+     * key there is taken away (HWK_R_NOT_FOUND). */
+    int (*keep)(struct hwk_device *dev, const struct hwk_born *key,
+                uint32_t handle);
+    int (*drop)(struct hwk_device *dev,
+                struct hwk_born *key); /* FlushContext */
+    /* HierarchyChangeAuth: TPM_RH_LOCKOUT, _OWNER, _ENDORSEMENT, _PLATFORM,
+     * from its configured (pin-source) or empty value; encrypted on its way. */
+    int (*set_auth)(struct hwk_device *dev, uint32_t hierarchy,
+                    const uint8_t *value, size_t n);
+    /* DictionaryAttackParameters, by lockout's value (value NULL: empty). */
+    int (*set_lockout)(struct hwk_device *dev, const struct hwk_lockout *to,
+                       const uint8_t *value, size_t n);
+    /* NV indices that are there, within the range; *n is the room, then their
+     * number. */
+    int (*indices)(struct hwk_device *dev, uint32_t from, uint32_t to,
+                   uint32_t *out, size_t *n);
+};
+
 struct hwk_device_ops {
     uint32_t version; /* HWK_DEVICE_OPS_VERSION */
 
@@ -256,7 +336,8 @@ struct hwk_device_ops {
 
     void (*stats)(void *ctx, struct hwk_stats *out);
 
-    const struct hwk_nv_ops *nv; /* NULL: none */
+    const struct hwk_nv_ops *nv;       /* NULL: none */
+    const struct hwk_devid_ops *devid; /* NULL: none */
 
     /* The monotonic counter that a token may have (CKH_MONOTONIC_COUNTER), at
      * most 8 bytes of it, without a login: greater at each call, by whatever.
