@@ -25,6 +25,7 @@
 #include "provider/device.h"
 #include "provider/device/tpm2_tcti.h"
 #include "tests/lib/anchor_run.h"
+#include "trust/nvpolicy.h"
 
 #define DIED 7
 
@@ -192,6 +193,15 @@ static idv_rc on_state(const struct run *r, enum run_act act,
     return rc;
 }
 
+static idv_rc forget_counter(struct idv_device *dev)
+{
+    const struct hwk_nv_by owner = {.handle = IDVI_RH_OWNER};
+    struct hwk_nv nv;
+    bool found;
+    IDV_TRY(idvi_nv_look(dev, IDV_ANCHOR_TPM2_COUNTER, &found, &nv, NULL));
+    return found ? idvi_nv_undefine(dev, &nv, &owner, NULL) : IDV_OK;
+}
+
 static idv_rc open_device(const struct run *r, struct idv_device **dev)
 {
     const struct idv_provider_conf conf = {
@@ -213,6 +223,8 @@ static idv_rc program(const struct run *r, enum run_act act,
     if (rc == IDV_OK && act == RUN_WIPE) {
         count_from_here(r);
         rc = idv_trust_wipe(&conf);
+    } else if (rc == IDV_OK && act == RUN_FORGET) {
+        rc = forget_counter(dev);
     } else if (rc == IDV_OK) {
         rc = on_state(r, act, &conf, out);
     }

@@ -17,6 +17,7 @@ enum run_act {
     RUN_ENROLL,  /* opens it and enrolls */
     RUN_RESET,   /* opens it and resets */
     RUN_WIPE,    /* resets without opening */
+    RUN_FORGET,  /* undefines the counter, as the TPM's owner can */
 };
 
 /* Its steps, counted from the act proper on, opening the state not among them

@@ -6,18 +6,69 @@
 
 static const char *const kinds[] = {"command", "answer", "file"};
 
-/* --- cuts ----------------------------------------------------------------- */
+/* --- what is cut ---------------------------------------------------------- */
 
-/* how often, and what was found */
+static void blank(void)
+{
+    if (imprinted())
+        succeeds(RUN_RESET);
+    assert_false(imprinted());
+}
+
+/* as a TPM comes, or as its owner's TPM2_Clear leaves it */
+static void without_counter(void)
+{
+    blank();
+    succeeds(RUN_FORGET);
+}
+
+static void enrolled(void)
+{
+    if (!imprinted())
+        succeeds(RUN_IMPRINT);
+    succeeds(RUN_ENROLL);
+}
+
+struct deed {
+    const char *name;
+    enum run_act act;
+    void (*before)(void); /* makes what it starts from */
+    enum run_step kinds;  /* it is cut at those below this */
+};
+
+static const struct deed imprint = {"imprint", RUN_IMPRINT, blank, RUN_STEPS};
+/* what it does on disk is what any other does there */
+static const struct deed first = {"first imprint", RUN_IMPRINT, without_counter,
+                                  RUN_FILES};
+static const struct deed reset = {"reset", RUN_RESET, enrolled, RUN_STEPS};
+
+/* is it so when the deed is done? */
+static bool as_meant(const struct deed *d, bool is_imprinted)
+{
+    return is_imprinted == (d->act == RUN_IMPRINT);
+}
+
+/* What is there is one of the two, and the deed can be done, or is. */
+static bool done_at_last(const struct deed *d)
+{
+    const bool done = as_meant(d, imprinted());
+    if (!done)
+        succeeds(d->act);
+    assert_true(as_meant(d, imprinted()));
+    return done;
+}
+
+/* --- how often, and what was found ---------------------------------------- */
+
 struct tally {
     int cuts[RUN_STEPS], old, new;
 };
 
-static void say(const char *what, const struct tally *t)
+static void say(const struct deed *d, const char *how, const struct tally *t)
 {
-    print_message("# %s: cut at %d commands, %d answers, %d changes on disk; "
+    print_message("# %s%s: cut at %d commands, %d answers, %d changes on disk; "
                   "%d times it was as before, %d times done\n",
-                  what, t->cuts[RUN_SENDS], t->cuts[RUN_ANSWERS],
+                  d->name, how, t->cuts[RUN_SENDS], t->cuts[RUN_ANSWERS],
                   t->cuts[RUN_FILES], t->old, t->new);
 }
 
@@ -28,174 +79,131 @@ static void count(struct tally *t, enum run_step kind, bool done)
     t->old += !done;
 }
 
-/* Every step of the act, as an uncut one had them. */
-static void all_of(const struct tally *t, const struct run_result *uncut,
-                   int ways)
+static struct run_result uncut(const struct deed *d)
 {
-    for (int kind = 0; kind < RUN_STEPS; kind++) {
-        assert_true(uncut->steps[kind] > 1);
-        assert_int_equal(t->cuts[kind], ways * uncut->steps[kind]);
-    }
-    assert_true(t->old > 0 && t->new > 0);
+    d->before();
+    struct run_result r = succeeds(d->act);
+    for (enum run_step kind = 0; kind < d->kinds; kind++)
+        assert_true(r.steps[kind] > 1);
+    return r;
 }
 
-/* An imprint that ended at its n-th step; false when it had fewer. */
-static bool imprint_cut(enum run_step kind, int n, bool power, struct tally *t)
+/* --- cuts ----------------------------------------------------------------- */
+
+/* One that ended at its n-th step; false when it had fewer. */
+static bool cut(const struct deed *d, enum run_step kind, int n, bool power,
+                struct tally *t)
 {
-    struct run_result cut = ends(RUN_IMPRINT, kind, RUN_DIES, n);
-    if (!cut.died) {
-        assert_int_equal(cut.rc, IDV_OK);
-        succeeds(RUN_RESET);
+    d->before();
+    struct run_result r = ends(d->act, kind, RUN_DIES, n);
+    if (!r.died) {
+        assert_int_equal(r.rc, IDV_OK);
         return false;
     }
     if (power)
         assert_int_equal(swtpm_cycle(&tpm), 0);
     struct run_result seen = observed();
-    const bool done = imprinted();
-    if (seen.state != IDV_TRUST_NONE && !done)
-        fail_msg("%s %d: it was there, and is no more", kinds[kind], n);
-    if (!done)
-        succeeds(RUN_IMPRINT);
-    assert_true(imprinted());
-    count(t, kind, done);
-    succeeds(RUN_RESET);
-    assert_false(imprinted());
-    return true;
-}
-
-static void imprint_cut_anywhere(void **arg)
-{
-    struct tally t = {0};
-    (void)arg;
-    need_tpm();
-    succeeds(RUN_IMPRINT); /* the counter is there from here on */
-    succeeds(RUN_RESET);
-    struct run_result uncut = succeeds(RUN_IMPRINT);
-    succeeds(RUN_RESET);
-    for (int power = 0; power < 2; power++)
-        for (enum run_step kind = 0; kind < RUN_STEPS; kind++)
-            for (int n = 1; imprint_cut(kind, n, power, &t);)
-                n++;
-    say("imprint", &t);
-    all_of(&t, &uncut, 2);
-}
-
-static bool reset_cut(enum run_step kind, int n, bool power, struct tally *t)
-{
-    succeeds(RUN_IMPRINT);
-    succeeds(RUN_ENROLL);
-    struct run_result cut = ends(RUN_RESET, kind, RUN_DIES, n);
-    if (!cut.died) {
-        assert_int_equal(cut.rc, IDV_OK);
-        return false;
-    }
-    if (power)
-        assert_int_equal(swtpm_cycle(&tpm), 0);
-    struct run_result seen = observed();
-    const bool done = !imprinted();
-    if (seen.state == IDV_TRUST_NONE && !done)
-        fail_msg("%s %d: it was gone, and is there again", kinds[kind], n);
-    if (!done)
-        succeeds(RUN_RESET);
-    assert_false(imprinted());
+    const bool done = done_at_last(d);
+    if (as_meant(d, seen.state != IDV_TRUST_NONE) && !done)
+        fail_msg("%s %d: it was done, and is no more", kinds[kind], n);
     count(t, kind, done);
     return true;
 }
 
-static void reset_cut_anywhere(void **arg)
+static void cut_anywhere(const struct deed *d)
 {
     struct tally t = {0};
-    (void)arg;
     need_tpm();
-    succeeds(RUN_IMPRINT);
-    succeeds(RUN_ENROLL);
-    struct run_result uncut = succeeds(RUN_RESET);
+    const struct run_result whole_one = uncut(d);
     for (int power = 0; power < 2; power++)
-        for (enum run_step kind = 0; kind < RUN_STEPS; kind++)
-            for (int n = 1; reset_cut(kind, n, power, &t);)
+        for (enum run_step kind = 0; kind < d->kinds; kind++)
+            for (int n = 1; cut(d, kind, n, power, &t);)
                 n++;
-    say("reset", &t);
-    all_of(&t, &uncut, 2);
+    say(d, "", &t);
+    for (enum run_step kind = 0; kind < d->kinds; kind++)
+        assert_int_equal(t.cuts[kind], 2 * whole_one.steps[kind]);
+    assert_true(t.old > 0 && t.new > 0);
+    blank();
 }
 
 /* --- failures that the program lives to tell ------------------------------ */
 
 /* What it says is what is there, unless it says that it cannot know. */
-static bool imprint_failing(enum run_step kind, int n, struct tally *t)
+static bool failing(const struct deed *d, enum run_step kind, int n,
+                    struct tally *t)
 {
-    struct run_result r = ends(RUN_IMPRINT, kind, RUN_FAILS, n);
-    const bool said = r.state != IDV_TRUST_NONE;
+    d->before();
+    struct run_result r = ends(d->act, kind, RUN_FAILS, n);
+    const bool said = as_meant(d, r.state != IDV_TRUST_NONE);
     observed();
-    const bool is = imprinted();
-    if (!r.unsure && said != is)
+    const bool done = done_at_last(d);
+    if (!r.unsure && said != done)
         fail_msg("%s %d: said %s, is %s", kinds[kind], n,
-                 said ? "imprinted" : "none", is ? "imprinted" : "none");
+                 said ? "done" : "as before", done ? "done" : "as before");
     if (r.rc == IDV_OK)
-        assert_true(is);
-    if (!is)
-        succeeds(RUN_IMPRINT);
-    assert_true(imprinted());
-    succeeds(RUN_RESET);
+        assert_true(done);
     if (r.struck)
-        count(t, kind, is);
+        count(t, kind, done);
     return r.struck;
+}
+
+static void failing_anywhere(const struct deed *d)
+{
+    struct tally t = {0};
+    need_tpm();
+    const struct run_result unfailing = uncut(d);
+    for (enum run_step kind = 0; kind < d->kinds; kind++)
+        for (int n = 1; failing(d, kind, n, &t);)
+            n++;
+    say(d, ", failing", &t);
+    for (enum run_step kind = 0; kind < d->kinds; kind++)
+        assert_true(t.cuts[kind] >= unfailing.steps[kind]);
+    blank();
+}
+
+/* --- each of them --------------------------------------------------------- */
+
+static void imprint_cut_anywhere(void **arg)
+{
+    (void)arg;
+    cut_anywhere(&imprint);
+}
+
+static void first_imprint_cut_anywhere(void **arg)
+{
+    (void)arg;
+    cut_anywhere(&first);
+}
+
+static void reset_cut_anywhere(void **arg)
+{
+    (void)arg;
+    cut_anywhere(&reset);
 }
 
 static void imprint_failing_anywhere(void **arg)
 {
-    struct tally t = {0};
     (void)arg;
-    need_tpm();
-    struct run_result unfailing = succeeds(RUN_IMPRINT);
-    succeeds(RUN_RESET);
-    for (enum run_step kind = 0; kind < RUN_STEPS; kind++)
-        for (int n = 1; imprint_failing(kind, n, &t);)
-            n++;
-    say("imprint, failing", &t);
-    for (int kind = 0; kind < RUN_STEPS; kind++)
-        assert_true(t.cuts[kind] >= unfailing.steps[kind]);
+    failing_anywhere(&imprint);
 }
 
-static bool reset_failing(enum run_step kind, int n, struct tally *t)
+static void first_imprint_failing_anywhere(void **arg)
 {
-    succeeds(RUN_IMPRINT);
-    succeeds(RUN_ENROLL);
-    struct run_result r = ends(RUN_RESET, kind, RUN_FAILS, n);
-    const bool said = r.state != IDV_TRUST_NONE;
-    observed();
-    const bool is = imprinted();
-    if (!r.unsure && said != is)
-        fail_msg("%s %d: said %s, is %s", kinds[kind], n,
-                 said ? "imprinted" : "none", is ? "imprinted" : "none");
-    if (r.rc == IDV_OK)
-        assert_false(is);
-    if (is)
-        succeeds(RUN_RESET);
-    assert_false(imprinted());
-    if (r.struck)
-        count(t, kind, !is);
-    return r.struck;
+    (void)arg;
+    failing_anywhere(&first);
 }
 
 static void reset_failing_anywhere(void **arg)
 {
-    struct tally t = {0};
     (void)arg;
-    need_tpm();
-    succeeds(RUN_IMPRINT);
-    succeeds(RUN_ENROLL);
-    struct run_result unfailing = succeeds(RUN_RESET);
-    for (enum run_step kind = 0; kind < RUN_STEPS; kind++)
-        for (int n = 1; reset_failing(kind, n, &t);)
-            n++;
-    say("reset, failing", &t);
-    for (int kind = 0; kind < RUN_STEPS; kind++)
-        assert_true(t.cuts[kind] >= unfailing.steps[kind]);
+    failing_anywhere(&reset);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_imprint_cut_anywhere),
+        cmocka_unit_test(first_imprint_failing_anywhere),
         cmocka_unit_test(imprint_cut_anywhere),
         cmocka_unit_test(reset_cut_anywhere),
         cmocka_unit_test(imprint_failing_anywhere),
