@@ -25,7 +25,7 @@
 #include "provider/device.h"
 #include "provider/device/tpm2_tcti.h"
 #include "tests/lib/anchor_run.h"
-#include "trust/nvpolicy.h"
+#include "tpm/nvpolicy.h"
 
 #define DIED 7
 
