@@ -31,10 +31,14 @@ idv_rc idv_factory_profile_from_text(const char *text,
                                      enum idv_factory_profile *out) IDV_CHECKED;
 const char *idv_factory_profile_to_text(enum idv_factory_profile p);
 
-#define IDV_FACTORY_NAME_MAX 64 /* an order, a station, an operator, a model   \
-                                 */
+#define IDV_FACTORY_NAME_MAX                                                   \
+    64 /* an order, a station, an operator, a model                            \
+        */
 #define IDV_FACTORY_CHALLENGE 32
-#define IDV_MAX_TCG_CSR (48 * 1024)
+#define IDV_FACTORY_HW_MAX 255 /* a hardware serial number */
+#define IDV_FACTORY_CHAIN 4    /* certificates beside the station's own */
+/* In a CMS of at most IDV_MAX_BODY, after base64. */
+#define IDV_MAX_TCG_CSR (40 * 1024)
 
 /* application/idevid-request+cms, application/idevid-reply+json */
 #define IDV_MEDIA_REQUEST "application/idevid-request+cms"
@@ -56,15 +60,41 @@ struct idv_factory_request {
     bool again; /* a device that has an identity gets another one (rework) */
     struct idv_buf tcg_csr; /* TCG-CSR-IDEVID of the profiles tcg lean direct */
     struct idv_buf csr;     /* PKCS#10: token and plain, others on demand */
-    struct idv_buf ek_cert; /* DER, with direct where it is not in tcg_csr */
+    struct idv_buf ek_cert; /* DER, where it is not in tcg_csr */
+    struct idv_buf ek_public; /* TPMT_PUBLIC of the EK: tcg lean direct */
+    /* token and plain: who the device says it is, as ek of struct
+       idv_factory_device (tcg, lean, direct prove it), and its own serial */
+    uint8_t device_id[32];
+    char hw_serial[IDV_FACTORY_HW_MAX + 1];
     char device[128]; /* maker, model, firmware, token serial: for people*/
 };
+/* The device_id of a token: SHA-256("idevid-token-1" 00 || maker 00 || model 00
+ * || serial). */
+void idv_factory_token_id(const char *maker, const char *model,
+                          const char *serial, uint8_t out[32]);
 void idv_factory_request_free(struct idv_factory_request *r);
 idv_rc idv_factory_request_to_json(const struct idv_factory_request *r,
                                    struct idv_buf *out) IDV_CHECKED;
 idv_rc
 idv_factory_request_from_json(struct idv_bytes json,
                               struct idv_factory_request *out) IDV_CHECKED;
+/*
+ * The request as it travels: a CMS (id-data, signing time created_on) with the
+ * station's certificate and its chain inside. Opened, the signature is by a
+ * certificate that chains to anchors (which may be that certificate itself),
+ * whose commonName is the request's station. IDV_E_REJECT: signed by somebody
+ * else, or another's name; IDV_E_FORMAT, IDV_E_LIMIT: not a request, too long.
+ * check_time: the station's certificate is judged at now. signer: the caller's,
+ * NULL to do without.
+ */
+idv_rc idv_factory_request_seal(const struct idv_factory_request *r,
+                                EVP_PKEY *key, X509 *cert,
+                                const STACK_OF(X509) * chain,
+                                struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_factory_request_open(struct idv_bytes cms,
+                                const STACK_OF(X509) * anchors, bool check_time,
+                                int64_t now, struct idv_factory_request *out,
+                                X509 **signer) IDV_CHECKED;
 
 /*
  * A reply: JSON, not signed: its certificates speak for themselves. For a TPM
