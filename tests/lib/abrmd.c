@@ -56,7 +56,8 @@ static int write_conf(const struct abrmd *a, const char *file)
             "<busconfig><type>session</type>"
             "<listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>"
             "<policy context=\"default\"><allow send_destination=\"*\"/>"
-            "<allow receive_sender=\"*\"/><allow own=\"*\"/><allow user=\"*\"/></policy>"
+            "<allow receive_sender=\"*\"/><allow own=\"*\"/><allow "
+            "user=\"*\"/></policy>"
             "</busconfig>\n",
             a->tpm.dir);
     return fclose(f);
@@ -128,15 +129,27 @@ static int manager_up(struct abrmd *a)
     return await(a, &a->manager, manager_answers);
 }
 
-int abrmd_start(struct abrmd *a)
+static int start(struct abrmd *a, bool vendor, const char *ca)
 {
     memset(a, 0, sizeof(*a));
     snprintf(a->tcti, sizeof(a->tcti), TCTI);
-    if (swtpm_start(&a->tpm) == 0 && bus_up(a) == 0 && manager_up(a) == 0)
+    if ((vendor ? swtpm_start_vendor(&a->tpm, ca) : swtpm_start(&a->tpm)) ==
+            0 &&
+        bus_up(a) == 0 && manager_up(a) == 0)
         return 0;
     fprintf(stderr, "tpm2-abrmd does not answer in %s\n", a->tpm.dir);
     abrmd_stop(a);
     return -1;
+}
+
+int abrmd_start(struct abrmd *a)
+{
+    return start(a, false, NULL);
+}
+
+int abrmd_start_vendor(struct abrmd *a, const char *ca)
+{
+    return start(a, true, ca);
 }
 
 static void end(pid_t *pid)

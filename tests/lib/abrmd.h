@@ -21,6 +21,9 @@ bool abrmd_here(void);
  * the calling thread's process, however that ends. */
 int abrmd_start(struct abrmd *a);
 
+/* The same with the TPM of swtpm_start_vendor. */
+int abrmd_start_vendor(struct abrmd *a, const char *ca);
+
 /* The manager off and on again: whoever was connected has lost the line and
  * what was loaded. */
 int abrmd_cycle(struct abrmd *a);

@@ -92,7 +92,7 @@ static void end(struct swtpm *t)
     t->pid = 0;
 }
 
-int swtpm_start(struct swtpm *t)
+static int make_dir(struct swtpm *t)
 {
     const char *tmp = getenv("TMPDIR");
     memset(t, 0, sizeof(*t));
@@ -105,7 +105,39 @@ int swtpm_start(struct swtpm *t)
     }
     snprintf(t->tcti, sizeof(t->tcti), "swtpm:path=%s/sock", t->dir);
     snprintf(t->lock, sizeof(t->lock), "%s/lock", t->dir);
-    return launch(t);
+    return 0;
+}
+
+int swtpm_start(struct swtpm *t)
+{
+    return make_dir(t) ? -1 : launch(t);
+}
+
+bool swtpm_vendor_here(void)
+{
+    return swtpm_here() && program_here("swtpm_setup") &&
+           program_here("swtpm_localca");
+}
+
+int swtpm_start_vendor(struct swtpm *t, const char *ca)
+{
+    const char *top = getenv("top_srcdir");
+    char script[512];
+    int status = -1;
+    snprintf(script, sizeof(script), "%s/tests/lib/tpm_vendor.sh",
+             top ? top : ".");
+    if (make_dir(t))
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("sh", "sh", script, t->dir, ca ? ca : t->dir, (char *)NULL);
+        _exit(127);
+    }
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && status == 0)
+        return launch(t);
+    fprintf(stderr, "no TPM of a vendor in %s\n", t->dir);
+    return -1;
 }
 
 int swtpm_cycle(struct swtpm *t)

@@ -27,6 +27,14 @@ bool swtpm_here(void);
  * stderr. It ends with the calling thread's process, however that ends. */
 int swtpm_start(struct swtpm *t);
 
+/* True when what the next one needs is installed besides. */
+bool swtpm_vendor_here(void);
+
+/* The same of a TPM as its vendor ships it, with EK certificates: see
+ * tpm_vendor.sh. ca is the vendor's directory, which is there already and may
+ * be several TPMs'; NULL: t->dir. Takes about a second. */
+int swtpm_start_vendor(struct swtpm *t, const char *ca);
+
 /* Off and on again: what is persistent stays. */
 int swtpm_cycle(struct swtpm *t);
 
