@@ -76,6 +76,9 @@ idv_rc idvi_token_object_make(const struct idvi_token_object *o, EVP_PKEY *key,
 static idv_rc parse(struct idv_bytes raw, struct idvi_token_object *out)
 {
     const uint8_t *p = raw.p;
+    if (raw.n == IDV_RECORD_SIZE && memcmp(p, "IDTA", 4) == 0)
+        return idv_fail(IDV_E_REJECT, "it is a bare record, as an earlier "
+                                      "version wrote it: nobody signed it");
     if (raw.n <= IDVI_TOKEN_HEAD ||
         raw.n > IDVI_TOKEN_HEAD + IDVI_TOKEN_SIGNATURE_MAX)
         return idv_fail(IDV_E_REJECT, "it is %zu bytes long", raw.n);

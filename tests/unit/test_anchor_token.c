@@ -341,6 +341,23 @@ static void too_long(void **state)
     imprint(2, 2);
 }
 
+/* what versions before the signature wrote: refused, named, and reset */
+static void of_an_earlier_version(void **state)
+{
+    uint8_t bare[IDV_RECORD_SIZE];
+    struct idv_anchor_memo memo = {0};
+    (void)state;
+    fill(bare, 1, 1);
+    put(RECORD, idv_bytes(bare, sizeof(bare)), as_it_should);
+    tampered("a bare record, as an earlier version wrote it");
+    FAILS(IDV_E_REJECT, "nobody signed it",
+          anchor.ops->prepare(anchor.self, &memo));
+    OK(anchor.ops->reset(anchor.self));
+    is(IDV_ANCHOR_NOTHING, 3, 0);
+    imprint(2, 2);
+    is(IDV_ANCHOR_SEALED, 3, 2);
+}
+
 /* --- monotonic ------------------------------------------------------------ */
 
 static void counter(void **state)
@@ -409,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup(of_another_generation, afresh),
         cmocka_unit_test_setup(every_byte_counts, afresh),
         cmocka_unit_test_setup(too_long, afresh),
+        cmocka_unit_test_setup(of_an_earlier_version, afresh),
         cmocka_unit_test_setup(counter, afresh),
         cmocka_unit_test_setup(without_destroyable, afresh),
     };
