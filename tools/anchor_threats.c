@@ -39,7 +39,10 @@ const struct anchor_threat anchor_threats[] = {
     {"A policy session that was satisfied during the imprint is kept and used "
      "afterwards",
      {"refused once capped; before, another content is noticed",
-      "refused: the session is for that content only", "none", "none"}},
+      "refused for what was not approved; one for a past generation is "
+      "noticed; one for the fuse ends the anchor, as a reset does; until the "
+      "TPM is switched off",
+      "none", "none"}},
     {"A part of the record is written",
      {"refused by the TPM", "refused by the TPM",
       "noticed: it is signed as a whole", "noticed: it is signed as a whole"}},

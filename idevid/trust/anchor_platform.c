@@ -204,17 +204,19 @@ static idv_rc by_platform(struct idvi_platform *p,
     return idvi_nv_increment(p->dev, &s->counter, &by, NULL);
 }
 
+/* Where an older record was written over the one of this generation, that one
+ * could be put back as long as the counter stays. */
 static idv_rc platform_reset(void *self)
 {
     struct idvi_platform *p = self;
     struct idvi_platform_seen s;
     struct idv_anchor_seen seen;
     IDV_TRY(see(p, &s, &seen));
-    if (seen.found != IDV_ANCHOR_SEALED)
+    const bool sealed_so = p->approved && p->approval.generation + 1 == s.value;
+    if (!sealed_so && seen.found != IDV_ANCHOR_SEALED)
         return IDV_OK;
-    idv_rc rc = p->approved && p->approval.generation + 1 == s.value
-                    ? idvi_platform_step(p, &s, IDV_APPROVE_RESET)
-                    : by_platform(p, &s);
+    idv_rc rc = sealed_so ? idvi_platform_step(p, &s, IDV_APPROVE_RESET)
+                          : by_platform(p, &s);
     if (rc == IDV_OK)
         p->approved = false;
     return rc;

@@ -74,6 +74,16 @@ idv_rc idvi_approved_voucher(struct idv_trust *t, struct idv_bytes sealed)
                                   : IDV_OK;
 }
 
+/* The device's own; or, of one whose place another has taken, the voucher's. */
+static idv_rc ended_record(const struct idv_anchor_seen *seen,
+                           const struct idv_voucher *v, struct idv_record *out)
+{
+    return seen->found == IDV_ANCHOR_NOTHING
+               ? idv_approval_record(v, seen->counter - 1, out)
+               : idv_record_from_bytes(
+                     idv_bytes(seen->record, sizeof(seen->record)), out);
+}
+
 static idv_rc approve_again(const struct idv_trust_conf *conf)
 {
     IDV_AUTO(buf) file = {0};
@@ -83,14 +93,11 @@ static idv_rc approve_again(const struct idv_trust_conf *conf)
     bool found;
     idv_voucher_init(&v, IDV_VOUCHER);
     IDV_TRY(conf->anchor.ops->read(conf->anchor.self, NULL, &seen));
-    if (seen.found == IDV_ANCHOR_NOTHING)
-        return IDV_OK;
-    IDV_TRY(idv_record_from_bytes(idv_bytes(seen.record, sizeof(seen.record)),
-                                  &record));
     IDV_TRY(idvi_file_read(conf->dir, IDVI_FILE_VOUCHER, &found, &file));
     if (!found)
         return IDV_OK;
     IDV_TRY(read_voucher(idv_view(&file), &v));
+    IDV_TRY(ended_record(&seen, &v, &record));
     return approve(&conf->anchor, &v, &record);
 }
 
