@@ -5,18 +5,29 @@
 
 #include <idevid/journal.h>
 
-/* What is done to a device at the end, each only when asked for. */
+/*
+ * What is done to a device at the end, each only when asked for, in the order
+ * of this structure but for lock_certs. Random values come last: while they are
+ * not set nothing is lost by beginning anew, and when they are, all else is
+ * done. The escrow of a device is a row of CMS EnvelopedData, DER, one after
+ * the other, each with
+ * {"hierarchy":"owner"|"lockout","serial-number","value":hex}; of two for the
+ * same hierarchy the later one counts. It is in the book before the TPM has the
+ * value.
+ */
 struct idv_lockdown {
-    bool lockout_auth; /* TPM: random, escrowed to escrow before it is set */
-    X509 *escrow;      /* certificate of who may read it */
-    bool da;           /* TPM: dictionary-attack parameters: */
-    uint32_t max_tries, recovery_s, lockout_recovery_s;
     bool anchor_counter;  /* owner profile: its counter index is made */
     bool platform_anchor; /* platform profile: indices for approval_key */
     EVP_PKEY *approval_key;
     const STACK_OF(X509) * maker_anchors; /* their hash sealed; NULL: not */
-    bool owner_auth; /* TPM: random, escrowed; needs platform_anchor */
-    bool lock_certs; /* NV: WRITEDEFINE + WriteLock; token: not modifiable */
+    bool by_so; /* token: maker_anchors by the security officer */
+    bool da;    /* TPM: dictionary-attack parameters: */
+    uint32_t max_tries, recovery_s, lockout_recovery_s;
+    bool owner_auth;   /* TPM: random, escrowed; needs platform_anchor */
+    bool lockout_auth; /* TPM: random, escrowed */
+    X509 *escrow;      /* certificate of who may read them */
+    bool lock_certs;   /* NV: WRITEDEFINE + WriteLock; token: not modifiable.
+                          Profile tcg does it in any case */
 };
 
 struct idv_station_conf {
@@ -31,15 +42,22 @@ struct idv_station_conf {
     X509 *signer_cert;
     const STACK_OF(X509) * anchors;      /* of the maker's IDevIDs */
     const struct idv_lockdown *lockdown; /* NULL: none */
-    const char *key_uri, *cert_uri, *iak_uri, *iak_cert_uri; /* NULL: TCG's */
-    uint32_t ek_index;        /* NV index of the EK certificate; 0: look */
-    const char *ek_cert_file; /* instead of NV: folder or file; or NULL */
-    bool csr_too;             /* PKCS#10 beside: the desk's CA wants one */
-    bool again;               /* a device with an identity gets another */
+    /* where a token or profile plain has them; NULL: object "idevid", TCG's
+       places. The TPM profiles that prove residency have TCG's. */
+    const char *key_uri, *cert_uri;
+    bool owner_nv;     /* TPM: certificates by the owner's hierarchy, gone with
+                          TPM2_Clear; false: by the platform's (plain: owner's) */
+    uint32_t ek_index; /* NV index of the EK certificate; 0: look */
+    /* Instead of NV: a file, or a folder with files that are called by the hex
+       SHA-256 of the EK's SubjectPublicKeyInfo and .der, .pem or .crt; NULL */
+    const char *ek_cert_file;
+    bool csr_too; /* PKCS#10 beside: the desk's CA wants one */
+    bool again;   /* a device with an identity gets another */
     const struct idv_factory_store *store; /* the station's book */
     const struct idv_env *env;
 };
 
+/* conf, and what it points to, is borrowed until idv_station_free. */
 struct idv_station;
 idv_rc idv_station_new(const struct idv_station_conf *conf,
                        struct idv_station **out) IDV_CHECKED;
@@ -51,6 +69,7 @@ struct idv_station_seen {
     bool known;     /* the book has it: device is filled */
     struct idv_factory_device device;
     bool has_idevid; /* a certificate with its key, valid under anchors */
+    bool has_other;  /* a certificate that is not: foreign, of another key */
     char has_serial[IDV_MAX_SERIAL + 1]; /* of that one */
     char text[128]; /* maker, model, firmware, for people */
 };
@@ -64,6 +83,24 @@ idv_rc idv_station_look(struct idv_station *s, struct idv_station_seen *out,
  * checks the certificates against key, serial number and anchors, writes and
  * locks them; finish does the lockdown and the self test (sign, read back,
  * verify). Power cycling is the caller's: verify again on a station made anew.
+ *
+ * Where to go on is in seen.device.state: up to REQUESTED with request, in
+ * ISSUED (the desk keeps the same book) with request, or with install of the
+ * reply that is in the row, in INSTALLED with finish, in DONE with verify. A
+ * TPM's keys come out of their templates again, so that a request made anew is
+ * of the same keys and the desk answers with the same certificates; install
+ * therefore does not mind which request a reply is for.
+ *
+ * From the first call to rest or free a TPM is held: other processes wait.
+ */
+
+/*
+ * challenge NULL: the request that is in the book again, byte by byte, without
+ * the device (IDV_E_STATE: there is none); for a line that does not know
+ * whether it arrived. IDV_E_STATE, IDV_WHY_HAS_ONE: the device has an identity,
+ * and neither is the book half-way with it nor again set. IDV_E_REJECT,
+ * IDV_WHY_DUPLICATE: the book has the device under another serial number, or
+ * another device under this one; IDV_WHY_RETIRED.
  */
 idv_rc idv_station_request(struct idv_station *s,
                            const uint8_t challenge[IDV_FACTORY_CHALLENGE],
@@ -73,13 +110,31 @@ idv_rc idv_station_install(struct idv_station *s, struct idv_bytes reply,
                            enum idv_factory_why *why) IDV_CHECKED;
 idv_rc idv_station_finish(struct idv_station *s,
                           enum idv_factory_why *why) IDV_CHECKED;
+/* Changes nothing, in the device or in the book. */
 idv_rc idv_station_verify(struct idv_station *s,
                           enum idv_factory_why *why) IDV_CHECKED;
-/* Takes keys, certificates and indices out again (rework, scrap). */
+/*
+ * Takes keys, certificates and indices out again (rework, scrap), and the
+ * random values: the TPM takes that only by them, which are configured
+ * meanwhile as pin-source.lockout and pin-source.owner (escrow). What the
+ * device does not have is no failure.
+ */
 idv_rc idv_station_wipe(struct idv_station *s,
                         enum idv_factory_why *why) IDV_CHECKED;
+/* Lets a TPM go until the next call. */
+void idv_station_rest(struct idv_station *s);
 
-/* Calls to the device by this station so far, by what they were for. */
+/* Its identity is not to be trusted any more, for reason (for people). Of the
+ * book alone: the device may be lost. IDV_E_STATE: the book does not know it,
+ * or it was retired before. */
+idv_rc idv_factory_retire(const struct idv_factory_store *store,
+                          const char *serial_number, const char *station,
+                          const char *operator_, const char *reason,
+                          const struct idv_env *env,
+                          enum idv_factory_why *why) IDV_CHECKED;
+
+/* Calls to devices of this process while the station was at it, by what they
+ * were for. locks is no part of install. */
 struct idv_station_calls {
     uint64_t look, request, install, locks, lockdown, self_test;
 };
