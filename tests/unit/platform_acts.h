@@ -77,8 +77,7 @@ static inline int teardown(void **state)
             skip();                                                            \
     } while (0)
 
-/* --- what others do to the TPM ---------------------------------------------
- */
+/* --- what others do to the TPM -------------------------------------------- */
 
 static inline void disable_platform(void)
 {
@@ -116,8 +115,7 @@ static inline struct hwk_nv look(uint32_t index)
     return nv;
 }
 
-/* --- the factory ------------------------------------------------------------
- */
+/* --- the factory ---------------------------------------------------------- */
 
 /* device, and a factory's work in it, from nothing */
 static inline void made(EVP_PKEY *key)
@@ -178,8 +176,7 @@ static inline void is_state(enum idv_trust_state want)
     assert_int_equal(idv_trust_state(trust), want);
 }
 
-/* --- the maker --------------------------------------------------------------
- */
+/* --- the maker ------------------------------------------------------------ */
 
 static inline struct idv_approval_request statement(void)
 {
@@ -266,8 +263,7 @@ static inline void imprinted(struct answer *a, X509 *cert)
     assert_int_equal(idv_trust_state(trust), IDV_TRUST_IMPRINTED);
 }
 
-/* --- root -------------------------------------------------------------------
- */
+/* --- root ----------------------------------------------------------------- */
 
 /* Root, who has no use for our checks, asks the TPM itself. */
 struct root {
