@@ -36,7 +36,6 @@ const char *idv_factory_profile_to_text(enum idv_factory_profile p);
         */
 #define IDV_FACTORY_CHALLENGE 32
 #define IDV_FACTORY_HW_MAX 255 /* a hardware serial number */
-#define IDV_FACTORY_CHAIN 4    /* certificates beside the station's own */
 /* In a CMS of at most IDV_MAX_BODY, after base64. */
 #define IDV_MAX_TCG_CSR (40 * 1024)
 
@@ -69,7 +68,7 @@ struct idv_factory_request {
     char device[128]; /* maker, model, firmware, token serial: for people*/
 };
 /* The device_id of a token: SHA-256("idevid-token-1" 00 || maker 00 || model 00
- * || serial). */
+ * || serial); all zero, as below, when memory is out: nobody takes that. */
 void idv_factory_token_id(const char *maker, const char *model,
                           const char *serial, uint8_t out[32]);
 void idv_factory_request_free(struct idv_factory_request *r);
