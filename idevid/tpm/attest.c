@@ -1,129 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TPMS_ATTEST and TPMT_PUBLIC, read as the hostile input that they are. */
-#include <string.h>
-
+/* TPMS_ATTEST, read as the hostile input that it is, and judged. */
 #include <idevid/auto.h>
 
 #include "tpm/attest.h"
+#include "tpm/wire.h"
 
 #define GENERATED 0xff544347u /* TPM_GENERATED_VALUE */
-#define ST_ATTEST_NV 0x8014
 
-/* What is left to read. Once something is missing everything reads as zero. */
-struct reader {
-    struct idv_bytes left;
-    bool bad;
+static const struct {
+    uint16_t tag; /* TPM_ST_ATTEST_ */
+    enum idvi_attest_type type;
+    const char *of;
+} types[] = {
+    {0x8014, IDVI_ATTEST_NV, "an NV index"},
+    {0x8017, IDVI_ATTEST_CERTIFY, "a key"},
+    {0x801a, IDVI_ATTEST_CREATION, "a key's creation"},
 };
+#define TYPES (sizeof(types) / sizeof(*types))
 
-static struct idv_bytes take(struct reader *r, size_t n)
+/* --- reading --- */
+
+static const char *wanted(unsigned which)
 {
-    struct idv_bytes v = {0};
-    if (r->bad || n > r->left.n) {
-        r->bad = true;
-        return v;
-    }
-    v = idv_bytes(r->left.p, n);
-    r->left = idv_bytes(r->left.p + n, r->left.n - n);
-    return v;
+    for (size_t i = 0; i < TYPES; i++)
+        if (which & types[i].type)
+            return types[i].of;
+    return "nothing";
 }
 
-static uint64_t number(struct reader *r, size_t n)
+static idv_rc read_type(struct idvi_wire *r, unsigned which,
+                        struct idvi_attest *a)
 {
-    struct idv_bytes b = take(r, n);
-    uint64_t v = 0;
-    for (size_t i = 0; i < b.n; i++)
-        v = v << 8 | b.p[i];
-    return v;
+    uint16_t tag = idvi_wire_u16(r);
+    for (size_t i = 0; i < TYPES; i++)
+        if (types[i].tag == tag)
+            a->type = types[i].type;
+    if (!r->bad && !(a->type & which))
+        return idv_fail(IDV_E_FORMAT, "attestation: of type 0x%04x, not of %s",
+                        tag, wanted(which));
+    return IDV_OK;
 }
 
-static uint16_t u16(struct reader *r)
+static idv_rc read_head(struct idvi_wire *r, unsigned which,
+                        struct idvi_attest *a)
 {
-    return (uint16_t)number(r, 2);
-}
-
-static uint32_t u32(struct reader *r)
-{
-    return (uint32_t)number(r, 4);
-}
-
-/* TPM2B_ */
-static struct idv_bytes sized(struct reader *r)
-{
-    return take(r, u16(r));
-}
-
-static bool at_end(const struct reader *r)
-{
-    return !r->bad && r->left.n == 0;
-}
-
-size_t idvi_tpm_hash_size(uint16_t alg)
-{
-    switch (alg) {
-    case IDVI_TPM_SHA256:
-        return 32;
-    case IDVI_TPM_SHA384:
-        return 48;
-    case IDVI_TPM_SHA512:
-        return 64;
-    default:
-        return 0;
-    }
-}
-
-const EVP_MD *idvi_tpm_md(uint16_t alg)
-{
-    return alg == IDVI_TPM_SHA256   ? EVP_sha256()
-           : alg == IDVI_TPM_SHA384 ? EVP_sha384()
-                                    : EVP_sha512();
-}
-
-idv_rc idvi_tpm_name(uint16_t alg, const struct idv_bytes *parts, size_t n,
-                     struct idv_buf *out)
-{
-    IDV_AUTO_PTR(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
-    uint8_t name[IDVI_TPM_NAME_MAX] = {(uint8_t)(alg >> 8), (uint8_t)alg};
-    int ok = ctx && EVP_DigestInit_ex(ctx, idvi_tpm_md(alg), NULL);
-    for (size_t i = 0; ok && i < n; i++)
-        ok = EVP_DigestUpdate(ctx, parts[i].p, parts[i].n);
-    if (!ok || EVP_DigestFinal_ex(ctx, name + 2, NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "a TPM's Name");
-    return idv_buf_put(out, idv_bytes(name, 2 + idvi_tpm_hash_size(alg)));
-}
-
-/* --- TPMS_ATTEST --- */
-
-static bool is_name(struct idv_bytes v)
-{
-    if (v.n < 2)
-        return false;
-    size_t n = idvi_tpm_hash_size((uint16_t)(v.p[0] << 8 | v.p[1]));
-    return n > 0 && v.n == 2 + n;
-}
-
-static idv_rc read_head(struct reader *r, struct idvi_attest *a)
-{
-    if (u32(r) != GENERATED)
+    if (idvi_wire_u32(r) != GENERATED)
         return idv_fail(IDV_E_FORMAT, "attestation: not made by a TPM");
-    uint16_t type = u16(r);
-    if (type != ST_ATTEST_NV)
-        return idv_fail(IDV_E_FORMAT,
-                        "attestation: of type 0x%04x, not of an NV index",
-                        type);
-    a->signer = sized(r);
-    a->extra = sized(r);
-    if (!is_name(a->signer))
+    IDV_TRY(read_type(r, which, a));
+    a->signer = idvi_wire_sized(r);
+    a->extra = idvi_wire_sized(r);
+    if (!r->bad && !idvi_tpm_is_name(a->signer))
         return idv_fail(IDV_E_FORMAT, "attestation: its signer's Name is none");
     return IDV_OK;
 }
 
-static idv_rc read_clock(struct reader *r, struct idvi_attest *a)
+static idv_rc read_clock(struct idvi_wire *r, struct idvi_attest *a)
 {
-    a->clock = number(r, 8);
-    a->resets = u32(r);
-    a->restarts = u32(r);
-    uint64_t safe = number(r, 1);
-    a->firmware = number(r, 8);
+    a->clock = idvi_wire_u64(r);
+    a->resets = idvi_wire_u32(r);
+    a->restarts = idvi_wire_u32(r);
+    uint8_t safe = idvi_wire_u8(r);
+    a->firmware = idvi_wire_u64(r);
     a->safe = safe == 1;
     if (safe > 1)
         return idv_fail(IDV_E_FORMAT, "attestation: clock neither safe nor "
@@ -131,103 +68,146 @@ static idv_rc read_clock(struct reader *r, struct idvi_attest *a)
     return IDV_OK;
 }
 
-static idv_rc read_index(struct reader *r, struct idvi_attest *a)
+static idv_rc check_name(const struct idvi_wire *r, const char *whose,
+                         struct idv_bytes name)
 {
-    a->index = sized(r);
-    a->offset = u16(r);
-    a->contents = sized(r);
-    if (!r->bad && !is_name(a->index))
-        return idv_fail(IDV_E_FORMAT, "attestation: its index's Name is none");
+    if (!r->bad && !idvi_tpm_is_name(name))
+        return idv_fail(IDV_E_FORMAT, "attestation: its %s Name is none",
+                        whose);
     return IDV_OK;
 }
 
-idv_rc idvi_attest_from_bytes(struct idv_bytes raw, struct idvi_attest *out)
+static idv_rc read_index(struct idvi_wire *r, struct idvi_attest *a)
 {
-    struct reader r = {.left = raw};
+    a->index = idvi_wire_sized(r);
+    a->offset = idvi_wire_u16(r);
+    a->contents = idvi_wire_sized(r);
+    return check_name(r, "index's", a->index);
+}
+
+static idv_rc read_certify(struct idvi_wire *r, struct idvi_attest *a)
+{
+    a->name = idvi_wire_sized(r);
+    a->qualified = idvi_wire_sized(r);
+    IDV_TRY(check_name(r, "key's", a->name));
+    return check_name(r, "key's qualified", a->qualified);
+}
+
+static idv_rc read_creation(struct idvi_wire *r, struct idvi_attest *a)
+{
+    a->name = idvi_wire_sized(r);
+    a->creation = idvi_wire_sized(r);
+    if (!r->bad && (a->creation.n < 32 || a->creation.n > 64))
+        return idv_fail(IDV_E_FORMAT,
+                        "attestation: hash of the creation of %zu bytes",
+                        a->creation.n);
+    return check_name(r, "key's", a->name);
+}
+
+static idv_rc read_attested(struct idvi_wire *r, struct idvi_attest *a)
+{
+    switch (a->type) {
+    case IDVI_ATTEST_CERTIFY:
+        return read_certify(r, a);
+    case IDVI_ATTEST_CREATION:
+        return read_creation(r, a);
+    case IDVI_ATTEST_NV:
+    default: /* (cut off before its type) */
+        return read_index(r, a);
+    }
+}
+
+idv_rc idvi_attest_from_bytes(struct idv_bytes raw, unsigned which,
+                              struct idvi_attest *out)
+{
+    struct idvi_wire r = {.left = raw};
     struct idvi_attest a = {0};
-    IDV_TRY(read_head(&r, &a));
+    IDV_TRY(read_head(&r, which, &a));
     IDV_TRY(read_clock(&r, &a));
-    IDV_TRY(read_index(&r, &a));
-    if (!at_end(&r))
-        return idv_fail(IDV_E_FORMAT, "attestation: %s",
-                        r.bad ? "cut off" : "bytes after it");
+    IDV_TRY(read_attested(&r, &a));
+    IDV_TRY(idvi_wire_end(&r, "attestation"));
     *out = a;
     return IDV_OK;
 }
 
-/* --- TPMT_PUBLIC --- */
-
-static idv_rc read_scheme(struct reader *r, struct idvi_tpm_public *p)
+struct idv_bytes idvi_attest_unsized(struct idv_bytes raw, bool *sized)
 {
-    p->scheme = u16(r);
-    switch (p->scheme) {
-    case IDVI_TPM_NULL:
+    struct idvi_wire r = {.left = raw};
+    struct idv_bytes in = idvi_wire_sized(&r);
+    bool is = !r.bad && r.left.n == 0;
+    struct idvi_wire inner = {.left = in};
+    is = is && idvi_wire_u32(&inner) == GENERATED;
+    if (sized)
+        *sized = is;
+    return is ? in : raw;
+}
+
+/* --- judging one of a key --- */
+
+static idv_rc check_key(const struct idvi_attest *a,
+                        const struct idvi_tpm_public *key)
+{
+    IDV_AUTO(buf) name = {0};
+    IDV_AUTO(buf) qualified = {0};
+    IDV_TRY(idvi_tpm_public_name(key, &name));
+    if (!idv_bytes_eq(idv_view(&name), a->name))
+        return idv_fail(IDV_E_REJECT, "attestation: it is of another key");
+    if (a->type != IDVI_ATTEST_CERTIFY)
         return IDV_OK;
-    case IDVI_TPM_RSASSA:
-    case IDVI_TPM_RSAPSS:
-    case IDVI_TPM_ECDSA:
-        p->hash = u16(r);
-        return IDV_OK;
-    default:
-        return idv_fail(IDV_E_FORMAT, "public area: scheme 0x%04x is unknown",
-                        p->scheme);
-    }
-}
-
-static idv_rc read_rsa(struct reader *r, struct idvi_tpm_public *p)
-{
-    p->bits = u16(r);
-    p->exponent = u32(r);
-    p->modulus = sized(r);
-    if (p->modulus.n * 8 != p->bits)
-        return idv_fail(IDV_E_FORMAT,
-                        "public area: modulus of %zu bytes in a "
-                        "key of %u bits",
-                        p->modulus.n, p->bits);
+    IDV_TRY(
+        idvi_tpm_public_qualified(key, IDVI_TPM_RH_ENDORSEMENT, &qualified));
+    if (!idv_bytes_eq(idv_view(&qualified), a->qualified))
+        return idv_fail(IDV_E_REJECT, "attestation: the key is no primary key "
+                                      "of the endorsement hierarchy");
     return IDV_OK;
 }
 
-static idv_rc read_ecc(struct reader *r, struct idvi_tpm_public *p)
+static idv_rc check_signer(const struct idvi_attest *a,
+                           const struct idvi_tpm_public *by)
 {
-    p->curve = u16(r);
-    if (u16(r) != IDVI_TPM_NULL)
-        return idv_fail(IDV_E_FORMAT, "public area: a derivation that no "
-                                      "signature has");
-    p->x = sized(r);
-    p->y = sized(r);
+    IDV_AUTO(buf) qualified = {0};
+    IDV_TRY(idvi_tpm_public_qualified(by, IDVI_TPM_RH_ENDORSEMENT, &qualified));
+    if (!idv_bytes_eq(idv_view(&qualified), a->signer))
+        return idv_fail(IDV_E_REJECT,
+                        "attestation: its signer is another key, or no primary "
+                        "key of the endorsement hierarchy");
     return IDV_OK;
 }
 
-static idv_rc read_kind(struct reader *r, struct idvi_tpm_public *p)
+static idv_rc check_nonce(const struct idvi_attest *a, struct idv_bytes nonce)
 {
-    p->type = u16(r);
-    p->name_alg = u16(r);
-    p->attributes = u32(r);
-    sized(r); /* its authPolicy: who may use it is the device's matter */
-    if (p->type != IDVI_TPM_RSA && p->type != IDVI_TPM_ECC)
-        return idv_fail(IDV_E_FORMAT, "public area: neither RSA nor ECC");
-    if (idvi_tpm_hash_size(p->name_alg) == 0)
-        return idv_fail(IDV_E_FORMAT, "public area: Names by 0x%04x",
-                        p->name_alg);
-    if (u16(r) != IDVI_TPM_NULL)
-        return idv_fail(IDV_E_FORMAT, "public area: of a key for keys");
+    if (!nonce.n)
+        return idv_fail(IDV_E_ARG, "attestation: to be checked against no "
+                                   "nonce");
+    if (!idv_bytes_eq(a->extra, nonce))
+        return idv_fail(IDV_E_REJECT, "attestation: it is over another nonce");
     return IDV_OK;
 }
 
-idv_rc idvi_tpm_public_from_bytes(struct idv_bytes raw,
-                                  struct idvi_tpm_public *out)
+idv_rc idvi_attest_check(struct idv_bytes attest, struct idv_bytes signature,
+                         unsigned which, const struct idvi_tpm_public *key,
+                         const struct idvi_tpm_public *by,
+                         struct idv_bytes nonce, struct idvi_attest *out,
+                         enum idvi_attest_fault *fault)
 {
-    struct reader r = {.left = raw};
-    struct idvi_tpm_public p = {.raw = raw};
-    IDV_TRY(read_kind(&r, &p));
-    IDV_TRY(read_scheme(&r, &p));
-    if (p.type == IDVI_TPM_RSA)
-        IDV_TRY(read_rsa(&r, &p));
-    else
-        IDV_TRY(read_ecc(&r, &p));
-    if (!at_end(&r))
-        return idv_fail(IDV_E_FORMAT, "public area: %s",
-                        r.bad ? "cut off" : "bytes after it");
-    *out = p;
+    enum idvi_attest_fault ignored;
+    struct idvi_tpm_signature sig;
+    struct idvi_attest a;
+    fault = fault ? fault : &ignored;
+    *fault = IDVI_ATTEST_MALFORMED;
+    IDV_TRY(idvi_attest_from_bytes(
+        attest, which & (IDVI_ATTEST_CERTIFY | IDVI_ATTEST_CREATION), &a));
+    IDV_TRY(idvi_tpm_signature_from_bytes(signature, &sig));
+    *fault = IDVI_ATTEST_SIGNATURE;
+    IDV_TRY(idvi_tpm_signature_verify(&sig, by, attest));
+    *fault = IDVI_ATTEST_OTHER_SIGNER;
+    IDV_TRY(check_signer(&a, by));
+    *fault = IDVI_ATTEST_OTHER_KEY;
+    IDV_TRY(check_key(&a, key));
+    *fault = IDVI_ATTEST_OTHER_NONCE;
+    IDV_TRY(check_nonce(&a, nonce));
+    *fault = IDVI_ATTEST_SOUND;
+    if (out)
+        *out = a;
     return IDV_OK;
 }

@@ -2,7 +2,6 @@
 /* Statements on the signer: its key, its kind, its certificate, its word. */
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
@@ -13,59 +12,7 @@
 #define RSA_MIN 2048
 #define RSA_MAX 4096
 
-static const struct curve {
-    uint16_t id; /* TPM_ECC_CURVE */
-    const char *name;
-} curves[] = {
-    {0x0003, "prime256v1"},
-    {0x0004, "secp384r1"},
-    {0x0005, "secp521r1"},
-};
-
-static const char *curve_name(uint16_t id)
-{
-    for (size_t i = 0; i < sizeof(curves) / sizeof(*curves); i++) {
-        if (curves[i].id == id)
-            return curves[i].name;
-    }
-    return NULL;
-}
-
 /* --- the key --- */
-
-static bool number_is(const EVP_PKEY *key, const char *name,
-                      struct idv_bytes want)
-{
-    BIGNUM *got = NULL;
-    BIGNUM *n = BN_bin2bn(want.p, (int)want.n, NULL);
-    bool same =
-        n && EVP_PKEY_get_bn_param(key, name, &got) == 1 && BN_cmp(n, got) == 0;
-    BN_free(got);
-    BN_free(n);
-    return same;
-}
-
-static bool rsa_is(const EVP_PKEY *key, const struct idvi_tpm_public *p)
-{
-    uint32_t e = p->exponent ? p->exponent : 65537;
-    uint8_t raw[4] = {(uint8_t)(e >> 24), (uint8_t)(e >> 16), (uint8_t)(e >> 8),
-                      (uint8_t)e};
-    bool pss = p->scheme == IDVI_TPM_RSAPSS && EVP_PKEY_is_a(key, "RSA-PSS");
-    return (pss || EVP_PKEY_is_a(key, "RSA")) &&
-           number_is(key, OSSL_PKEY_PARAM_RSA_N, p->modulus) &&
-           number_is(key, OSSL_PKEY_PARAM_RSA_E, idv_bytes(raw, sizeof(raw)));
-}
-
-static bool ec_is(const EVP_PKEY *key, const struct idvi_tpm_public *p)
-{
-    char group[64] = "";
-    const char *want = curve_name(p->curve);
-    return EVP_PKEY_is_a(key, "EC") && want &&
-           EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
-           strcmp(group, want) == 0 &&
-           number_is(key, OSSL_PKEY_PARAM_EC_PUB_X, p->x) &&
-           number_is(key, OSSL_PKEY_PARAM_EC_PUB_Y, p->y);
-}
 
 static idv_rc check_strength(struct idvi_proof *p)
 {
@@ -74,7 +21,7 @@ static idv_rc check_strength(struct idvi_proof *p)
     if (rsa && (k->bits < RSA_MIN || k->bits > RSA_MAX))
         return idvi_evidence_refuse(p, IDV_EVIDENCE_WEAK_KEY,
                                     "the signer is RSA of %u bits", k->bits);
-    if (!rsa && !curve_name(k->curve))
+    if (!rsa && !idvi_tpm_curve_name(k->curve))
         return idvi_evidence_refuse(p, IDV_EVIDENCE_WEAK_KEY,
                                     "the signer is on the curve 0x%04x",
                                     k->curve);
@@ -92,10 +39,7 @@ idv_rc idvi_evidence_key(struct idvi_proof *p, struct idv_evidence_statement *s)
     const EVP_PKEY *key = X509_get0_pubkey(p->leaf);
     ERR_clear_error();
     IDV_TRY(check_strength(p));
-    bool same = key && (p->signer.type == IDVI_TPM_RSA ? rsa_is : ec_is)(
-                           key, &p->signer);
-    ERR_clear_error();
-    if (!same)
+    if (!key || !idvi_tpm_public_is(&p->signer, key))
         return idvi_evidence_refuse(
             p, IDV_EVIDENCE_OTHER_KEY,
             "the signer's certificate '%.128s' is of another key",
@@ -111,14 +55,8 @@ idv_rc idvi_evidence_key(struct idvi_proof *p, struct idv_evidence_statement *s)
 static idv_rc is_primary(const struct idvi_proof *p, uint32_t hierarchy,
                          bool *is)
 {
-    uint8_t handle[4] = {(uint8_t)(hierarchy >> 24), 0, 0, (uint8_t)hierarchy};
-    IDV_AUTO(buf) name = {0};
     IDV_AUTO(buf) qualified = {0};
-    uint16_t alg = p->signer.name_alg;
-    IDV_TRY(idvi_tpm_name(alg, &p->signer.raw, 1, &name));
-    const struct idv_bytes parts[] = {idv_bytes(handle, sizeof(handle)),
-                                      idv_view(&name)};
-    IDV_TRY(idvi_tpm_name(alg, parts, 2, &qualified));
+    IDV_TRY(idvi_tpm_public_qualified(&p->signer, hierarchy, &qualified));
     *is = idv_bytes_eq(idv_view(&qualified), p->anchor.signer);
     return IDV_OK;
 }
@@ -130,10 +68,10 @@ static idv_rc find_hierarchy(struct idvi_proof *p)
         const char *name;
         bool plain; /* Part 1, 36.7: elsewhere some values are disguised */
     } rows[] = {
-        {0x4000000b, "endorsement", true},
-        {0x40000001, "owner", false},
-        {0x4000000c, "platform", true},
-        {0x40000007, "null", false},
+        {IDVI_TPM_RH_ENDORSEMENT, "endorsement", true},
+        {IDVI_TPM_RH_OWNER, "owner", false},
+        {IDVI_TPM_RH_PLATFORM, "platform", true},
+        {IDVI_TPM_RH_NULL, "null", false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         bool is = false;
@@ -165,7 +103,8 @@ idv_rc idvi_evidence_kind(struct idvi_proof *p,
             return idvi_evidence_refuse(p, IDV_EVIDENCE_UNRESTRICTED,
                                         "the signer is %s", rows[i].lacks);
     }
-    if (p->signer.attributes & IDVI_TPM_DECRYPT)
+    if (p->signer.attributes & IDVI_TPM_DECRYPT ||
+        p->signer.symmetric != IDVI_TPM_NULL)
         return idvi_evidence_refuse(p, IDV_EVIDENCE_UNRESTRICTED,
                                     "the signer is for decryption, too");
     IDV_TRY(find_hierarchy(p));

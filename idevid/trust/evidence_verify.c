@@ -45,7 +45,8 @@ static idv_rc read_item(struct idvi_proof *p, const char *what,
                         struct idvi_attest *attest, struct hwk_nv *nv)
 {
     IDV_TRY(malformed(p, what,
-                      idvi_attest_from_bytes(idv_view(&item->attest), attest)));
+                      idvi_attest_from_bytes(idv_view(&item->attest),
+                                             IDVI_ATTEST_NV, attest)));
     return malformed(p, what, idvi_nv_from_bytes(idv_view(&item->index), nv));
 }
 

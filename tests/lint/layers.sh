@@ -82,7 +82,7 @@ while IFS=: read -r room rooms headers; do
     [ -d "idevid/$room" ] || continue
     may="^#include \"((idevid/)?(${rooms// /|})/|config.h|provider/)"
     may="$may|^#include <idevid/($(echo $headers | tr ' ' '|'))\\.h>"
-    is "$room includes what is below it" "$(grep -nE \
+    is "$room includes what is below it" "$(grep -HnE \
         '^#include ("|<idevid/)' "idevid/$room"/*.[ch] |
         while IFS= read -r line; do
             printf '%s\n' "${line#*:*:}" | grep -qE "$may" ||
