@@ -15,6 +15,7 @@
 
 #include "tests/lib/hwk_test.h"
 #include "tests/lib/p11_shim.h"
+#include "tests/lib/softhsm.h"
 
 #define TOKEN "pkcs11:token=hwkey"
 #define PIN "?pin-value=1234"
@@ -27,56 +28,15 @@ static char dir[256];
 
 /* --- a token of our own --- */
 
-static const char *softhsm(void)
-{
-    static const char *const paths[] = {
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    };
-    size_t i;
-
-    for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (access(paths[i], R_OK) == 0)
-            return paths[i];
-    return NULL;
-}
-
-static int init_token(const char *label)
-{
-    char command[256];
-
-    snprintf(command, sizeof(command),
-             "softhsm2-util --init-token --free --label %s --pin 1234 "
-             "--so-pin 5678 >/dev/null 2>&1",
-             label);
-    return system(command) == 0;
-}
-
 /* SoftHSM2 with its tokens in a folder of that name, of which the first is
  * made */
 static int configure_in(const char *name, const char *label)
 {
-    char where[280], path[300];
-    FILE *f;
+    char where[280];
 
     snprintf(where, sizeof(where), "%s/%s", dir, name);
-    if (mkdir(where, 0700) != 0)
-        return 0;
-    snprintf(path, sizeof(path), "%s/softhsm2.conf", where);
-    f = fopen(path, "w");
-    if (f == NULL)
-        return 0;
-    fprintf(f,
-            "directories.tokendir = %s\nobjectstore.backend = file\n"
-            "log.level = ERROR\n",
-            where);
-    fclose(f);
-    setenv("SOFTHSM2_CONF", path, 1);
-    return init_token(label);
+    return mkdir(where, 0700) == 0 && softhsm_use(where, where) &&
+           softhsm_token(label);
 }
 
 static int configure(void)
@@ -84,7 +44,7 @@ static int configure(void)
     snprintf(dir, sizeof(dir), "%s/hwkp11.XXXXXX",
              getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     return mkdtemp(dir) != NULL && configure_in("two", "hwkey") &&
-           init_token("other");
+           softhsm_token("other");
 }
 
 static const char *shim_path(void)
@@ -103,9 +63,9 @@ static int begin(void **state)
     void *dl;
 
     (void)state;
-    if (softhsm() == NULL)
+    if (softhsm_module() == NULL)
         return 0;
-    setenv("P11SHIM_REAL", softhsm(), 1);
+    setenv("P11SHIM_REAL", softhsm_module(), 1);
     setenv("HWKEY_PKCS11_MODULE", shim_path(), 1);
     dl = dlopen(shim_path(), RTLD_NOW);
     if (dl == NULL || !configure())

@@ -6,6 +6,7 @@
 
 #include "provider/device.h"
 #include "tests/lib/fakereg.h"
+#include "tests/lib/softhsm.h"
 #include "tests/lib/swtpm.h"
 
 static struct pki pki;
@@ -23,44 +24,14 @@ static bool answer(void *arg, const char *what, char *out, size_t max,
 }
 static const struct idv_pin pin = {answer, NULL};
 
-static const char *module_path(void)
-{
-    static const char *const places[] = {
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    };
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        if (access(places[i], R_OK) == 0)
-            return places[i];
-    }
-    return NULL;
-}
-
-static void make_token(void)
-{
-    char conf[128], text[256];
-    snprintf(conf, sizeof(conf), "%s/softhsm2.conf", dir);
-    snprintf(text, sizeof(text),
-             "directories.tokendir = %s\nobjectstore.backend = file\n"
-             "log.level = ERROR\n",
-             dir);
-    OK(idv_fs_write(conf, idv_str(text), 0600));
-    setenv("SOFTHSM2_CONF", conf, 1);
-    have_token = system("softhsm2-util --init-token --free --label unit "
-                        "--pin 1234 --so-pin 5678 >/dev/null 2>&1") == 0;
-}
-
 static int setup(void **state)
 {
     (void)state;
     test_dir(dir);
     unsetenv("HWKEY_PIN");
     unsetenv("HWKEY_PIN_FILE");
-    const char *module = module_path();
-    if (module)
-        make_token();
+    const char *module = softhsm_module();
+    have_token = module && softhsm_use(dir, dir) && softhsm_token("unit");
     have_tpm = swtpm_here() && swtpm_start(&tpm) == 0;
     if (have_tpm)
         setenv("HWKEY_TPM_LOCK", tpm.lock, 1);
@@ -169,8 +140,8 @@ static void end(struct fakedev *d)
 
 static bool locked_record(void *arg, const struct idv_object *o)
 {
-    if (o->type == IDV_OBJ_DATA && (o->size == IDV_RECORD_SIZE ||
-                                    strcmp(o->label, "idevid-anchor") == 0))
+    if (o->type == IDV_OBJ_DATA &&
+        (o->size == IDV_RECORD_SIZE || strcmp(o->label, "idevid-anchor") == 0))
         *(int *)arg += o->write_locked ? 1 : 100;
     return true;
 }
@@ -272,8 +243,7 @@ static void records_are_written_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_a_tpm),
-        cmocka_unit_test(in_a_token),
+        cmocka_unit_test(in_a_tpm), cmocka_unit_test(in_a_token),
         cmocka_unit_test(records_are_written_once), /* with that IDevID */
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -10,6 +10,7 @@
 #include <idevid/x509.h>
 
 #include "provider/device.h"
+#include "tests/lib/softhsm.h"
 
 #define TOKEN "pkcs11:token=unit"
 #define KEY TOKEN ";object=k;id=%01"
@@ -18,46 +19,16 @@ static char dir[64];
 static bool usable;
 static struct idv_env_system sys;
 
-static const char *module_path(void)
-{
-    static const char *const places[] = {
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    };
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        if (access(places[i], R_OK) == 0)
-            return places[i];
-    }
-    return NULL;
-}
-
-static void make_token(void)
-{
-    char conf[128], text[256];
-    snprintf(conf, sizeof(conf), "%s/softhsm2.conf", dir);
-    snprintf(text, sizeof(text),
-             "directories.tokendir = %s\nobjectstore.backend = file\n"
-             "log.level = ERROR\n",
-             dir);
-    OK(idv_fs_write(conf, idv_str(text), 0600));
-    setenv("SOFTHSM2_CONF", conf, 1);
-    usable = system("softhsm2-util --init-token --free --label unit "
-                    "--pin 1234 --so-pin 5678 >/dev/null 2>&1") == 0;
-}
-
 static int setup(void **state)
 {
     (void)state;
-    const char *module = module_path();
+    const char *module = softhsm_module();
     idv_env_system_init(&sys, NULL);
     test_dir(dir);
     unsetenv("HWKEY_PIN");
     unsetenv("HWKEY_PIN_FILE");
     unsetenv("HWKEY_PKCS11_MODULE");
-    if (module)
-        make_token();
+    usable = module && softhsm_use(dir, dir) && softhsm_token("unit");
     if (!usable)
         return 0;
     const struct idv_provider_conf conf = {.pkcs11_module = module};

@@ -12,6 +12,7 @@
 #include "key/nv.h"
 #include "provider/device.h"
 #include "tests/lib/pki.h"
+#include "tests/lib/softhsm.h"
 #include "tests/lib/swtpm.h"
 #include "tpm/nvpolicy.h"
 
@@ -34,43 +35,10 @@ static const struct idv_pin pin = {answer, NULL};
 
 /* --- parts ---------------------------------------------------------------- */
 
-static const char *module_path(void)
+static bool make_tokens(void)
 {
-    static const char *const places[] = {
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    };
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        if (access(places[i], R_OK) == 0)
-            return places[i];
-    }
-    return NULL;
-}
-
-static bool make_token(const char *label)
-{
-    char command[192];
-    snprintf(command, sizeof(command),
-             "softhsm2-util --init-token --free --label %s --pin 1234 "
-             "--so-pin 5678 >/dev/null 2>&1",
-             label);
-    return system(command) == 0;
-}
-
-static void make_tokens(void)
-{
-    char conf[128], text[256];
-    snprintf(conf, sizeof(conf), "%s/softhsm2.conf", dir);
-    snprintf(text, sizeof(text),
-             "directories.tokendir = %s\nobjectstore.backend = file\n"
-             "log.level = ERROR\n",
-             dir);
-    OK(idv_fs_write(conf, idv_str(text), 0600));
-    setenv("SOFTHSM2_CONF", conf, 1);
-    have_token =
-        make_token("unit") && make_token("officer") && make_token("odd");
+    return softhsm_use(dir, dir) && softhsm_token("unit") &&
+           softhsm_token("officer") && softhsm_token("odd");
 }
 
 static STACK_OF(X509) * stack(X509 *a, X509 *b, X509 *c)
@@ -90,13 +58,12 @@ static int setup(void **state)
     test_dir(dir);
     unsetenv("HWKEY_PIN");
     unsetenv("HWKEY_PIN_FILE");
-    if (module_path())
-        make_tokens();
+    have_token = softhsm_module() && make_tokens();
     have_tpm = swtpm_here() && swtpm_start(&tpm) == 0;
     if (have_tpm)
         setenv("HWKEY_TPM_LOCK", tpm.lock, 1);
     const struct idv_provider_conf conf = {
-        .pkcs11_module = have_token ? module_path() : NULL,
+        .pkcs11_module = have_token ? softhsm_module() : NULL,
         .tpm2_tcti = have_tpm ? tpm.tcti : NULL,
     };
     if (idv_provider_setup(hwk_provider_init, &conf) != IDV_OK)

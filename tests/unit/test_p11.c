@@ -418,7 +418,7 @@ static void a_token_comes(void **state)
     assert_null(key_at("pkcs11:token=late;object=k" PIN));
     assert_int_equal(hwk_reason(), HWK_R_NO_DEVICE);
     key = key_at(TOKEN ";object=ec" PIN);
-    assert_true(init_token("late"));
+    assert_true(softhsm_token("late"));
     /* SoftHSM sees new tokens when it starts again */
     shim->loss = P11SHIM_RESTART;
     assert_true(sign_verify(&w, key, "SHA256", NO_PSS));

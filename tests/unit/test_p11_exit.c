@@ -28,6 +28,7 @@
 
 #include "tests/lib/p11_plugin.h"
 #include "tests/lib/p11_soft.h"
+#include "tests/lib/softhsm.h"
 
 #define URI "pkcs11:token=soft;object=k?pin-value=1234"
 
@@ -89,20 +90,12 @@ static bool own_module(void)
 
 static bool softhsm(void)
 {
-    static const char *const places[] = {
-        "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/lib/pkcs11/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"};
-    char text[500];
-    size_t i = 0;
+    const char *module = softhsm_module();
 
-    while (i < 3 && access(places[i], R_OK) != 0)
-        i++;
-    setenv("HWKEY_PKCS11_MODULE", places[i], 1);
-    snprintf(text, sizeof(text),
-             "directories.tokendir = %s\nlog.level = ERROR\n", dir);
-    return configure("softhsm2.conf", "SOFTHSM2_CONF", text) &&
-           system("softhsm2-util --init-token --free --label soft --pin 1234 "
-                  "--so-pin 5678 >/dev/null 2>&1") == 0;
+    if (module == NULL)
+        return false;
+    setenv("HWKEY_PKCS11_MODULE", module, 1);
+    return softhsm_use(dir, dir) && softhsm_token("soft");
 }
 
 static bool on_softhsm;

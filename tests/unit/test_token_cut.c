@@ -17,6 +17,7 @@
 #include "provider/device.h"
 #include "tests/lib/p11_shim.h"
 #include "tests/lib/pki.h"
+#include "tests/lib/softhsm.h"
 
 #define UNIT "pkcs11:token=unit"
 #define CALLS_MAX 400 /* of one operation */
@@ -34,21 +35,6 @@ int __lsan_is_turned_off(void)
 }
 
 /* --- files ---------------------------------------------------------------- */
-
-static const char *softhsm(void)
-{
-    static const char *const places[] = {
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    };
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        if (access(places[i], R_OK) == 0)
-            return places[i];
-    }
-    return NULL;
-}
 
 #define SHELL(...)                                                             \
     do {                                                                       \
@@ -250,25 +236,18 @@ static idv_rc imprint_maker(struct use *u) /* another owner */
 
 static int setup(void **state)
 {
-    char conf[96], text[160];
+    char tokens[96];
     (void)state;
     test_dir(dir);
     unsetenv("HWKEY_PIN");
     unsetenv("HWKEY_PIN_FILE");
-    if (!softhsm())
+    if (!softhsm_module())
         return 0;
     pki_make(&pki);
-    snprintf(conf, sizeof(conf), "%s/softhsm2.conf", dir);
-    snprintf(text, sizeof(text),
-             "directories.tokendir = %s/now/token\n"
-             "objectstore.backend = file\nlog.level = ERROR\n",
-             dir);
-    OK(idv_fs_write(conf, idv_str(text), 0600));
-    setenv("SOFTHSM2_CONF", conf, 1);
-    setenv("P11SHIM_REAL", softhsm(), 1);
-    SHELL("mkdir -p '%s/now/token' && softhsm2-util --init-token --free "
-          "--label unit --pin 1234 --so-pin 5678 >/dev/null 2>&1",
-          dir);
+    snprintf(tokens, sizeof(tokens), "%s/now/token", dir);
+    SHELL("mkdir -p '%s'", tokens);
+    assert_true(softhsm_use(dir, tokens) && softhsm_token("unit"));
+    setenv("P11SHIM_REAL", softhsm_module(), 1);
     assert_int_equal(run(make_device, 0), SAID_DONE);
     save("fresh");
     now.op = imprint_now;
