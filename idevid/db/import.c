@@ -30,44 +30,14 @@ static idv_rc fields_from_json(struct idv_bytes line,
     return IDV_OK;
 }
 
-/* From the opening quote; *rest is left behind the closing one. */
-static idv_rc quoted(struct idv_bytes *rest, struct idv_buf *out)
-{
-    struct idv_bytes r = idv_bytes(rest->p + 1, rest->n - 1);
-    while (r.n) {
-        bool quote = *r.p == '"';
-        if (quote && (r.n == 1 || r.p[1] != '"')) {
-            *rest = idv_bytes(r.p + 1, r.n - 1);
-            return IDV_OK;
-        }
-        IDV_TRY(idv_buf_put(out, idv_bytes(r.p, 1)));
-        r.p += quote ? 2 : 1;
-        r.n -= quote ? 2 : 1;
-    }
-    return idv_fail(IDV_E_FORMAT, "device: a quote is not closed");
-}
-
-static idv_rc csv_field(struct idv_bytes *rest, struct idv_buf *out)
-{
-    if (rest->n && *rest->p == '"')
-        return quoted(rest, out);
-    const uint8_t *comma = rest->n ? memchr(rest->p, ',', rest->n) : NULL;
-    size_t n = comma ? (size_t)(comma - rest->p) : rest->n;
-    IDV_TRY(idv_buf_put(out, idv_text_trim(idv_bytes(rest->p, n))));
-    *rest = idv_bytes(rest->p + n, rest->n - n);
-    return IDV_OK;
-}
-
 static idv_rc fields_from_csv(struct idv_bytes line,
                               struct idv_buf f[static FIELDS])
 {
     for (int i = 0; i < FIELDS; i++) {
-        IDV_TRY(csv_field(&line, &f[i]));
-        if (line.n == 0)
+        bool more;
+        IDV_TRY(idv_csv_next(&line, &f[i], &more));
+        if (!more)
             return IDV_OK;
-        if (*line.p != ',')
-            return idv_fail(IDV_E_FORMAT, "device: text after a quote");
-        line = idv_bytes(line.p + 1, line.n - 1);
     }
     return idv_fail(IDV_E_FORMAT, "device: more than %d fields", FIELDS);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base64, hexadecimal, time, URL: text forms and their exact inverses. */
+/* base64, hexadecimal, CSV, time, URL: text forms and their exact inverses. */
 #ifndef IDEVID_CODEC_H
 #define IDEVID_CODEC_H
 
@@ -23,6 +23,17 @@ idv_rc idv_hex_from_bytes(struct idv_bytes raw,
                           struct idv_buf *out) IDV_CHECKED; /* lower case */
 idv_rc idv_hex_to_bytes(struct idv_bytes text,
                         struct idv_buf *out) IDV_CHECKED; /* either case */
+
+/*
+ * The next field of a line of CSV (RFC 4180), appended to out: what is within
+ * quotes, or else trimmed; *line is left behind it and its comma. *more says
+ * whether another one follows. IDV_E_FORMAT: a quote that is not closed (a
+ * field has no line break here), text behind one.
+ */
+idv_rc idv_csv_next(struct idv_bytes *line, struct idv_buf *out,
+                    bool *more) IDV_CHECKED;
+/* Appends a field, in quotes where it needs them. */
+idv_rc idv_csv_put(struct idv_buf *out, struct idv_bytes field) IDV_CHECKED;
 
 /* "2026-11-22T10:00:00Z": 20 characters and a NUL. Years 0001-9999, IDV_E_ARG
  * outside them. */
