@@ -37,10 +37,10 @@ idv_rc idv_ek_hw_serial(const X509 *cert, struct idv_bytes tpmt_public,
                         char out[static 256]) IDV_CHECKED;
 
 /*
- * A bundle of vendor roots and intermediates: a CMS over JSON {"version":N,
- * "created-on":..., "roots":[{"vendor","certificate"}...], "intermediates":[]}
- * signed by the maker. A version lower than one that was used before is
- * refused.
+ * A bundle of vendor roots and intermediates: JSON with the certificates, each
+ * with its source, and a manifest (version, hash over all) signed by the maker.
+ * IDV_E_REJECT: not signed under anchors, altered, or of a version lower than
+ * min_version, the one that was used before.
  */
 idv_rc idv_roots_open(struct idv_bytes bundle, const STACK_OF(X509) * anchors,
                       uint64_t min_version, struct idv_roots **out) IDV_CHECKED;

@@ -24,6 +24,7 @@ struct idv_order {
     enum idv_key_type type;
     struct idv_order_device *devices; /* in the order of the file */
     size_t n;
+    const struct idv_order_device **by_serial; /* sorted, for idv_order_find */
 };
 
 /*
