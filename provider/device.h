@@ -191,8 +191,9 @@ struct hwk_nv_ops {
     int (*undefine)(struct hwk_device *dev, const struct hwk_nv *nv,
                     const struct hwk_nv_by *by);
 
-    /* One NV_Write at offset 0, never several; the data is nobody else's to see
-     * or alter where steps authorise it (salted policy session). */
+    /* One NV_Write at offset 0; the data is nobody else's to see or alter where
+     * steps authorise it (salted policy session). Only by a hierarchy, and of
+     * more than the TPM takes at once, several: the first bytes come last. */
     int (*write)(struct hwk_device *dev, const struct hwk_nv *nv,
                  const struct hwk_nv_by *by, const uint8_t *data, size_t n);
     int (*lock)(struct hwk_device *dev, const struct hwk_nv *nv,

@@ -190,13 +190,32 @@ static int undefine(void *state, const struct hwk_nv *nv,
     return ok;
 }
 
+/* what the first bytes begin is there when all of it is */
+static int write_pieces(struct job *job, const uint8_t *data, size_t n)
+{
+    size_t most = n;
+    if (job->by.hierarchy && n > PIECE) {
+        if (!hwk_tpm_nv_limits(job->ix.tpm))
+            return 0;
+        most = job->ix.tpm->nv_chunk;
+    }
+    for (size_t i = (n + most - 1) / most; i-- > 0;) {
+        size_t at = i * most, part = n - at < most ? n - at : most;
+        if (!hwk_tpm_index_write(&job->ix, &job->by, data + at, part, at))
+            return 0;
+        job->ix.pub.attributes |= TPMA_NV_WRITTEN;
+    }
+    return 1;
+}
+
 static int write(void *state, const struct hwk_nv *nv,
                  const struct hwk_nv_by *by, const uint8_t *data, size_t n)
 {
     struct job job;
     if (!begin_change(state, nv, by, &job))
         return 0;
-    int ok = hwk_tpm_index_write(&job.ix, &job.by, data, n, 0);
+    int ok = n == 0 ? hwk_raise(HWK_R_ARGUMENT, "NV index: nothing to write")
+                    : write_pieces(&job, data, n);
     done(state, &job);
     return ok;
 }

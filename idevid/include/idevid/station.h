@@ -40,6 +40,7 @@ struct idv_station_conf {
     const char *station, *operator_;
     EVP_PKEY *signer; /* the station's */
     X509 *signer_cert;
+    const STACK_OF(X509) * signer_chain; /* beside it; NULL: none */
     const STACK_OF(X509) * anchors;      /* of the maker's IDevIDs */
     const struct idv_lockdown *lockdown; /* NULL: none */
     /* where a token or profile plain has them; NULL: object "idevid", TCG's
