@@ -17,6 +17,14 @@ static idv_rc said(struct idv_device *dev, int ok, uint32_t index, int *why)
     return idvi_device_failed(index ? name : idvi_device_uri(dev), why);
 }
 
+static idv_rc has_none(struct idv_device *dev, int *why)
+{
+    if (why)
+        *why = HWK_R_UNSUPPORTED;
+    return idv_fail(IDV_E_DEVICE, "%s: the provider knows no NV indices",
+                    idvi_uri_shown(idvi_device_uri(dev)).text);
+}
+
 /* absence is an answer, not a failure: an older note stays, ours goes */
 static idv_rc found_or(struct idv_device *dev, int ok, uint32_t index,
                        bool *found, int *why)
@@ -24,12 +32,13 @@ static idv_rc found_or(struct idv_device *dev, int ok, uint32_t index,
     int reason;
     const bool older = *idv_note();
     idv_rc rc = said(dev, ok, index, &reason);
-    *found = ok;
     if (rc != IDV_OK && reason == HWK_R_NOT_FOUND) {
         if (!older)
             idv_note_clear();
         rc = IDV_OK;
     }
+    if (rc == IDV_OK)
+        *found = ok;
     if (why)
         *why = rc == IDV_OK ? 0 : reason;
     return rc;
@@ -47,7 +56,8 @@ static const struct hwk_nv_ops *begin(struct idv_device *dev,
     do {                                                                       \
         struct hwk_device *d_;                                                 \
         const struct hwk_nv_ops *ops_ = begin(dev, &d_);                       \
-        return said(dev, ops_->call(d_, ##__VA_ARGS__), (index), why);         \
+        return !ops_ ? has_none(dev, why)                                      \
+                     : said(dev, ops_->call(d_, ##__VA_ARGS__), (index), why); \
     } while (0)
 
 idv_rc idvi_nv_enter(struct idv_device *dev, int *why)
@@ -65,6 +75,8 @@ idv_rc idvi_nv_look(struct idv_device *dev, uint32_t index, bool *found,
 {
     struct hwk_device *d;
     const struct hwk_nv_ops *ops = begin(dev, &d);
+    if (!ops)
+        return has_none(dev, why);
     return found_or(dev, ops->look(d, index, out), index, found, why);
 }
 
@@ -73,6 +85,8 @@ idv_rc idvi_nv_read(struct idv_device *dev, const struct hwk_nv *nv,
 {
     struct hwk_device *d;
     const struct hwk_nv_ops *ops = begin(dev, &d);
+    if (!ops)
+        return has_none(dev, why);
     return found_or(dev, ops->read(d, nv, out), nv->index, found, why);
 }
 
@@ -107,15 +121,25 @@ idv_rc idvi_nv_increment(struct idv_device *dev, const struct hwk_nv *nv,
     ASK(nv->index, increment, nv, by);
 }
 
-idv_rc idvi_nv_certify(struct idv_device *dev, const char *key_uri,
-                       const struct hwk_nv *nv, struct idv_bytes nonce,
-                       struct idvi_nv_proof *out, int *why)
+static idv_rc certify(struct idv_device *dev, const char *key_uri,
+                      const struct hwk_nv *nv, struct idv_bytes nonce,
+                      struct idvi_nv_proof *out, int *why)
 {
     out->attest_n = sizeof(out->attest);
     out->sig_n = sizeof(out->sig);
     out->pub_n = sizeof(out->pub);
     ASK(nv->index, certify, key_uri, nv, nonce.p, nonce.n, out->attest,
         &out->attest_n, out->sig, &out->sig_n, out->pub, &out->pub_n);
+}
+
+idv_rc idvi_nv_certify(struct idv_device *dev, const char *key_uri,
+                       const struct hwk_nv *nv, struct idv_bytes nonce,
+                       struct idvi_nv_proof *out, int *why)
+{
+    struct idvi_nv_proof proof;
+    IDV_TRY(certify(dev, key_uri, nv, nonce, &proof, why));
+    *out = proof;
+    return IDV_OK;
 }
 
 idv_rc idvi_nv_pcr_read(struct idv_device *dev, uint32_t pcrs,
