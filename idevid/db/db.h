@@ -3,6 +3,7 @@
 #ifndef IDEVID_DB_H
 #define IDEVID_DB_H
 
+#include <idevid/journal.h>
 #include <idevid/json.h>
 
 #include "idevid/est/server.h"
@@ -26,6 +27,14 @@ void idv_db_close(struct idv_db *db);
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);
 struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
 struct idv_est_store idv_db_est_store(struct idv_db *db);
+
+/*
+ * The same for a line's book, which is a file of its own form: what one of the
+ * two opens the other refuses (IDV_E_FORMAT). The book's tables are told in
+ * factory_schema.sql.
+ */
+idv_rc idv_db_open_factory(const char *path, struct idv_db **out) IDV_CHECKED;
+struct idv_factory_store idv_db_factory_store(struct idv_db *db);
 
 /* --- MASA: for people ----------------------------------------------------- */
 

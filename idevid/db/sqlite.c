@@ -7,14 +7,30 @@
 
 #include "idevid/db/sqlite.h"
 
-#define APPLICATION_ID 0x49444556 /* "IDEV" */
 #define BUSY_MS 10000
 
 /* one script per version; the n-th brings version n to n + 1 */
-static const char *const scripts[] = {
+static const char *const service_scripts[] = {
 #include "idevid/db/schema.inc"
 };
-#define VERSION ((int)(sizeof(scripts) / sizeof(*scripts)))
+static const char *const factory_scripts[] = {
+#include "idevid/db/factory_schema.inc"
+};
+#define COUNT(a) ((int)(sizeof(a) / sizeof(*(a))))
+
+/* What a file may be, told by its application_id. */
+struct idvi_form {
+    int id;
+    const char *what;
+    const char *const *scripts;
+    int version;
+};
+static const struct idvi_form services = {
+    0x49444556 /* "IDEV" */, "the services' database", service_scripts,
+    COUNT(service_scripts)};
+static const struct idvi_form factory = {0x49444642 /* "IDFB" */,
+                                         "a line's book", factory_scripts,
+                                         COUNT(factory_scripts)};
 
 static idv_rc class_of(int code)
 {
@@ -58,6 +74,18 @@ static idv_rc pragma_int(struct idv_db *db, const char *sql, int *out)
     return code == SQLITE_ROW ? IDV_OK : idvi_sqlite_fail(db, code);
 }
 
+static idv_rc foreign(const struct idv_db *db, int id)
+{
+    const struct idvi_form *other = id == services.id  ? &services
+                                    : id == factory.id ? &factory
+                                                       : NULL;
+    if (!other)
+        return idv_fail(IDV_E_FORMAT,
+                        "store: %s: a database of another program", db->path);
+    return idv_fail(IDV_E_FORMAT, "store: %s: this is %s, not %s", db->path,
+                    other->what, db->form->what);
+}
+
 /* Is the file ours, or empty, and not from the future? */
 static idv_rc judge_file(struct idv_db *db, int *version)
 {
@@ -65,13 +93,12 @@ static idv_rc judge_file(struct idv_db *db, int *version)
     IDV_TRY(pragma_int(db, "PRAGMA user_version", version));
     IDV_TRY(pragma_int(db, "PRAGMA application_id", &id));
     IDV_TRY(pragma_int(db, "SELECT count(*) FROM sqlite_master", &tables));
-    if (id != APPLICATION_ID && (tables || *version))
-        return idv_fail(IDV_E_FORMAT,
-                        "store: %s: a database of another program", db->path);
-    if (*version > VERSION)
+    if (id != db->form->id && (tables || *version))
+        return foreign(db, id);
+    if (*version > db->form->version)
         return idv_fail(IDV_E_FORMAT,
                         "store: %s: version %d is later than this program's %d",
-                        db->path, *version, VERSION);
+                        db->path, *version, db->form->version);
     return IDV_OK;
 }
 
@@ -80,11 +107,11 @@ static idv_rc migrate_steps(struct idv_db *db)
     int version = 0;
     char sql[64];
     IDV_TRY(judge_file(db, &version)); /* another process may have been first */
-    for (int v = version; v < VERSION; v++)
-        IDV_TRY(run(db, scripts[v]));
-    snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", VERSION);
+    for (int v = version; v < db->form->version; v++)
+        IDV_TRY(run(db, db->form->scripts[v]));
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", db->form->version);
     IDV_TRY(run(db, sql));
-    snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", APPLICATION_ID);
+    snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", db->form->id);
     return run(db, sql);
 }
 
@@ -112,7 +139,7 @@ static idv_rc migrate(struct idv_db *db)
 {
     int version = 0;
     IDV_TRY(judge_whole(db, &version));
-    if (version == VERSION)
+    if (version == db->form->version)
         return IDV_OK;
     IDV_TRY(idvi_begin(db));
     return idvi_end(db, migrate_steps(db));
@@ -145,7 +172,8 @@ static idv_rc open_file(struct idv_db *db)
     return set_up(db);
 }
 
-idv_rc idv_db_open(const char *path, struct idv_db **out)
+static idv_rc open_form(const char *path, const struct idvi_form *form,
+                        struct idv_db **out)
 {
     if (strncmp(path, "sqlite:", 7) == 0)
         path += 7;
@@ -156,12 +184,23 @@ idv_rc idv_db_open(const char *path, struct idv_db **out)
         free(db);
         return idv_fail(IDV_E_NOMEM, "out of memory");
     }
+    db->form = form;
     idv_rc rc = open_file(db);
     if (rc != IDV_OK)
         idv_db_close(db);
     else
         *out = db;
     return rc;
+}
+
+idv_rc idv_db_open(const char *path, struct idv_db **out)
+{
+    return open_form(path, &services, out);
+}
+
+idv_rc idv_db_open_factory(const char *path, struct idv_db **out)
+{
+    return open_form(path, &factory, out);
 }
 
 void idv_db_close(struct idv_db *db)

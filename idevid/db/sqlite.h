@@ -19,6 +19,7 @@ struct idvi_cached {
 struct idv_db {
     sqlite3 *h;
     char *path;
+    const struct idvi_form *form;
     struct idvi_cached cache[IDVI_STATEMENTS];
     size_t n_cached;
 };

@@ -13,7 +13,7 @@ files() {
         -not -path 'm4/l*' -not -name '*.o' -not -name '*.lo' \
         -not -name '*.la' -not -name '*.log' -not -name '*.trs' \
         -not -path '*/.libs/*' -not -path '*/.deps/*' -not -name '.dirstamp' \
-        -not -name 'schema.inc' "$@"
+        -not -name '*schema.inc' "$@"
 }
 sources() {
     files \( -name '*.[ch]' -o -name '*.sh' -o -name '*.inc' -o -name '*.am' \
