@@ -34,6 +34,7 @@ static const struct profile profiles[] = {
         {false, -1, {DIGITAL_SIGNATURE, -1}, {IDV_OID_SERVER_AUTH}, true},
     [IDV_CERT_LDEVID] =
         {false, -1, {DIGITAL_SIGNATURE, -1}, {IDV_OID_CLIENT_AUTH}, true},
+    [IDV_CERT_IAK] = {false, -1, {DIGITAL_SIGNATURE, -1}, {IDV_OID_AIK}, true},
 };
 
 static bool is_in(const STACK_OF(X509_EXTENSION) * list, int nid)
@@ -41,9 +42,8 @@ static bool is_in(const STACK_OF(X509_EXTENSION) * list, int nid)
     return X509v3_get_ext_by_NID(list, nid, -1) >= 0;
 }
 
-/* an approved extension of that name takes the place of ours */
-static idv_rc add(X509 *cert, const struct idv_cert_spec *spec, int nid,
-                  void *value, bool critical)
+idv_rc idvi_add_extension(X509 *cert, const struct idv_cert_spec *spec, int nid,
+                          void *value, bool critical)
 {
     if (is_in(spec->extra, nid))
         return IDV_OK;
@@ -66,37 +66,53 @@ static idv_rc add_constraints(const struct idv_cert_spec *spec,
         if (!bc->pathlen || ASN1_INTEGER_set(bc->pathlen, p->path_length) != 1)
             return idv_fail(IDV_E_NOMEM, "out of memory");
     }
-    return add(cert, spec, NID_basic_constraints, bc, true);
+    return idvi_add_extension(cert, spec, NID_basic_constraints, bc, true);
 }
 
 static idv_rc add_usage(const struct idv_cert_spec *spec,
                         const struct profile *p, X509 *cert)
 {
     IDV_AUTO_PTR(ASN1_BIT_STRING) bits = ASN1_BIT_STRING_new();
-    if (p->usage[0] < 0)
+    const int *usage = p->usage;
+    static const int signs[] = {DIGITAL_SIGNATURE, -1};
+    if (spec->kind == IDV_CERT_IDEVID && spec->usage)
+        usage = signs;
+    if (usage[0] < 0)
         return IDV_OK;
-    for (size_t i = 0; bits && p->usage[i] >= 0; i++) {
-        if (ASN1_BIT_STRING_set_bit(bits, p->usage[i], 1) != 1)
+    for (size_t i = 0; bits && usage[i] >= 0; i++) {
+        if (ASN1_BIT_STRING_set_bit(bits, usage[i], 1) != 1)
             return idv_fail(IDV_E_NOMEM, "out of memory");
     }
     if (!bits)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    return add(cert, spec, NID_key_usage, bits, true);
+    return idvi_add_extension(cert, spec, NID_key_usage, bits, true);
+}
+
+static idv_rc add_purpose(EXTENDED_KEY_USAGE *eku, const char *text)
+{
+    IDV_AUTO_PTR(ASN1_OBJECT) oid = OBJ_txt2obj(text, 1);
+    ERR_clear_error();
+    if (!oid)
+        return idv_fail(IDV_E_ARG, "purpose '%.60s': not a dotted OID", text);
+    if (sk_ASN1_OBJECT_push(eku, oid) <= 0)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    oid = NULL;
+    return IDV_OK;
 }
 
 static idv_rc add_purposes(const struct idv_cert_spec *spec,
                            const struct profile *p, X509 *cert)
 {
     IDV_AUTO_PTR(EXTENDED_KEY_USAGE) eku = EXTENDED_KEY_USAGE_new();
-    if (!p->eku[0])
+    if (!eku)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    for (size_t i = 0; p->eku[i]; i++)
+        IDV_TRY(add_purpose(eku, p->eku[i]));
+    for (size_t i = 0; spec->purposes && spec->purposes[i]; i++)
+        IDV_TRY(add_purpose(eku, spec->purposes[i]));
+    if (sk_ASN1_OBJECT_num(eku) == 0)
         return IDV_OK;
-    for (size_t i = 0; p->eku[i]; i++) {
-        IDV_AUTO_PTR(ASN1_OBJECT) oid = OBJ_txt2obj(p->eku[i], 1);
-        if (!eku || !oid || sk_ASN1_OBJECT_push(eku, oid) <= 0)
-            return idv_fail(IDV_E_NOMEM, "out of memory");
-        oid = NULL;
-    }
-    return add(cert, spec, NID_ext_key_usage, eku, false);
+    return idvi_add_extension(cert, spec, NID_ext_key_usage, eku, false);
 }
 
 static idv_rc make_octets(struct idv_bytes value, ASN1_OCTET_STRING **out)
@@ -118,7 +134,8 @@ static idv_rc add_key_ids(const struct idv_cert_spec *spec,
     if (p->key_id) {
         IDV_TRY(idvi_key_id(cert, &id));
         IDV_TRY(make_octets(idv_view(&id), &ski));
-        IDV_TRY(add(cert, spec, NID_subject_key_identifier, ski, false));
+        IDV_TRY(idvi_add_extension(cert, spec, NID_subject_key_identifier, ski,
+                                   false));
     }
     if (!issuer)
         return IDV_OK;
@@ -127,7 +144,8 @@ static idv_rc add_key_ids(const struct idv_cert_spec *spec,
     idv_buf_clear(&id);
     IDV_TRY(idvi_key_id(issuer, &id));
     IDV_TRY(make_octets(idv_view(&id), &aki->keyid));
-    return add(cert, spec, NID_authority_key_identifier, aki, false);
+    return idvi_add_extension(cert, spec, NID_authority_key_identifier, aki,
+                              false);
 }
 
 static idv_rc add_alt_names(const struct idv_cert_spec *spec, X509 *cert)
@@ -141,7 +159,8 @@ static idv_rc add_alt_names(const struct idv_cert_spec *spec, X509 *cert)
     if (!any)
         return IDV_OK;
     bool nameless = X509_NAME_entry_count(X509_get_subject_name(cert)) == 0;
-    return add(cert, spec, NID_subject_alt_name, names, nameless);
+    return idvi_add_extension(cert, spec, NID_subject_alt_name, names,
+                              nameless);
 }
 
 /* IA5String as given; what it must be is for who reads it to say */
@@ -191,5 +210,6 @@ idv_rc idvi_extensions(const struct idv_cert_spec *spec, const X509 *issuer,
     IDV_TRY(add_key_ids(spec, p, issuer, cert));
     IDV_TRY(add_alt_names(spec, cert));
     IDV_TRY(add_masa_url(spec, cert));
+    IDV_TRY(idvi_add_terms(spec, cert));
     return add_extra(spec, cert);
 }

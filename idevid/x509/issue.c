@@ -33,7 +33,8 @@ static idv_rc set_times(X509 *cert, const struct idv_cert_spec *spec,
     int64_t issuer_from, issuer_to = NO_END;
     if (issuer)
         IDV_TRY(idv_cert_times(issuer, &issuer_from, &issuer_to));
-    if (spec->kind != IDV_CERT_IDEVID && to > issuer_to)
+    bool as_asked = spec->kind == IDV_CERT_IDEVID || spec->kind == IDV_CERT_IAK;
+    if (!as_asked && to > issuer_to)
         to = issuer_to;
     if (to < from || to > NO_END)
         return idv_fail(IDV_E_ARG, "validity: it ends before it begins");

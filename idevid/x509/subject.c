@@ -41,6 +41,13 @@ static idv_rc add_part(X509_NAME *name, int nid, const char *what,
     return IDV_OK;
 }
 
+static idv_rc add_country(X509_NAME *name, const char *code)
+{
+    if (code && (strlen(code) != 2 || !is_alnum(code[0]) || !is_alnum(code[1])))
+        return idv_fail(IDV_E_ARG, "country: not two letters");
+    return add_part(name, NID_countryName, "country", code);
+}
+
 idv_rc idvi_subject(const struct idv_cert_spec *spec, X509_NAME **out)
 {
     IDV_AUTO_PTR(X509_NAME)
@@ -48,16 +55,20 @@ idv_rc idvi_subject(const struct idv_cert_spec *spec, X509_NAME **out)
     if (!name)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     if (!spec->subject) {
+        IDV_TRY(add_country(name, spec->country));
         IDV_TRY(add_part(name, NID_organizationName, "organization",
                          spec->organization));
+        IDV_TRY(add_part(name, NID_organizationalUnitName,
+                         "organizational unit", spec->organizational_unit));
         IDV_TRY(
             add_part(name, NID_commonName, "common name", spec->common_name));
         IDV_TRY(add_part(name, NID_serialNumber, "serial number",
                          spec->serial_number));
     }
-    if (spec->kind == IDV_CERT_IDEVID &&
+    if ((spec->kind == IDV_CERT_IDEVID || spec->kind == IDV_CERT_IAK) &&
         X509_NAME_get_index_by_NID(name, NID_serialNumber, -1) < 0)
-        return idv_fail(IDV_E_ARG, "serial number: an IDevID must have one");
+        return idv_fail(IDV_E_ARG, "serial number: an %s must have one",
+                        spec->kind == IDV_CERT_IAK ? "IAK" : "IDevID");
     *out = idv_steal(&name);
     return IDV_OK;
 }

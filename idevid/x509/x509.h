@@ -24,10 +24,22 @@ typedef struct idvi_hw_module {
 } IDVI_HW_MODULE;
 DECLARE_ASN1_FUNCTIONS(IDVI_HW_MODULE)
 
+/* SEQUENCE { identifierValue, assigner } of RFC 4043, both there */
+typedef struct idvi_permanent_id {
+    ASN1_UTF8STRING *value;
+    ASN1_OBJECT *assigner;
+} IDVI_PERMANENT_ID;
+DECLARE_ASN1_FUNCTIONS(IDVI_PERMANENT_ID)
+
 /* PrintableString when the characters allow it, else UTF8String */
 int idvi_string_type(const char *text);
 idv_rc idvi_subject(const struct idv_cert_spec *spec,
                     X509_NAME **out) IDV_CHECKED;
+/* An approved extension of that name (in spec->extra) takes its place. */
+idv_rc idvi_add_extension(X509 *cert, const struct idv_cert_spec *spec, int nid,
+                          void *value, bool critical) IDV_CHECKED;
+/* certificatePolicies, cRLDistributionPoints, authorityInfoAccess */
+idv_rc idvi_add_terms(const struct idv_cert_spec *spec, X509 *cert) IDV_CHECKED;
 /* All extensions of the kind, then spec->extra; cert has its key. */
 idv_rc idvi_extensions(const struct idv_cert_spec *spec, const X509 *issuer,
                        X509 *cert) IDV_CHECKED;
@@ -43,6 +55,7 @@ IDV_AUTO_PTR_DEFINE(ASN1_INTEGER, ASN1_INTEGER_free)
 IDV_AUTO_PTR_DEFINE(ASN1_TIME, ASN1_TIME_free)
 IDV_AUTO_PTR_DEFINE(PKCS7, PKCS7_free)
 IDV_AUTO_PTR_DEFINE(IDVI_HW_MODULE, IDVI_HW_MODULE_free)
+IDV_AUTO_PTR_DEFINE(IDVI_PERMANENT_ID, IDVI_PERMANENT_ID_free)
 
 /* i2d of anything appended to a buffer; the function stands for its type. */
 #define IDVI_PUT_DER(i2d, object, out)                                         \

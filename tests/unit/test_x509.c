@@ -277,6 +277,96 @@ static void kinds(void **state)
     assert_true(ASN1_STRING_length(serial) <= 20);
 }
 
+/* what a factory puts in: every field, as openssl x509 -text shows it */
+static const char *const policies[] = {IDV_OID_TPM_RESIDENCY, IDV_OID_TPM_FIXED,
+                                       NULL};
+static const char *const purposes[] = {IDV_OID_CLIENT_AUTH, NULL};
+
+static void shows(const X509 *cert, const char *what)
+{
+    IDV_AUTO_PTR(BIO) out = BIO_new(BIO_s_mem());
+    char *text;
+    X509_print_ex(out, (X509 *)(uintptr_t)cert, XN_FLAG_RFC2253, 0);
+    BIO_write(out, "", 1);
+    BIO_get_mem_data(out, &text);
+    if (!strstr(text, what))
+        print_error("no '%s' in %s\n", what, text);
+    assert_non_null(strstr(text, what));
+}
+
+static struct idv_cert_spec factory_spec(enum idv_cert_kind kind)
+{
+    struct idv_cert_spec s = idevid_spec;
+    s.kind = kind;
+    s.country = "SE";
+    s.organizational_unit = "Line 1";
+    s.permanent_id = "00ff";
+    s.usage = true;
+    s.policies = policies;
+    s.purposes = purposes;
+    s.crl_url = "http://ca.example/list.crl";
+    s.aia_url = "http://ca.example/ca.cer";
+    return s;
+}
+
+static void factory_fields(void **state)
+{
+    struct idv_cert_spec s = factory_spec(IDV_CERT_IDEVID);
+    IDV_AUTO_PTR(X509) cert = issue(&s, leaf_key, ca, ca_key);
+    struct idv_devid id;
+    (void)state;
+    shows(cert, "OU=Line 1");
+    shows(cert, "C=SE");
+    shows(cert, "Digital Signature");
+    shows(cert, "TLS Web Client Authentication");
+    shows(cert, "Policy: " IDV_OID_TPM_RESIDENCY);
+    shows(cert, "Policy: " IDV_OID_TPM_FIXED);
+    shows(cert, "URI:http://ca.example/list.crl");
+    shows(cert, "CA Issuers - URI:http://ca.example/ca.cer");
+    /* two otherNames, each a GeneralName of its own */
+    assert_true(has_bytes(cert,
+                          "\xa0\x1f\x06\x08\x2b\x06\x01\x05\x05\x07\x08"
+                          "\x03\xa0\x13\x30\x11\x0c\x04"
+                          "00ff"
+                          "\x06\x05\x67\x81\x05\x0c\x01",
+                          0x1d));
+    OK(idv_devid_from_cert(cert, &id));
+    assert_int_equal(id.hw_serial_n, 3);
+}
+
+static void attestation_key(void **state)
+{
+    struct idv_cert_spec s = factory_spec(IDV_CERT_IAK);
+    IDV_AUTO_PTR(X509) cert = issue(&s, leaf_key, ca, ca_key);
+    int64_t from, to;
+    (void)state;
+    assert_true(idv_cert_has_eku(cert, IDV_OID_AIK));
+    shows(cert, "Digital Signature");
+    shows(cert, "serialNumber=SN-1");
+    assert_int_equal(X509_get_ext_by_NID(cert, NID_subject_alt_name, -1) >= 0,
+                     1);
+    assert_false(has_bytes(cert, "masa.example", 12));
+    OK(idv_cert_times(cert, &from, &to));
+    assert_int_equal(to, 253402300799);
+}
+
+static void long_hw_serial(void **state)
+{
+    uint8_t serial[IDV_MAX_HW_SERIAL + 1];
+    struct idv_cert_spec s = idevid_spec;
+    struct idv_devid id;
+    X509 *none = NULL;
+    (void)state;
+    memset(serial, 's', sizeof(serial));
+    s.hw_serial = idv_bytes(serial, IDV_MAX_HW_SERIAL);
+    IDV_AUTO_PTR(X509) cert = issue(&s, leaf_key, ca, ca_key);
+    OK(idv_devid_from_cert(cert, &id));
+    assert_int_equal(id.hw_serial_n, IDV_MAX_HW_SERIAL);
+    s.hw_serial.n++;
+    FAILS(IDV_E_ARG, "hardware serial",
+          idv_cert_issue(&s, leaf_key, ca, ca_key, &env, &none));
+}
+
 static void issue_refuses(void **state)
 {
     struct idv_cert_spec s = idevid_spec;
@@ -294,6 +384,27 @@ static void issue_refuses(void **state)
     NO("serial number");
     s.serial_number = "a\nb";
     NO("serial number");
+    s = idevid_spec;
+    s.country = "SWE";
+    NO("country");
+    s = factory_spec(IDV_CERT_IAK);
+    s.serial_number = NULL;
+    NO("serial number: an IAK");
+    s = factory_spec(IDV_CERT_IDEVID);
+    s.crl_url = "ldap://x";
+    NO("CRL URL");
+    s = factory_spec(IDV_CERT_IDEVID);
+    s.aia_url = "http://a b";
+    NO("AIA URL");
+    s = factory_spec(IDV_CERT_IDEVID);
+    s.policies = bad_names;
+    NO("policy 'a b'");
+    s = factory_spec(IDV_CERT_IDEVID);
+    s.purposes = bad_names;
+    NO("purpose 'a b'");
+    s = factory_spec(IDV_CERT_IDEVID);
+    s.permanent_id = "";
+    NO("permanent identifier");
     s = idevid_spec;
     s.masa_url = "http://m";
     NO("MASA URL: URL: http");
@@ -482,12 +593,13 @@ static void issuer_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idevid),       cmocka_unit_test(serial_types),
-        cmocka_unit_test(bad_serials),  cmocka_unit_test(bad_fields),
-        cmocka_unit_test(kinds),        cmocka_unit_test(issue_refuses),
-        cmocka_unit_test(extra),        cmocka_unit_test(public_half_only),
-        cmocka_unit_test(der_and_pem),  cmocka_unit_test(certbag),
-        cmocka_unit_test(issuer_forms),
+        cmocka_unit_test(idevid),          cmocka_unit_test(serial_types),
+        cmocka_unit_test(bad_serials),     cmocka_unit_test(bad_fields),
+        cmocka_unit_test(kinds),           cmocka_unit_test(issue_refuses),
+        cmocka_unit_test(extra),           cmocka_unit_test(public_half_only),
+        cmocka_unit_test(der_and_pem),     cmocka_unit_test(certbag),
+        cmocka_unit_test(issuer_forms),    cmocka_unit_test(factory_fields),
+        cmocka_unit_test(attestation_key), cmocka_unit_test(long_hw_serial),
     };
     return cmocka_run_group_tests_name("x509", tests, make_cas, free_cas);
 }

@@ -35,7 +35,6 @@ const char *idv_factory_profile_to_text(enum idv_factory_profile p);
     64 /* an order, a station, an operator, a model                            \
         */
 #define IDV_FACTORY_CHALLENGE 32
-#define IDV_FACTORY_HW_MAX 255 /* a hardware serial number */
 /* In a CMS of at most IDV_MAX_BODY, after base64. */
 #define IDV_MAX_TCG_CSR (40 * 1024)
 
@@ -64,7 +63,7 @@ struct idv_factory_request {
     /* token and plain: who the device says it is, as ek of struct
        idv_factory_device (tcg, lean, direct prove it), and its own serial */
     uint8_t device_id[32];
-    char hw_serial[IDV_FACTORY_HW_MAX + 1];
+    char hw_serial[IDV_MAX_HW_SERIAL + 1];
     char device[128]; /* maker, model, firmware, token serial: for people*/
 };
 /* The device_id of a token: SHA-256("idevid-token-1" 00 || maker 00 || model 00

@@ -8,6 +8,7 @@
 #define IDV_MAX_CHAIN 10          /* certificates in a chain or a container */
 #define IDV_MAX_CERT (16 * 1024)  /* DER bytes of one certificate */
 #define IDV_MAX_SERIAL 64         /* X520SerialNumber, as X.520 bounds it */
+#define IDV_MAX_HW_SERIAL 255     /* hwSerialNum of RFC 4108 */
 #define IDV_MIN_NONCE 8           /* decoded bytes, RFC 8366 */
 #define IDV_MAX_NONCE 32          /* decoded bytes, RFC 8366 */
 #define IDV_MAX_NONCE_TEXT 128    /* a JSON nonce as an opaque string */

@@ -17,6 +17,14 @@
 #define IDV_OID_MASA_URL "1.3.6.1.5.5.7.1.32"
 #define IDV_OID_HW_MODULE_NAME "1.3.6.1.5.5.7.8.4"
 #define IDV_OID_TPM20 "2.23.133.1.2"
+/* id-on-permanentIdentifier; of TCG: the SHA-256 of an EK certificate as that,
+ * a key that attests, what an issuer saw proved of a key in a TPM */
+#define IDV_OID_PERMANENT_ID "1.3.6.1.5.5.7.8.3"
+#define IDV_OID_EK_SHA256 "2.23.133.12.1"
+#define IDV_OID_AIK "2.23.133.8.3"
+#define IDV_OID_TPM_RESIDENCY "2.23.133.11.1.1"
+#define IDV_OID_TPM_FIXED "2.23.133.11.1.2"
+#define IDV_OID_TPM_RESTRICTED "2.23.133.11.1.3"
 
 /* --- certificates as bytes ------------------------------------------------ */
 
@@ -54,7 +62,7 @@ idv_rc idv_certbag_from_der(struct idv_bytes der,
 struct idv_devid {
     char serial_number[IDV_MAX_SERIAL + 1]; /* X520SerialNumber; "" absent */
     char hw_type[64];                       /* dotted OID; "" absent */
-    uint8_t hw_serial[64];
+    uint8_t hw_serial[IDV_MAX_HW_SERIAL];
     size_t hw_serial_n;
     bool has_masa_url;
     struct idv_url masa_url;
@@ -115,6 +123,7 @@ enum idv_cert_kind {
     IDV_CERT_SIGNER,    /* MASA voucher signer: digitalSignature, SKI */
     IDV_CERT_SERVER,    /* TLS server with DNS or IP names */
     IDV_CERT_LDEVID,    /* end entity: digitalSignature, clientAuth */
+    IDV_CERT_IAK,       /* serialNumber, a TPM's attestation key */
 };
 
 /* What to put into a certificate; strings borrowed, NULL leaves out. */
@@ -122,12 +131,19 @@ struct idv_cert_spec {
     enum idv_cert_kind kind;
     const X509_NAME *subject; /* whole subject, or NULL and: */
     const char *common_name;
-    const char *organization;
-    const char *serial_number;  /* X520SerialNumber, at most 64 */
-    const char *const *names;   /* SAN: DNS names and IP literals, NULL end */
-    const char *hw_type;        /* IDEVID: dotted OID */
-    struct idv_bytes hw_serial; /* IDEVID: at most 64 bytes */
-    const char *masa_url;       /* IDEVID: as given, IA5String */
+    const char *organization, *organizational_unit;
+    const char *country;         /* two letters */
+    const char *serial_number;   /* X520SerialNumber, at most 64 */
+    const char *const *names;    /* SAN: DNS names and IP literals, NULL end */
+    const char *hw_type;         /* IDEVID: dotted OID */
+    struct idv_bytes hw_serial;  /* IDEVID: at most IDV_MAX_HW_SERIAL bytes */
+    const char *permanent_id;    /* IDEVID, IAK: SHA-256 of the EK's certificate
+                                    in hex, assigned by TCG's OID for it */
+    const char *masa_url;        /* IDEVID: as given, IA5String */
+    bool usage;                  /* IDEVID: with keyUsage digitalSignature */
+    const char *const *policies; /* OIDs of certificatePolicies, NULL end */
+    const char *const *purposes; /* EKUs beside the kind's, NULL end */
+    const char *crl_url, *aia_url; /* http(s): CRL, the issuer's certificate */
     const STACK_OF(X509_EXTENSION) * extra; /* approved ones, copied as are */
     int64_t not_before, not_after;          /* 0: now of env; 99991231235959Z */
 };
@@ -138,11 +154,11 @@ const EVP_MD *idv_digest_for(const EVP_PKEY *key);
 /*
  * Signs a certificate for public_key. issuer NULL: self-signed with
  * issuer_key. Serial numbers are 159 random bits, positive. An issuer with a
- * shorter life caps not_after (except IDEVID, whose notAfter is as asked). An
- * extension in extra takes the place of the kind's own of that name; only the
- * public half of public_key is put in. IDV_E_ARG names the field that is out
- * of bounds, or an issuer that is no CA or not issuer_key's; IDV_E_DEVICE: the
- * device would not sign.
+ * shorter life caps not_after (except IDEVID and IAK, as asked). An extension
+ * in extra takes the place of the kind's own of that name; only the public half
+ * of public_key is put in. IDV_E_ARG names the field that is out of bounds, or
+ * an issuer that is no CA or not issuer_key's; IDV_E_DEVICE: the device would
+ * not sign.
  */
 idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
                       const EVP_PKEY *public_key, const X509 *issuer,
