@@ -78,6 +78,7 @@ static idv_rc add_crl(const struct idv_cert_spec *spec, X509 *cert)
     point->distpoint = DIST_POINT_NAME_new();
     if (!point->distpoint)
         return no_memory();
+    point->distpoint->type = 0; /* fullName */
     point->distpoint->name.fullname = GENERAL_NAMES_new();
     if (!point->distpoint->name.fullname ||
         sk_GENERAL_NAME_push(point->distpoint->name.fullname, uri) <= 0)

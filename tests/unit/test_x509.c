@@ -325,8 +325,8 @@ static void factory_fields(void **state)
     shows(cert, "CA Issuers - URI:http://ca.example/ca.cer");
     /* two otherNames, each a GeneralName of its own */
     assert_true(has_bytes(cert,
-                          "\xa0\x1f\x06\x08\x2b\x06\x01\x05\x05\x07\x08"
-                          "\x03\xa0\x13\x30\x11\x0c\x04"
+                          "\xa0\x1b\x06\x08\x2b\x06\x01\x05\x05\x07\x08"
+                          "\x03\xa0\x0f\x30\x0d\x0c\x04"
                           "00ff"
                           "\x06\x05\x67\x81\x05\x0c\x01",
                           0x1d));
