@@ -1,9 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # An owner's CA is replaced, twice, and devices follow without a new imprint.
+# With DEVICE=abrmd their TPMs are behind tpm2-abrmd.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 trap world_end EXIT
+[ "${DEVICE:-tpm}" = tpm ] ||
+    TPM_CTL=$top_srcdir/hsm-configs/tpm2-abrmd/tpm2-abrmd-device
 
 world_begin
 ok 'maker' maker || bail 'no maker'
@@ -11,6 +14,8 @@ ok 'MASA serves' masa_start || bail 'no MASA'
 ok 'device with a TPM' device_tpm gateway TPM-0001
 ok 'device with a token' device_token router TOK-0002
 ok 'a third one' device_tpm late TPM-0003
+[ "${DEVICE:-tpm}" = tpm ] ||
+    like 'behind its manager' "$(cat "$WORLD/gateway.env")" 'tabrmd'
 ok 'MASA learns of them' learn_devices
 ok 'owner' owner
 ok 'registrar serves' registrar_start
