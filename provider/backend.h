@@ -138,6 +138,31 @@ struct hwk_backend_nv {
     int (*facts)(void *state, struct hwk_tpm_facts *out);
 };
 
+/* struct hwk_devid_ops of device.h, likewise; type and nonce are checked, and
+ * what goes into out has room. Of sign, out->sig alone is filled. */
+struct hwk_backend_devid {
+    int (*create)(void *state, enum hwk_devid what, const char *type,
+                  uint32_t cert_index, uint32_t handle, struct hwk_born *out);
+    int (*sign)(void *state, const struct hwk_born *key, struct hwk_view digest,
+                struct hwk_attested *out);
+    int (*certify)(void *state, const struct hwk_born *what,
+                   const struct hwk_born *by, struct hwk_view nonce,
+                   struct hwk_attested *out);
+    int (*certify_creation)(void *state, const struct hwk_born *what,
+                            const struct hwk_born *by, struct hwk_view nonce,
+                            struct hwk_attested *out);
+    int (*activate)(void *state, const struct hwk_born *what,
+                    const struct hwk_born *ek, struct hwk_view credential,
+                    struct hwk_view secret, uint8_t *out, size_t *n);
+    int (*keep)(void *state, const struct hwk_born *key, uint32_t handle);
+    int (*drop)(void *state, const struct hwk_born *key);
+    int (*set_auth)(void *state, uint32_t hierarchy, struct hwk_view value);
+    int (*set_lockout)(void *state, const struct hwk_lockout *to,
+                       const struct hwk_view *value);
+    int (*indices)(void *state, uint32_t from, uint32_t to, uint32_t *out,
+                   size_t *n);
+};
+
 /*
  * Rules for every row:
  *  - int functions give 1, or 0 with a reason on the error queue (err.h), and
@@ -252,7 +277,8 @@ struct hwk_backend {
                      const uint8_t *data, size_t n, unsigned flags);
     int (*dev_erase)(void *state, void *dev, const struct hwk_uri *uri);
 
-    const struct hwk_backend_nv *nv; /* NULL: no NV indices */
+    const struct hwk_backend_nv *nv;       /* NULL: no NV indices */
+    const struct hwk_backend_devid *devid; /* NULL: none of these keys */
 
     /* Optional by itself: there is none. */
     int (*dev_count)(void *state, void *dev, uint64_t *value, bool *was_reset);

@@ -245,17 +245,52 @@ struct hwk_lockout {
 };
 
 /*
- * As struct hwk_nv_ops: of a TPM only, the same failures, and all within one
- * turn of its enter and leave (HWK_R_UNSUPPORTED otherwise); leave flushes what
- * is loaded. Every value of the endorsement hierarchy is that of
- * pin-source.endorsement, else empty.
+ * As struct hwk_nv_ops: of a TPM only, the same failures. What takes or gives a
+ * key is within one turn of its enter and leave (HWK_R_UNSUPPORTED otherwise;
+ * HWK_R_NO_DEVICE once the line was lost, and what was loaded with it); leave
+ * flushes what is loaded. The other calls may stand alone. The values of the
+ * hierarchies are those of pin-source.endorsement, .owner, .lockout and so on,
+ * else empty; one that is wrong is HWK_R_AUTH, and tried once.
+ *
+ * Commands of each call, with empty values and without a resource manager
+ * (which keeps sessions and spares some of these); each algorithm's first use
+ * since the TPM was started may cost one more, sent again after its self test:
+ *
+ *   create            1   for an EK and its template index 1 more, and the low
+ *                         range's nonce index 1 more, unless indices said in
+ *                         this turn that they are not there (what is there is
+ *                         read: 2 and more); 1 more to look at handle, which is
+ *                         all where the key is there
+ *   sign              1
+ *   certify           5   StartAuthSession, PolicySecret, PolicyCommandCode,
+ *                         PolicyOR, Certify
+ *   certify_creation  1
+ *   activate          7   the same four, StartAuthSession and PolicySecret for
+ *                         an EK of the low range (the high range's is used by
+ *                         its empty value: 2 less), ActivateCredential; 1 less
+ *                         after certify of a key with the same hash, whose
+ *                         session it takes over
+ *   keep, drop        1   and leave 1 for each key that is still loaded
+ *   set_auth          2   StartAuthSession; salted with the EK that is loaded,
+ *                         otherwise as in other calls (tpm-sessions); the
+ *                         session then serves all of the turn, 1 for its end
+ *   set_lockout       1   with the empty value; else as set_auth
+ *   indices           1   for each 64
+ *
+ * The session that brings the activated secret is salted with the EK, which is
+ * there anyway and is what the certificate vouches for. Nothing else here is
+ * secret but what set_auth sends: the other policy sessions carry public keys,
+ * attestations that the TPM signs and credentials that only it can open, so
+ * that who alters them gets a refusal.
  */
 struct hwk_devid_ops {
     /* Makes the key of TCG's template. type: "P-256", "P-384", "P-521",
-     * "RSA-2048"; of an EK by the NV index of its certificate, template (its
-     * template index when there is one is read, cert_index 0: by type, low
-     * range). A key at a persistent handle with that template's attributes and
-     * policy is taken where handle is not 0 and it is there (fresh false). */
+     * "RSA-2048"; of an EK by the NV index of its certificate alone, type NULL
+     * will do (its template index is read when there is one, or its nonce;
+     * cert_index 0: by type, in the low range where that has it). A key at a
+     * persistent handle with that template's attributes and policy is taken
+     * where handle is not 0 and it is there (fresh false).
+     * HWK_R_UNSUPPORTED: no such template, or this TPM makes no such key. */
     int (*create)(struct hwk_device *dev, enum hwk_devid what, const char *type,
                   uint32_t cert_index, uint32_t handle, struct hwk_born *out);
     /* A digest (the hash of the key's nameAlg) by an unrestricted key: ECDSA as
@@ -281,21 +316,24 @@ struct hwk_devid_ops {
                     const struct hwk_born *ek, const uint8_t *credential,
                     size_t credential_n, const uint8_t *secret, size_t secret_n,
                     uint8_t *out, size_t *n);
-    /* EvictControl to a handle that is free (HWK_R_EXISTS), or, key NULL, the
-     * key there is taken away (HWK_R_NOT_FOUND). */
+    /* EvictControl, by the owner, to a handle from 0x81000000 to 0x817fffff
+     * that is free (HWK_R_EXISTS), or, key NULL, the key there is taken away
+     * (HWK_R_NOT_FOUND). The key stays loaded besides. */
     int (*keep)(struct hwk_device *dev, const struct hwk_born *key,
                 uint32_t handle);
     int (*drop)(struct hwk_device *dev,
                 struct hwk_born *key); /* FlushContext */
     /* HierarchyChangeAuth: TPM_RH_LOCKOUT, _OWNER, _ENDORSEMENT, _PLATFORM,
-     * from its configured (pin-source) or empty value; encrypted on its way. */
+     * from its configured (pin-source) or empty value; encrypted on its way
+     * (HWK_R_UNSUPPORTED with tpm-sessions = never). */
     int (*set_auth)(struct hwk_device *dev, uint32_t hierarchy,
                     const uint8_t *value, size_t n);
-    /* DictionaryAttackParameters, by lockout's value (value NULL: empty). */
+    /* DictionaryAttackParameters, by lockout's value (value NULL: that of
+     * pin-source.lockout, else empty). */
     int (*set_lockout)(struct hwk_device *dev, const struct hwk_lockout *to,
                        const uint8_t *value, size_t n);
     /* NV indices that are there, within the range; *n is the room, then their
-     * number. */
+     * number (HWK_R_ARGUMENT: there are more). */
     int (*indices)(struct hwk_device *dev, uint32_t from, uint32_t to,
                    uint32_t *out, size_t *n);
 };

@@ -159,6 +159,6 @@ const struct hwk_device_ops hwk_device_ops_table = {
     dev_erase,
     dev_stats,
     &hwk_nv_ops_table,
-    NULL, /* devid */
+    &hwk_devid_ops_table,
     dev_count,
 };

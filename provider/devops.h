@@ -13,5 +13,11 @@ struct hwk_device {
 };
 
 extern const struct hwk_nv_ops hwk_nv_ops_table;
+extern const struct hwk_devid_ops hwk_devid_ops_table;
+
+#define HWK_NONCE_MAX 64
+
+/* Copies what a row gave; *room is that on entry. 1, or 0 with a reason. */
+int hwk_hand_over(const uint8_t *from, size_t n, uint8_t *to, size_t *room);
 
 #endif

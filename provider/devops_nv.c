@@ -7,7 +7,6 @@
 
 #include "provider/devops.h"
 
-#define NONCE_MAX 64
 #define PCRS 24
 
 /* --- arguments --- */
@@ -180,7 +179,7 @@ static int ask_certify(struct hwk_device *d, const struct hwk_uri *uri,
     ASK(d, certify, uri, &ask, nv, nonce, out);
 }
 
-static int hand_over(const uint8_t *from, size_t n, uint8_t *to, size_t *room)
+int hwk_hand_over(const uint8_t *from, size_t n, uint8_t *to, size_t *room)
 {
     if (n > *room)
         return hwk_raise(HWK_R_ARGUMENT, "no room for %zu bytes", n);
@@ -198,8 +197,9 @@ static int nv_certify(struct hwk_device *d, const char *key_uri,
     struct hwk_uri uri;
     int ok;
 
-    if (n == 0 || n > NONCE_MAX)
-        return hwk_raise(HWK_R_ARGUMENT, "a nonce of 1 to %d bytes", NONCE_MAX);
+    if (n == 0 || n > HWK_NONCE_MAX)
+        return hwk_raise(HWK_R_ARGUMENT, "a nonce of 1 to %d bytes",
+                         HWK_NONCE_MAX);
     if (!sound_nv(nv) || row(d) == NULL || !hwk_uri_parse(key_uri, &uri))
         return 0;
     got = OPENSSL_zalloc(sizeof(*got));
@@ -207,9 +207,9 @@ static int nv_certify(struct hwk_device *d, const char *key_uri,
              ? ask_certify(d, &uri, nv, (struct hwk_view){nonce, n}, got)
              : hwk_raise(HWK_R_MEMORY, "evidence");
     hwk_uri_clear(&uri);
-    ok = ok && hand_over(got->attest, got->attest_n, attest, attest_n) &&
-         hand_over(got->sig, got->sig_n, sig, sig_n) &&
-         hand_over(got->pub, got->pub_n, pub, pub_n);
+    ok = ok && hwk_hand_over(got->attest, got->attest_n, attest, attest_n) &&
+         hwk_hand_over(got->sig, got->sig_n, sig, sig_n) &&
+         hwk_hand_over(got->pub, got->pub_n, pub, pub_n);
     OPENSSL_free(got);
     return ok;
 }

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 
 #include "provider/device/tpm2_bad.h"
+#include "provider/device/tpm2_born.h"
 #include "provider/device/tpm2_lock.h"
 #include "provider/device/tpm2_resident.h"
 #include "provider/device/tpm2_satisfy.h"
@@ -210,6 +211,7 @@ int hwk_tpm_enter(struct hwk_tpm *tpm)
         if (!hwk_tpm_begin(tpm))
             return 0;
         atomic_store(&tpm->holder, &me);
+        hwk_tpm_born_leave(tpm); /* of before a fork */
     }
     tpm->entered++;
     return 1;
@@ -219,9 +221,15 @@ void hwk_tpm_leave(struct hwk_tpm *tpm)
 {
     if (!is_mine(tpm) || --tpm->entered > 0)
         return;
+    hwk_tpm_born_leave(tpm);
     hwk_tpm_sessions_leave(tpm);
     atomic_store(&tpm->holder, NULL);
     hwk_tpm_end(tpm);
+}
+
+bool hwk_tpm_entered(struct hwk_tpm *tpm)
+{
+    return is_mine(tpm);
 }
 
 /* --- turns --- */
@@ -324,6 +332,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
         tpm->left = next;
     }
     hwk_tpm_bad_free(tpm);
+    OPENSSL_free(tpm->born);
     OPENSSL_free(tpm->devid);
     pthread_mutex_destroy(&tpm->lock);
     OPENSSL_free(tpm->name);

@@ -32,6 +32,7 @@ struct hwk_tpm_object;
 struct hwk_tpm_bad;
 struct hwk_tpm_devid_known;
 struct hwk_tpm_policies;
+struct hwk_tpm_borns;
 
 /* The state of the row in backend.h. */
 struct hwk_tpm {
@@ -62,7 +63,8 @@ struct hwk_tpm {
     struct hwk_tpm_bad *bad;           /* what keys refused, see tpm2_bad.h */
     struct hwk_tpm_devid_known *devid; /* of tpm2_finddev.c; may be NULL */
     struct hwk_tpm_policies *policies; /* see tpm2_satisfy.h; NULL: none yet */
-    size_t nv_chunk, nv_max;           /* bytes; 0: not asked yet */
+    struct hwk_tpm_borns *born; /* of this turn, see tpm2_born.h; or NULL */
+    size_t nv_chunk, nv_max;    /* bytes; 0: not asked yet */
     struct hwk_tpm_idle idle;
     struct hwk_tpm_left *left; /* of before forks, never touched again */
 };
@@ -104,6 +106,8 @@ ESYS_CONTEXT *hwk_tpm_begin_locked(struct hwk_tpm *tpm);
  */
 int hwk_tpm_enter(struct hwk_tpm *tpm);
 void hwk_tpm_leave(struct hwk_tpm *tpm);
+/* Whether the calling thread is between enter and leave. */
+bool hwk_tpm_entered(struct hwk_tpm *tpm);
 
 /* Closes the line in good order, under tpm->lock: begin opens it again. */
 void hwk_tpm_hang_up(struct hwk_tpm *tpm);

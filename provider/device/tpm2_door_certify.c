@@ -2,13 +2,10 @@
 /* What an index holds, signed by the TPM: NV_Certify. */
 #include <string.h>
 
-#include <tss2/tss2_mu.h>
-
+#include "provider/device/tpm2_attested.h"
 #include "provider/device/tpm2_door.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_nvcommand.h"
-#include "provider/device/tpm2_public.h"
-#include "provider/sigform.h"
 
 /* --- the key --- */
 
@@ -62,68 +59,16 @@ static int check_attest(const struct hwk_tpm_index *ix, struct hwk_view nonce,
 {
     TPMS_ATTEST a;
     TPM2B_NAME name;
-    size_t at = 0;
     const TPMS_NV_CERTIFY_INFO *nv = &a.attested.nv;
-    memset(&a, 0, sizeof(a));
-    if (got->size > sizeof(got->attestationData) ||
-        got->size > HWK_ATTEST_MAX ||
-        Tss2_MU_TPMS_ATTEST_Unmarshal(got->attestationData, got->size, &at,
-                                      &a) != TSS2_RC_SUCCESS ||
-        at != got->size)
-        return no(ix->tpm, "no attestation came back");
-    if (!hwk_tpm_nv_name(&ix->pub, &name))
+    if (!hwk_tpm_attest_read(ix->tpm, "NV_Certify", got, TPM2_ST_ATTEST_NV,
+                             nonce, &a) ||
+        !hwk_tpm_nv_name(&ix->pub, &name))
         return 0;
-    if (a.magic != TPM2_GENERATED_VALUE || a.type != TPM2_ST_ATTEST_NV)
-        return no(ix->tpm, "an attestation of something else came back");
-    if (a.extraData.size != nonce.n ||
-        memcmp(a.extraData.buffer, nonce.p, nonce.n) != 0)
-        return no(ix->tpm, "an attestation for another nonce came back");
     if (nv->indexName.size != name.size ||
         memcmp(nv->indexName.name, name.name, name.size) != 0 ||
         nv->offset != 0 || nv->nvContents.size != ix->pub.dataSize)
         return no(ix->tpm, "an attestation of another index came back");
     return 1;
-}
-
-static bool take_ecdsa(const TPMT_PUBLIC *key, const TPMT_SIGNATURE *s,
-                       struct hwk_attested *out)
-{
-    const struct hwk_curve *c =
-        hwk_tpm_curve_facts(key->parameters.eccDetail.curveID);
-    const TPMS_SIGNATURE_ECDSA *e = &s->signature.ecdsa;
-    uint8_t raw[2 * HWK_FIELD_MAX];
-    out->sig_n = sizeof(out->sig);
-    return c && s->sigAlg == TPM2_ALG_ECDSA &&
-           hwk_tpm_align(e->signatureR.buffer, e->signatureR.size, raw,
-                         c->order) &&
-           hwk_tpm_align(e->signatureS.buffer, e->signatureS.size,
-                         raw + c->order, c->order) &&
-           hwk_sig_to_der(raw, c->order, out->sig, &out->sig_n);
-}
-
-static bool take_rsa(const TPMT_PUBLIC *key, const TPMT_SIGNATURE *s,
-                     struct hwk_attested *out)
-{
-    const TPM2B_PUBLIC_KEY_RSA *r = &s->signature.rsassa.sig;
-    out->sig_n = key->unique.rsa.size;
-    return (s->sigAlg == TPM2_ALG_RSASSA || s->sigAlg == TPM2_ALG_RSAPSS) &&
-           r->size == out->sig_n && out->sig_n <= sizeof(out->sig) &&
-           hwk_tpm_align(r->buffer, r->size, out->sig, out->sig_n);
-}
-
-static int take_out(struct hwk_tpm *tpm, const TPMT_PUBLIC *key,
-                    const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *sig,
-                    struct hwk_attested *out)
-{
-    out->attest_n = attest->size;
-    memcpy(out->attest, attest->attestationData, attest->size);
-    out->pub_n = 0;
-    if (Tss2_MU_TPMT_PUBLIC_Marshal(key, out->pub, sizeof(out->pub),
-                                    &out->pub_n) != TSS2_RC_SUCCESS)
-        return hwk_raise(HWK_R_KEY, "the key's public area is too long");
-    return (key->type == TPM2_ALG_ECC ? take_ecdsa(key, sig, out)
-                                      : take_rsa(key, sig, out)) ||
-           no(tpm, "no signature of that key came back");
 }
 
 /* --- the command --- */
@@ -181,9 +126,11 @@ static int certify(struct hwk_tpm *tpm, struct hwk_tpm_key *key,
     TPM2B_ATTEST *attest = NULL;
     TPMT_SIGNATURE *sig = NULL;
     memcpy(qualifying.buffer, nonce.p, nonce.n);
-    int ok = send(tpm, key, pub, &qualifying, &attest, &sig) &&
-             check_attest(&ix, nonce, attest) &&
-             take_out(tpm, &key->object->pub.publicArea, attest, sig, out);
+    int ok =
+        send(tpm, key, pub, &qualifying, &attest, &sig) &&
+        check_attest(&ix, nonce, attest) &&
+        hwk_tpm_attest_take(tpm, "NV_Certify", &key->object->pub.publicArea,
+                            attest, sig, out);
     Esys_Free(attest);
     Esys_Free(sig);
     return ok;

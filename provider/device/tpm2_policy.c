@@ -39,10 +39,14 @@ enum hwk_md hwk_tpm_md(TPMI_ALG_HASH alg)
     return HWK_MD_NONE;
 }
 
-/* the index that may hold a delegated policy; 0 where TCG names none */
-static TPM2_HANDLE policy_index(TPMI_ALG_HASH alg, enum hwk_tpm_name kind)
+/* where the indices that may hold delegated policies begin */
+#define OF_IDEVIDS 0x01C90010u
+#define OF_IAKS 0x01C90018u
+#define OF_EKS 0x01C07F01u
+
+/* that of alg; 0 where TCG names none */
+static TPM2_HANDLE policy_index(TPMI_ALG_HASH alg, TPM2_HANDLE first)
 {
-    TPM2_HANDLE first = kind == HWK_TPM_IAK ? 0x01C90018 : 0x01C90010;
     switch (alg) {
     case TPM2_ALG_SHA256:
         return first;
@@ -176,22 +180,45 @@ static int authorize_nv(TPMI_ALG_HASH alg, TPM2_HANDLE index,
     return hwk_tpm_hash(alg, in.p, in.n, out);
 }
 
+static int any_of(TPMI_ALG_HASH alg, const TPM2B_DIGEST *branch, size_t n,
+                  TPM2B_DIGEST *policy)
+{
+    struct input in = {.n = 0};
+    put_zero(&in, branch[0].size);
+    put32(&in, TPM2_CC_PolicyOR);
+    for (size_t i = 0; i < n; i++)
+        put(&in, branch[i].buffer, branch[i].size);
+    return hwk_tpm_hash(alg, in.p, in.n, policy);
+}
+
 int hwk_tpm_policy_devid(TPMI_ALG_HASH alg, enum hwk_tpm_name kind,
                          TPM2B_DIGEST branch[HWK_TPM_DEVID_BRANCHES],
                          TPM2B_DIGEST *policy)
 {
     TPM2B_DIGEST own[HWK_TPM_DEVID_BRANCHES];
     TPM2B_DIGEST *b = branch ? branch : own;
-    TPM2_HANDLE index = policy_index(alg, kind);
+    TPM2_HANDLE index =
+        policy_index(alg, kind == HWK_TPM_IAK ? OF_IAKS : OF_IDEVIDS);
     if (!index || !endorsement(alg, &b[0]) ||
         !command_code(alg, &b[0], TPM2_CC_Certify, &b[1]) ||
         !command_code(alg, &b[0], TPM2_CC_ActivateCredential, &b[2]) ||
         !authorize_nv(alg, index, &b[0], &b[3]))
         return 0;
-    struct input in = {.n = 0};
-    put_zero(&in, b[0].size);
-    put32(&in, TPM2_CC_PolicyOR);
-    for (int i = 0; i < HWK_TPM_DEVID_BRANCHES; i++)
-        put(&in, b[i].buffer, b[i].size);
-    return hwk_tpm_hash(alg, in.p, in.n, policy);
+    return any_of(alg, b, HWK_TPM_DEVID_BRANCHES, policy);
+}
+
+int hwk_tpm_policy_ek(TPMI_ALG_HASH alg, bool high,
+                      TPM2B_DIGEST branch[HWK_TPM_EK_BRANCHES],
+                      TPM2B_DIGEST *policy)
+{
+    TPM2B_DIGEST own[HWK_TPM_EK_BRANCHES];
+    TPM2B_DIGEST *b = branch ? branch : own;
+    TPM2_HANDLE index = policy_index(alg, OF_EKS);
+    if (!index || !endorsement(alg, &b[0]) ||
+        !authorize_nv(alg, index, &b[0], &b[1]))
+        return 0;
+    if (high)
+        return any_of(alg, b, HWK_TPM_EK_BRANCHES, policy);
+    *policy = b[0];
+    return 1;
 }

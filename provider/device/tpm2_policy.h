@@ -3,6 +3,7 @@
 #ifndef HWK_TPM2_POLICY_H
 #define HWK_TPM2_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <tss2/tss2_tpm2_types.h>
@@ -24,6 +25,18 @@
 int hwk_tpm_policy_devid(TPMI_ALG_HASH alg, enum hwk_tpm_name kind,
                          TPM2B_DIGEST branch[HWK_TPM_DEVID_BRANCHES],
                          TPM2B_DIGEST *policy);
+
+#define HWK_TPM_EK_BRANCHES 2
+
+/*
+ * authPolicy of an endorsement key. In the low range of indices PolicySecret of
+ * the endorsement administrator alone (PolicyA); in the high range PolicyOR
+ * over that and PolicyAuthorizeNV of the NV index fixed by the hash (PolicyB;
+ * TCG "EK Credential Profile" B.6). As above.
+ */
+int hwk_tpm_policy_ek(TPMI_ALG_HASH alg, bool high,
+                      TPM2B_DIGEST branch[HWK_TPM_EK_BRANCHES],
+                      TPM2B_DIGEST *policy);
 
 /* alg's digest of n bytes, independent of any library context (an application
  * may have loaded no provider with digests). 1 or 0, raises nothing. */

@@ -6,6 +6,7 @@
 
 #include "provider/device/tpm2_blob.h"
 #include "provider/device/tpm2_door.h"
+#include "provider/device/tpm2_door_devid.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_list.h"
 #include "provider/device/tpm2_make.h"
@@ -229,4 +230,5 @@ const struct hwk_backend hwk_backend_tpm2 = {
     .dev_write = dev_write,
     .dev_erase = dev_erase,
     .nv = &hwk_tpm_door,
+    .devid = &hwk_tpm_door_devid,
 };

@@ -178,6 +178,10 @@ int hwk_tpm_salt_open(struct hwk_tpm *tpm, ESYS_TR *tr)
     const struct hwk_salt_key *pin = pinned(tpm);
     *tr = ESYS_TR_NONE;
     tpm->sessions.salt.passing = false;
+    if (!pin && tpm->sessions.salt.lent != ESYS_TR_NONE) {
+        *tr = tpm->sessions.salt.lent;
+        return 1;
+    }
     if (tpm->sessions.salt.known)
         return take(tpm, tr);
     return pin ? configured(tpm, pin->handle, tr) : usual(tpm, tr);
@@ -189,7 +193,7 @@ void hwk_tpm_salt_close(struct hwk_tpm *tpm, ESYS_TR *tr)
         return;
     if (tpm->sessions.salt.passing)
         hwk_tpm_flush(tpm, tr);
-    else
+    else if (*tr != tpm->sessions.salt.lent)
         Esys_TR_Close(tpm->esys, tr);
     *tr = ESYS_TR_NONE;
 }

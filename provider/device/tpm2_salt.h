@@ -15,6 +15,7 @@ struct hwk_tpm_salt {
     bool absent;  /* the usual key was not there: not asked for again */
     bool told;    /* the log has been told that it is not pinned */
     bool passing; /* the one in use is transient */
+    ESYS_TR lent; /* another that is loaded anyway; ESYS_TR_NONE: none */
     TPM2_HANDLE handle;
     TPM2B_PUBLIC pub;
     TPM2B_NAME name; /* computed from pub, never the TPM's word for it */
@@ -27,6 +28,7 @@ struct hwk_tpm_salt {
  * root key at 0x81000001, or where there is none a primary key of the null
  * hierarchy, made for the moment. Of the latter two nobody knows whose they
  * are: said once in the log, with the Name to pin.
+ * While one is lent, that, for no command: unless the configuration names one.
  * One ReadPublic, later none; for the made one a CreatePrimary each time, and
  * one FlushContext. 1, or 0 with a reason: HWK_R_BUS when the Name is not the
  * pinned one.

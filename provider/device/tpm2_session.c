@@ -13,11 +13,15 @@ static enum hwk_protect wanted(const struct hwk_tpm *tpm)
     return tpm->cfg ? tpm->cfg->tpm_sessions : HWK_PROTECT_AUTO;
 }
 
-/* a policy session has nothing more to do: its command ends it for nothing */
+/* a policy session has nothing more to do, unless somebody knows better: its
+ * command ends it for nothing */
 static bool kept(const struct hwk_tpm *tpm, const struct hwk_tpm_held *held)
 {
+    const struct hwk_tpm_sessions *s = &tpm->sessions;
+    if (held == &s->aside)
+        return false;
     return tpm->sharing == HWK_TPM_MANAGED ||
-           (tpm->entered > 0 && held == &tpm->sessions.hmac);
+           (tpm->entered > 0 && (held == &s->hmac || s->keep_policy));
 }
 
 unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s)
@@ -134,14 +138,20 @@ void hwk_tpm_sessions_end(struct hwk_tpm *tpm)
     wipe_auth(tpm);
     settle_unsaid(tpm, &tpm->sessions.hmac);
     settle_unsaid(tpm, &tpm->sessions.policy);
+    settle_unsaid(tpm, &tpm->sessions.aside);
     tpm->sessions.current = tpm->sessions.also = NULL;
 }
 
 void hwk_tpm_sessions_leave(struct hwk_tpm *tpm)
 {
-    if (tpm->sharing != HWK_TPM_MANAGED &&
-        tpm->sessions.hmac.tr != ESYS_TR_NONE)
-        flush_quietly(tpm, &tpm->sessions.hmac);
+    struct hwk_tpm_sessions *s = &tpm->sessions;
+    s->keep_policy = false;
+    if (tpm->sharing == HWK_TPM_MANAGED)
+        return;
+    if (s->hmac.tr != ESYS_TR_NONE)
+        flush_quietly(tpm, &s->hmac);
+    if (s->policy.tr != ESYS_TR_NONE)
+        flush_quietly(tpm, &s->policy);
 }
 
 void hwk_tpm_sessions_forget(struct hwk_tpm *tpm)
@@ -149,8 +159,9 @@ void hwk_tpm_sessions_forget(struct hwk_tpm *tpm)
     tpm->secret = ESYS_TR_NONE;
     tpm->sessions.starting = false;
     tpm->sessions.current = tpm->sessions.also = NULL;
-    tpm->sessions.hmac = tpm->sessions.policy =
+    tpm->sessions.hmac = tpm->sessions.policy = tpm->sessions.aside =
         (struct hwk_tpm_held){.tr = ESYS_TR_NONE};
+    tpm->sessions.salt.lent = ESYS_TR_NONE;
 }
 
 /* --- starting them --- */
@@ -295,6 +306,11 @@ int hwk_tpm_authorize(struct hwk_tpm *tpm, ESYS_TR object,
     return tell_auth(tpm, object, auth);
 }
 
+bool hwk_tpm_plain(const struct hwk_tpm *tpm, const struct hwk_secret *auth)
+{
+    return !(auth && auth->n > 0) && !protects(tpm, auth, HWK_TPM_NO_SECRET);
+}
+
 int hwk_tpm_shield(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session)
 {
     *session = ESYS_TR_NONE;
@@ -388,5 +404,26 @@ int hwk_tpm_authorize_also(struct hwk_tpm *tpm, ESYS_TR object,
     if (!hwk_tpm_authorize(tpm, object, auth, HWK_TPM_NO_SECRET, session))
         return 0;
     tpm->sessions.also = first;
+    return 1;
+}
+
+void hwk_tpm_policy_aside(struct hwk_tpm *tpm)
+{
+    struct hwk_tpm_sessions *s = &tpm->sessions;
+    settle_unsaid(tpm, &s->aside);
+    s->aside = s->policy;
+    s->policy = (struct hwk_tpm_held){.tr = ESYS_TR_NONE};
+}
+
+int hwk_tpm_aside_authorize(struct hwk_tpm *tpm, ESYS_TR object,
+                            unsigned secret)
+{
+    struct hwk_tpm_sessions *s = &tpm->sessions;
+    struct hwk_tpm_held *second = s->current;
+    if (!s->aside.salted)
+        secret = HWK_TPM_NO_SECRET;
+    if (!hand_out(tpm, &s->aside, secret) || !tell_auth(tpm, object, NULL))
+        return 0;
+    s->also = second;
     return 1;
 }

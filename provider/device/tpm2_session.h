@@ -33,6 +33,9 @@ struct hwk_tpm_held {
 struct hwk_tpm_sessions {
     struct hwk_tpm_salt salt;
     struct hwk_tpm_held hmac, policy;
+    struct hwk_tpm_held aside; /* a policy session of the first of two
+                                  authorizations; never kept */
+    bool keep_policy; /* until leave: policy is for more than one command */
     struct hwk_tpm_held *current; /* of the command that comes; NULL: none */
     struct hwk_tpm_held *also;    /* of its first authorization, when current
                                      is of its second */
@@ -50,7 +53,8 @@ struct hwk_tpm_sessions {
  * the TPM's. Behind a resource manager one of each kind is kept for all
  * commands; without one a session is for one command, which ends it, but that
  * from hwk_tpm_enter to hwk_tpm_leave the HMAC session is kept, and where it is
- * there it is used, since it costs nothing then.
+ * there it is used, since it costs nothing then; so is a policy session where
+ * keep_policy says that another use of it is to come.
  *
  * The pattern of every authorised command:
  *
@@ -109,6 +113,21 @@ int hwk_tpm_policy_authorize(struct hwk_tpm *tpm, ESYS_TR object,
  * hwk_tpm_policy_authorize: hwk_tpm_authorize of its second. */
 int hwk_tpm_authorize_also(struct hwk_tpm *tpm, ESYS_TR object,
                            const struct hwk_secret *auth, ESYS_TR *session);
+
+/*
+ * For a command whose two authorizations are policies, or whose second may be
+ * anything: the policy session that was satisfied is put aside for the first.
+ * Then that of the second is made, and hwk_tpm_policy_authorize or
+ * hwk_tpm_authorize called for it, and last hwk_tpm_aside_authorize for the
+ * first, object.
+ */
+void hwk_tpm_policy_aside(struct hwk_tpm *tpm);
+int hwk_tpm_aside_authorize(struct hwk_tpm *tpm, ESYS_TR object,
+                            unsigned secret);
+
+/* Whether hwk_tpm_authorize would give a password session for a command without
+ * a secret: then it may as well be sent past ESYS (tpm2_call.h). */
+bool hwk_tpm_plain(const struct hwk_tpm *tpm, const struct hwk_secret *auth);
 
 /* For tpm2_conn.c: what is left of a turn (before end unmarks), and of several
  * in one (before leave ends it); and when the ESYS context is gone with all in
