@@ -12,6 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
 #include "bus.h"
 
 #define HEADER 10
@@ -72,6 +75,34 @@ static void hear(struct bus_talk *talk, const uint8_t *p, size_t n)
     talk->heard_n += n;
 }
 
+static void keep(struct bus_talk *talk, uint32_t code, const uint8_t *p,
+                 size_t n)
+{
+    if (!talk->learn || talk->kept_n == BUS_KEPT_N || n > BUS_KEPT_MAX)
+        return;
+    struct bus_kept *k = &talk->kept[talk->kept_n++];
+    *k = (struct bus_kept){.code = code, .asked = talk->asked, .n = n};
+    memcpy(k->p, p, n);
+}
+
+/* what the TPM says to p[*n], n 0 when it is not asked */
+static bool ask(struct bus_talk *talk, int tpm, uint32_t code, uint8_t *p,
+                size_t *n)
+{
+    uint8_t again[BUS_MESSAGE_MAX];
+    const size_t size = *n;
+    memcpy(again, p, size);
+    if (size > 0 && (!pass_on(tpm, p, size) || !receive(tpm, p, n)))
+        return false;
+    if (size > 0 && talk->twice &&
+        (!pass_on(tpm, again, size) || !receive(tpm, p, n)))
+        return false;
+    talk->twice = false;
+    hear(talk, p, *n);
+    keep(talk, code, p, *n);
+    return true;
+}
+
 static bool exchange(struct bus_talk *talk, bus_fn *fn, int program, int tpm)
 {
     uint8_t p[BUS_MESSAGE_MAX];
@@ -80,13 +111,14 @@ static bool exchange(struct bus_talk *talk, bus_fn *fn, int program, int tpm)
         return false;
     uint32_t code = get32(p + 6);
     talk->asked = n >= HEADER + 4 ? get32(p + HEADER) : 0;
+    talk->count++;
+    memcpy(talk->command, p, talk->command_n = n);
     hear(talk, p, n);
     fn(talk, false, code, p, &n);
-    if (!pass_on(tpm, p, n) || !receive(tpm, p, &n))
+    if (!ask(talk, tpm, code, p, &n))
         return false;
-    hear(talk, p, n);
     fn(talk, true, code, p, &n);
-    return pass_on(program, p, n);
+    return n > 0 && pass_on(program, p, n);
 }
 
 static void serve(struct bus_talk *talk, bus_fn *fn, int listening,
@@ -203,6 +235,37 @@ void bus_replace(struct bus_talk *talk, bool answer, uint32_t code, uint8_t *p,
         return;
     memcpy(p, talk->instead, talk->instead_n);
     *n = talk->instead_n;
+    talk->struck++;
+}
+
+/* Part 1, 18.7: of rpHash, both nonces and the attributes */
+static void keyless_hmac(const struct bus_talk *talk, uint32_t code,
+                         const uint8_t nonce[static 32], uint8_t *out)
+{
+    const size_t theirs = HEADER + 8 + 4 + 4 + 2; /* after handles and sizes */
+    uint8_t said[8] = {0}, text[32 + 32 + 32 + 1] = {0};
+    put32(said + 4, code);
+    SHA256(said, sizeof(said), text);
+    memcpy(text + 32, nonce, 32);
+    memcpy(text + 64, talk->command + theirs, 32);
+    HMAC(EVP_sha256(), "", 0, text, sizeof(text), out, NULL);
+}
+
+void bus_pretend(struct bus_talk *talk, bool answer, uint32_t code, uint8_t *p,
+                 size_t *n)
+{
+    enum { NONCE = HEADER + 4 + 2, MAC = NONCE + 32 + 1 + 2, ALL = MAC + 32 };
+    if (code != talk->code || talk->asked != talk->handle)
+        return;
+    *n = 0;
+    if (!answer || talk->command_n < HEADER + 18 + 32)
+        return;
+    memset(p, 0, ALL);
+    memcpy(p, (uint8_t[6]){0x80, 0x02, 0, 0, 0, ALL}, 6);
+    p[NONCE - 1] = p[MAC - 1] = 32;
+    memset(p + NONCE, 0x5a, 32);
+    keyless_hmac(talk, code, p + NONCE, p + MAC);
+    *n = ALL;
     talk->struck++;
 }
 
