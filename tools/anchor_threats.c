@@ -54,8 +54,16 @@ const struct anchor_threat anchor_threats[] = {
     {"A PCR of gate-pcrs changes during the imprint",
      {"refused; the imprint begins anew", "none", "none", "none"}},
     {"Somebody on the bus changes what the TPM answers, or what is written",
-     {"noticed: the session's HMAC fails", "noticed: the session's HMAC fails",
-      "none", "none"}},
+     {"noticed: the session's HMAC fails, where salt-key pins the TPM's key",
+      "noticed: as with owner", "none", "none"}},
+    {"Somebody on the bus makes up what the TPM says of itself: lockout, power "
+     "cycles, the platform hierarchy",
+     {"unnoticed: it is only shown, and with it whether the anchor is capped",
+      "unnoticed: it is only shown, and with it enforce or detect", "none",
+      "none"}},
+    {"Somebody on the bus keeps a reset from the TPM",
+     {"noticed at the next start", "noticed: the session's HMAC fails", "none",
+      "none"}},
     {"The TPM is driven into dictionary-attack lockout, or the PIN is locked",
      {"harmless: the anchor is read all the same; the IDevID cannot sign until "
       "it ends",

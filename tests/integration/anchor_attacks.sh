@@ -4,7 +4,8 @@
 # with tpm2-tools and what changes files; that each ends as idevid-anchor(8)
 # says. Unit programs have what takes place within one of our commands: a PCR
 # that changes between define and write (test_anchor_owner), the bus
-# (test_tpm2_door_bus), the power (test_anchor_cut).
+# (test_anchor_bus, test_tpm2_door_bus), the power (test_anchor_cut); and
+# test_anchor_kept the sessions of the profile "platform".
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 trap world_end EXIT

@@ -206,6 +206,7 @@ static idv_rc open_device(const struct run *r, struct idv_device **dev)
 {
     const struct idv_provider_conf conf = {
         .tpm2_tcti = r->tcti ? r->tcti : r->tpm->tcti,
+        .salt_key = r->salt_key,
     };
     setenv("HWKEY_TPM_LOCK", r->tpm->lock, 1);
     IDV_TRY(idv_provider_setup(hwk_provider_init, &conf));

@@ -50,8 +50,9 @@ struct run_result {
 struct run {
     struct pki *pki;
     struct swtpm *tpm;
-    const char *tcti; /* NULL: tpm's own */
-    const char *dir;  /* the state directory */
+    const char *tcti;     /* NULL: tpm's own */
+    const char *salt_key; /* whom the TPM is known by; NULL: it is not */
+    const char *dir;      /* the state directory */
     struct idv_anchor_conf anchor;
     enum run_step kind;
     enum run_end end;

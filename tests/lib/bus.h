@@ -35,6 +35,7 @@ struct bus_talk {
     size_t instead_n;
     /* commands, counted by who sets it to 0, and what a test makes of them */
     unsigned count, nth, way;
+    uint32_t always[2];
     bool twice; /* set for a command: it is sent, and then once more */
     bool learn; /* answers are kept */
     struct bus_kept kept[BUS_KEPT_N];

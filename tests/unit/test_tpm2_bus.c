@@ -7,11 +7,10 @@
 #include <openssl/rsa.h>
 #include <tss2/tss2_mu.h>
 
+#include "bus_use.h"
 #include "provider/device/tpm2_object.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_template.h"
-#include "tests/lib/bus.h"
-#include "tpm.h"
 
 #define EC_AT 0x81020201
 #define RSA_AT 0x81020202
@@ -23,13 +22,6 @@
 #define EK_AT 0x81010001
 
 static struct hwk_pub ec_pub, rsa_pub, dh_pub;
-
-static char *sock(void)
-{
-    static char path[128];
-    snprintf(path, sizeof(path), "%s/sock", tpm_process.dir);
-    return path;
-}
 
 /* --- what is in the TPM: a storage root key and three keys with a PIN --- */
 
@@ -102,33 +94,9 @@ static int setup(void **arg)
 
 /* --- a program that uses them through the bus --- */
 
-struct program {
-    struct bus bus;
-    struct hwk_config cfg;
-    struct hwk_tpm *tpm;
-};
-
-static void begin(struct program *p, bus_fn *fn)
-{
-    assert_int_equal(bus_start(&p->bus, sock(), fn), 0);
-    p->cfg =
-        (struct hwk_config){.tcti = p->bus.tcti, .tpm_lock = tpm_process.lock};
-    assert_non_null(p->tpm = hwk_tpm_new(&p->cfg));
-}
-
-/* the program, started anew; the bus stays */
-static void anew(struct program *p)
-{
-    hwk_tpm_free(p->tpm);
-    assert_non_null(p->tpm = hwk_tpm_new(&p->cfg));
-    ERR_clear_error();
-}
-
 static void end(struct program *p)
 {
-    hwk_tpm_free(p->tpm);
-    bus_stop(&p->bus);
-    ERR_clear_error();
+    stop(p);
     assert_int_equal(tpm_left_behind(), 0);
 }
 

@@ -5,8 +5,8 @@
 
 #include <tss2/tss2_mu.h>
 
+#include "bus_use.h"
 #include "provider/device/tpm2_nvpublic.h"
-#include "tests/lib/bus.h"
 #include "tpm_door.h"
 
 static uint8_t record[ANCHOR_SIZE];
@@ -36,34 +36,9 @@ static int setup(void **arg)
 
 /* --- a program that works through the bus --- */
 
-struct program {
-    struct bus bus;
-    struct hwk_config cfg;
-    struct hwk_tpm *tpm;
-};
-
-static void begin(struct program *p, bus_fn *fn)
-{
-    static char path[128];
-    snprintf(path, sizeof(path), "%s/sock", tpm_process.dir);
-    assert_int_equal(bus_start(&p->bus, path, fn), 0);
-    p->cfg =
-        (struct hwk_config){.tcti = p->bus.tcti, .tpm_lock = tpm_process.lock};
-    assert_non_null(p->tpm = hwk_tpm_new(&p->cfg));
-}
-
-static void anew(struct program *p)
-{
-    hwk_tpm_free(p->tpm);
-    assert_non_null(p->tpm = hwk_tpm_new(&p->cfg));
-    ERR_clear_error();
-}
-
 static void end(struct program *p)
 {
-    hwk_tpm_free(p->tpm);
-    bus_stop(&p->bus);
-    ERR_clear_error();
+    stop(p);
     policy_clean();
 }
 
