@@ -121,6 +121,7 @@ struct hwk_backend_nv {
     void (*leave)(void *state);
     int (*look)(void *state, uint32_t index, struct hwk_nv *out);
     int (*read)(void *state, const struct hwk_nv *nv, uint8_t *out);
+    int (*read_last)(void *state, const struct hwk_nv *nv, uint8_t *out);
     int (*define)(void *state, const struct hwk_nv *nv, uint32_t hierarchy);
     int (*undefine)(void *state, const struct hwk_nv *nv,
                     const struct hwk_nv_by *by);
@@ -135,7 +136,7 @@ struct hwk_backend_nv {
                    struct hwk_view nonce, struct hwk_attested *out);
     int (*pcr_read)(void *state, uint32_t pcrs, uint8_t out[32]);
     int (*pcr_extend)(void *state, unsigned pcr, const uint8_t digest[32]);
-    int (*facts)(void *state, struct hwk_tpm_facts *out);
+    int (*facts)(void *state, unsigned what, struct hwk_tpm_facts *out);
 };
 
 /* struct hwk_devid_ops of device.h, likewise; type and nonce are checked, and

@@ -143,6 +143,9 @@ struct hwk_nv_by {
     size_t n;
 };
 
+/* What is asked for (bits), a command each; the rest is 0. */
+#define HWK_FACTS_STATE 1u /* all but the two counts */
+#define HWK_FACTS_CLOCK 2u /* the two counts */
 struct hwk_tpm_facts {
     bool owner_auth_set, lockout_auth_set, in_lockout, platform_enabled;
     uint32_t reset_count, restart_count; /* TPMS_CLOCK_INFO */
@@ -181,6 +184,11 @@ struct hwk_nv_ops {
      * where the configuration forbids those (tpm-sessions = never).
      * HWK_R_NOT_FOUND, without a command, when it was never written. */
     int (*read)(struct hwk_device *dev, const struct hwk_nv *nv, uint8_t *out);
+    /* The same, and the last that a turn needs its session for: where that is
+     * not kept for later turns, the TPM ends it with the answer, which saves a
+     * command. Who goes on all the same has another one. */
+    int (*read_last)(struct hwk_device *dev, const struct hwk_nv *nv,
+                     uint8_t *out);
 
     /* With an empty value. HWK_R_EXISTS, HWK_R_NV_FULL. */
     int (*define)(struct hwk_device *dev, const struct hwk_nv *nv,
@@ -217,7 +225,8 @@ struct hwk_nv_ops {
     int (*pcr_extend)(struct hwk_device *dev, unsigned pcr,
                       const uint8_t digest[32]); /* SHA-256 bank */
 
-    int (*facts)(struct hwk_device *dev, struct hwk_tpm_facts *out);
+    int (*facts)(struct hwk_device *dev, unsigned what,
+                 struct hwk_tpm_facts *out);
 };
 
 /* --- the making of device identities: for a factory --- */

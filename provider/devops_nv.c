@@ -102,6 +102,14 @@ static int nv_read(struct hwk_device *d, const struct hwk_nv *nv, uint8_t *out)
     ASK(d, read, nv, out);
 }
 
+static int nv_read_last(struct hwk_device *d, const struct hwk_nv *nv,
+                        uint8_t *out)
+{
+    if (!sound_nv(nv))
+        return 0;
+    ASK(d, read_last, nv, out);
+}
+
 static int nv_define(struct hwk_device *d, const struct hwk_nv *nv,
                      uint32_t hierarchy)
 {
@@ -160,9 +168,10 @@ static int nv_pcr_extend(struct hwk_device *d, unsigned pcr,
     ASK(d, pcr_extend, pcr, digest);
 }
 
-static int nv_facts(struct hwk_device *d, struct hwk_tpm_facts *out)
+static int nv_facts(struct hwk_device *d, unsigned what,
+                    struct hwk_tpm_facts *out)
 {
-    ASK(d, facts, out);
+    ASK(d, facts, what, out);
 }
 
 /* --- certify --- */
@@ -215,7 +224,7 @@ static int nv_certify(struct hwk_device *d, const char *key_uri,
 }
 
 const struct hwk_nv_ops hwk_nv_ops_table = {
-    nv_enter,    nv_leave,      nv_look,  nv_read,      nv_define,
-    nv_undefine, nv_write,      nv_lock,  nv_increment, nv_certify,
-    nv_pcr_read, nv_pcr_extend, nv_facts,
+    nv_enter,   nv_leave,    nv_look,       nv_read,  nv_read_last,
+    nv_define,  nv_undefine, nv_write,      nv_lock,  nv_increment,
+    nv_certify, nv_pcr_read, nv_pcr_extend, nv_facts,
 };

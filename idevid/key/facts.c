@@ -5,7 +5,7 @@
 idv_rc idv_tpm_facts(struct idv_device *dev, struct idv_tpm_facts *out)
 {
     struct hwk_tpm_facts f = {0};
-    IDV_TRY(idvi_nv_facts(dev, &f, NULL));
+    IDV_TRY(idvi_nv_facts(dev, HWK_FACTS_STATE | HWK_FACTS_CLOCK, &f, NULL));
     *out = (struct idv_tpm_facts){
         .owner_value_set = f.owner_auth_set,
         .lockout_value_set = f.lockout_auth_set,

@@ -90,6 +90,14 @@ idv_rc idvi_nv_read(struct idv_device *dev, const struct hwk_nv *nv,
     return found_or(dev, ops->read(d, nv, out), nv->index, found, why);
 }
 
+idv_rc idvi_nv_read_last(struct idv_device *dev, const struct hwk_nv *nv,
+                         bool *found, uint8_t *out, int *why)
+{
+    struct hwk_device *d;
+    const struct hwk_nv_ops *ops = begin(dev, &d);
+    return found_or(dev, ops->read_last(d, nv, out), nv->index, found, why);
+}
+
 idv_rc idvi_nv_define(struct idv_device *dev, const struct hwk_nv *nv,
                       uint32_t hierarchy, int *why)
 {
@@ -154,8 +162,8 @@ idv_rc idvi_nv_pcr_extend(struct idv_device *dev, unsigned pcr,
     ASK(0, pcr_extend, pcr, digest);
 }
 
-idv_rc idvi_nv_facts(struct idv_device *dev, struct hwk_tpm_facts *out,
-                     int *why)
+idv_rc idvi_nv_facts(struct idv_device *dev, unsigned what,
+                     struct hwk_tpm_facts *out, int *why)
 {
-    ASK(0, facts, out);
+    ASK(0, facts, what, out);
 }

@@ -40,6 +40,10 @@ idv_rc idvi_nv_look(struct idv_device *dev, uint32_t index, bool *found,
 idv_rc idvi_nv_read(struct idv_device *dev, const struct hwk_nv *nv,
                     bool *found, uint8_t *out, int *why) IDV_CHECKED;
 
+/* The same for the last one of a turn. */
+idv_rc idvi_nv_read_last(struct idv_device *dev, const struct hwk_nv *nv,
+                         bool *found, uint8_t *out, int *why) IDV_CHECKED;
+
 idv_rc idvi_nv_define(struct idv_device *dev, const struct hwk_nv *nv,
                       uint32_t hierarchy, int *why) IDV_CHECKED;
 idv_rc idvi_nv_undefine(struct idv_device *dev, const struct hwk_nv *nv,
@@ -67,7 +71,8 @@ idv_rc idvi_nv_pcr_read(struct idv_device *dev, uint32_t pcrs,
 idv_rc idvi_nv_pcr_extend(struct idv_device *dev, unsigned pcr,
                           const uint8_t digest[static 32],
                           int *why) IDV_CHECKED;
-idv_rc idvi_nv_facts(struct idv_device *dev, struct hwk_tpm_facts *out,
-                     int *why) IDV_CHECKED;
+/* what: HWK_FACTS_ bits */
+idv_rc idvi_nv_facts(struct idv_device *dev, unsigned what,
+                     struct hwk_tpm_facts *out, int *why) IDV_CHECKED;
 
 #endif

@@ -9,16 +9,45 @@
 
 static const struct hwk_nv_by by_owner = {.handle = IDVI_RH_OWNER};
 
+/* --- turns ---------------------------------------------------------------- */
+
+static idv_rc enter(void *self)
+{
+    struct idvi_owner *o = self;
+    return idvi_nv_enter(o->dev, NULL);
+}
+
+static void leave(void *self)
+{
+    struct idvi_owner *o = self;
+    idvi_nv_leave(o->dev);
+}
+
 /* --- before --------------------------------------------------------------- */
+
+/* Somebody may have made it since it was looked for. */
+static idv_rc make_counter(struct idvi_owner *o, const struct hwk_nv *nv,
+                           struct idvi_owner_state *s)
+{
+    int why;
+    idv_rc rc = idvi_nv_define(o->dev, nv, IDVI_RH_OWNER, &why);
+    if (why != HWK_R_EXISTS)
+        return rc;
+    idv_note_clear();
+    return idvi_owner_look(o, false, s);
+}
 
 static idv_rc begin_counter(struct idvi_owner *o, struct idvi_owner_state *s)
 {
     struct hwk_nv nv = idvi_owner_counter(o);
     nv.attributes &= ~IDVI_NV_WRITTEN;
+    o->looked = false;
     if (!s->counter_there)
-        IDV_TRY(idvi_nv_define(o->dev, &nv, IDVI_RH_OWNER, NULL));
+        IDV_TRY(make_counter(o, &nv, s));
+    if (s->value)
+        return IDV_OK;
     IDV_TRY(idvi_nv_increment(o->dev, &nv, &by_owner, NULL));
-    IDV_TRY(idvi_owner_look(o, s));
+    IDV_TRY(idvi_owner_count(o, s));
     return s->value ? IDV_OK
                     : idv_fail(IDV_E_DEVICE, "NV index 0x%08X does not count",
                                o->count_at);
@@ -42,7 +71,7 @@ static idv_rc fill(struct idvi_owner *o, uint64_t generation,
     }
     if (o->gate)
         IDV_TRY(idvi_nv_pcr_read(o->dev, o->gate, m.pcr_digest, NULL));
-    IDV_TRY(idvi_nv_facts(o->dev, &facts, NULL));
+    IDV_TRY(idvi_nv_facts(o->dev, HWK_FACTS_CLOCK, &facts, NULL));
     m.reset_count = facts.reset_count;
     *memo = m;
     return IDV_OK;
@@ -61,7 +90,7 @@ static idv_rc clear_place(struct idvi_owner *o,
 static idv_rc prepare_within(struct idvi_owner *o, struct idv_anchor_memo *memo)
 {
     struct idvi_owner_state s;
-    IDV_TRY(idvi_owner_look(o, &s));
+    IDV_TRY(idvi_owner_look_again(o, &s));
     IDV_TRY(clear_place(o, &s));
     if (!s.value)
         IDV_TRY(begin_counter(o, &s));
@@ -84,7 +113,7 @@ static idv_rc read_state(void *self, const struct idv_anchor_memo *memo,
 {
     struct idvi_owner *o = self;
     struct idvi_owner_state s;
-    IDV_TRY(idvi_owner_look(o, &s));
+    IDV_TRY(idvi_owner_look(o, true, &s));
     return idvi_owner_judge(o, &s, memo, out);
 }
 
@@ -120,14 +149,14 @@ static idv_rc finish_within(struct idvi_owner *o, struct idv_anchor_memo *memo)
     struct idvi_owner_state s;
     struct idv_anchor_seen seen;
     struct hwk_tpm_facts facts;
-    IDV_TRY(idvi_owner_look(o, &s));
+    IDV_TRY(idvi_owner_look(o, false, &s));
     IDV_TRY(idvi_owner_judge(o, &s, memo, &seen));
     if ((seen.found != IDV_ANCHOR_UNFINISHED &&
          seen.found != IDV_ANCHOR_SEALED) ||
         memcmp(seen.record, memo->record, sizeof(seen.record)) != 0)
         return idv_fail(IDV_E_REJECT, "anchor: not the record that was begun");
     IDV_TRY(idvi_owner_seal(o, &s, memo));
-    IDV_TRY(idvi_nv_facts(o->dev, &facts, NULL));
+    IDV_TRY(idvi_nv_facts(o->dev, HWK_FACTS_CLOCK, &facts, NULL));
     memo->reset_count = facts.reset_count;
     return IDV_OK;
 }
@@ -146,7 +175,7 @@ static idv_rc discard(void *self)
     struct idvi_owner *o = self;
     struct idvi_owner_state s;
     struct idv_anchor_seen seen;
-    IDV_TRY(idvi_owner_look(o, &s));
+    IDV_TRY(idvi_owner_look(o, true, &s));
     if (!s.anchor_there)
         return IDV_OK;
     IDV_TRY(idvi_owner_judge(o, &s, NULL, &seen));
@@ -220,7 +249,7 @@ static idv_rc capped(void *self, const struct idv_anchor_memo *memo, bool *out)
     *out = strncmp(memo->cap, "pcr:", 4) == 0;
     if (*out)
         return IDV_OK;
-    IDV_TRY(idvi_nv_facts(o->dev, &facts, NULL));
+    IDV_TRY(idvi_nv_facts(o->dev, HWK_FACTS_CLOCK, &facts, NULL));
     *out = facts.reset_count != memo->reset_count;
     return IDV_OK;
 }
@@ -230,6 +259,8 @@ static idv_rc capped(void *self, const struct idv_anchor_memo *memo, bool *out)
 static const struct idv_anchor_ops ops = {
     .profile = "owner",
     .assurance = "detect",
+    .enter = enter,
+    .leave = leave,
     .prepare = prepare,
     .write = write_record,
     .read = read_state,

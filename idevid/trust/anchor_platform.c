@@ -39,11 +39,10 @@ static idv_rc judge(const struct idvi_platform_seen *s,
     return IDV_OK;
 }
 
-static idv_rc see(struct idvi_platform *p, struct idvi_platform_seen *s,
-                  struct idv_anchor_seen *out)
+static idv_rc describe(const struct idvi_platform_seen *s,
+                       struct idv_anchor_seen *out)
 {
     struct idv_anchor_seen seen = {.found = IDV_ANCHOR_NOTHING};
-    IDV_TRY(idvi_platform_look(p, s));
     IDV_TRY(judge(s, &seen));
     seen.counter = s->value;
     name_index(&s->anchor, &seen.anchor);
@@ -52,12 +51,31 @@ static idv_rc see(struct idvi_platform *p, struct idvi_platform_seen *s,
     return IDV_OK;
 }
 
+static idv_rc see(struct idvi_platform *p, bool last,
+                  struct idvi_platform_seen *s, struct idv_anchor_seen *out)
+{
+    IDV_TRY(idvi_platform_look(p, last, s));
+    return describe(s, out);
+}
+
 static idv_rc platform_read(void *self, const struct idv_anchor_memo *memo,
                             struct idv_anchor_seen *out)
 {
     struct idvi_platform_seen s;
     (void)memo;
-    return see(self, &s, out);
+    return see(self, true, &s, out);
+}
+
+static idv_rc platform_enter(void *self)
+{
+    struct idvi_platform *p = self;
+    return idvi_nv_enter(p->dev, NULL);
+}
+
+static void platform_leave(void *self)
+{
+    struct idvi_platform *p = self;
+    idvi_nv_leave(p->dev);
 }
 
 /* --- imprint -------------------------------------------------------------- */
@@ -66,7 +84,8 @@ static idv_rc platform_prepare(void *self, struct idv_anchor_memo *memo)
 {
     struct idvi_platform_seen s;
     struct idv_anchor_seen seen;
-    IDV_TRY(see(self, &s, &seen));
+    IDV_TRY(idvi_platform_look_again(self, &s));
+    IDV_TRY(describe(&s, &seen));
     if (seen.found == IDV_ANCHOR_SEALED)
         return idv_fail(IDV_E_STATE, "platform anchor: it has a record");
     strcpy(memo->profile, "platform");
@@ -79,7 +98,7 @@ static idv_rc platform_statement(void *self, struct idv_approval_request *out)
 {
     struct idvi_platform_seen s;
     struct idv_anchor_seen seen;
-    IDV_TRY(see(self, &s, &seen));
+    IDV_TRY(see(self, true, &s, &seen));
     out->generation = s.value;
     out->anchor = seen.anchor;
     out->counter = seen.count;
@@ -96,7 +115,7 @@ static idv_rc platform_approve(void *self, const struct idv_approval *approval,
     uint8_t raw[IDV_RECORD_SIZE];
     p->approved = false;
     if (!p->looked)
-        IDV_TRY(idvi_platform_look(p, s));
+        IDV_TRY(idvi_platform_look(p, false, s));
     name_index(&s->anchor, &r.anchor);
     name_index(&s->counter, &r.counter);
     idv_record_to_bytes(record, raw);
@@ -110,12 +129,14 @@ static idv_rc platform_approve(void *self, const struct idv_approval *approval,
 }
 
 static idv_rc confirm(struct idvi_platform *p,
+                      const struct idvi_platform_seen *s,
                       const uint8_t record[static IDV_RECORD_SIZE],
                       struct idv_anchor_seen *out)
 {
-    struct idvi_platform_seen s;
+    struct idvi_platform_seen now;
     struct idv_anchor_seen seen;
-    IDV_TRY(see(p, &s, &seen));
+    IDV_TRY(idvi_platform_look_back(p, s, &now));
+    IDV_TRY(describe(&now, &seen));
     if (seen.found != IDV_ANCHOR_SEALED ||
         memcmp(seen.record, record, IDV_RECORD_SIZE) != 0)
         return idv_fail(IDV_E_DEVICE, "platform anchor: what was written is "
@@ -123,14 +144,6 @@ static idv_rc confirm(struct idvi_platform *p,
     if (out)
         *out = seen;
     return IDV_OK;
-}
-
-/* The approval is for record; the fuse makes it last. */
-static idv_rc fuse(struct idvi_platform *p)
-{
-    struct idvi_platform_seen s;
-    IDV_TRY(idvi_platform_look(p, &s));
-    return idvi_platform_step(p, &s, IDV_APPROVE_FUSE);
 }
 
 static idv_rc check_record(const struct idvi_platform *p,
@@ -144,15 +157,20 @@ static idv_rc check_record(const struct idvi_platform *p,
     return IDV_OK;
 }
 
+/* By what prepare found: the policies are for those Names and that value, and
+ * the TPM refuses what is so no more. The approval is for record; the fuse
+ * makes it last. */
 static idv_rc write_turn(struct idvi_platform *p,
                          const struct idv_anchor_memo *memo,
                          struct idv_anchor_seen *out)
 {
-    struct idvi_platform_seen s;
-    IDV_TRY(idvi_platform_look(p, &s));
+    struct idvi_platform_seen s = p->last;
+    if (!p->looked)
+        IDV_TRY(idvi_platform_look(p, false, &s));
+    p->looked = false;
     IDV_TRY(idvi_platform_step(p, &s, IDV_APPROVE_WRITE));
-    IDV_TRY(fuse(p));
-    return confirm(p, memo->record, out);
+    IDV_TRY(idvi_platform_step(p, &s, IDV_APPROVE_FUSE));
+    return confirm(p, &s, memo->record, out);
 }
 
 static idv_rc platform_write(void *self, const struct idv_anchor_memo *memo,
@@ -166,17 +184,27 @@ static idv_rc platform_write(void *self, const struct idv_anchor_memo *memo,
     return rc;
 }
 
-static idv_rc platform_finish(void *self, struct idv_anchor_memo *memo)
+static idv_rc finish_turn(struct idvi_platform *p,
+                          const struct idv_anchor_memo *memo)
 {
-    struct idvi_platform *p = self;
     struct idvi_platform_seen s;
     struct idv_anchor_seen seen;
-    IDV_TRY(see(p, &s, &seen));
+    IDV_TRY(see(p, false, &s, &seen));
     if (seen.found == IDV_ANCHOR_SEALED)
         return IDV_OK;
     IDV_TRY(check_record(p, memo));
-    IDV_TRY(fuse(p));
-    return confirm(p, memo->record, NULL);
+    p->looked = false;
+    IDV_TRY(idvi_platform_step(p, &s, IDV_APPROVE_FUSE));
+    return confirm(p, &s, memo->record, NULL);
+}
+
+static idv_rc platform_finish(void *self, struct idv_anchor_memo *memo)
+{
+    struct idvi_platform *p = self;
+    IDV_TRY(idvi_nv_enter(p->dev, NULL));
+    idv_rc rc = finish_turn(p, memo);
+    idvi_nv_leave(p->dev);
+    return rc;
 }
 
 /* Nobody can take it away. It is no anchor as long as nobody fuses it, and the
@@ -195,7 +223,7 @@ static idv_rc by_platform(struct idvi_platform *p,
 {
     const struct hwk_nv_by by = {.handle = IDVI_RH_PLATFORM};
     struct hwk_tpm_facts facts;
-    IDV_TRY(idvi_nv_facts(p->dev, &facts, NULL));
+    IDV_TRY(idvi_nv_facts(p->dev, HWK_FACTS_STATE, &facts, NULL));
     if (!facts.platform_enabled)
         return idv_fail(IDV_E_REJECT,
                         "platform anchor: a reset needs the approval that came "
@@ -211,7 +239,7 @@ static idv_rc platform_reset(void *self)
     struct idvi_platform *p = self;
     struct idvi_platform_seen s;
     struct idv_anchor_seen seen;
-    IDV_TRY(see(p, &s, &seen));
+    IDV_TRY(see(p, true, &s, &seen));
     const bool sealed_so = p->approved && p->approval.generation + 1 == s.value;
     if (!sealed_so && seen.found != IDV_ANCHOR_SEALED)
         return IDV_OK;
@@ -231,12 +259,12 @@ static void platform_close(void *self)
 
 #define OPS(how)                                                               \
     {                                                                          \
-        .profile = "platform", .assurance = (how),                             \
-        .prepare = platform_prepare, .write = platform_write,                  \
-        .read = platform_read, .finish = platform_finish,                      \
-        .discard = platform_discard, .reset = platform_reset,                  \
-        .statement = platform_statement, .approve = platform_approve,          \
-        .close = platform_close                                                \
+        .profile = "platform", .assurance = (how), .enter = platform_enter,    \
+        .leave = platform_leave, .prepare = platform_prepare,                  \
+        .write = platform_write, .read = platform_read,                        \
+        .finish = platform_finish, .discard = platform_discard,                \
+        .reset = platform_reset, .statement = platform_statement,              \
+        .approve = platform_approve, .close = platform_close                   \
     }
 /* The platform hierarchy can take the indices away and make others. Firmware
  * disables it before anybody else runs; as long as it did not, a changed anchor
@@ -254,7 +282,7 @@ idv_rc idvi_anchor_platform(struct idv_device *dev,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     idv_rc rc = idvi_platform_init(p, dev, conf);
     if (rc == IDV_OK)
-        rc = idvi_nv_facts(dev, &facts, NULL);
+        rc = idvi_nv_facts(dev, HWK_FACTS_STATE, &facts, NULL);
     if (rc != IDV_OK) {
         idvi_platform_free(p);
         return rc;

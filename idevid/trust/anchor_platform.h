@@ -33,12 +33,21 @@ idv_rc idvi_platform_init(struct idvi_platform *p, struct idv_device *dev,
 void idvi_platform_free(struct idvi_platform *p);
 
 /*
- * Both indices, exactly as a factory makes them for this key and device.
- * IDV_E_REJECT: one is missing, has other attributes or another policy, or (the
- * counter) was never incremented; said which and what that means.
+ * Both indices, read last in their turn or not, exactly as a factory makes them
+ * for this key and device. IDV_E_REJECT: one is missing, has other attributes
+ * or another policy, or (the counter) was never incremented; said which and
+ * what that means.
  */
-idv_rc idvi_platform_look(struct idvi_platform *p,
+idv_rc idvi_platform_look(struct idvi_platform *p, bool last,
                           struct idvi_platform_seen *out) IDV_CHECKED;
+/* The same where it was looked before: their Names are known, and proved by
+ * reading; looks anew where that fails. */
+idv_rc idvi_platform_look_again(struct idvi_platform *p,
+                                struct idvi_platform_seen *out) IDV_CHECKED;
+/* The last in its turn, after the record was written over what s says. */
+idv_rc idvi_platform_look_back(struct idvi_platform *p,
+                               const struct idvi_platform_seen *s,
+                               struct idvi_platform_seen *out) IDV_CHECKED;
 /* One index: *found false, or IDV_E_REJECT when it is not as it should be but
  * for WRITTEN. */
 idv_rc idvi_platform_index(struct idvi_platform *p, bool counter, bool *found,

@@ -27,16 +27,6 @@ static idv_rc ask_again(struct idv_trust *t, idv_rc rc)
 
 /* --- imprint -------------------------------------------------------------- */
 
-/* Nobody may have imprinted since we looked; if so, that is what holds. */
-static idv_rc prepare(struct idv_trust *t, struct idv_anchor_memo *memo)
-{
-    IDV_TRY(check_acts(t));
-    if (t->state != IDV_TRUST_NONE)
-        return idv_fail(IDV_E_STATE, "trust: imprinted already");
-    idv_rc rc = t->anchor.ops->prepare(t->anchor.self, memo);
-    return rc == IDV_E_STATE ? ask_again(t, rc) : rc;
-}
-
 static idv_rc write_files(const struct idv_trust *t, struct idv_bytes pin,
                           struct idv_bytes voucher,
                           const struct idv_anchor_memo *memo)
@@ -75,20 +65,53 @@ static idv_rc take(struct idv_trust *t, const struct idv_anchor_memo *memo,
     return rc;
 }
 
+/* asked: what the device has may be another state than ours. */
+static idv_rc seal(struct idv_trust *t, const struct idv_pinned *pinned,
+                   struct idv_bytes voucher, struct idv_anchor_memo *memo,
+                   struct idv_record *record, bool *asked)
+{
+    IDV_AUTO(buf) file = {0};
+    idv_rc rc = t->anchor.ops->prepare(t->anchor.self, memo);
+    *asked = rc == IDV_E_STATE; /* somebody imprinted since we looked */
+    IDV_TRY(rc);
+    IDV_TRY(idvi_pin_record(pinned, voucher, t->env, memo->generation, record,
+                            &file));
+    IDV_TRY(idvi_approved_record(t, pinned, memo->generation, record));
+    idv_record_to_bytes(record, memo->record);
+    IDV_TRY(write_files(t, idv_view(&file), voucher, memo));
+    *asked = true;
+    return t->anchor.ops->write(t->anchor.self, memo, &t->seen);
+}
+
+/* In one turn at the device: nobody comes between, and nothing but files is
+ * waited for. */
+static idv_rc seal_in_turn(struct idv_trust *t, const struct idv_pinned *pinned,
+                           struct idv_bytes voucher,
+                           struct idv_anchor_memo *memo,
+                           struct idv_record *record, bool *asked)
+{
+    const struct idv_anchor_ops *ops = t->anchor.ops;
+    if (ops->enter)
+        IDV_TRY(ops->enter(t->anchor.self));
+    idv_rc rc = seal(t, pinned, voucher, memo, record, asked);
+    if (ops->leave)
+        ops->leave(t->anchor.self);
+    return rc;
+}
+
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
                          struct idv_bytes voucher)
 {
-    IDV_AUTO(buf) file = {0};
     struct idv_anchor_memo memo = {0};
     struct idv_record record;
-    IDV_TRY(prepare(t, &memo));
-    IDV_TRY(idvi_pin_record(pinned, voucher, t->env, memo.generation, &record,
-                            &file));
-    IDV_TRY(idvi_approved_record(t, pinned, memo.generation, &record));
-    idv_record_to_bytes(&record, memo.record);
-    IDV_TRY(write_files(t, idv_view(&file), voucher, &memo));
-    idv_rc rc = t->anchor.ops->write(t->anchor.self, &memo, &t->seen);
-    return rc == IDV_OK ? take(t, &memo, &record) : recover(t, &memo, rc);
+    bool asked = false;
+    IDV_TRY(check_acts(t));
+    if (t->state != IDV_TRUST_NONE)
+        return idv_fail(IDV_E_STATE, "trust: imprinted already");
+    idv_rc rc = seal_in_turn(t, pinned, voucher, &memo, &record, &asked);
+    if (rc == IDV_OK)
+        return take(t, &memo, &record);
+    return asked ? recover(t, &memo, rc) : rc;
 }
 
 /* --- enrollment ----------------------------------------------------------- */

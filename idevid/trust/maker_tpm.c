@@ -55,7 +55,7 @@ static idv_rc read_one(struct idv_device *dev, uint32_t index,
     if (!found)
         return IDV_OK;
     IDV_TRY(check_public(&nv));
-    IDV_TRY(idvi_nv_read(dev, &nv, &found, raw, NULL));
+    IDV_TRY(idvi_nv_read_last(dev, &nv, &found, raw, NULL));
     if (!found)
         return wrong(&nv, "went away");
     if (!commits(&nv, raw))

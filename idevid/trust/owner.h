@@ -27,8 +27,9 @@ struct idvi_owner {
     struct idv_device *dev;       /* borrowed */
     uint32_t anchor_at, count_at; /* NV indices */
     uint32_t cap, gate;           /* as in struct idv_anchor_conf */
-    bool looked, counts, ended;   /* what the last look found: that there was
-                                     one, a counter, a record it had ended */
+    /* what the last look found: that there was one, a counter that counts, any
+     * index in its place, a record it had ended */
+    bool looked, counts, occupied, ended;
 };
 
 /* What the TPM has at both places. */
@@ -42,11 +43,19 @@ struct idvi_owner_state {
 
 /*
  * Reads both, in one salted session that proves them: four commands, and those
- * of the session. IDV_E_REJECT: somebody else's index, attributes that are not
- * ours, a counter that is none.
+ * of the session. last: nothing else is done in this turn. IDV_E_REJECT:
+ * somebody else's index, attributes that are not ours, a counter that is none.
  */
-idv_rc idvi_owner_look(struct idvi_owner *o,
+idv_rc idvi_owner_look(struct idvi_owner *o, bool last,
                        struct idvi_owner_state *out) IDV_CHECKED;
+/* The same within a turn where it was looked before: a counter that was there
+ * has only one Name, which reading it proves, and one that was not is made. Who
+ * finds it otherwise than that looks anew. */
+idv_rc idvi_owner_look_again(struct idvi_owner *o,
+                             struct idvi_owner_state *out) IDV_CHECKED;
+/* The counter's value, just incremented. */
+idv_rc idvi_owner_count(struct idvi_owner *o,
+                        struct idvi_owner_state *s) IDV_CHECKED;
 /* The same of what was just sealed: where both are known, two commands do. Any
  * other Name than those is found out by the session. */
 idv_rc idvi_owner_look_back(struct idvi_owner *o,

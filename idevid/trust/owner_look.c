@@ -52,11 +52,12 @@ static idv_rc check_anchor(const struct hwk_nv *nv)
     return IDV_OK;
 }
 
-static idv_rc read_all(struct idvi_owner *o, const struct hwk_nv *nv,
+static idv_rc read_all(struct idvi_owner *o, const struct hwk_nv *nv, bool last,
                        uint8_t *out)
 {
     bool found;
-    IDV_TRY(idvi_nv_read(o->dev, nv, &found, out, NULL));
+    IDV_TRY((last ? idvi_nv_read_last : idvi_nv_read)(o->dev, nv, &found, out,
+                                                      NULL));
     if (!found)
         return idv_fail(IDV_E_DEVICE,
                         "NV index 0x%08X went away while it was read",
@@ -64,22 +65,23 @@ static idv_rc read_all(struct idvi_owner *o, const struct hwk_nv *nv,
     return IDV_OK;
 }
 
-static idv_rc look_at_counter(struct idvi_owner *o, struct idvi_owner_state *s)
+static idv_rc read_counter(struct idvi_owner *o, bool last,
+                           struct idvi_owner_state *s)
 {
     uint8_t raw[8];
-    IDV_TRY(idvi_nv_look(o->dev, o->count_at, &s->counter_there, &s->counter,
-                         NULL));
-    if (!s->counter_there)
-        return IDV_OK;
-    IDV_TRY(check_counter(&s->counter));
-    if (!(s->counter.attributes & IDVI_NV_WRITTEN))
-        return IDV_OK;
-    IDV_TRY(read_all(o, &s->counter, raw));
+    IDV_TRY(read_all(o, &s->counter, last, raw));
     s->value = get_be64(raw);
     return IDV_OK;
 }
 
-static idv_rc look_at_anchor(struct idvi_owner *o, struct idvi_owner_state *s)
+static idv_rc find_counter(struct idvi_owner *o, struct idvi_owner_state *s)
+{
+    IDV_TRY(idvi_nv_look(o->dev, o->count_at, &s->counter_there, &s->counter,
+                         NULL));
+    return s->counter_there ? check_counter(&s->counter) : IDV_OK;
+}
+
+static idv_rc find_anchor(struct idvi_owner *o, struct idvi_owner_state *s)
 {
     IDV_TRY(
         idvi_nv_look(o->dev, o->anchor_at, &s->anchor_there, &s->anchor, NULL));
@@ -87,28 +89,70 @@ static idv_rc look_at_anchor(struct idvi_owner *o, struct idvi_owner_state *s)
         return IDV_OK;
     IDV_TRY(check_anchor(&s->anchor));
     s->written = s->anchor.attributes & IDVI_NV_WRITTEN;
-    return s->written ? read_all(o, &s->anchor, s->record) : IDV_OK;
+    return IDV_OK;
+}
+
+static idv_rc read_both(struct idvi_owner *o, bool last,
+                        struct idvi_owner_state *s)
+{
+    if (s->counter_there && s->counter.attributes & IDVI_NV_WRITTEN)
+        IDV_TRY(read_counter(o, last && !s->written, s));
+    return s->written ? read_all(o, &s->anchor, last, s->record) : IDV_OK;
 }
 
 static void found(struct idvi_owner *o, const struct idvi_owner_state *s)
 {
     o->looked = true;
     o->counts = s->value > 0;
+    o->occupied = s->counter_there;
     o->ended = false;
 }
 
-idv_rc idvi_owner_look(struct idvi_owner *o, struct idvi_owner_state *out)
+static idv_rc look(struct idvi_owner *o, bool last, struct idvi_owner_state *s)
+{
+    IDV_TRY(find_counter(o, s));
+    IDV_TRY(find_anchor(o, s));
+    return read_both(o, last, s);
+}
+
+idv_rc idvi_owner_look(struct idvi_owner *o, bool last,
+                       struct idvi_owner_state *out)
 {
     struct idvi_owner_state s = {0};
     o->looked = false;
     IDV_TRY(idvi_nv_enter(o->dev, NULL));
-    idv_rc rc = look_at_counter(o, &s);
-    if (rc == IDV_OK)
-        rc = look_at_anchor(o, &s);
+    idv_rc rc = look(o, last, &s);
     idvi_nv_leave(o->dev);
     IDV_TRY(rc);
     found(o, &s);
     *out = s;
+    return IDV_OK;
+}
+
+idv_rc idvi_owner_look_again(struct idvi_owner *o, struct idvi_owner_state *out)
+{
+    struct idvi_owner_state s = {.counter_there = o->counts};
+    if (!o->looked || o->occupied != o->counts)
+        return idvi_owner_look(o, false, out);
+    if (o->counts)
+        s.counter = idvi_owner_counter(o);
+    o->looked = false;
+    IDV_TRY(find_anchor(o, &s));
+    if (read_both(o, false, &s) != IDV_OK) {
+        idv_note_clear();
+        return idvi_owner_look(o, false, out);
+    }
+    found(o, &s);
+    *out = s;
+    return IDV_OK;
+}
+
+idv_rc idvi_owner_count(struct idvi_owner *o, struct idvi_owner_state *s)
+{
+    s->counter_there = true;
+    s->counter = idvi_owner_counter(o);
+    IDV_TRY(read_counter(o, false, s));
+    found(o, s);
     return IDV_OK;
 }
 
@@ -149,7 +193,7 @@ idv_rc idvi_owner_look_back(struct idvi_owner *o,
                             const struct idv_anchor_memo *memo,
                             struct idvi_owner_state *out)
 {
-    uint8_t legs[2][IDVI_DIGEST], raw[8];
+    uint8_t legs[2][IDVI_DIGEST];
     struct idvi_owner_state s = {.counter_there = true,
                                  .anchor_there = true,
                                  .written = true,
@@ -158,9 +202,7 @@ idv_rc idvi_owner_look_back(struct idvi_owner *o,
     s.anchor.attributes |= IDVI_NV_WRITTEN | IDVI_NV_WRITELOCKED;
     idvi_nv_name(&s.anchor);
     o->looked = false;
-    IDV_TRY(read_all(o, &s.counter, raw));
-    IDV_TRY(read_all(o, &s.anchor, s.record));
-    s.value = get_be64(raw);
+    IDV_TRY(read_both(o, true, &s));
     found(o, &s);
     *out = s;
     return IDV_OK;

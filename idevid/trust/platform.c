@@ -88,12 +88,13 @@ static idv_rc need_index(struct idvi_platform *p, bool counter,
                   "platform took it away");
 }
 
-static idv_rc read_counter(struct idvi_platform *p,
+static idv_rc read_counter(struct idvi_platform *p, bool last,
                            struct idvi_platform_seen *s)
 {
     uint8_t raw[8];
     bool found;
-    IDV_TRY(idvi_nv_read(p->dev, &s->counter, &found, raw, NULL));
+    IDV_TRY((last ? idvi_nv_read_last : idvi_nv_read)(p->dev, &s->counter,
+                                                      &found, raw, NULL));
     if (!found)
         return reject(&s->counter, true,
                       "never incremented: the factory did "
@@ -104,25 +105,74 @@ static idv_rc read_counter(struct idvi_platform *p,
     return IDV_OK;
 }
 
-static idv_rc look(struct idvi_platform *p, struct idvi_platform_seen *s)
+static idv_rc read_both(struct idvi_platform *p, bool last,
+                        struct idvi_platform_seen *s)
+{
+    const bool written = s->anchor.attributes & WRITTEN;
+    IDV_TRY(read_counter(p, last && !written, s));
+    return (last ? idvi_nv_read_last : idvi_nv_read)(
+        p->dev, &s->anchor, &s->written, s->record, NULL);
+}
+
+static idv_rc look(struct idvi_platform *p, bool last,
+                   struct idvi_platform_seen *s)
 {
     IDV_TRY(need_index(p, true, &s->counter));
     IDV_TRY(need_index(p, false, &s->anchor));
-    IDV_TRY(read_counter(p, s));
-    return idvi_nv_read(p->dev, &s->anchor, &s->written, s->record, NULL);
+    return read_both(p, last, s);
 }
 
-idv_rc idvi_platform_look(struct idvi_platform *p,
+static idv_rc found(struct idvi_platform *p, idv_rc rc,
+                    const struct idvi_platform_seen *s,
+                    struct idvi_platform_seen *out)
+{
+    p->looked = rc == IDV_OK;
+    if (p->looked)
+        *out = p->last = *s;
+    return rc;
+}
+
+idv_rc idvi_platform_look(struct idvi_platform *p, bool last,
                           struct idvi_platform_seen *out)
 {
     struct idvi_platform_seen s = {.written = false};
     IDV_TRY(idvi_nv_enter(p->dev, NULL));
-    idv_rc rc = look(p, &s);
+    idv_rc rc = look(p, last, &s);
     idvi_nv_leave(p->dev);
-    p->looked = rc == IDV_OK;
-    if (p->looked)
-        *out = p->last = s;
-    return rc;
+    return found(p, rc, &s, out);
+}
+
+/* An anchor that was never written could have been since: nothing is read that
+ * would prove the contrary. */
+static idv_rc look_again(struct idvi_platform *p, struct idvi_platform_seen *s)
+{
+    s->counter = p->last.counter;
+    s->anchor = p->last.anchor;
+    if (!p->last.written)
+        IDV_TRY(need_index(p, false, &s->anchor));
+    IDV_TRY(read_both(p, false, s));
+    return s->written || !p->last.written ? IDV_OK : IDV_E_REJECT;
+}
+
+idv_rc idvi_platform_look_again(struct idvi_platform *p,
+                                struct idvi_platform_seen *out)
+{
+    struct idvi_platform_seen s = {.written = false};
+    if (p->looked && look_again(p, &s) == IDV_OK)
+        return found(p, IDV_OK, &s, out);
+    idv_note_clear();
+    return idvi_platform_look(p, false, out);
+}
+
+idv_rc idvi_platform_look_back(struct idvi_platform *p,
+                               const struct idvi_platform_seen *s,
+                               struct idvi_platform_seen *out)
+{
+    struct idvi_platform_seen now = {.anchor = s->anchor,
+                                     .counter = s->counter};
+    now.anchor.attributes |= WRITTEN;
+    idvi_nv_name(&now.anchor);
+    return found(p, read_both(p, true, &now), &now, out);
 }
 
 /* --- by approval ---------------------------------------------------------- */

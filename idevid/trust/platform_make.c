@@ -40,7 +40,7 @@ static idv_rc create(struct idvi_platform *p)
     IDV_TRY(define(p, true));
     IDV_TRY(begin_counter(p));
     IDV_TRY(define(p, false));
-    return idvi_platform_look(p, &s);
+    return idvi_platform_look(p, true, &s);
 }
 
 static idv_rc undefine(struct idvi_platform *p, bool counter)

@@ -93,7 +93,7 @@ static int read_piece(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
     return ok;
 }
 
-static int read_all(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
+static int read_all(struct hwk_tpm_index *ix, struct hwk_tpm_by *by, bool last,
                     uint8_t *out)
 {
     size_t size = ix->pub.dataSize, most = PIECE;
@@ -104,6 +104,8 @@ static int read_all(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
         most = ix->tpm->nv_chunk;
     for (size_t at = 0, n; at < size; at += n) {
         n = size - at < most ? size - at : most;
+        if (last && at + n == size)
+            hwk_tpm_sessions_last(ix->tpm);
         if (!read_piece(ix, by, out + at, n, at))
             return 0;
     }
@@ -140,7 +142,9 @@ static int start(struct hwk_tpm *tpm, struct job *job)
     return hwk_tpm_begin(tpm) != NULL;
 }
 
-static int read_index(void *state, const struct hwk_nv *nv, uint8_t *out)
+/* a session that was started for a turn need not outlive its last read */
+static int read_index(struct hwk_tpm *state, const struct hwk_nv *nv, bool last,
+                      uint8_t *out)
 {
     struct job job;
     if (!start(state, &job))
@@ -148,9 +152,19 @@ static int read_index(void *state, const struct hwk_nv *nv, uint8_t *out)
     int ok = open_job(state, nv, &job);
     TPM2_HANDLE who = reader(&job.ix.pub);
     ok = ok && (who == 0 || hwk_tpm_by_hierarchy(state, who, &job.by)) &&
-         read_all(&job.ix, &job.by, out);
+         read_all(&job.ix, &job.by, last, out);
     done(state, &job);
     return ok;
+}
+
+static int read(void *state, const struct hwk_nv *nv, uint8_t *out)
+{
+    return read_index(state, nv, false, out);
+}
+
+static int read_last(void *state, const struct hwk_nv *nv, uint8_t *out)
+{
+    return read_index(state, nv, true, out);
 }
 
 static int define(void *state, const struct hwk_nv *nv, uint32_t hierarchy)
@@ -246,7 +260,8 @@ const struct hwk_backend_nv hwk_tpm_door = {
     .enter = enter,
     .leave = leave,
     .look = look,
-    .read = read_index,
+    .read = read,
+    .read_last = read_last,
     .define = define,
     .undefine = undefine,
     .write = write,

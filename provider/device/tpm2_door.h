@@ -14,6 +14,6 @@ int hwk_tpm_door_certify(void *state, const struct hwk_uri *key,
 int hwk_tpm_door_pcr_read(void *state, uint32_t pcrs, uint8_t out[32]);
 int hwk_tpm_door_pcr_extend(void *state, unsigned pcr,
                             const uint8_t digest[32]);
-int hwk_tpm_door_facts(void *state, struct hwk_tpm_facts *out);
+int hwk_tpm_door_facts(void *state, unsigned what, struct hwk_tpm_facts *out);
 
 #endif

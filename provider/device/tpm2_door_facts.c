@@ -73,42 +73,45 @@ int hwk_tpm_door_pcr_extend(void *state, unsigned pcr, const uint8_t digest[32])
     return ok;
 }
 
-static int read_clock(struct hwk_tpm *tpm, TPMS_TIME_INFO *out)
+static int read_clock(struct hwk_tpm *tpm, struct hwk_tpm_facts *out)
 {
     struct hwk_tpm_call call;
+    TPMS_TIME_INFO time;
+    memset(&time, 0, sizeof(time));
     hwk_tpm_call_start(&call, TPM2_CC_ReadClock, NULL, 0, false);
     hwk_tpm_call_run(tpm, &call);
-    hwk_tpm_call_get(&call, TPMS_TIME_INFO, out);
+    hwk_tpm_call_get(&call, TPMS_TIME_INFO, &time);
+    out->reset_count = time.clockInfo.resetCount;
+    out->restart_count = time.clockInfo.restartCount;
     return hwk_tpm_check(tpm, call.rc, "ReadClock", 0);
 }
 
-static void describe(const struct hwk_tpm_properties *var,
-                     const TPMS_TIME_INFO *time, struct hwk_tpm_facts *out)
-{
-    UINT32 now = hwk_tpm_property(var, TPM2_PT_PERMANENT);
-    *out = (struct hwk_tpm_facts){
-        .owner_auth_set = now & TPMA_PERMANENT_OWNERAUTHSET,
-        .lockout_auth_set = now & TPMA_PERMANENT_LOCKOUTAUTHSET,
-        .in_lockout = now & TPMA_PERMANENT_INLOCKOUT,
-        .platform_enabled = hwk_tpm_property(var, TPM2_PT_STARTUP_CLEAR) &
-                            TPMA_STARTUP_CLEAR_PHENABLE,
-        .reset_count = time->clockInfo.resetCount,
-        .restart_count = time->clockInfo.restartCount,
-        .lockout_counter = hwk_tpm_property(var, TPM2_PT_LOCKOUT_COUNTER),
-        .max_tries = hwk_tpm_property(var, TPM2_PT_MAX_AUTH_FAIL),
-        .recovery_s = hwk_tpm_property(var, TPM2_PT_LOCKOUT_INTERVAL)};
-}
-
-int hwk_tpm_door_facts(void *state, struct hwk_tpm_facts *out)
+static int read_state(struct hwk_tpm *tpm, struct hwk_tpm_facts *out)
 {
     struct hwk_tpm_properties var;
-    TPMS_TIME_INFO time;
+    if (!hwk_tpm_properties(tpm, TPM2_PT_VAR, &var))
+        return 0;
+    UINT32 now = hwk_tpm_property(&var, TPM2_PT_PERMANENT);
+    out->owner_auth_set = now & TPMA_PERMANENT_OWNERAUTHSET;
+    out->lockout_auth_set = now & TPMA_PERMANENT_LOCKOUTAUTHSET;
+    out->in_lockout = now & TPMA_PERMANENT_INLOCKOUT;
+    out->platform_enabled = hwk_tpm_property(&var, TPM2_PT_STARTUP_CLEAR) &
+                            TPMA_STARTUP_CLEAR_PHENABLE;
+    out->lockout_counter = hwk_tpm_property(&var, TPM2_PT_LOCKOUT_COUNTER);
+    out->max_tries = hwk_tpm_property(&var, TPM2_PT_MAX_AUTH_FAIL);
+    out->recovery_s = hwk_tpm_property(&var, TPM2_PT_LOCKOUT_INTERVAL);
+    return 1;
+}
+
+int hwk_tpm_door_facts(void *state, unsigned what, struct hwk_tpm_facts *out)
+{
+    struct hwk_tpm_facts facts = {0};
     if (!hwk_tpm_begin(state))
         return 0;
-    int ok = hwk_tpm_properties(state, TPM2_PT_VAR, &var) &&
-             read_clock(state, &time);
+    int ok = (!(what & HWK_FACTS_STATE) || read_state(state, &facts)) &&
+             (!(what & HWK_FACTS_CLOCK) || read_clock(state, &facts));
     hwk_tpm_end(state);
     if (ok)
-        describe(&var, &time, out);
+        *out = facts;
     return ok;
 }

@@ -21,7 +21,13 @@ static bool kept(const struct hwk_tpm *tpm, const struct hwk_tpm_held *held)
     if (held == &s->aside)
         return false;
     return tpm->sharing == HWK_TPM_MANAGED ||
-           (tpm->entered > 0 && (held == &s->hmac || s->keep_policy));
+           (tpm->entered > 0 && held == &s->hmac && !s->last) ||
+           (tpm->entered > 0 && held == &s->policy && s->keep_policy);
+}
+
+void hwk_tpm_sessions_last(struct hwk_tpm *tpm)
+{
+    tpm->sessions.last = true;
 }
 
 unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s)
@@ -140,6 +146,7 @@ void hwk_tpm_sessions_end(struct hwk_tpm *tpm)
     settle_unsaid(tpm, &tpm->sessions.policy);
     settle_unsaid(tpm, &tpm->sessions.aside);
     tpm->sessions.current = tpm->sessions.also = NULL;
+    tpm->sessions.last = false;
 }
 
 void hwk_tpm_sessions_leave(struct hwk_tpm *tpm)

@@ -42,6 +42,7 @@ struct hwk_tpm_sessions {
     bool starting; /* what is sent now is for the start of a session */
     bool retried;  /* a lost one was started anew since begin */
     bool shielded; /* the last command was authorised by one of them */
+    bool last;     /* nothing comes after the next command until leave */
 };
 
 /*
@@ -53,8 +54,9 @@ struct hwk_tpm_sessions {
  * the TPM's. Behind a resource manager one of each kind is kept for all
  * commands; without one a session is for one command, which ends it, but that
  * from hwk_tpm_enter to hwk_tpm_leave the HMAC session is kept, and where it is
- * there it is used, since it costs nothing then; so is a policy session where
- * keep_policy says that another use of it is to come.
+ * there it is used, since it costs nothing then; it goes with leave, or with
+ * the command before which hwk_tpm_sessions_last was called. So is a policy
+ * session where keep_policy says that another use of it is to come.
  *
  * The pattern of every authorised command:
  *
@@ -85,6 +87,11 @@ int hwk_tpm_shield(struct hwk_tpm *tpm, unsigned secret, ESYS_TR *session);
  */
 int hwk_tpm_prove_public(struct hwk_tpm *tpm, ESYS_TR tr,
                          const TPM2B_PUBLIC *pub);
+
+/* The next command, sent again or not, is the last for the HMAC session of
+ * several turns in one: unless a resource manager is there it ends it. end
+ * takes that back. */
+void hwk_tpm_sessions_last(struct hwk_tpm *tpm);
 
 /* To be told what the command gave, before hwk_tpm_check. True once between
  * begin and end, when the TPM no longer knew the session: then do all again

@@ -55,6 +55,7 @@ static void read_it(void *state, const struct hwk_nv *nv)
     static uint8_t out[65536];
 
     fuzz_said(NV->read(state, nv, out));
+    fuzz_said(NV->read_last(state, nv, out));
 }
 
 static void certify(const struct hwk_config *cfg, void *state,
@@ -116,7 +117,7 @@ void fuzz_tpm_nv(const struct hwk_config *cfg, void *state)
     struct hwk_nv nv = index_of(COUNTER, 0x02060012, 8);
     uint8_t out[32];
 
-    fuzz_said(NV->facts(state, &facts));
+    fuzz_said(NV->facts(state, HWK_FACTS_STATE | HWK_FACTS_CLOCK, &facts));
     fuzz_said(NV->pcr_read(state, 0x00ffffff, out));
     fuzz_said(NV->pcr_extend(state, 16, digest));
     counter(cfg, state);

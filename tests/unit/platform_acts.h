@@ -275,7 +275,7 @@ static inline void root_in(struct root *x)
 {
     x->p = calloc(1, sizeof(*x->p));
     OK(idvi_platform_init(x->p, device, &conf));
-    OK(idvi_platform_look(x->p, &x->seen));
+    OK(idvi_platform_look(x->p, true, &x->seen));
     x->request = (struct idv_approval_request){.generation = x->seen.value};
     x->request.anchor.index = ANCHOR;
     x->request.counter.index = COUNTER;

@@ -141,7 +141,7 @@ static uint64_t value(void)
     struct idvi_owner o = {
         .dev = dev, .anchor_at = ANCHOR, .count_at = COUNTER};
     struct idvi_owner_state s;
-    OK(idvi_owner_look(&o, &s));
+    OK(idvi_owner_look(&o, true, &s));
     return s.value;
 }
 
@@ -150,6 +150,20 @@ static void increment(void)
     const struct idvi_owner o = {.count_at = COUNTER};
     const struct hwk_nv nv = idvi_owner_counter(&o);
     OK(idvi_nv_increment(dev, &nv, &owner, NULL));
+}
+
+static void define(uint32_t index, uint32_t attributes, uint16_t size,
+                   const uint8_t *policy, struct hwk_nv *out)
+{
+    struct hwk_nv nv = {.index = index,
+                        .attributes = attributes,
+                        .name_alg = IDVI_ALG_SHA256,
+                        .size = size,
+                        .policy_n = policy ? 32 : 0};
+    if (policy)
+        memcpy(nv.policy, policy, 32);
+    OK(idvi_nv_define(dev, &nv, IDVI_RH_OWNER, NULL));
+    *out = nv;
 }
 
 static bool anchor_there(void)
@@ -202,19 +216,22 @@ static void whole_life(void **state)
 
 /*
  * What it costs. Imprint: define, twice (session, PolicyNV, PolicyOR) for write
- * and lock, increment: 9 logical commands with these two; beside them look at
- * both places and read the counter before, the reset count (2), read both back,
- * and twice a salted session with its end. Check: look and read twice, and the
- * session. Reset: the first command is the one that counts.
+ * and lock, these two, increment; beside them look at the place, read the
+ * counter before, the reset count, read both back, and one salted session,
+ * which the last of them ends. The first time ever the counter is made, too.
+ * Check: look and read twice, and the session. Reset: the first command is the
+ * one that counts.
  */
 enum {
     IMPRINT_LOGICAL = 10,
-    IMPRINT_LISTED = 3 + 2 + 2 + 2 * 2,
+    FIRST_LOGICAL = IMPRINT_LOGICAL + 2,
+    IMPRINT_LISTED = 2 + 1 + 2 + 1,
     CHECK = 4,
-    SESSION = 2,
+    SESSION = 1,
     AUTO = 1, /* is it profile platform? */
     RESET = 3,
-    GATE = 3, /* PolicyPCR twice, and the PCRs before */
+    GATE_LOGICAL = 2, /* PolicyPCR */
+    GATE_LISTED = 1,  /* the PCRs before */
     CAP = 1,
 };
 
@@ -231,11 +248,9 @@ static void costs(void **state)
     (void)state;
     BOX(b);
     b.conf.profile = IDV_ANCHOR_OWNER;
-    OK(reopen(&b));
-    OK(imprint(&b)); /* the counter's first time, and the TPM's self tests */
+    assert_int_equal(cost_of_imprint(&b), FIRST_LOGICAL + IMPRINT_LISTED);
     OK(idv_trust_reset(b.trust));
     assert_int_equal(cost_of_imprint(&b), IMPRINT_LOGICAL + IMPRINT_LISTED);
-    assert_true(IMPRINT_LOGICAL + IMPRINT_LISTED <= 15 + 7);
     uint64_t before = commands();
     OK(reopen(&b));
     assert_int_equal(commands() - before, CHECK + SESSION);
@@ -249,8 +264,10 @@ static void costs(void **state)
     assert_int_equal(commands() - before, RESET);
     b.conf.gate = 1u << 7;
     b.conf.cap = 1u << 14;
-    assert_int_equal(cost_of_imprint(&b),
-                     IMPRINT_LOGICAL + IMPRINT_LISTED + GATE + CAP);
+    assert_int_equal(cost_of_imprint(&b), IMPRINT_LOGICAL + IMPRINT_LISTED +
+                                              GATE_LOGICAL + GATE_LISTED + CAP);
+    assert_true(FIRST_LOGICAL + GATE_LOGICAL + CAP <= 15);
+    assert_true(IMPRINT_LISTED + GATE_LISTED <= 7);
 }
 
 static void capped_by_a_reboot(void **state)
@@ -447,6 +464,74 @@ static void reset_resumed(void **state)
     }
 }
 
+/* --- somebody was there between start and imprint ------------------------- */
+
+static void make_counter(uint32_t attributes)
+{
+    struct hwk_nv nv;
+    define(COUNTER, attributes, 8, NULL, &nv);
+    OK(idvi_nv_increment(dev, &nv, &owner, NULL));
+}
+
+static void counter_undefined_since(void **state)
+{
+    (void)state;
+    BOX(b);
+    OK(reopen(&b));
+    OK(imprint(&b));
+    OK(idv_trust_reset(b.trust));
+    OK(reopen(&b));
+    const uint64_t was = value();
+    undefine(COUNTER);
+    OK(imprint(&b));
+    assert_true(idv_trust_generation(b.trust) > was);
+    OK(reopen(&b));
+    assert_int_equal(idv_trust_state(b.trust), IDV_TRUST_IMPRINTED);
+}
+
+static void counter_replaced_since(void **state)
+{
+    (void)state;
+    BOX(b);
+    OK(reopen(&b));
+    OK(imprint(&b));
+    OK(idv_trust_reset(b.trust));
+    OK(reopen(&b));
+    undefine(COUNTER);
+    make_counter(IDVI_OWNER_COUNTER | IDVI_NV_AUTHWRITE);
+    FAILS(IDV_E_REJECT, "another counter", imprint(&b));
+    assert_false(anchor_there());
+    assert_false(idv_fs_exists(path(&b, "pending")));
+}
+
+static void counter_made_since(void **state)
+{
+    (void)state;
+    BOX(b);
+    OK(reopen(&b));
+    make_counter(IDVI_OWNER_COUNTER);
+    const uint64_t is = value();
+    OK(imprint(&b));
+    assert_int_equal(idv_trust_generation(b.trust), is);
+    OK(reopen(&b));
+    assert_int_equal(idv_trust_state(b.trust), IDV_TRUST_IMPRINTED);
+}
+
+static void anchor_written_since(void **state)
+{
+    (void)state;
+    BOX(b);
+    struct idv_anchor_memo memo;
+    OK(reopen(&b));
+    OK(imprint(&b));
+    OK(idv_trust_reset(b.trust));
+    OK(reopen(&b));
+    cut_imprint(&b, LOCKED, 0, &memo);
+    OK(idvi_pending_remove(b.state));
+    FAILS(IDV_E_STATE, "holds a record already", imprint(&b));
+    assert_int_equal(value(), memo.generation);
+}
+
 /* --- a gate --------------------------------------------------------------- */
 
 static void gated(void **state)
@@ -489,20 +574,6 @@ static void a_gate_that_closes(void **state)
 }
 
 /* --- what does not fit together ------------------------------------------- */
-
-static void define(uint32_t index, uint32_t attributes, uint16_t size,
-                   const uint8_t *policy, struct hwk_nv *out)
-{
-    struct hwk_nv nv = {.index = index,
-                        .attributes = attributes,
-                        .name_alg = IDVI_ALG_SHA256,
-                        .size = size,
-                        .policy_n = policy ? 32 : 0};
-    if (policy)
-        memcpy(nv.policy, policy, 32);
-    OK(idvi_nv_define(dev, &nv, IDVI_RH_OWNER, NULL));
-    *out = nv;
-}
 
 /* the way out of each: a reset, or by hand, and then as new */
 static void way_out(struct box *b)
@@ -766,6 +837,10 @@ int main(void)
         cmocka_unit_test(capped_by_a_reboot),
         cmocka_unit_test(capped_by_a_pcr),
         cmocka_unit_test(pcrs_that_are_of_no_use),
+        cmocka_unit_test(counter_undefined_since),
+        cmocka_unit_test(counter_replaced_since),
+        cmocka_unit_test(counter_made_since),
+        cmocka_unit_test(anchor_written_since),
         cmocka_unit_test(resumed),
         cmocka_unit_test(undone),
         cmocka_unit_test(sealed_without_files),

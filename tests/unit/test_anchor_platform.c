@@ -183,9 +183,33 @@ static void start_is_cheap(void **state)
     idv_device_stats(&before);
     OK(idv_trust_open(&tc, &trust));
     idv_device_stats(&after);
-    /* two public areas and two reads; the salt key made, the session begun, and
-     * both flushed, as no SRK is kept at a handle here */
-    assert_int_equal(after.tpm_commands - before.tpm_commands, 4 + 4);
+    /* two public areas and two reads; the salt key made and flushed, as no SRK
+     * is kept at a handle here, and the session, which the last read ends */
+    assert_int_equal(after.tpm_commands - before.tpm_commands, 4 + 3);
+}
+
+#define SALT 2 /* made and flushed, for each session */
+
+/* read before (the Names are known) and after, and one session; a second time,
+ * for the first there is nothing to read but a public area */
+static void imprint_is_cheap(void **state)
+{
+    struct idv_device_stats before, after;
+    need_tpm();
+    delivered(maker_key);
+    for (int i = 0; i < 2; i++) {
+        ANSWER(a);
+        OK(start());
+        approve_this(&a, pki.domain_ca.cert, maker_key);
+        idv_device_stats(&before);
+        OK(imprint(&a));
+        idv_device_stats(&after);
+        /* PolicyNV, the step's own, LoadExternal, VerifySignature,
+         * PolicyAuthorize, PolicyOR, in a session; the key flushed */
+        assert_int_equal(after.tpm_commands - before.tpm_commands,
+                         2 * (1 + 6 + 1) + 2 + (2 + 2 + 1) + 3 * SALT);
+        OK(idv_trust_reset(trust));
+    }
 }
 
 /* --- cut ------------------------------------------------------------------ */
@@ -309,6 +333,7 @@ int main(void)
         TEST(keys_of_all_kinds),
         TEST(survives_clear),
         TEST(start_is_cheap),
+        TEST(imprint_is_cheap),
         TEST(cut_before_the_fuse),
         TEST(imprint_cut_at_every_command),
         TEST(reset_cut_at_every_command),

@@ -116,7 +116,9 @@ static void life(void **state)
 
 /* --- what it costs to look at both --- */
 
-static void read_both(unsigned expected)
+typedef int read_fn(void *state, const struct hwk_nv *nv, uint8_t *out);
+
+static void read_both(read_fn *second, unsigned expected)
 {
     uint8_t back[ANCHOR_SIZE];
     unsigned long long before = tpm_commands();
@@ -124,7 +126,7 @@ static void read_both(unsigned expected)
     struct hwk_nv anchor = door_look(ANCHOR), counter = door_look(COUNTER);
     assert_true(hwk_tpm_door.read(tpm, &anchor, back));
     assert_memory_equal(back, record, 112);
-    assert_true(hwk_tpm_door.read(tpm, &counter, back));
+    assert_true(second(tpm, &counter, back));
     hwk_tpm_door.leave(tpm);
     assert_int_equal(tpm_commands() - before, expected);
 }
@@ -141,8 +143,10 @@ static void costs(void **state)
     /* a program that has just begun: the salt key, the session, and its end */
     hwk_tpm_free(tpm);
     assert_non_null(tpm = hwk_tpm_new(&tpm_cfg));
-    read_both(4 + 2 + START);
-    read_both(4 + 2 * START);
+    read_both(hwk_tpm_door.read, 4 + 2 + START);
+    read_both(hwk_tpm_door.read, 4 + 2 * START);
+    read_both(hwk_tpm_door.read_last, 4 + START); /* ended by the TPM itself */
+    assert_int_equal(tpm_left_behind(), 0);
     door_remove(ANCHOR);
     door_remove(COUNTER);
     policy_clean();
@@ -192,10 +196,12 @@ static void owner_value(void **state)
     const struct hwk_nv nv = door_nv(
         COUNTER, COUNTER_IS & ~(IDVI_NV_AUTHREAD | IDVI_NV_NO_DA), 8, NULL);
     snprintf(path, sizeof(path), "%s/owner", tpm_process.dir);
-    assert_true(hwk_tpm_door.facts(tpm, &facts));
+    assert_true(
+        hwk_tpm_door.facts(tpm, HWK_FACTS_STATE | HWK_FACTS_CLOCK, &facts));
     assert_false(facts.owner_auth_set);
     hierarchy_auth(ESYS_TR_RH_OWNER, "", "boss");
-    assert_true(hwk_tpm_door.facts(tpm, &facts));
+    assert_true(
+        hwk_tpm_door.facts(tpm, HWK_FACTS_STATE | HWK_FACTS_CLOCK, &facts));
     assert_true(facts.owner_auth_set);
     refused_once(&nv);
     policy_write(path, "clerk\n", 6);
@@ -258,6 +264,38 @@ static void index_value(void **state)
     door_refused(hwk_tpm_door.read(tpm, &now, back), HWK_R_AUTH, "has an");
     assert_int_equal(tpm_commands(), before);
     door_remove(ANCHOR);
+    policy_clean();
+}
+
+/* whoever goes on after a last read, or was refused it, leaves nothing behind
+ */
+static void last_and_yet_not(void **state)
+{
+    (void)state;
+    uint8_t value[8];
+    need_tpm();
+    struct hwk_nv nv = door_counter(value), old = nv;
+    old.attributes ^= IDVI_NV_OWNERWRITE;
+    unsigned long long before = tpm_commands();
+    assert_true(hwk_tpm_door.enter(tpm));
+    assert_true(hwk_tpm_door.read_last(tpm, &nv, value));
+    assert_true(hwk_tpm_door.read(tpm, &nv, value));
+    assert_true(hwk_tpm_door.read(tpm, &nv, value));
+    hwk_tpm_door.leave(tpm);
+    assert_int_equal(tpm_commands() - before, 3 + 3 * START);
+    assert_true(hwk_tpm_door.enter(tpm));
+    assert_true(hwk_tpm_door.read(tpm, &nv, value));
+    door_refused(hwk_tpm_door.read_last(tpm, &old, value), HWK_R_BUS,
+                 "said to be");
+    assert_true(hwk_tpm_door.increment(tpm, &nv, &door_owner));
+    assert_true(hwk_tpm_door.read_last(tpm, &nv, value));
+    hwk_tpm_door.leave(tpm);
+    assert_int_equal(tpm_left_behind(), 0);
+    /* by itself it is as any other */
+    before = tpm_commands();
+    assert_true(hwk_tpm_door.read_last(tpm, &nv, value));
+    assert_int_equal(tpm_commands() - before, 1 + START);
+    door_remove(COUNTER);
     policy_clean();
 }
 
@@ -409,11 +447,23 @@ static void facts_and_pcrs(void **state)
     struct hwk_tpm_facts f;
     uint8_t before[32], after[32];
     need_tpm();
-    assert_true(hwk_tpm_door.facts(tpm, &f));
+    assert_true(hwk_tpm_door.facts(tpm, HWK_FACTS_STATE | HWK_FACTS_CLOCK, &f));
     assert_true(f.platform_enabled);
     assert_false(f.in_lockout);
     assert_int_equal(f.lockout_counter, 0);
     assert_true(f.max_tries > 0 && f.recovery_s > 0);
+    /* each is a command, and sets nothing else */
+    const struct hwk_tpm_facts all = f;
+    unsigned long long before_it = tpm_commands();
+    assert_true(hwk_tpm_door.facts(tpm, HWK_FACTS_STATE, &f));
+    assert_int_equal(tpm_commands() - before_it, 1);
+    assert_int_equal(f.max_tries, all.max_tries);
+    assert_true(f.platform_enabled && f.reset_count == 0);
+    before_it = tpm_commands();
+    assert_true(hwk_tpm_door.facts(tpm, HWK_FACTS_CLOCK, &f));
+    assert_int_equal(tpm_commands() - before_it, 1);
+    assert_int_equal(f.reset_count, all.reset_count);
+    assert_false(f.platform_enabled || f.max_tries != 0);
     assert_true(hwk_tpm_door.pcr_read(tpm, 1u << 23 | 1u, before));
     assert_true(hwk_tpm_door.pcr_extend(tpm, 23, event));
     assert_true(hwk_tpm_door.pcr_read(tpm, 1u << 23 | 1u, after));
@@ -479,7 +529,8 @@ static void no_token(void **state)
     ops->nv->leave(dev);
     door_refused(ops->nv->look(dev, COUNTER, &nv), HWK_R_UNSUPPORTED, says);
     door_refused(ops->nv->read(dev, &nv, out), HWK_R_UNSUPPORTED, says);
-    door_refused(ops->nv->facts(dev, &facts), HWK_R_UNSUPPORTED, says);
+    door_refused(ops->nv->facts(dev, HWK_FACTS_STATE | HWK_FACTS_CLOCK, &facts),
+                 HWK_R_UNSUPPORTED, says);
     door_refused(ops->nv->pcr_read(dev, 1, out), HWK_R_UNSUPPORTED, says);
     ops->close(dev);
     hwk_registry_free(reg, false);
@@ -546,13 +597,21 @@ static void arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters),    cmocka_unit_test(names),
-        cmocka_unit_test(life),        cmocka_unit_test(costs),
-        cmocka_unit_test(owner_value), cmocka_unit_test(index_value),
-        cmocka_unit_test(stale),       cmocka_unit_test(without_sessions),
-        cmocka_unit_test(full),        cmocka_unit_test(large),
-        cmocka_unit_test(turns),       cmocka_unit_test(facts_and_pcrs),
-        cmocka_unit_test(no_token),    cmocka_unit_test(arguments),
+        cmocka_unit_test(counters),
+        cmocka_unit_test(names),
+        cmocka_unit_test(life),
+        cmocka_unit_test(costs),
+        cmocka_unit_test(last_and_yet_not),
+        cmocka_unit_test(owner_value),
+        cmocka_unit_test(index_value),
+        cmocka_unit_test(stale),
+        cmocka_unit_test(without_sessions),
+        cmocka_unit_test(full),
+        cmocka_unit_test(large),
+        cmocka_unit_test(turns),
+        cmocka_unit_test(facts_and_pcrs),
+        cmocka_unit_test(no_token),
+        cmocka_unit_test(arguments),
     };
     for (size_t i = 0; i < sizeof(record); i++)
         record[i] = (uint8_t)(i ^ 0xa5);

@@ -43,14 +43,28 @@ static void end(struct program *p)
 }
 
 /* what a program does at its start; seen is what it takes for the truth */
-static int look_and_read(struct program *p, uint8_t seen[static ANCHOR_SIZE])
+static int look_and(struct program *p,
+                    int (*read)(void *state, const struct hwk_nv *nv,
+                                uint8_t *out),
+                    uint8_t seen[static ANCHOR_SIZE])
 {
     struct hwk_nv nv;
     int ok = hwk_tpm_door.enter(p->tpm);
     ok = ok && hwk_tpm_door.look(p->tpm, ANCHOR, &nv) &&
-         nv.size == ANCHOR_SIZE && hwk_tpm_door.read(p->tpm, &nv, seen);
+         nv.size == ANCHOR_SIZE && read(p->tpm, &nv, seen);
     hwk_tpm_door.leave(p->tpm);
     return ok;
+}
+
+static int look_and_read(struct program *p, uint8_t seen[static ANCHOR_SIZE])
+{
+    return look_and(p, hwk_tpm_door.read, seen);
+}
+
+static int look_and_read_last(struct program *p,
+                              uint8_t seen[static ANCHOR_SIZE])
+{
+    return look_and(p, hwk_tpm_door.read_last, seen);
 }
 
 static const struct hwk_policy_step steps[] = {
@@ -110,6 +124,8 @@ static void altering_reads(void **state)
     begin(&p, bus_alter_byte);
     alter_each(&p, look_and_read, TPM2_CC_NV_Read, true, HEADER);
     alter_each(&p, look_and_read, TPM2_CC_NV_Read, false, HEADER);
+    alter_each(&p, look_and_read_last, TPM2_CC_NV_Read, true, HEADER);
+    alter_each(&p, look_and_read_last, TPM2_CC_NV_Read, false, HEADER);
     end(&p);
 }
 

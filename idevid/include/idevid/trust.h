@@ -97,6 +97,10 @@ struct idv_approval_request;
 struct idv_anchor_ops {
     const char *profile;   /* "owner", "platform", "token" */
     const char *assurance; /* "none", "detect" or "enforce" */
+    /* Around prepare and write: what they share is asked of the device once,
+     * and others wait for it. Both may be NULL. */
+    idv_rc (*enter)(void *self);
+    void (*leave)(void *self);
     /* Before a record is made: the counter, if there is to be one, and all of
      * memo but the record. IDV_E_STATE: there is a record already. */
     idv_rc (*prepare)(void *self, struct idv_anchor_memo *memo);
