@@ -2,6 +2,7 @@
 /* The device table of the provider, with our errors and buffers. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/err.h>
 #include <openssl/provider.h>
@@ -32,6 +33,11 @@ struct hwk_device *idvi_device_door(const struct idv_device *dev)
 const char *idvi_device_uri(const struct idv_device *dev)
 {
     return dev->uri;
+}
+
+bool idvi_device_is_tpm(const struct idv_device *dev)
+{
+    return strncasecmp(dev->uri, "tpm2:", 5) == 0;
 }
 
 const struct idv_pin *idvi_device_pin(const struct idv_device *dev)

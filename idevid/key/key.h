@@ -34,6 +34,7 @@ struct hwk_device_ops;
 const struct hwk_device_ops *idvi_device_ops(const struct idv_device *dev);
 struct hwk_device *idvi_device_door(const struct idv_device *dev);
 const char *idvi_device_uri(const struct idv_device *dev);
+bool idvi_device_is_tpm(const struct idv_device *dev); /* by its URI */
 const struct idv_pin *idvi_device_pin(const struct idv_device *dev); /* NULL */
 
 /* Asks pin, as libcrypto's callbacks want it. NULL pin: nobody to ask. */

@@ -43,7 +43,7 @@ idv_rc idv_anchor_open(struct idv_device *dev,
 {
     static const struct idv_anchor_conf defaults;
     struct idv_device_info info = {0};
-    const bool tpm = strncasecmp(idvi_device_uri(dev), "tpm2:", 5) == 0;
+    const bool tpm = idvi_device_is_tpm(dev);
     if (!conf)
         conf = &defaults;
     IDV_TRY(check(conf, tpm));

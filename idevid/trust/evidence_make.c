@@ -2,6 +2,7 @@
 /* Evidence by this device: two attestations, in one turn at its TPM. */
 #include <string.h>
 
+#include "key/key.h"
 #include "key/nv.h"
 #include "trust/evidence_priv.h"
 
@@ -33,9 +34,7 @@ static idv_rc unavailable(const char *why)
 static idv_rc check_request(struct idv_device *dev,
                             const struct idv_evidence_request *r)
 {
-    struct idv_device_info info;
-    IDV_TRY(idv_device_info(dev, &info));
-    if (!info.tpm)
+    if (!idvi_device_is_tpm(dev))
         return unavailable("a token attests nothing");
     if (!r->profile || !idvi_evidence_profile(r->profile))
         return unavailable("the anchor's profile has none");

@@ -244,7 +244,7 @@ static struct idv_evidence_policy policy_of(const struct signer *k)
 /* --- what a TPM attests --------------------------------------------------- */
 
 /* two public areas, the key, and two attestations among them */
-#define COMMANDS 8
+#define COMMANDS 6
 
 /* made here, verified there: by way of the file */
 static void proves(const struct sealing *s, const struct signer *k)
