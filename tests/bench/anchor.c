@@ -54,7 +54,8 @@ static const struct {
     {TPM2_CC_NV_ReadPublic, "NV_ReadPublic",
      "what is at that place, if anything"},
     {TPM2_CC_NV_Read, "NV_Read", "generation; record and fuse read back"},
-    {TPM2_CC_ReadPublic, "ReadPublic", "whose key it is"},
+    {TPM2_CC_ReadPublic, "ReadPublic",
+     "whose key it is, or which one salts sessions"},
     {TPM2_CC_ReadClock, "ReadClock", "the reset count: when the cap falls"},
     {TPM2_CC_PCR_Read, "PCR_Read", "the gate as it is now"},
     {TPM2_CC_GetCapability, "GetCapability",
@@ -150,16 +151,6 @@ static int imprint(struct life *l, struct figures *f)
     ok = life_imprint(l, &w);
     life_word_free(&w);
     return ok;
-}
-
-/* The counter's first time and the TPM's self tests are not of interest. */
-static int warm_up(struct life *l, struct figures *f)
-{
-    if (!life_factory(l) || !imprint(l, f))
-        return 0;
-    if (bench_calls() == f->from)
-        return bench_fail("no command was counted");
-    return life_reset(l);
 }
 
 /* which command of a reset ends the record, from 1 */
@@ -296,12 +287,37 @@ static int evidence(struct life *l, struct figures *f)
 
 /* --- both profiles -------------------------------------------------------- */
 
+static int owner_first(struct life *l, struct figures *f)
+{
+    if (!imprint(l, f))
+        return 0;
+    if (bench_calls() == f->from)
+        return bench_fail("no command was counted");
+    say_split(f, "anchor: first imprint", LOGICAL, LISTED);
+    return life_reset(l);
+}
+
 static int owner_imprint(struct life *l, struct figures *f)
 {
     if (!imprint(l, f))
         return 0;
     say_split(f, "anchor: imprint", LOGICAL, LISTED);
     return 1;
+}
+
+/* with a PCR that gates it and one that caps it */
+static int owner_gated(struct life *l, struct figures *f)
+{
+    const struct idv_anchor_conf plain = l->conf;
+    int ok;
+
+    l->conf.gate = 1u << 7;
+    l->conf.cap = 1u << 14;
+    ok = imprint(l, f);
+    if (ok)
+        say_split(f, "anchor: gated imprint", LOGICAL, LISTED);
+    l->conf = plain;
+    return ok && life_reset(l);
 }
 
 static int owner_check(struct life *l, struct figures *f)
@@ -317,17 +333,23 @@ static int owner_life(struct life *l, struct figures *f)
            bound_key(l, f) && evidence(l, f) && reset(l, f);
 }
 
+/* The first time is not of interest. */
+static int platform_first(struct life *l, struct figures *f)
+{
+    return life_factory(l) && imprint(l, f) && life_reset(l);
+}
+
 static int platform_imprint(struct life *l, struct figures *f)
 {
     if (!imprint(l, f))
         return 0;
-    say_split(f, "anchor, platform: imprint", PROMISE_NONE, PROMISE_NONE);
+    say_split(f, "anchor, platform: imprint", PROMISE_NONE, LISTED);
     return 1;
 }
 
 static int platform_check(struct life *l, struct figures *f)
 {
-    return check(l, f, "anchor, platform: check at start", PROMISE_NONE) &&
+    return check(l, f, "anchor, platform: check at start", CHECK) &&
            life_reset(l);
 }
 
@@ -369,9 +391,9 @@ static int in_programs(part_fn *const *parts, size_t n, struct life *l,
 
 int bench_anchor(const struct options *o, const char *where, bool managed)
 {
-    static part_fn *const owner[] = {warm_up, owner_imprint, owner_check,
-                                     owner_life};
-    static part_fn *const platform[] = {warm_up, platform_imprint,
+    static part_fn *const owner[] = {owner_first, owner_gated, owner_imprint,
+                                     owner_check, owner_life};
+    static part_fn *const platform[] = {platform_first, platform_imprint,
                                         platform_check};
     struct figures f = {.o = o, .where = where, .managed = managed};
     struct life l;
@@ -379,7 +401,7 @@ int bench_anchor(const struct options *o, const char *where, bool managed)
 
     printf("sealed anchor, %-37s %12s %8s\n", where, "measured", "promised");
     life_profile(&l, IDV_ANCHOR_OWNER);
-    ok = ok && in_programs(owner, 4, &l, &f);
+    ok = ok && in_programs(owner, 5, &l, &f);
     life_profile(&l, IDV_ANCHOR_PLATFORM);
     ok = ok && in_programs(platform, 3, &l, &f);
     life_end(&l);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The floor of a sealed anchor: the same commands as those of profile owner, in
- * the same order, by ESYS; no files, and nothing is judged. */
+ * the same order, by ESYS; no files, nothing is judged, and what need not be in
+ * a session is not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@
 static struct {
     TSS2_TCTI_CONTEXT *tcti;
     ESYS_CONTEXT *esys;
-    ESYS_TR root, counter, anchor, session;
+    ESYS_TR root, counter, anchor, hmac, policy;
     uint8_t counter_name[IDVI_NV_NAME];
     TPM2B_DIGEST legs[2];
 } raw;
@@ -41,12 +42,13 @@ static int start(TPM2_SE type)
 {
     const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
     const bool hmac = type == TPM2_SE_HMAC;
+    ESYS_TR *session = hmac ? &raw.hmac : &raw.policy;
 
     return RAW(Esys_StartAuthSession(raw.esys, hmac ? raw.root : ESYS_TR_NONE,
                                      ESYS_TR_NONE, NO_SESSIONS, NULL, type,
-                                     &none, TPM2_ALG_SHA256, &raw.session)) &&
+                                     &none, TPM2_ALG_SHA256, session)) &&
            RAW(Esys_TRSess_SetAttributes(
-               raw.esys, raw.session, hmac ? TPMA_SESSION_CONTINUESESSION : 0,
+               raw.esys, *session, hmac ? TPMA_SESSION_CONTINUESESSION : 0,
                TPMA_SESSION_CONTINUESESSION));
 }
 
@@ -64,8 +66,8 @@ static int look(ESYS_TR index)
 static int read_index(ESYS_TR index, uint16_t n, uint8_t *out)
 {
     TPM2B_MAX_NV_BUFFER *data = NULL;
-    int ok = RAW(Esys_NV_Read(raw.esys, index, index, raw.session, NO_SESSION,
-                              n, 0, &data)) &&
+    int ok = RAW(Esys_NV_Read(raw.esys, index, index, raw.hmac, NO_SESSION, n,
+                              0, &data)) &&
              data->size == n;
 
     if (ok)
@@ -74,9 +76,12 @@ static int read_index(ESYS_TR index, uint16_t n, uint8_t *out)
     return ok;
 }
 
-static int end_session(void)
+/* and the session ends with it */
+static int read_last(ESYS_TR index, uint16_t n, uint8_t *out)
 {
-    return RAW(Esys_FlushContext(raw.esys, raw.session));
+    return RAW(Esys_TRSess_SetAttributes(raw.esys, raw.hmac, 0,
+                                         TPMA_SESSION_CONTINUESESSION)) &&
+           read_index(index, n, out);
 }
 
 static int increment(void)
@@ -132,19 +137,6 @@ int raw_anchor_close(void)
 
 /* --- imprint -------------------------------------------------------------- */
 
-/* in what state the TPM is */
-static int properties(void)
-{
-    TPMI_YES_NO more;
-    TPMS_CAPABILITY_DATA *data = NULL;
-    int ok =
-        RAW(Esys_GetCapability(raw.esys, NO_SESSIONS, TPM2_CAP_TPM_PROPERTIES,
-                               TPM2_PT_PERMANENT, 8, &more, &data));
-
-    Esys_Free(data);
-    return ok;
-}
-
 static int clock_of(void)
 {
     TPMS_TIME_INFO *info = NULL;
@@ -177,9 +169,9 @@ static int fulfil(const uint8_t record[IDV_RECORD_SIZE])
 
     memcpy(operand.buffer, record + 8, 8);
     return start(TPM2_SE_POLICY) &&
-           RAW(Esys_PolicyNV(raw.esys, raw.counter, raw.counter, raw.session,
+           RAW(Esys_PolicyNV(raw.esys, raw.counter, raw.counter, raw.policy,
                              PASSWORD, &operand, 0, TPM2_EO_EQ)) &&
-           RAW(Esys_PolicyOR(raw.esys, raw.session, NO_SESSIONS, &branches));
+           RAW(Esys_PolicyOR(raw.esys, raw.policy, NO_SESSIONS, &branches));
 }
 
 static int seal(const uint8_t record[IDV_RECORD_SIZE])
@@ -188,10 +180,10 @@ static int seal(const uint8_t record[IDV_RECORD_SIZE])
 
     memcpy(data.buffer, record, IDV_RECORD_SIZE);
     return fulfil(record) &&
-           RAW(Esys_NV_Write(raw.esys, raw.anchor, raw.anchor, raw.session,
+           RAW(Esys_NV_Write(raw.esys, raw.anchor, raw.anchor, raw.policy,
                              NO_SESSION, &data, 0)) &&
            fulfil(record) &&
-           RAW(Esys_NV_WriteLock(raw.esys, raw.anchor, raw.anchor, raw.session,
+           RAW(Esys_NV_WriteLock(raw.esys, raw.anchor, raw.anchor, raw.policy,
                                  NO_SESSION)) &&
            increment();
 }
@@ -201,16 +193,14 @@ int raw_anchor_imprint(void)
     uint8_t record[IDV_RECORD_SIZE] = "IDTA", back[IDV_RECORD_SIZE];
     TPM2B_DIGEST policy;
 
-    /* the second look stands for that at the place that is still free */
+    /* the look stands for that at the place that is still free */
     if (!look(raw.counter) || !start(TPM2_SE_HMAC) ||
-        !read_index(raw.counter, 8, record + 8) || !look(raw.counter) ||
-        !properties() || !clock_of() || !end_session())
+        !read_index(raw.counter, 8, record + 8) || !clock_of())
         return 0;
     legs(record, &policy);
     return define(ANCHOR, 0x02063008, IDV_RECORD_SIZE, &policy, &raw.anchor) &&
-           seal(record) && start(TPM2_SE_HMAC) &&
-           read_index(raw.counter, 8, back) &&
-           read_index(raw.anchor, IDV_RECORD_SIZE, back) && end_session();
+           seal(record) && read_index(raw.counter, 8, back) &&
+           read_last(raw.anchor, IDV_RECORD_SIZE, back);
 }
 
 /* --- the rest of its life ------------------------------------------------- */
@@ -219,9 +209,9 @@ int raw_anchor_check(void)
 {
     uint8_t back[IDV_RECORD_SIZE];
 
-    return look(raw.counter) && start(TPM2_SE_HMAC) &&
-           read_index(raw.counter, 8, back) && look(raw.anchor) &&
-           read_index(raw.anchor, IDV_RECORD_SIZE, back) && end_session();
+    return look(raw.counter) && look(raw.anchor) && start(TPM2_SE_HMAC) &&
+           read_index(raw.counter, 8, back) &&
+           read_last(raw.anchor, IDV_RECORD_SIZE, back);
 }
 
 int raw_anchor_reset(void)
