@@ -148,6 +148,23 @@ static idv_rc next_batch(struct idvi_query *q, bool *row,
     return IDV_OK;
 }
 
+idv_rc idvi_factory_batch_last(void *self, bool *found,
+                               struct idv_journal_batch *out)
+{
+    IDVI_QUERY(q);
+    struct idv_journal_batch b = {0};
+    IDV_TRY(idvi_query(self, &q,
+                       "SELECT seq, time, hash, cms FROM batch"
+                       " ORDER BY seq DESC LIMIT 1",
+                       ""));
+    idv_rc rc = next_batch(&q, found, &b);
+    if (rc == IDV_OK && *found)
+        *out = b;
+    else
+        idv_buf_free(&b.cms);
+    return rc;
+}
+
 idv_rc idvi_factory_each_batch(void *self,
                                bool (*each)(void *arg,
                                             const struct idv_journal_batch *),

@@ -26,6 +26,7 @@ struct idv_factory_store idv_db_factory_store(struct idv_db *db)
         .seq_since = idvi_factory_seq_since,
         .head = idvi_factory_head,
         .batch_add = idvi_factory_batch_add,
+        .batch_last = idvi_factory_batch_last,
         .each_batch = idvi_factory_each_batch,
     };
 }

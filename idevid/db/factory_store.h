@@ -53,6 +53,8 @@ idv_rc idvi_factory_head(void *self, uint64_t *seq,
                          uint8_t hash[32]) IDV_CHECKED;
 idv_rc idvi_factory_batch_add(void *self,
                               const struct idv_journal_batch *b) IDV_CHECKED;
+idv_rc idvi_factory_batch_last(void *self, bool *found,
+                               struct idv_journal_batch *out) IDV_CHECKED;
 idv_rc idvi_factory_each_batch(void *self,
                                bool (*each)(void *arg,
                                             const struct idv_journal_batch *),

@@ -170,27 +170,37 @@ struct idv_factory_store {
     idv_rc (*head)(void *self, uint64_t *seq, uint8_t hash[32]);
     /* IDV_E_STATE: a batch with that seq or a higher one is there */
     idv_rc (*batch_add)(void *self, const struct idv_journal_batch *b);
+    /* the one with the highest seq */
+    idv_rc (*batch_last)(void *self, bool *found,
+                         struct idv_journal_batch *out);
     idv_rc (*each_batch)(void *self,
                          bool (*each)(void *arg,
                                       const struct idv_journal_batch *b),
                          void *arg);
 };
 
-/* Signs what was added since the last batch; nothing to do is IDV_OK, and so is
- * that another process did it meanwhile. */
+/*
+ * Reads what was added since the last batch, and signs it. Nothing to do is
+ * IDV_OK, and so is that another process did it meanwhile. IDV_E_REJECT: it
+ * does not chain to what was signed before.
+ */
 idv_rc idv_journal_seal(const struct idv_factory_store *store, EVP_PKEY *key,
                         X509 *cert, const struct idv_env *env) IDV_CHECKED;
 
 /*
- * Recomputes the chain, checks each batch's signature under anchors (times of
- * certificates are not judged: a book outlives them), that the devices' rows,
- * with the documents they name, and the orders are what the entries say, and
- * that none is missing. Memory: 48 bytes and as much again in reserve for each
- * device. IDV_E_REJECT: an edit was found, *out says where; it is filled as far
- * as it came. What cannot be found: entries after the last batch that were
- * taken off together with all that they changed (unsigned_entries: how many
- * such there are now; seal often, and keep the newest batch elsewhere); who
- * holds a fixture's serial number just now.
+ * Checks each batch's signature under anchors (a certificate of the station
+ * itself will do; times of certificates are not judged, a book outlives them),
+ * recomputes the chain, and compares the devices' rows, with the documents that
+ * they name, and the orders with what the entries say; none may be missing.
+ * All of one moment, others may go on writing. Memory: about 100 bytes for each
+ * device, 40 for each batch. IDV_E_REJECT: an edit was found, *out says where,
+ * and how far it came.
+ *
+ * What cannot be found: entries after the last batch that were changed or taken
+ * off together with the rows that they made (seal often; unsigned_entries tells
+ * how many there are), and the newest entries taken off together with every
+ * batch over them (keep the last batch's seq and hash elsewhere: the shift
+ * report tells them).
  */
 struct idv_journal_verdict {
     uint64_t entries, batches, unsigned_entries, devices, orders;
