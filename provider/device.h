@@ -170,7 +170,9 @@ struct hwk_nv_ops {
     /* From enter to leave the TPM is ours (one turn; other threads and, where
      * there is no resource manager, other processes wait: seconds, not minutes)
      * and all share their sessions. May be left out, and nest. Calls in between
-     * come from the same thread; keys may be used by it, too. */
+     * come from the same thread; keys may be used by it, too. The child of a
+     * fork in between has no turn: it waits for its own like any process, and
+     * leave does nothing there. */
     int (*enter)(struct hwk_device *dev);
     void (*leave)(struct hwk_device *dev);
 

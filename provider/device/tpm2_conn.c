@@ -86,8 +86,17 @@ static void disconnect(struct hwk_tpm *tpm)
     tpm->broken = false;
 }
 
+static _Thread_local const char me; /* its address is the thread's */
+
+static bool is_mine(struct hwk_tpm *tpm)
+{
+    return atomic_load(&tpm->holder) == &me;
+}
+
 void hwk_tpm_forked(struct hwk_tpm *tpm)
 {
+    if (is_mine(tpm)) /* the one thread that is here, too */
+        pthread_mutex_unlock(&tpm->lock);
     pthread_mutex_init(&tpm->lock, NULL);
     if (tpm->turn >= 0 && tpm->turn != tpm->owner_fd)
         close(tpm->turn);
@@ -150,13 +159,6 @@ static int take_turn(struct hwk_tpm *tpm)
 }
 
 /* --- turns within a turn --- */
-
-static _Thread_local const char me; /* its address is the thread's */
-
-static bool is_mine(struct hwk_tpm *tpm)
-{
-    return atomic_load(&tpm->holder) == &me;
-}
 
 /* what was in the TPM when the line broke may still be there */
 static void litter(struct hwk_tpm *tpm)

@@ -22,7 +22,7 @@ int __lsan_is_turned_off(void)
 
 /* A child signs, and its parent, whose libcrypto no thread has left in the
  * middle of something, verifies. */
-static int signs_to(struct world *w, EVP_PKEY *key, int fd)
+static inline int signs_to(struct world *w, EVP_PKEY *key, int fd)
 {
     uint8_t sig[1024];
     size_t n = sign_msg(w, key, "SHA256", NO_PSS, "child", 5, sig, sizeof(sig));
@@ -30,7 +30,7 @@ static int signs_to(struct world *w, EVP_PKEY *key, int fd)
     return n > 0 && write(fd, sig, n) == (ssize_t)n;
 }
 
-static int verified_from(EVP_PKEY *key, int fd)
+static inline int verified_from(EVP_PKEY *key, int fd)
 {
     uint8_t sig[1024];
     ssize_t n = read(fd, sig, sizeof(sig));
