@@ -78,7 +78,7 @@ static int teardown(void **state)
 static bool locked(void)
 {
     struct hwk_tpm_facts facts;
-    OK(idvi_nv_facts(dev, &facts, NULL));
+    OK(idvi_nv_facts(dev, HWK_FACTS_STATE, &facts, NULL));
     return facts.in_lockout;
 }
 

@@ -147,8 +147,10 @@ static int door_pcr_extend(struct hwk_device *dev, unsigned pcr,
     return answers("pcr_extend", dev);
 }
 
-static int door_facts(struct hwk_device *dev, struct hwk_tpm_facts *out)
+static int door_facts(struct hwk_device *dev, unsigned what,
+                      struct hwk_tpm_facts *out)
 {
+    assert_int_equal(what, HWK_FACTS_CLOCK);
     if (!answers("facts", dev))
         return 0;
     *out = (struct hwk_tpm_facts){.reset_count = 77};
@@ -295,7 +297,7 @@ CALL(increment, &nv, &by)
 CALL(certify, "tpm2:handle=0x81010002", &nv, idv_str("nonce"), &got.proof)
 CALL(pcr_read, 0x81, got.pcrs)
 CALL(pcr_extend, 12, digest)
-CALL(facts, &got.facts)
+CALL(facts, HWK_FACTS_CLOCK, &got.facts)
 
 static const struct ask {
     const char *name;
