@@ -41,7 +41,9 @@ struct idv_station_conf {
     EVP_PKEY *signer; /* the station's */
     X509 *signer_cert;
     const STACK_OF(X509) * signer_chain; /* beside it; NULL: none */
-    const STACK_OF(X509) * anchors;      /* of the maker's IDevIDs */
+    /* of the maker's IDevIDs, self-signed or not, and issuing CAs that lead to
+       them; NULL: none */
+    const STACK_OF(X509) * anchors, *chain;
     const struct idv_lockdown *lockdown; /* NULL: none */
     /* where a token or profile plain has them; NULL: object "idevid", TCG's
        places. The TPM profiles that prove residency have TCG's. */

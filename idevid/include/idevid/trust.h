@@ -187,6 +187,18 @@ idv_rc idv_platform_create(struct idv_device *dev,
 idv_rc idv_platform_delete(struct idv_device *dev,
                            const struct idv_anchor_conf *conf) IDV_CHECKED;
 
+/*
+ * The same of profile owner, which would do it by itself at the first imprint:
+ * the counter is defined and begins, so that the first record has its
+ * generation from the factory; conf NULL: where it is by default. IDV_E_REJECT:
+ * the index is somebody else's. Deleted it is only while there is no anchor
+ * (IDV_E_STATE), and absence is not a failure.
+ */
+idv_rc idv_owner_create(struct idv_device *dev,
+                        const struct idv_anchor_conf *conf) IDV_CHECKED;
+idv_rc idv_owner_delete(struct idv_device *dev,
+                        const struct idv_anchor_conf *conf) IDV_CHECKED;
+
 /* --- what this device belongs to ------------------------------------------ */
 
 struct idv_trust_conf {

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A station with a software TPM as its vendor ships it: every profile and type
+ * of key, across processes, and what is refused. */
+#include "tests/unit/codec.h"
+
+#include "tests/lib/station_run.h"
+
+static struct station_line line;
+static bool have_tpm;
+
+static int setup(void **arg)
+{
+    (void)arg;
+    station_line_open(&line);
+    have_tpm = swtpm_here() && swtpm_vendor_here();
+    return have_tpm && !station_line_tpm(&line) ? -1 : 0;
+}
+
+static int teardown(void **arg)
+{
+    (void)arg;
+    station_line_close(&line);
+    return 0;
+}
+
+#define need_tpm()                                                             \
+    do {                                                                       \
+        if (!have_tpm)                                                         \
+            skip();                                                            \
+    } while (0)
+
+static struct station_result succeeds(enum station_act act)
+{
+    struct station_result r;
+    assert_true(station_run(&line, act, &r));
+    if (r.rc != IDV_OK)
+        print_error("act %d: %s: %s\n", act, idv_rc_name(r.rc), r.note);
+    assert_int_equal(r.rc, IDV_OK);
+    assert_int_equal(r.why, IDV_WHY_NONE);
+    assert_string_equal(r.note, "");
+    return r;
+}
+
+static void refused(enum station_act act, idv_rc rc, enum idv_factory_why why,
+                    const char *part)
+{
+    struct station_result r;
+    assert_true(station_run(&line, act, &r));
+    if (r.rc != rc || r.why != why || !strstr(r.note, part))
+        print_error("act %d: %s, %s: %s\n", act, idv_rc_name(r.rc),
+                    idv_factory_why_to_text(r.why), r.note);
+    assert_int_equal(r.rc, rc);
+    assert_int_equal(r.why, why);
+    assert_non_null(strstr(r.note, part));
+}
+
+/* another TPM, another device */
+static void next_device(enum idv_factory_profile profile,
+                        enum idv_key_type type)
+{
+    static char serial[16];
+    static int n;
+    assert_true(station_line_tpm(&line));
+    snprintf(serial, sizeof(serial), "AB-%04d", ++n);
+    line.conf.serial_number = serial;
+    line.conf.profile = profile;
+    line.conf.type = type;
+    line.conf.again = false;
+    line.conf.lockdown = NULL;
+    line.lockdown = (struct idv_lockdown){0};
+    line.desk = (struct minidesk){.pki = &line.pki, .dir = line.dir};
+}
+
+static void say(const struct station_result *r)
+{
+    print_message("# %s %s: look %u, request %u, install %u, locks %u, "
+                  "lockdown %u, self test %u\n",
+                  idv_factory_profile_to_text(line.conf.profile),
+                  idv_key_type_to_text(line.conf.type), (unsigned)r->calls.look,
+                  (unsigned)r->calls.request, (unsigned)r->calls.install,
+                  (unsigned)r->calls.locks, (unsigned)r->calls.lockdown,
+                  (unsigned)r->calls.self_test);
+}
+
+static void whole(enum idv_factory_profile profile, enum idv_key_type type)
+{
+    next_device(profile, type);
+    struct station_result r = succeeds(STATION_LOOK);
+    assert_false(r.known || r.has_idevid || r.has_other);
+    r = succeeds(STATION_PROVISION);
+    say(&r);
+    r = succeeds(STATION_LOOK);
+    assert_true(r.known && r.has_idevid && !r.has_other);
+    assert_string_equal(r.has_serial, line.conf.serial_number);
+    assert_int_equal(r.state, IDV_DEVICE_DONE);
+    assert_int_equal(swtpm_cycle(&line.tpm), 0);
+    succeeds(STATION_VERIFY);
+    refused(STATION_REQUEST, IDV_E_STATE, IDV_WHY_HAS_ONE, "left alone");
+}
+
+static void profiles(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    for (int p = IDV_PROFILE_TCG; p <= IDV_PROFILE_PLAIN; p++) {
+        if (p == IDV_PROFILE_TOKEN)
+            continue;
+        whole((enum idv_factory_profile)p, IDV_KEY_P256);
+        whole((enum idv_factory_profile)p, IDV_KEY_P384);
+        whole((enum idv_factory_profile)p, IDV_KEY_RSA2048);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(profiles),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
