@@ -86,6 +86,15 @@ struct hwk_object_info {
           for, is his. No other thread uses the token meanwhile. TPM:          \
           refused */
 
+#define HWK_WRITE_BLIND                                                        \
+    16u /* TPM: not read back, for who reads it later (a self test): each      \
+           write is taken for done when the TPM says so. With HWK_WRITE_NEW    \
+           nothing is looked at before, either: NV_DefineSpace and NV_Writes,  \
+           and NV_WriteLock with HWK_WRITE_LOCK; otherwise NV_ReadPublic, and  \
+           NV_Reads of what is there or was written, besides, and a            \
+           GetCapability before the first of more than 512 bytes. Token: reads \
+           it back all the same */
+
 /* Calls made to devices by this process since the provider was loaded. */
 struct hwk_stats {
     uint64_t tpm_commands; /* every command sent, hidden ones included */

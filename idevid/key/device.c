@@ -235,7 +235,8 @@ idv_rc idv_device_write(struct idv_device *dev, const char *uri,
     unsigned theirs = (flags & IDV_WRITE_NEW ? HWK_WRITE_NEW : 0) |
                       (flags & IDV_WRITE_LOCK ? HWK_WRITE_LOCK : 0) |
                       (flags & IDV_WRITE_KEEP ? HWK_WRITE_KEEP : 0) |
-                      (flags & IDV_WRITE_SO ? HWK_WRITE_SO : 0);
+                      (flags & IDV_WRITE_SO ? HWK_WRITE_SO : 0) |
+                      (flags & IDV_WRITE_BLIND ? HWK_WRITE_BLIND : 0);
     ERR_clear_error();
     if (!dev->ops->write(dev->dev, uri, data.p, data.n, theirs))
         return idvi_device_failed(uri, NULL);

@@ -5,6 +5,7 @@
 #include "provider/device/tpm2_caps.h"
 
 #define HANDLES_AT_ONCE 64
+#define NV_AT_LEAST 512
 
 static TPMS_CAPABILITY_DATA *capability(struct hwk_tpm *tpm, TPM2_CAP cap,
                                         UINT32 first, UINT32 count, bool *more)
@@ -94,8 +95,23 @@ int hwk_tpm_nv_limits(struct hwk_tpm *tpm)
         return 0;
     size_t chunk = hwk_tpm_property(&p, TPM2_PT_NV_BUFFER_MAX);
     if (chunk == 0 || chunk > TPM2_MAX_NV_BUFFER_SIZE)
-        chunk = 512;
+        chunk = NV_AT_LEAST;
     tpm->nv_max = hwk_tpm_property(&p, TPM2_PT_NV_INDEX_MAX);
     tpm->nv_chunk = chunk;
     return 1;
+}
+
+int hwk_tpm_nv_most(struct hwk_tpm *tpm, size_t n, size_t *most)
+{
+    bool fits = n <= NV_AT_LEAST || n <= tpm->nv_took;
+    if (!fits && !hwk_tpm_nv_limits(tpm))
+        return 0;
+    *most = tpm->nv_chunk ? tpm->nv_chunk : n;
+    return 1;
+}
+
+void hwk_tpm_nv_took(struct hwk_tpm *tpm, size_t n)
+{
+    if (n > tpm->nv_took)
+        tpm->nv_took = n;
 }

@@ -18,6 +18,11 @@ UINT32 hwk_tpm_property(const struct hwk_tpm_properties *p, TPM2_PT which);
 
 /* Sizes of NV commands, asked once. */
 int hwk_tpm_nv_limits(struct hwk_tpm *tpm);
+/* How many bytes at once, in *most, where n are to be read or written: asked
+ * only when nobody knows that n will do. Every TPM takes 512 (PC Client
+ * profile, TPM_PT_NV_BUFFER_MAX), and this one what it took before. */
+int hwk_tpm_nv_most(struct hwk_tpm *tpm, size_t n, size_t *most);
+void hwk_tpm_nv_took(struct hwk_tpm *tpm, size_t n);
 
 /* Calls each for every handle from first on in first's range. 1, or 0 with a
  * reason; each returns 0 to stop. It may send commands of its own. */

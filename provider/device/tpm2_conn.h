@@ -65,6 +65,7 @@ struct hwk_tpm {
     struct hwk_tpm_policies *policies; /* see tpm2_satisfy.h; NULL: none yet */
     struct hwk_tpm_borns *born; /* of this turn, see tpm2_born.h; or NULL */
     size_t nv_chunk, nv_max;    /* bytes; 0: not asked yet */
+    size_t nv_took; /* that many went in one NV command, whatever nv_chunk */
     struct hwk_tpm_idle idle;
     struct hwk_tpm_left *left; /* of before forks, never touched again */
 };

@@ -7,10 +7,6 @@
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_nvcommand.h"
 
-/* every TPM takes that much at once (PC Client profile, TPM_PT_NV_BUFFER_MAX);
- * for more it is asked */
-#define PIECE 512
-
 static int enter(void *state)
 {
     return hwk_tpm_enter(state);
@@ -96,12 +92,10 @@ static int read_piece(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
 static int read_all(struct hwk_tpm_index *ix, struct hwk_tpm_by *by, bool last,
                     uint8_t *out)
 {
-    size_t size = ix->pub.dataSize, most = PIECE;
+    size_t size = ix->pub.dataSize, most;
     if (!readable(ix) || !hwk_tpm_index_may(ix, by->hierarchy, by->auth) ||
-        (size > PIECE && !hwk_tpm_nv_limits(ix->tpm)))
+        !hwk_tpm_nv_most(ix->tpm, size, &most))
         return 0;
-    if (size > PIECE)
-        most = ix->tpm->nv_chunk;
     for (size_t at = 0, n; at < size; at += n) {
         n = size - at < most ? size - at : most;
         if (last && at + n == size)
@@ -208,11 +202,8 @@ static int undefine(void *state, const struct hwk_nv *nv,
 static int write_pieces(struct job *job, const uint8_t *data, size_t n)
 {
     size_t most = n;
-    if (job->by.hierarchy && n > PIECE) {
-        if (!hwk_tpm_nv_limits(job->ix.tpm))
-            return 0;
-        most = job->ix.tpm->nv_chunk;
-    }
+    if (job->by.hierarchy && !hwk_tpm_nv_most(job->ix.tpm, n, &most))
+        return 0;
     for (size_t i = (n + most - 1) / most; i-- > 0;) {
         size_t at = i * most, part = n - at < most ? n - at : most;
         if (!hwk_tpm_index_write(&job->ix, &job->by, data + at, part, at))

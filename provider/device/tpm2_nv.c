@@ -4,7 +4,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <tss2/tss2_mu.h>
 
+#include "provider/device/tpm2_call.h"
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_nv.h"
@@ -137,14 +139,16 @@ static int compare(struct hwk_tpm_index *ix, const uint8_t *data, size_t n)
 static int fill(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
                 const uint8_t *data, size_t n)
 {
-    size_t chunk = ix->tpm->nv_chunk;
+    size_t chunk;
+    if (!hwk_tpm_nv_most(ix->tpm, n, &chunk))
+        return 0;
     for (size_t i = (n + chunk - 1) / chunk; i-- > 0;) {
         size_t at = i * chunk, part = n - at < chunk ? n - at : chunk;
         if (!hwk_tpm_index_write(ix, by, data + at, part, at))
             return 0;
     }
     ix->pub.attributes |= TPMA_NV_WRITTEN;
-    return compare(ix, data, n);
+    return 1;
 }
 
 /* what is at the index now, seen by one who wants to write data there */
@@ -214,29 +218,78 @@ static int make_room(struct hwk_tpm *tpm, TPM2_HANDLE handle,
     }
 }
 
+static int template_for(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                        const uint8_t *data, size_t n, unsigned flags,
+                        TPM2B_NV_PUBLIC *out)
+{
+    size_t most;
+    if (!hwk_tpm_nv_most(tpm, n, &most))
+        return 0;
+    if (n > 0 && (!tpm->nv_max || n <= tpm->nv_max) &&
+        hwk_tpm_nv_template(handle, data, n, flags & HWK_WRITE_LOCK, most, out))
+        return 1;
+    return hwk_raise(HWK_R_ARGUMENT,
+                     "an NV index of this TPM holds 1 to %zu bytes, not %zu",
+                     tpm->nv_max, n);
+}
+
+/* Past ESYS, which would print that there is one; where that takes no session.
+ * False with rc TPM2_RC_NV_DEFINED, or SUCCESS: not tried. */
+static bool define_at_once(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
+                           const struct hwk_tpm_by *by, TSS2_RC *rc)
+{
+    static const TPM2_HANDLE owner = TPM2_RH_OWNER;
+    const TPM2B_AUTH empty = {.size = 0};
+    struct hwk_tpm_call call;
+    *rc = TSS2_RC_SUCCESS;
+    if (!hwk_tpm_plain(tpm, by->auth))
+        return false;
+    hwk_tpm_call_start(&call, TPM2_CC_NV_DefineSpace, &owner, 1, true);
+    hwk_tpm_call_put(&call, TPM2B_DIGEST, &empty);
+    hwk_tpm_call_put(&call, TPM2B_NV_PUBLIC, pub);
+    *rc = hwk_tpm_call_run(tpm, &call);
+    return *rc == TSS2_RC_SUCCESS;
+}
+
+/* what is there was looked at */
+static int define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
+                  struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
+                  const uint8_t *data, size_t n, unsigned flags,
+                  enum standing *standing)
+{
+    TSS2_RC rc;
+    *standing = FREE;
+    ix->tpm = tpm;
+    if ((flags & HWK_WRITE_NEW) && (flags & HWK_WRITE_BLIND)) {
+        if (!hwk_tpm_index_may(ix, by->hierarchy, by->auth))
+            return 0;
+        if (define_at_once(tpm, pub, by, &rc))
+            return hwk_tpm_index_take(tpm, &pub->nvPublic, ix);
+        if (rc != TSS2_RC_SUCCESS && !hwk_tpm_rc_is(rc, TPM2_RC_NV_DEFINED))
+            return hwk_tpm_index_defined(tpm, pub, by, rc, ix);
+    }
+    if (!make_room(tpm, pub->nvPublic.nvIndex, ix, data, n, flags, standing))
+        return 0;
+    return *standing == DONE || *standing == UNLOCKED ||
+           hwk_tpm_index_define(tpm, pub, by, ix);
+}
+
 static int store(struct hwk_tpm *tpm, TPM2_HANDLE handle,
                  struct hwk_tpm_index *ix, struct hwk_tpm_by *by,
                  const uint8_t *data, size_t n, unsigned flags)
 {
     TPM2B_NV_PUBLIC pub;
     enum standing standing;
-    bool lock = flags & HWK_WRITE_LOCK;
-    if (!hwk_tpm_nv_limits(tpm))
-        return 0;
-    if (n == 0 || (tpm->nv_max && n > tpm->nv_max) ||
-        !hwk_tpm_nv_template(handle, data, n, lock, tpm->nv_chunk, &pub))
-        return hwk_raise(HWK_R_ARGUMENT,
-                         "an NV index of this TPM holds 1 to %zu bytes, not "
-                         "%zu",
-                         tpm->nv_max, n);
-    if (!make_room(tpm, handle, ix, data, n, flags, &standing))
+    if (!template_for(tpm, handle, data, n, flags, &pub) ||
+        !define(tpm, &pub, ix, by, data, n, flags, &standing))
         return 0;
     if (standing == DONE)
         return 1;
     if (standing != UNLOCKED &&
-        !(hwk_tpm_index_define(tpm, &pub, by, ix) && fill(ix, by, data, n)))
+        !(fill(ix, by, data, n) &&
+          (flags & HWK_WRITE_BLIND || compare(ix, data, n))))
         return 0;
-    return !lock || hwk_tpm_index_lock(ix, by);
+    return !(flags & HWK_WRITE_LOCK) || hwk_tpm_index_lock(ix, by);
 }
 
 int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,

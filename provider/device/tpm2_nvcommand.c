@@ -125,7 +125,7 @@ static const char *policy_reason(TSS2_RC rc)
     return NULL;
 }
 
-static int finish(struct command *c, TSS2_RC rc)
+static int finish(const struct command *c, TSS2_RC rc)
 {
     struct hwk_tpm *tpm = c->ix->tpm;
     TPM2_HANDLE index = c->ix->pub.nvIndex;
@@ -170,6 +170,16 @@ int hwk_tpm_index_define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
     SEND(HWK_TPM_NO_SECRET, Esys_NV_DefineSpace(tpm->esys, c.who, c.session,
                                                 NONE2, &empty, pub, &ix->tr));
     return finish(&c, rc);
+}
+
+int hwk_tpm_index_defined(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
+                          struct hwk_tpm_by *by, TSS2_RC rc,
+                          struct hwk_tpm_index *ix)
+{
+    const struct command c = {.name = "NV_DefineSpace", .ix = ix, .by = by};
+    *ix = (struct hwk_tpm_index){
+        .tpm = tpm, .tr = ESYS_TR_NONE, .pub = pub->nvPublic};
+    return rc != TSS2_RC_SUCCESS && finish(&c, rc);
 }
 
 /* by the platform, and by the index's policy for its administrator */

@@ -36,6 +36,10 @@ void hwk_tpm_by_clear(struct hwk_tpm_by *by);
 /* NV_DefineSpace, with an empty value; ix is closed by the caller. */
 int hwk_tpm_index_define(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
                          struct hwk_tpm_by *by, struct hwk_tpm_index *ix);
+/* What rc of one that was sent otherwise means. Always 0. */
+int hwk_tpm_index_defined(struct hwk_tpm *tpm, const TPM2B_NV_PUBLIC *pub,
+                          struct hwk_tpm_by *by, TSS2_RC rc,
+                          struct hwk_tpm_index *ix);
 /* NV_UndefineSpace; NV_UndefineSpaceSpecial for an index with POLICY_DELETE. */
 int hwk_tpm_index_undefine(struct hwk_tpm_index *ix, struct hwk_tpm_by *by);
 int hwk_tpm_index_write(struct hwk_tpm_index *ix, struct hwk_tpm_by *by,

@@ -5,6 +5,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "provider/device/tpm2_bad.h"
+#include "provider/device/tpm2_call.h"
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_nvindex.h"
 
@@ -168,18 +169,51 @@ static int read_piece(struct hwk_tpm_index *ix, ESYS_TR reader,
     return ok;
 }
 
+/* Most TPMs take that much, and who reads one certificate need not ask. */
+#define WORTH_A_TRY 1024
+
+/* what nobody guards, past ESYS, which would print that it is too much */
+static bool read_at_once(struct hwk_tpm_index *ix, ESYS_TR reader, uint8_t *out)
+{
+    const TPM2_HANDLE handles[] = {ix->pub.nvIndex, ix->pub.nvIndex};
+    size_t size = ix->pub.dataSize;
+    TPM2B_MAX_NV_BUFFER got;
+    struct hwk_tpm_call call;
+    if (reader != ix->tr || !hwk_tpm_index_harmless(ix) ||
+        !hwk_tpm_plain(ix->tpm, NULL))
+        return false;
+    hwk_tpm_call_start(&call, TPM2_CC_NV_Read, handles, 2, true);
+    hwk_tpm_call_put(&call, UINT16, (UINT16)size);
+    hwk_tpm_call_put(&call, UINT16, 0);
+    hwk_tpm_call_run(ix->tpm, &call);
+    got.size = 0;
+    hwk_tpm_call_get(&call, TPM2B_MAX_NV_BUFFER, &got);
+    if (call.rc != TSS2_RC_SUCCESS || got.size != size)
+        return false;
+    memcpy(out, got.buffer, size);
+    hwk_tpm_nv_took(ix->tpm, size);
+    return true;
+}
+
+static bool may_be_taken(const struct hwk_tpm *tpm, size_t size)
+{
+    return tpm->nv_chunk == 0 && size > tpm->nv_took && size > 512 &&
+           size <= WORTH_A_TRY;
+}
+
 int hwk_tpm_index_read(struct hwk_tpm_index *ix, const struct hwk_secret *auth,
                        uint8_t *out)
 {
-    size_t size = ix->pub.dataSize;
+    size_t size = ix->pub.dataSize, most;
     ESYS_TR reader;
-    if (!readable(ix) || !hwk_tpm_nv_limits(ix->tpm) ||
-        !find_reader(ix, auth, &reader))
+    if (!readable(ix) || !find_reader(ix, auth, &reader))
+        return 0;
+    if (!auth && may_be_taken(ix->tpm, size) && read_at_once(ix, reader, out))
+        return 1;
+    if (!hwk_tpm_nv_most(ix->tpm, size, &most))
         return 0;
     for (size_t at = 0, n; at < size; at += n) {
-        n = size - at;
-        if (n > ix->tpm->nv_chunk)
-            n = ix->tpm->nv_chunk;
+        n = size - at < most ? size - at : most;
         if (!read_piece(ix, reader, auth, out + at, n, at))
             return 0;
     }

@@ -190,7 +190,7 @@ static int dev_write(void *state, void *dev, const struct hwk_uri *uri,
 {
     TPM2_HANDLE index;
     (void)dev;
-    if (flags & ~(HWK_WRITE_NEW | HWK_WRITE_LOCK))
+    if (flags & ~(HWK_WRITE_NEW | HWK_WRITE_LOCK | HWK_WRITE_BLIND))
         return hwk_raise(HWK_R_UNSUPPORTED, "that is for tokens");
     return nv_index(uri, &index) &&
            hwk_tpm_nv_write(state, index, data, n, flags);

@@ -4,6 +4,8 @@
  * how many commands, with a credential made by tpm2-tools. */
 #include "config.h"
 
+#include "provider/device/tpm2_nvdata.h"
+#include "provider/device/tpm2_nvpublic.h"
 #include "tpm_devid.h"
 
 /* --- endorsement keys --- */
@@ -171,6 +173,85 @@ static void direct(void **state)
     provision(DIRECT, "RSA-2048", EK_P384, low - 2);
 }
 
+/* --- certificates in NV --- */
+
+#define CERT_AT 0x01c90200
+
+static int writes(struct hwk_tpm *t, const uint8_t *p, size_t n, unsigned flags)
+{
+    return hwk_tpm_nv_write(t, CERT_AT, p, n, flags);
+}
+
+static void holds(const uint8_t *p, size_t n, bool locked)
+{
+    struct hwk_tpm_nv nv;
+    assert_true(hwk_tpm_nv_bytes(tpm, CERT_AT, NULL, &nv));
+    assert_int_equal(nv.n, n);
+    assert_memory_equal(nv.data, p, n);
+    assert_int_equal(!!(nv.pub.attributes & TPMA_NV_WRITELOCKED), locked);
+    hwk_tpm_nv_clear(&nv);
+}
+
+/* by a program that has not asked this TPM for anything yet: in how many
+ * commands? */
+static void certificates_cost(void **state)
+{
+    (void)state;
+    static const unsigned at_once = HWK_WRITE_NEW | HWK_WRITE_BLIND;
+    uint8_t cert[1500];
+    struct hwk_tpm_nv nv;
+    unsigned long long before;
+    need_tpm();
+    memset(cert, 0x30, sizeof(cert));
+    struct hwk_tpm *fresh = hwk_tpm_new(&tpm_cfg);
+    assert_non_null(hwk_tpm_begin(fresh));
+    hwk_tpm_end(fresh);
+#define COST(expected, call)                                                   \
+    before = tpm_commands();                                                   \
+    assert_true(call);                                                         \
+    assert_int_equal(tpm_commands() - before, (expected))
+    COST(2, hwk_tpm_nv_read(fresh, EK_RSA, NULL, &nv));
+    hwk_tpm_nv_clear(&nv);
+    COST(2, writes(fresh, cert, 800, at_once));
+    holds(cert, 800, false);
+    door_refused(writes(fresh, cert, 800, at_once), HWK_R_EXISTS, "in use");
+    assert_true(hwk_tpm_erase(fresh, CERT_AT));
+    COST(3, writes(fresh, cert, 800, at_once | HWK_WRITE_LOCK));
+    holds(cert, 800, true);
+    door_refused(writes(fresh, cert, 800, at_once), HWK_R_EXISTS, "protected");
+    assert_true(hwk_tpm_erase(fresh, CERT_AT));
+    COST(4, writes(fresh, cert, 800, HWK_WRITE_NEW));
+    holds(cert, 800, false);
+    cert[0]++;
+    COST(6, writes(fresh, cert, 800, 0));
+    holds(cert, 800, false);
+    assert_true(hwk_tpm_erase(fresh, CERT_AT));
+    COST(4, writes(fresh, cert, sizeof(cert), at_once)); /* GetCapability */
+    holds(cert, sizeof(cert), false);
+    assert_true(hwk_tpm_erase(fresh, CERT_AT));
+    hwk_tpm_free(fresh);
+    devid_clean();
+}
+
+/* one that was cut between definition and the last byte is no hindrance */
+static void half_written_is_replaced(void **state)
+{
+    (void)state;
+    static const unsigned at_once = HWK_WRITE_NEW | HWK_WRITE_BLIND;
+    uint8_t cert[700] = {0x30};
+    TPM2B_NV_PUBLIC pub;
+    struct hwk_nv nv;
+    need_tpm();
+    assert_true(
+        hwk_tpm_nv_template(CERT_AT, cert, sizeof(cert), false, 1024, &pub));
+    assert_true(hwk_tpm_nv_from(&pub.nvPublic, &nv));
+    assert_true(hwk_tpm_door.define(tpm, &nv, TPM2_RH_OWNER));
+    assert_true(writes(tpm, cert, sizeof(cert), at_once | HWK_WRITE_LOCK));
+    holds(cert, sizeof(cert), true);
+    assert_true(hwk_tpm_erase(tpm, CERT_AT));
+    devid_clean();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +260,8 @@ int main(void)
         cmocka_unit_test(by_tcg),
         cmocka_unit_test(lean),
         cmocka_unit_test(direct),
+        cmocka_unit_test(certificates_cost),
+        cmocka_unit_test(half_written_is_replaced),
     };
     return cmocka_run_group_tests(tests, devid_setup, tpm_teardown);
 }

@@ -11,12 +11,10 @@
 #include <tss2/tss2_mu.h>
 #include <unistd.h>
 
-#include "provider/device/tpm2_caps.h"
-#include "provider/device/tpm2_door.h"
 #include "provider/device/tpm2_door_devid.h"
 #include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_public.h"
-#include "tpm.h"
+#include "tpm_door.h"
 
 #define DEVID hwk_tpm_door_devid
 #define EK_FIRST 0x01c00000

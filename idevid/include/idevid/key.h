@@ -169,7 +169,11 @@ idv_rc idv_device_inspect(struct idv_device *dev, const char *uri, bool *found,
  * has or idv_pin is asked for. */
 #define IDV_WRITE_KEEP 4u
 #define IDV_WRITE_SO 8u
-/* Writes, reads back, compares: IDV_OK means it is there, whole. */
+#define IDV_WRITE_BLIND                                                        \
+    16u /* TPM: not read back, nor looked at before with IDV_WRITE_NEW: for    \
+           who reads it later */
+/* Writes, reads back, compares: IDV_OK means it is there, whole; with
+ * IDV_WRITE_BLIND, that the TPM said so. */
 idv_rc idv_device_write(struct idv_device *dev, const char *uri,
                         struct idv_bytes data, unsigned flags) IDV_CHECKED;
 /* Removes a key, certificate or data object; absence is not a failure. */
