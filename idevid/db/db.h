@@ -45,8 +45,10 @@ idv_rc idv_db_device_add(struct idv_db *db, const struct idv_masa_device *d,
 /*
  * The same from one line of a factory's export: a JSON object
  *   {"serial-number": text, "idevid-issuer": base64 [, "certificate": base64
- *    DER] [, "maker": text] [, "owner": base64 domainID]}
- * (unknown members ignored), or CSV: serial-number,idevid-issuer[,certificate
+ *    DER] [, "maker": text] [, "owner": base64 domainID]
+ *    [, "retired": true | false]}
+ * (unknown members ignored; a retired device is blocked, false lifts that block
+ * and no other), or CSV: serial-number,idevid-issuer[,certificate
  * [,maker[,owner]]] (quotes per RFC 4180). IDV_E_FORMAT says what is wrong; a
  * certificate that does not fit serial and issuer is refused.
  */

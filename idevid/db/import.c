@@ -6,6 +6,7 @@
 #include <idevid/text.h>
 
 #include "idevid/db/db.h"
+#include "idevid/db/rows.h"
 
 enum field { SERIAL, ISSUER, CERT, MAKER, OWNER, FIELDS };
 static const char *const names[FIELDS] = {"serial-number", "idevid-issuer",
@@ -98,18 +99,34 @@ static idv_rc device_from(const struct idv_buf f[static FIELDS],
     return cert_from(&f[CERT], d);
 }
 
+/* The factory's own word on whether it is to be trusted any more; a line may
+ * be silent on that. */
+static idv_rc retire(struct idv_db *db, struct idv_bytes line,
+                     const struct idv_masa_device *d)
+{
+    IDV_AUTO_PTR(idv_json) root = NULL;
+    bool retired = false;
+    IDV_TRY(idv_json_parse(line, 0, &root));
+    const struct idv_json *v = idv_json_get(root, "retired");
+    if (!v)
+        return IDV_OK;
+    IDV_TRY(idv_json_bool(v, "device: retired", &retired));
+    return idvi_device_retire(db, idv_bytes(d->keyid, d->keyid_n),
+                              d->serial_number, retired);
+}
+
 static idv_rc import(struct idv_db *db, struct idv_bytes line,
                      struct idv_buf f[static FIELDS], bool *fresh)
 {
     struct idv_masa_device d = {0};
     line = idv_text_trim(line);
-    if (line.n && *line.p == '{')
-        IDV_TRY(fields_from_json(line, f));
-    else
-        IDV_TRY(fields_from_csv(line, f));
+    bool json = line.n && *line.p == '{';
+    IDV_TRY(json ? fields_from_json(line, f) : fields_from_csv(line, f));
     idv_rc rc = device_from(f, &d);
     if (rc == IDV_OK)
         rc = idv_db_device_add(db, &d, fresh);
+    if (rc == IDV_OK && json)
+        rc = retire(db, line, &d);
     idv_masa_device_free(&d);
     return rc;
 }

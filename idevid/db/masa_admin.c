@@ -106,6 +106,19 @@ idv_rc idv_db_device_block(struct idv_db *db, struct idv_bytes keyid,
                      "iti", (int64_t)blocked, blocked ? reason : "", id);
 }
 
+idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,
+                          const char *serial, bool retired)
+{
+    static const char why[] = "retired by its factory";
+    const char *sql = retired
+                          ? "UPDATE device SET blocked = 1, reason = $1 WHERE"
+                            " serial_number = $2 AND keyid = $3 AND blocked = 0"
+                          : "UPDATE device SET blocked = 0, reason = '' WHERE"
+                            " reason = $1 AND serial_number = $2 AND keyid = $3"
+                            " AND blocked = 1";
+    return idvi_exec(db, NULL, sql, "ttb", why, serial, keyid);
+}
+
 idv_rc idv_db_device_owner(struct idv_db *db, struct idv_bytes keyid,
                            const char *serial, const char *owner)
 {

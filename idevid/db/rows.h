@@ -17,6 +17,11 @@ idv_rc idvi_device_row(struct idvi_query *q,
 idv_rc idvi_device_find(void *self, struct idv_bytes keyid, const char *serial,
                         bool *found, struct idv_masa_device *out) IDV_CHECKED;
 
+/* Blocks a device that its factory retired, unless it is blocked already; or
+ * lifts that block, and no other. */
+idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,
+                          const char *serial, bool retired) IDV_CHECKED;
+
 #define IDVI_SESSION_SELECT                                                    \
     "SELECT pvr_sha256, idevid_sha256, maker, serial_number, nonce, address,"  \
     " state, status, reason, created, changed, not_before, media, rvr,"        \

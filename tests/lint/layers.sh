@@ -77,7 +77,7 @@ only 'and through it only device.h' '-' \
 base='auto buf conf env err fs limits machine text'
 codec='json codec'
 low="$base $codec key x509 envelope"
-factory='factory order journal desk station ek'
+factory='factory order journal desk station ek export'
 while IFS=: read -r room rooms headers; do
     [ -d "idevid/$room" ] || continue
     may="^#include \"((idevid/)?(${rooms// /|})/|config.h|provider/)"
