@@ -8,7 +8,6 @@
 #include "x509/x509.h"
 
 #define SERIAL_BYTES 20
-#define NO_END 253402300799 /* 99991231235959Z, RFC 5280 4.1.2.5 */
 
 IDV_AUTO_PTR_DEFINE(BIGNUM, BN_free)
 
@@ -29,14 +28,14 @@ static idv_rc set_times(X509 *cert, const struct idv_cert_spec *spec,
                         const X509 *issuer, const struct idv_env *env)
 {
     int64_t from = spec->not_before ? spec->not_before : idv_now(env);
-    int64_t to = spec->not_after ? spec->not_after : NO_END;
-    int64_t issuer_from, issuer_to = NO_END;
+    int64_t to = spec->not_after ? spec->not_after : IDV_NO_EXPIRY;
+    int64_t issuer_from, issuer_to = IDV_NO_EXPIRY;
     if (issuer)
         IDV_TRY(idv_cert_times(issuer, &issuer_from, &issuer_to));
     bool as_asked = spec->kind == IDV_CERT_IDEVID || spec->kind == IDV_CERT_IAK;
     if (!as_asked && to > issuer_to)
         to = issuer_to;
-    if (to < from || to > NO_END)
+    if (to < from || to > IDV_NO_EXPIRY)
         return idv_fail(IDV_E_ARG, "validity: it ends before it begins");
     if (!ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)from) ||
         !ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)to))

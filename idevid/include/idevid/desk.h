@@ -7,9 +7,10 @@
 #include <idevid/journal.h>
 
 /* What goes into certificates: texts with {serial} {model} {sku} {mac} {order}
- * {hw-serial} {ek-sha256}; NULL leaves out. All borrowed. */
+ * {hw-serial} {ek-sha256}; NULL leaves out. One whose placeholder stands for
+ * nothing is refused (IDV_WHY_ORDER), not left out. All borrowed. */
 struct idv_desk_template {
-    const char *common_name; /* NULL: {model} */
+    const char *common_name; /* NULL: {model}, where the order says one */
     const char *organization, *organizational_unit, *country;
     const char *masa_url;
     const char *hw_type;         /* NULL: TPM 2.0's for TPMs, none for tokens */
@@ -23,7 +24,9 @@ struct idv_desk_template {
 };
 
 /* Who makes the certificate. spec is complete; csr (may be empty) is a PKCS#10
- * for CAs that want one. IDV_E_DEVICE, IDV_E_NET, IDV_E_TIMEOUT: not now. */
+ * for CAs that want one. IDV_E_DEVICE, IDV_E_NET, IDV_E_TIMEOUT, IDV_E_IO,
+ * IDV_E_STATE: not now (IDV_WHY_CA). What is returned is judged against spec
+ * and chain (IDV_WHY_CERT), whoever made it. */
 struct idv_desk_ca {
     void *self;
     idv_rc (*issue)(void *self, const struct idv_cert_spec *spec,
@@ -41,8 +44,12 @@ void idv_desk_ca_local_free(struct idv_desk_ca *ca);
 struct idv_desk_conf {
     const struct idv_factory_store *store;
     const struct idv_desk_ca *ca;
+    /* of IAKs; NULL: ca, and none is made when that needs a PKCS#10, which a
+     * restricted key cannot sign */
+    const struct idv_desk_ca *iak_ca;
     const struct idv_desk_template *idevid;
-    const STACK_OF(X509) * stations; /* anchors of station certificates */
+    const STACK_OF(X509) * stations; /* anchors of station certificates: whoever
+                                        has one under them is a station */
     const struct idv_roots *roots;   /* NULL: no TPM profile but plain */
     bool without_ek_cert; /* EKs of ek_allowed may come without certificate */
     const uint8_t (*ek_allowed)[32]; /* SHA-256 of their SPKI */
@@ -53,6 +60,8 @@ struct idv_desk_conf {
     const struct idv_env *env;
 };
 struct idv_desk;
+/* IDV_E_ARG names what of conf is missing or wrong; of templates all that can
+ * be judged without a device. conf is copied, what it points to borrowed. */
 idv_rc idv_desk_new(const struct idv_desk_conf *conf,
                     struct idv_desk **out) IDV_CHECKED;
 void idv_desk_free(struct idv_desk *d);
@@ -67,7 +76,12 @@ idv_rc idv_desk_challenge(struct idv_desk *d, const char *order,
  * certificates issued; keeps all in the store; appends the reply (JSON). The
  * same request, or one of the same device with the same keys, gets the same
  * certificates again. tls_peer: the station's certificate of the connection,
- * which must be the CMS's signer; NULL for files. *why beside every failure.
+ * which must be the CMS's signer; NULL for files. *why beside every failure,
+ * and an entry "refused" for what a station of ours asked for in vain.
+ *
+ * A device with an identity and other keys, or another kind of proof, is
+ * refused (IDV_WHY_HAS_ONE) unless the request says again; that makes one more
+ * issue, and the same request said again within a challenge's life gets that.
  */
 idv_rc idv_desk_issue(struct idv_desk *d, struct idv_bytes request,
                       const X509 *tls_peer, struct idv_buf *reply,

@@ -126,6 +126,8 @@ enum idv_cert_kind {
     IDV_CERT_IAK,       /* serialNumber, a TPM's attestation key */
 };
 
+#define IDV_NO_EXPIRY 253402300799 /* 99991231235959Z, RFC 5280 4.1.2.5 */
+
 /* What to put into a certificate; strings borrowed, NULL leaves out. */
 struct idv_cert_spec {
     enum idv_cert_kind kind;
@@ -164,6 +166,17 @@ idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
                       const EVP_PKEY *public_key, const X509 *issuer,
                       EVP_PKEY *issuer_key, const struct idv_env *env,
                       X509 **out) IDV_CHECKED;
+
+/*
+ * Whether a certificate that somebody else made is what spec (IDEVID or IAK,
+ * with a serial_number) asks for: that key, a number of 64 to 160 bits, the
+ * subject's serialNumber, exactly the alternative names, MASA URL, policies and
+ * purposes, an end entity's whose key may sign, the same end, begun by now. The
+ * rest is the issuer's to say. IDV_E_REJECT names what differs; who signed it
+ * is for idv_chain_verify.
+ */
+idv_rc idv_cert_matches(const X509 *cert, const struct idv_cert_spec *spec,
+                        const EVP_PKEY *key, int64_t now) IDV_CHECKED;
 
 /* A PKCS#10 request, DER. subject and extensions may be NULL; challenge is a
  * challengePassword (1 to 255 bytes of text, else IDV_E_ARG) or NULL. */
