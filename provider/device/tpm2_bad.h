@@ -12,6 +12,8 @@ bool hwk_tpm_bad_is(const struct hwk_tpm *tpm, const TPM2B_NAME *name,
                     const struct hwk_secret *auth);
 void hwk_tpm_bad_add(struct hwk_tpm *tpm, const TPM2B_NAME *name,
                      const struct hwk_secret *auth);
+/* We have just given what has that Name another value. */
+void hwk_tpm_bad_forget(struct hwk_tpm *tpm, const TPM2B_NAME *name);
 void hwk_tpm_bad_free(struct hwk_tpm *tpm);
 
 #endif

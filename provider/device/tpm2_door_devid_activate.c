@@ -57,17 +57,20 @@ static int authorize(struct job *j, ESYS_TR *first, ESYS_TR *second)
            hwk_tpm_aside_authorize(j->tpm, j->what_tr, HWK_TPM_SECRET_BACK);
 }
 
-/* a parameter was refused: how it was encrypted, or for whom */
+/* A parameter was refused: how it was encrypted, or for whom. Some TPMs say
+ * FAILURE when RSA padding is wrong; one in failure mode would not have come
+ * that far. */
 static bool is_of_parameter(TSS2_RC rc)
 {
-    return hwk_tpm_answered(rc) && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P);
+    return (hwk_tpm_answered(rc) && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P)) ||
+           hwk_tpm_rc_is(rc, TPM2_RC_INTEGRITY) ||
+           hwk_tpm_rc_is(rc, TPM2_RC_FAILURE);
 }
 
 static int judge(const struct job *j, TSS2_RC rc)
 {
     struct hwk_tpm *tpm = j->tpm;
-    if (rc != TSS2_RC_SUCCESS &&
-        (is_of_parameter(rc) || hwk_tpm_rc_is(rc, TPM2_RC_INTEGRITY)))
+    if (rc != TSS2_RC_SUCCESS && is_of_parameter(rc))
         return hwk_raise(HWK_R_KEY,
                          "TPM %s: the credential is not for this EK and this "
                          "key, or was altered (0x%x)",

@@ -141,6 +141,8 @@ static int change(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
     } while (hwk_tpm_again(tpm, rc));
     if (tpm->esys) /* it knows the new one now */
         Esys_TR_SetAuth(tpm->esys, by->tr, &empty);
+    if (rc == TSS2_RC_SUCCESS)
+        hwk_tpm_hierarchy_changed(tpm, by);
     return hwk_tpm_hierarchy_check(tpm, by, rc, "HierarchyChangeAuth",
                                    by->handle);
 }

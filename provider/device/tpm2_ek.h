@@ -4,6 +4,8 @@
 #ifndef HWK_TPM2_EK_H
 #define HWK_TPM2_EK_H
 
+#include <stddef.h>
+
 #include "provider/device/tpm2_template.h"
 
 /*

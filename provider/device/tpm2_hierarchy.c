@@ -57,6 +57,13 @@ int hwk_tpm_hierarchy_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
             denied(tpm, out, " before"));
 }
 
+void hwk_tpm_hierarchy_changed(struct hwk_tpm *tpm,
+                               const struct hwk_tpm_hierarchy_by *by)
+{
+    const TPM2B_NAME name = name_of(by->handle);
+    hwk_tpm_bad_forget(tpm, &name);
+}
+
 void hwk_tpm_hierarchy_clear(struct hwk_tpm_hierarchy_by *by)
 {
     hwk_secret_free(by->auth);

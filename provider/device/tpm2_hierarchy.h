@@ -18,6 +18,9 @@ struct hwk_tpm_hierarchy_by {
 int hwk_tpm_hierarchy_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
                            const struct hwk_view *value,
                            struct hwk_tpm_hierarchy_by *out);
+/* It was given another value. */
+void hwk_tpm_hierarchy_changed(struct hwk_tpm *tpm,
+                               const struct hwk_tpm_hierarchy_by *by);
 void hwk_tpm_hierarchy_clear(struct hwk_tpm_hierarchy_by *by);
 
 /* As hwk_tpm_check, of a command that it authorised: a wrong value is
