@@ -32,8 +32,10 @@ struct idv_station {
     bool held; /* the turn is ours */
     bool looked;
     struct idv_station_seen seen;
-    X509 *ek_cert;   /* NULL: none */
-    uint32_t ek_row; /* the EK is made by */
+    X509 *ek_cert;              /* NULL: none */
+    bool free_idevid, free_iak; /* NV has nothing at these certificates' places
+                                   (as looked at, until something is put) */
+    uint32_t ek_row;            /* the EK is made by */
     enum idv_key_type ek_type;
     struct idvi_station_key ek, iak, key;
     EVP_PKEY *soft; /* token, plain: the key by URI */

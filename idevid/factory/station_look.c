@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <idevid/ek.h>
+
 #include "factory/station_int.h"
 
 #define LISTED 128
@@ -158,31 +160,50 @@ static idv_rc identity(struct idv_station *s)
 /* --- which device ----------------------------------------------------------
  */
 
-static void describe(struct idv_station *s)
+/* A TPM's certificate says what it is; another one is asked. */
+static idv_rc describe(struct idv_station *s)
 {
+    struct idv_ek_info ek = {.maker = ""};
     const struct idv_device_info *i = &s->info;
+    if (s->ek_cert && idv_ek_cert_info(s->ek_cert, &ek) == IDV_OK) {
+        snprintf(s->seen.text, sizeof(s->seen.text), "%s %s %s", ek.maker,
+                 ek.model, ek.version);
+        return IDV_OK;
+    }
+    if (s->tpm)
+        IDV_TRY(idv_device_info(s->dev, &s->info));
     snprintf(s->seen.text, sizeof(s->seen.text), "%.30s %.30s%s%.20s%s%.30s",
              i->maker, i->model, *i->firmware ? " " : "", i->firmware,
              *i->serial ? " " : "", i->serial);
+    return IDV_OK;
+}
+
+static void list(struct idv_station *s, const uint32_t *listed, size_t n)
+{
+    s->free_idevid = s->free_iak = true;
+    for (size_t i = 0; i < n; i++) {
+        s->free_idevid =
+            s->free_idevid && listed[i] != IDVI_STATION_IDEVID_CERT;
+        s->free_iak = s->free_iak && listed[i] != IDVI_STATION_IAK_CERT;
+    }
 }
 
 static idv_rc look_tpm(struct idv_station *s, enum idv_factory_why *why)
 {
     uint32_t listed[LISTED];
     size_t n = LISTED;
-    bool there = false;
     IDV_TRY(
         idvi_devid_indices(s->dev, 0x01C00000, 0x01CFFFFF, listed, &n, NULL));
     IDV_TRY(idvi_station_ek(s, listed, n, why));
     IDV_TRY(idv_key_fingerprint(s->ek.pub, s->seen.ek));
     IDV_TRY(idvi_station_row(s, why));
-    for (size_t i = 0; i < n; i++)
-        there = there || listed[i] == IDVI_STATION_IDEVID_CERT;
-    return there || !idvi_station_proves(s) ? identity(s) : IDV_OK;
+    list(s, listed, n);
+    return s->free_idevid && idvi_station_proves(s) ? IDV_OK : identity(s);
 }
 
 static idv_rc look_token(struct idv_station *s, enum idv_factory_why *why)
 {
+    IDV_TRY(idv_device_info(s->dev, &s->info));
     idv_factory_token_id(s->info.maker, s->info.model, s->info.serial,
                          s->seen.ek);
     IDV_TRY(idvi_station_row(s, why));
@@ -219,9 +240,8 @@ idv_rc idvi_station_look(struct idv_station *s, enum idv_factory_why *why)
     idv_station_seen_free(&s->seen);
     X509_free(s->ek_cert);
     s->ek_cert = NULL;
-    IDV_TRY(idv_device_info(s->dev, &s->info));
-    describe(s);
     IDV_TRY(s->tpm ? look_tpm(s, why) : look_token(s, why));
+    IDV_TRY(describe(s));
     s->looked = true;
     return IDV_OK;
 }

@@ -127,6 +127,19 @@ static idv_rc make_room(struct idv_station *s, const struct hwk_nv *nv,
     return idvi_nv_undefine(s->dev, nv, &who, NULL);
 }
 
+/* what the look knows need not be asked */
+static idv_rc look(struct idv_station *s, uint32_t index, bool *found,
+                   struct hwk_nv *nv)
+{
+    bool *is_free =
+        index == IDVI_STATION_IAK_CERT ? &s->free_iak : &s->free_idevid;
+    *found = false;
+    if (!*is_free)
+        return idvi_nv_look(s->dev, index, found, nv, NULL);
+    *is_free = false;
+    return IDV_OK;
+}
+
 idv_rc idvi_station_nv_put(struct idv_station *s, uint32_t index,
                            struct idv_bytes der, bool replace)
 {
@@ -135,7 +148,7 @@ idv_rc idvi_station_nv_put(struct idv_station *s, uint32_t index,
     if (der.n == 0 || der.n > IDV_MAX_CERT)
         return idv_fail(IDV_E_LIMIT, "a certificate of %zu bytes", der.n);
     want = wanted(s, index, der);
-    IDV_TRY(idvi_nv_look(s->dev, index, &found, &nv, NULL));
+    IDV_TRY(look(s, index, &found, &nv));
     if (found && same(&nv, &want))
         return go_on(s, &nv, der);
     if (found)

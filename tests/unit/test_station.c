@@ -111,10 +111,45 @@ static void profiles(void **arg)
     }
 }
 
+/* --- what it costs ---------------------------------------------------------
+ */
+
+static void fresh_book(void)
+{
+    book_drop(&line.book);
+    book_open(&line.book);
+}
+
+/* Each algorithm's first use since the TPM was started may cost one more. */
+static void costs(enum idv_factory_profile profile, unsigned most)
+{
+    next_device(profile, IDV_KEY_P256);
+    succeeds(STATION_PROVISION);
+    succeeds(STATION_WIPE);
+    fresh_book();
+    struct station_result r = succeeds(STATION_PROVISION);
+    const unsigned n =
+        (unsigned)(r.calls.look + r.calls.request + r.calls.install);
+    say(&r);
+    print_message("# %s: %u commands\n", idv_factory_profile_to_text(profile),
+                  n);
+    assert_true(n <= most);
+}
+
+static void commands(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    costs(IDV_PROFILE_TCG, 30);
+    costs(IDV_PROFILE_LEAN, 20);
+    costs(IDV_PROFILE_DIRECT, 17);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles),
+        cmocka_unit_test(commands),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
