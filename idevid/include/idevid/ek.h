@@ -37,6 +37,27 @@ idv_rc idv_ek_hw_serial(const X509 *cert, struct idv_bytes tpmt_public,
                         char out[static 256]) IDV_CHECKED;
 
 /*
+ * Where a vendor keeps the certificate of a TPM that has none in NV: template
+ * with {sha256} (hex, of the SubjectPublicKeyInfo), {sha256-hex16} (its first
+ * 16 bytes), {intel} and {amd} (those vendors' own hashes of the key, as their
+ * URLs have them). IDV_E_ARG: an unknown word in braces, a brace not closed.
+ */
+#define IDV_EK_URL_INTEL "https://ekop.intel.com/ekcertservice/{intel}"
+#define IDV_EK_URL_AMD "https://ftpm.amd.com/pki/aia/{amd}"
+idv_rc idv_ek_url(const char *template_, struct idv_bytes tpmt_public,
+                  struct idv_buf *out) IDV_CHECKED;
+/* The certificate in what a vendor's server or a file has: DER, with or without
+ * bytes behind it, PEM, or Intel's JSON {"certificate":base64}. IDV_E_FORMAT.
+ */
+idv_rc idv_ek_cert_from_reply(struct idv_bytes body, X509 **out) IDV_CHECKED;
+/* TPMT_PUBLIC of the EK of a TPM (appended): of an NV index of certificates,
+ * its template beside it, or of a type ("P-256", ...; cert_index 0) by TCG's
+ * low range. Nothing is kept in the TPM. IDV_E_DEVICE. */
+struct idv_device;
+idv_rc idv_ek_read(struct idv_device *dev, uint32_t cert_index,
+                   const char *type, struct idv_buf *tpmt_public) IDV_CHECKED;
+
+/*
  * A bundle of vendor roots and intermediates: JSON with the certificates, each
  * with its source, and a manifest (version, hash over all) signed by the maker.
  * IDV_E_REJECT: not signed under anchors, altered, or of a version lower than
