@@ -117,6 +117,11 @@ int bench_anchor(const struct options *o, const char *where, bool managed);
 /* The time it takes, against the same commands by ESYS (anchor_raw.c). */
 int bench_anchor_times(const struct options *o, const char *where);
 
+/* --- desk.c --- */
+
+/* How many requests of devices the CA's side of a line judges. */
+int bench_desk(const struct options *o);
+
 /* --- hwkey.c --- */
 
 struct hwkey {

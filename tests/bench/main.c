@@ -80,6 +80,7 @@ static int usage(void)
 {
     fprintf(stderr, "usage: bench keys | run | ops GROUP CONTESTANT N\n"
                     "       bench tpm | anchor WHERE\n"
+                    "       bench desk\n"
                     "       bench anchor-times WHERE\n"
                     "       bench join NAME <SUMMARY\n");
     return 0;
@@ -110,6 +111,8 @@ int main(int argc, char **argv)
         ok = bench_anchor(&o, argv[2], strstr(argv[2], "abrmd") != NULL);
     else if (strcmp(verb, "anchor-times") == 0 && argc == 3)
         ok = bench_anchor_times(&o, argv[2]);
+    else if (strcmp(verb, "desk") == 0 && argc == 2)
+        ok = bench_desk(&o);
     else if (strcmp(verb, "ops") == 0 && argc == 5)
         ok = ops((unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]),
                  atol(argv[4]));

@@ -37,8 +37,10 @@ done <<'EOF'
 2 first key by URI, TPM
 EOF
 is 'targets in JSON' \
-    "$(grep -v '^{"target":"anchor' "$tap_dir/rows.json" |
+    "$(grep -vE '^\{"target":"(anchor|desk)' "$tap_dir/rows.json" |
         grep -c '^{"target":')" 59
+is 'figures of the desk in JSON' \
+    "$(grep -c '^{"target":"desk: judges' "$tap_dir/rows.json")" 5
 is 'targets of calls and bytes met' \
     "$(grep -A6 '^targets' "$tap_dir/table" | grep -c ' met$')" 6
 for where in directly 'behind tpm2-abrmd'; do
