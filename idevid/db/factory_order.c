@@ -18,16 +18,6 @@ static idv_rc set_text(struct idv_json *o, const char *name, const char *text)
                : IDV_OK;
 }
 
-static idv_rc set_kind(struct idv_json *o, const struct idv_order *order)
-{
-    if (order->has_profile)
-        IDV_TRY(set_text(o, "profile",
-                         idv_factory_profile_to_text(order->profile)));
-    if (order->has_type)
-        IDV_TRY(set_text(o, "type", idv_key_type_to_text(order->type)));
-    return set_text(o, "customer", order->customer);
-}
-
 static idv_rc set_macs(struct idv_json *o, char *const *macs)
 {
     if (!macs || !*macs)
@@ -38,13 +28,21 @@ static idv_rc set_macs(struct idv_json *o, char *const *macs)
     return idv_json_set(o, "macs", idv_steal(&list));
 }
 
-/* Replaces what is in *out by the canonical text. */
+static const char *profile_of(const struct idv_order *o)
+{
+    return o->has_profile ? idv_factory_profile_to_text(o->profile) : NULL;
+}
+
+static const char *type_of(const struct idv_order *o)
+{
+    return o->has_type ? idv_key_type_to_text(o->type) : NULL;
+}
+
+/* Replaces what is in *out. Members were set in order: it is canonical. */
 static idv_rc put_line(const struct idv_json *o, struct idv_buf *out)
 {
-    IDV_AUTO(buf) text = {0};
-    IDV_TRY(idv_json_dump(o, false, &text));
     idv_buf_clear(out);
-    return idv_journal_body(idv_view(&text), NULL, out);
+    return idv_json_dump(o, false, out);
 }
 
 static idv_rc order_line(const struct idv_order *order, struct idv_buf *out)
@@ -52,10 +50,12 @@ static idv_rc order_line(const struct idv_order *order, struct idv_buf *out)
     IDV_AUTO_PTR(idv_json) o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(set_text(o, "customer", order->customer));
     IDV_TRY(set_text(o, "id", order->id));
     IDV_TRY(set_text(o, "model", order->model));
+    IDV_TRY(set_text(o, "profile", profile_of(order)));
     IDV_TRY(set_text(o, "sku", order->sku));
-    IDV_TRY(set_kind(o, order));
+    IDV_TRY(set_text(o, "type", type_of(order)));
     return put_line(o, out);
 }
 
@@ -65,13 +65,15 @@ static idv_rc device_line(const struct idv_order *order,
     IDV_AUTO_PTR(idv_json) o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    IDV_TRY(set_text(o, "serial-number", d->serial_number));
-    IDV_TRY(set_text(o, "order", order->id));
-    IDV_TRY(set_text(o, "model", d->model ? d->model : order->model));
-    IDV_TRY(set_text(o, "sku", d->sku ? d->sku : order->sku));
-    IDV_TRY(set_text(o, "owner", d->owner));
+    IDV_TRY(set_text(o, "customer", order->customer));
     IDV_TRY(set_macs(o, d->macs));
-    IDV_TRY(set_kind(o, order));
+    IDV_TRY(set_text(o, "model", d->model ? d->model : order->model));
+    IDV_TRY(set_text(o, "order", order->id));
+    IDV_TRY(set_text(o, "owner", d->owner));
+    IDV_TRY(set_text(o, "profile", profile_of(order)));
+    IDV_TRY(set_text(o, "serial-number", d->serial_number));
+    IDV_TRY(set_text(o, "sku", d->sku ? d->sku : order->sku));
+    IDV_TRY(set_text(o, "type", type_of(order)));
     return put_line(o, out);
 }
 
@@ -161,8 +163,8 @@ static idv_rc note_order(struct idv_db *db, const struct idv_order *o,
     if (!body)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(idv_hex_from_bytes(idv_bytes(sha256, 32), &hex));
-    IDV_TRY(set_text(body, "order", o->id));
     IDV_TRY(idv_json_set(body, "devices", idv_json_new_int((int64_t)o->n)));
+    IDV_TRY(set_text(body, "order", o->id));
     IDV_TRY(idv_json_set(body, "sha256", idv_json_new_text(idv_view(&hex))));
     IDV_TRY(put_line(body, &line));
     return idvi_entry_add(db, "order", "", idv_view(&line), now, NULL);

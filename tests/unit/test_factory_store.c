@@ -390,6 +390,38 @@ static void order_tells(void **state)
     book_order_free(o);
 }
 
+/* lines have the form that bodies have */
+static void order_lines(void **state)
+{
+    struct book *b = *state;
+    IDV_AUTO(buf) json = {0}, canonical = {0};
+    bool order = false, found = false;
+    char *macs[] = {strdup("00:11:22:33:44:55"), strdup("00:11:22:33:44:56"),
+                    NULL};
+    struct idv_order *o = book_order("L1", "R", 1);
+    o->sku = strdup("S-1");
+    o->customer = strdup("\xc3\x84pfel \"& co\"");
+    o->has_profile = o->has_type = true;
+    o->profile = IDV_PROFILE_LEAN;
+    o->type = IDV_KEY_P384;
+    o->devices[0].macs = macs;
+    OK(CALL(b, order_add, o, 1));
+    OK(CALL(b, order_device, "L1", "R-0001", &order, &found, &json));
+    assert_string_equal(
+        (char *)json.p,
+        "{\"customer\":\"\xc3\x84pfel \\\"& co\\\"\",\"macs\":["
+        "\"00:11:22:33:44:55\",\"00:11:22:33:44:56\"],\"model\":\"R1\","
+        "\"order\":\"L1\",\"profile\":\"lean\",\"serial-number\":"
+        "\"R-0001\",\"sku\":\"S-1\",\"type\":\"P-384\"}");
+    OK(idv_journal_body(idv_view(&json), NULL, &canonical));
+    assert_true(same(&json, &canonical));
+    free(o->sku);
+    free(o->customer);
+    free(macs[0]);
+    free(macs[1]);
+    book_order_free(o);
+}
+
 static void other_order(void **state)
 {
     struct book *b = *state;
@@ -471,6 +503,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_grows, setup, teardown),
         cmocka_unit_test_setup_teardown(order_once, setup, teardown),
         cmocka_unit_test_setup_teardown(order_tells, setup, teardown),
+        cmocka_unit_test_setup_teardown(order_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(other_order, setup, teardown),
         cmocka_unit_test_setup_teardown(next_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(challenges, setup, teardown),
