@@ -78,6 +78,7 @@ static void not_another_key(void **state)
     (void)state;
     for (size_t i = 0; i < N; i++)
         form_make(&f[i], IDVI_DEVID_IAK, types[i], false);
+    form_other_rsa(&f[N - 1]);
     for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < N; k++)
             assert_int_equal(idvi_tpm_public_is(&f[i].p, f[k].key), i == k);
@@ -270,6 +271,8 @@ static void verified(const char *type, uint16_t scheme)
     IDV_AUTO(buf) raw = {0};
     form_make(&f, IDVI_DEVID_IAK, type, false);
     form_make(&other, IDVI_DEVID_IAK, type, false);
+    if (other.p.type == IDVI_TPM_RSA)
+        form_other_rsa(&other);
     f.p.scheme = other.p.scheme = scheme;
     f.p.hash = other.p.hash = scheme == IDVI_TPM_NULL ? 0 : f.p.name_alg;
     tpm_signature(&f, idv_str("message"), &raw);

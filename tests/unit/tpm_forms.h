@@ -64,6 +64,19 @@ static inline void form_unique(struct form *f, unsigned bits)
         idv_bytes(f->b, form_number(f->key, OSSL_PKEY_PARAM_EC_PUB_Y, n, f->b));
 }
 
+/* RSA keys take long to make, under valgrind above all: there is one of each
+ * size, but for who asks for another. */
+static inline EVP_PKEY *form_rsa(unsigned bits)
+{
+    static EVP_PKEY *made[8];
+    EVP_PKEY **key = &made[bits / 1024];
+    if (!*key)
+        *key = EVP_RSA_gen(bits);
+    assert_non_null(*key);
+    assert_int_equal(EVP_PKEY_up_ref(*key), 1);
+    return *key;
+}
+
 /* type: "P-256", "P-384", "P-521", "RSA-2048", ...; low: an EK of the low
  * range */
 static inline void form_make(struct form *f, enum idvi_devid what,
@@ -77,7 +90,7 @@ static inline void form_make(struct form *f, enum idvi_devid what,
                                   : IDVI_TPM_SHA256;
     struct idv_buf policy = {0};
     memset(f, 0, sizeof(*f));
-    f->key = rsa ? EVP_RSA_gen(bits) : EVP_EC_gen(type);
+    f->key = rsa ? form_rsa(bits) : EVP_EC_gen(type);
     assert_non_null(f->key);
     OK(idvi_devid_policy(what, hash, low, &policy));
     memcpy(f->policy, policy.p, policy.n);
@@ -98,6 +111,16 @@ static inline void form_make(struct form *f, enum idvi_devid what,
     }
     idv_buf_free(&policy);
     form_unique(f, bits);
+    form_write(f);
+}
+
+/* another RSA key in its place */
+static inline void form_other_rsa(struct form *f)
+{
+    EVP_PKEY_free(f->key);
+    f->key = EVP_RSA_gen(f->p.bits);
+    assert_non_null(f->key);
+    form_unique(f, f->p.bits);
     form_write(f);
 }
 
