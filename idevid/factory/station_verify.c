@@ -124,12 +124,21 @@ idv_rc idvi_station_test(struct idv_station *s, enum idv_factory_why *why)
     return rc;
 }
 
+/* The keys of the look go: the test is to find its own, and TPMs have room for
+ * three. */
+static idv_rc without_keys(struct idv_station *s, enum idv_factory_why *why)
+{
+    idv_station_rest(s);
+    return idvi_station_begin(s, why);
+}
+
 /* --- the end of the line ---------------------------------------------------
  */
 
 static idv_rc finish(struct idv_station *s, enum idv_factory_why *why)
 {
     struct idv_factory_device *d = &s->seen.device;
+    IDV_TRY(without_keys(s, why));
     IDV_TRY(idvi_station_row(s, why));
     const enum idv_factory_state from = d->state;
     if (!s->seen.known ||
@@ -162,9 +171,7 @@ static idv_rc verify(struct idv_station *s, enum idv_factory_why *why)
         return idvi_station_refuse(why, IDV_WHY_RETIRED,
                                    idv_fail(IDV_E_REJECT, "%s was retired",
                                             s->seen.device.serial_number));
-    /* keys of the look go: the test is to find its own */
-    idv_station_rest(s);
-    IDV_TRY(idvi_station_begin(s, why));
+    IDV_TRY(without_keys(s, why));
     return idvi_station_test(s, why);
 }
 

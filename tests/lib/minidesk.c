@@ -84,10 +84,10 @@ static idv_rc bag_of(const struct minidesk *d, const char *serial,
     IDV_TRY(idv_key_fingerprint(a->key, id));
     snprintf(path, sizeof(path), "%s/issued-%s-%02x%02x%02x%02x%02x", d->dir,
              serial, id[0], id[1], id[2], id[3], a->iak != NULL);
-    if (idv_fs_exists(path))
+    const bool honest = !d->serial && !d->wrong_key && !d->wrong_ca;
+    if (honest && idv_fs_exists(path))
         return idv_fs_read(path, 0, bag);
     IDV_TRY(make_bag(d, serial, a, bag));
-    const bool honest = !d->serial && !d->wrong_key && !d->wrong_ca;
     return honest ? idv_fs_write(path, idv_view(bag), 0600) : IDV_OK;
 }
 

@@ -145,11 +145,137 @@ static void commands(void **arg)
     costs(IDV_PROFILE_DIRECT, 17);
 }
 
+/* --- request, reply and install, each a process of its own ------------------
+ */
+
+static void stick(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    next_device(IDV_PROFILE_TCG, IDV_KEY_P256);
+    succeeds(STATION_REQUEST);
+    succeeds(STATION_REPEAT);
+    succeeds(STATION_ISSUE);
+    assert_int_equal(swtpm_cycle(&line.tpm), 0);
+    line.desk.for_other_ek = true;
+    succeeds(STATION_ISSUE);
+    refused(STATION_INSTALL, IDV_E_DEVICE, IDV_WHY_ACTIVATE, "");
+    line.desk.for_other_ek = false;
+    line.desk.wrong_ca = true;
+    succeeds(STATION_ISSUE);
+    refused(STATION_INSTALL, IDV_E_REJECT, IDV_WHY_CERT, "IDevID");
+    line.desk.wrong_ca = false;
+    line.desk.serial = "AB-9999";
+    succeeds(STATION_ISSUE);
+    refused(STATION_INSTALL, IDV_E_REJECT, IDV_WHY_CERT, "AB-9999");
+    line.desk.serial = NULL;
+    succeeds(STATION_ISSUE);
+    succeeds(STATION_INSTALL);
+    succeeds(STATION_FINISH);
+    succeeds(STATION_VERIFY);
+}
+
+/* the serial number is another device's, the reply as well */
+static void other_device(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    next_device(IDV_PROFILE_DIRECT, IDV_KEY_P256);
+    succeeds(STATION_REQUEST);
+    succeeds(STATION_ISSUE);
+    assert_true(station_line_tpm(&line));
+    refused(STATION_INSTALL, IDV_E_STATE, IDV_WHY_STORE, "waits for no reply");
+    refused(STATION_REQUEST, IDV_E_REJECT, IDV_WHY_DUPLICATE,
+            line.conf.serial_number);
+}
+
+/* --- random values and their escrow ------------------------------------------
+ */
+
+static void row(struct idv_factory_device *d)
+{
+    bool found = false;
+    book_again(&line.book);
+    OK(line.book.store.find(line.book.store.self, IDV_BY_SERIAL,
+                            idv_str(line.conf.serial_number), &found, d));
+    assert_true(found);
+}
+
+/* how many are in escrow; the last one must open and be for this device */
+static int escrowed(void)
+{
+    struct idv_factory_device d = {0};
+    char text[512] = "";
+    int n = 0;
+    row(&d);
+    const unsigned char *p = d.escrow.p, *end = p + d.escrow.n;
+    while (p < end) {
+        CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, end - p);
+        BIO *out = BIO_new(BIO_s_mem());
+        assert_non_null(cms);
+        assert_int_equal(CMS_decrypt(cms, line.pki.domain_ca.key,
+                                     line.pki.domain_ca.cert, NULL, out, 0),
+                         1);
+        assert_true(BIO_read(out, text, sizeof(text) - 1) > 64);
+        BIO_free(out);
+        CMS_ContentInfo_free(cms);
+        n++;
+    }
+    assert_non_null(strstr(text, line.conf.serial_number));
+    assert_non_null(strstr(text, "{\"hierarchy\":\"lockout\""));
+    idv_factory_device_free(&d);
+    return n;
+}
+
+static void lock_with_escrow(void)
+{
+    next_device(IDV_PROFILE_TCG, IDV_KEY_P256);
+    line.lockdown = (struct idv_lockdown){.da = true,
+                                          .max_tries = 31,
+                                          .recovery_s = 600,
+                                          .lockout_recovery_s = 86400,
+                                          .lockout_auth = true,
+                                          .escrow = line.pki.domain_ca.cert};
+    line.conf.lockdown = &line.lockdown;
+}
+
+/* entries: requested, installed, escrowed, done */
+static void cut_at(enum station_step kind, int n)
+{
+    struct station_result r;
+    line.kind = kind;
+    line.end = STATION_DIES;
+    line.at = n;
+    assert_true(station_run(&line, STATION_PROVISION, &r));
+    line.at = 0;
+    assert_true(r.died);
+}
+
+static void values(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    lock_with_escrow();
+    succeeds(STATION_PROVISION);
+    assert_int_equal(escrowed(), 1);
+    succeeds(STATION_FINISH);
+    assert_int_equal(escrowed(), 1);
+    lock_with_escrow();
+    cut_at(STATION_WRITTEN, 3); /* escrowed, and not yet set */
+    succeeds(STATION_PROVISION);
+    assert_int_equal(escrowed(), 2);
+    lock_with_escrow();
+    cut_at(STATION_WRITES, 4); /* set */
+    succeeds(STATION_PROVISION);
+    assert_int_equal(escrowed(), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(profiles),
-        cmocka_unit_test(commands),
+        cmocka_unit_test(profiles), cmocka_unit_test(commands),
+        cmocka_unit_test(stick),    cmocka_unit_test(other_device),
+        cmocka_unit_test(values),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
