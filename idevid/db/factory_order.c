@@ -313,9 +313,9 @@ static idv_rc own(struct idv_db *db, const char *order, const char *holder,
     IDVI_QUERY(q);
     IDV_TRY(idvi_query(db, &q,
                        "SELECT serial_number FROM order_device"
+                       " INDEXED BY order_device_holder"
                        " WHERE order_id = $1 AND holder = $2 AND holder <> ''"
-                       " AND made = 0 AND held_until > $3"
-                       " ORDER BY position LIMIT 1",
+                       " AND made = 0 AND held_until > $3 LIMIT 1",
                        "tti", order, holder, now));
     return first_of(&q, serial);
 }

@@ -326,6 +326,8 @@ static void by_index(void **state)
             fail_msg("%s: %s", sql, how);
         if (strstr(how, "TEMP B-TREE"))
             fail_msg("%s: %s", sql, how);
+        if (strstr(sql, "holder = $2") && !strstr(how, "AND holder=?"))
+            fail_msg("%s: %s", sql, how); /* not all that are not made yet */
         asked++;
     }
     assert_true(asked > 8);
