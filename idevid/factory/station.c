@@ -67,10 +67,10 @@ void idv_station_calls(const struct idv_station *s,
 
 static idv_rc check_conf(const struct idv_station_conf *c)
 {
-    if (!c->device || !c->order || !c->station || !c->operator_ || !c->signer ||
-        !c->signer_cert || !c->store || !c->env)
-        return idv_fail(IDV_E_ARG, "station: device, order, station, operator, "
-                                   "signer and book are needed");
+    if (!c->device || !c->order || !c->station || !c->operator_ || !c->store ||
+        !c->env)
+        return idv_fail(IDV_E_ARG, "station: device, order, station, operator "
+                                   "and book are needed");
     if (c->type != IDV_KEY_P256 && c->type != IDV_KEY_P384 &&
         c->type != IDV_KEY_RSA2048)
         return idv_fail(IDV_E_ARG, "station: no IDevIDs of %s",
@@ -106,6 +106,14 @@ idv_rc idv_station_new(const struct idv_station_conf *conf,
     }
     *out = s;
     return IDV_OK;
+}
+
+void idv_station_is(struct idv_station *s, const char *order,
+                    const char *serial_number, const char *model)
+{
+    s->c.order = order;
+    s->c.serial_number = serial_number;
+    s->c.model = model;
 }
 
 void idv_station_rest(struct idv_station *s)

@@ -191,6 +191,8 @@ idv_rc idv_station_request(struct idv_station *s,
                            const uint8_t challenge[IDV_FACTORY_CHALLENGE],
                            struct idv_buf *request, enum idv_factory_why *why)
 {
+    if (!s->c.signer || !s->c.signer_cert)
+        return idv_fail(IDV_E_ARG, "station: a request needs its signer");
     idv_rc rc = idvi_station_begin(s, why);
     idvi_station_count(s, &s->calls.request);
     if (rc == IDV_OK)

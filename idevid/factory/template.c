@@ -185,7 +185,7 @@ static bool is_token(const struct idv_factory_request *r)
 }
 
 /* hardwareModuleName: of a TPM always, of a token when the maker has a type for
- * it; a TPM that said nothing of itself (plain) has none */
+ * it; what says nothing of itself (plain) has the serial number */
 static idv_rc fill_module(const struct idv_desk_template *t,
                           const struct idvi_facts *facts,
                           const struct idv_factory_request *r,
@@ -194,9 +194,12 @@ static idv_rc fill_module(const struct idv_desk_template *t,
     const char *type = t->hw_type    ? t->hw_type
                        : is_token(r) ? NULL
                                      : IDV_OID_TPM20;
-    if (!type || (!t->hw_type && !t->hw_serial && !*facts->hw_serial))
+    if (!type)
         return IDV_OK;
-    IDV_TRY(expand("hw-serial", t->hw_serial ? t->hw_serial : "{hw-serial}",
+    IDV_TRY(expand("hw-serial",
+                   t->hw_serial        ? t->hw_serial
+                   : *facts->hw_serial ? "{hw-serial}"
+                                       : "{serial}",
                    facts, &f->hw_serial));
     f->spec.hw_type = type;
     f->spec.hw_serial = idv_view(&f->hw_serial);

@@ -14,7 +14,7 @@ struct idv_desk_template {
     const char *organization, *organizational_unit, *country;
     const char *masa_url;
     const char *hw_type;         /* NULL: TPM 2.0's for TPMs, none for tokens */
-    const char *hw_serial;       /* NULL: {hw-serial} */
+    const char *hw_serial;       /* NULL: {hw-serial}, or {serial} */
     bool permanent_identifier;   /* SAN permanentIdentifier of the EK */
     const char *const *policies; /* OIDs for every certificate; NULL-ended */
     bool residency_policies;     /* tcg-cap-verified* where that was proved */

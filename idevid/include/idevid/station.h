@@ -38,7 +38,7 @@ struct idv_station_conf {
     const char *order, *serial_number,
         *model; /* serial_number NULL: not known */
     const char *station, *operator_;
-    EVP_PKEY *signer; /* the station's */
+    EVP_PKEY *signer; /* the station's; of requests only */
     X509 *signer_cert;
     const STACK_OF(X509) * signer_chain; /* beside it; NULL: none */
     /* of the maker's IDevIDs, self-signed or not, and issuing CAs that lead to
@@ -65,6 +65,10 @@ struct idv_station;
 idv_rc idv_station_new(const struct idv_station_conf *conf,
                        struct idv_station **out) IDV_CHECKED;
 void idv_station_free(struct idv_station *s);
+/* Which device it is to be, where a look had to say so first: instead of what
+ * conf said. Borrowed like conf; model may be NULL. */
+void idv_station_is(struct idv_station *s, const char *order,
+                    const char *serial_number, const char *model);
 
 /* What is in the fixture. */
 struct idv_station_seen {
