@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -335,9 +336,27 @@ static idv_rc check_arity(const struct tool_verb *v, int n)
     return IDV_OK;
 }
 
-static idv_rc load_conf(struct tool *t)
+/* The configuration of the directory that argv begins with. */
+static idv_rc find_conf(struct tool *t, int n, char **argv)
+{
+    static char path[1024];
+    struct stat st;
+    if (t->conf_path || !t->conf_in_dir || n < 1 || stat(argv[0], &st) != 0 ||
+        !S_ISDIR(st.st_mode))
+        return IDV_OK;
+    if (snprintf(path, sizeof(path), "%s/%s", argv[0], t->conf_in_dir) >=
+        (int)sizeof(path))
+        return idv_fail(IDV_E_ARG, "%s: path too long", argv[0]);
+    t->conf_path = path;
+    return IDV_OK;
+}
+
+static idv_rc load_conf(struct tool *t, int n, char **argv)
 {
     if (!t->conf_table)
+        return IDV_OK;
+    IDV_TRY(find_conf(t, n, argv));
+    if (!t->conf_path)
         return IDV_OK;
     IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, t->conf));
     return t->configure ? t->configure(t) : IDV_OK;
@@ -360,7 +379,7 @@ static idv_rc run_verb(struct tool *t, const struct tool_verb *v, int n,
     t->sys.level = t->verbose ? IDV_LOG_DEBUG : IDV_LOG_ERROR;
     t->env = &t->sys.env;
     if (v->configured)
-        IDV_TRY(load_conf(t));
+        IDV_TRY(load_conf(t, n, argv));
     IDV_TRY(idv_provider_setup(hwk_provider_init, &t->provider));
     return v->run(t, n, argv);
 }
@@ -388,6 +407,8 @@ static idv_rc answer(struct tool *t, const struct asked *asked,
         return t->maker_table ? print_table(t->maker_table, idv_conf_mdoc)
                               : IDV_OK;
     } else if (asked->test) {
+        if (!t->conf_path)
+            return idv_fail(IDV_E_ARG, "--test: --conf FILE is missing");
         IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, t->conf));
         tool_say(t, "%s: in order", t->conf_path);
     } else

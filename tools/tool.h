@@ -103,6 +103,9 @@ struct tool {
     const struct idv_conf_table *conf_table;  /* or NULL */
     const struct idv_conf_table *maker_table; /* a file per maker, or NULL */
     const char *conf_path;
+    /* or, with conf_path NULL, the file's name in the directory that is a
+     * verb's first argument; one whose argument is no directory has none */
+    const char *conf_in_dir;
     void *conf;
     idv_rc (*configure)(struct tool *t);
     /* filled by tool_main: */

@@ -13,7 +13,7 @@ ok 'device with a token' device_token router TOK-0002
 ok 'a provisioned device is left as it is' provision gateway TPM-0001 tpm2:
 fails 1 'TPM-0001' 'another serial number for it is refused' \
     provision gateway OTHER-1 tpm2:
-fails 1 'another device has it' 'a serial number that is taken is refused' \
+fails 1 'already is TOK-0002' 'nor a serial number that another device has' \
     provision router TPM-0001 pkcs11:token=router
 ok 'factory verifies the TPM device' in_device gateway \
     "$BIN/idevid-factory" verify "$WORLD/maker" --device tpm2:

@@ -97,7 +97,7 @@ in_device() {
 maker() {
     token_up maker || return
     in_device maker "$BIN/idevid-factory" init "$WORLD/maker" \
-        --token pkcs11:token=maker --maker "$MAKER_NAME" "$@"
+        --token pkcs11:token=maker --maker "$MAKER_NAME" --profile plain "$@"
 }
 
 owner() {
@@ -253,7 +253,7 @@ provision() {
         . "$WORLD/$name.env"
         . "$WORLD/maker.env"
         exec "$BIN/idevid-factory" provision "$WORLD/maker" \
-            --token pkcs11:token=maker --device "$uri" --serial "$serial" \
+            --device "$uri" --serial "$serial" \
             --model 'Gateway 2000' --maker "$MAKER_NAME" \
             --masa-url "localhost:$MASA_PORT" "$@"
     )

@@ -46,7 +46,7 @@ page_has() {
     "$bin/$1" --mdoc | grep -vxFf "$src/tools/man/$1.ini.5"
     return 0
 }
-for t in masa pledge registrar; do
+for t in factory masa pledge registrar; do
     is "idevid-$t.ini(5) has every key" "$(page_has "idevid-$t")" ''
     is "conf/$t.ini is what --sample prints" \
         "$("$bin/idevid-$t" --sample | diff - "$src/tools/conf/$t.ini")" ''
@@ -55,7 +55,7 @@ is 'conf/maker.ini is what --maker-sample prints' "$("$bin/idevid-registrar" \
     --maker-sample | diff - "$src/tools/conf/maker.ini")" ''
 
 # the first example of each page of a file, which needs no more than is there
-for t in masa pledge registrar; do
+for t in factory masa pledge registrar; do
     sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$src/tools/man/idevid-$t.ini.5" |
         grep -v '^\.' >"$tap_dir/$t.ini"
     ok "the example of idevid-$t.ini(5) is in order" \
