@@ -55,7 +55,9 @@ like 'idevid: which TCG assigns' "$(cat san)" ':2.23.133.12.1'
 
 bits=$(openssl x509 -in idevid.pem -noout -serial | sed 's/.*=//' | tr -d '\n' | wc -c)
 ok 'idevid: a number of 64 to 160 bits' [ "$bits" -ge 16 -a "$bits" -le 40 ]
-like 'idevid: the maker'"'"'s service' \
-    "$(openssl asn1parse -inform DER -in idevid.der | grep -A2 1.3.6.1.5.5.7.1.32 |
-        sed -n 's/.*HEX DUMP\]://p' | xxd -r -p)" 'masa.example.com:9443'
+masa=$(openssl asn1parse -inform DER -in idevid.der |
+    grep -A1 ':1.3.6.1.5.5.7.1.32' | sed -n 's/^ *\([0-9]*\):.*OCTET STRING.*/\1/p')
+like "idevid: the maker's service" \
+    "$(openssl asn1parse -inform DER -in idevid.der -strparse "$masa")" \
+    'IA5STRING *:masa.example.com:9443'
 done_testing
