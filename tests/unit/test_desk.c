@@ -335,8 +335,8 @@ static void proof_is_not_dodged(void **state)
     struct scene *s = *state;
     struct idv_factory_request r;
     struct idv_factory_device d;
-    sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
-    IDV_AUTO_PTR(idv_certs) one = issued(s, &s->tpm, &s->tpm.iak, &r);
+    sound(s, &s->tpm, IDV_PROFILE_DIRECT, SN, &r);
+    IDV_AUTO_PTR(idv_certs) one = issued(s, &s->tpm, &s->tpm.idevid, &r);
     in_book(s, SN, &d);
     token_request(s, s->tpm.idevid.key, IDV_PROFILE_PLAIN, SN, &r);
     memcpy(r.device_id, d.ek, 32);
