@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What a line meets in a year: the CA's key is away for a while, the desk is
+# killed, a stranger answers in its place, the disk is full. It waits, or says
+# what is wrong, and goes on where it was.
+. "$(dirname "$0")/../lib/story.sh"
+. "$(dirname "$0")/world.sh"
+. "$(dirname "$0")/line.inc"
+trap world_end EXIT
+
+for program in swtpm swtpm_setup softhsm2-util sqlite3; do
+    command -v $program >/dev/null || {
+        skip 'faults of a line' "$program is missing"
+        done_testing
+        exit
+    }
+done
+
+book() { # DIRECTORY SQL
+    sqlite3 "$1/line.db" "$2"
+}
+issued() {
+    book "$1" "SELECT count(*) FROM entry WHERE kind = 'issued'"
+}
+# one fixture by itself: TPM-000N or TOK-000N
+fixture() { # SERIAL OUT
+    { sed -n 1p "$WORLD/fixtures.csv" && grep ",$1," "$WORLD/fixtures.csv"; } \
+        >"$2"
+}
+event() { # NAME FILE
+    grep -c "\"event\":\"$1\"" "$2"
+}
+wait_event() { # NAME FILE PID
+    wait_text ".*\"event\":\"\\($1\\)\".*" "$2" "$3" >/dev/null
+}
+
+line_begin || bail 'no maker'
+ok 'devices' line_devices 3 2 || bail 'no devices'
+ok 'an order' line_order batch-7
+
+# --- the disk is full
+
+fixture TOK-0001 "$WORLD/one.csv"
+full() {
+    # writing beyond what the journal is now fails; the signal would end us
+    local blocks
+    blocks=$(($(stat -c %s "$LINE/line.db") / 1024))
+    (
+        trap '' XFSZ
+        ulimit -f "$blocks"
+        factory provision --order batch-7 --fixtures "$WORLD/one.csv" \
+            --retries 0 --wait 0
+    )
+}
+full >"$WORLD/full.out" 2>"$WORLD/full.err"
+is 'a full disk is a failure' $? 1 || tap_show "$WORLD/full.out" \
+    "$WORLD/full.err"
+like 'and said to be one' "$(cat "$WORLD/full.out" "$WORLD/full.err")" \
+    'store: .*\(full\|disk\|write\)'
+is 'the device is not made' "$(book "$LINE" \
+    "SELECT count(*) FROM entry WHERE kind = 'done'")" 0
+ok 'nothing is in the journal by halves' factory verify --journal
+ok 'with room again the device is made' factory provision --order batch-7 \
+    --fixtures "$WORLD/one.csv"
+
+# --- the CA's key is away
+
+ca_elsewhere() {
+    token_up ca && in_device ca "$BIN/idevid-factory" init "$WORLD/ca" \
+        --token pkcs11:token=ca --maker "$MAKER_NAME" >/dev/null &&
+        cat "$WORLD/ca/anchors.pem" "$WORLD/ca/issuing-ca.pem" \
+            >>"$LINE/anchors.pem" &&
+        sed -i -e 's/^ca-key *=.*/ca-key = pkcs11:token=ca;object=issuing-ca;type=private/' \
+            -e "s|^\[desk\]|&\nca-certificate = $WORLD/ca/issuing-ca.pem|" \
+            "$LINE/factory.ini"
+}
+ok "the CA's key is in a token of its own" ca_elsewhere
+fixture TOK-0002 "$WORLD/two.csv"
+before=$(issued "$LINE")
+echo ca >"$WORLD/cut/TOK-2/away"
+start station "$WORLD/two.out" "$BIN/idevid-factory" provision "$LINE" \
+    --order batch-7 --fixtures "$WORLD/two.csv" --json
+two=$STARTED
+ok 'while it is away the line waits' wait_event waiting "$WORLD/two.out" "$two"
+like 'and says for what' "$(grep '"waiting"' "$WORLD/two.out" | head -n 1)" \
+    '"why":"ca"'
+is 'nothing is issued' "$(issued "$LINE")" "$before"
+rm "$WORLD/cut/TOK-2/away"
+ok 'it is back, the line goes on' wait "$two"
+is 'and the device is made' "$(event done "$WORLD/two.out")" 1 ||
+    tap_show "$WORLD/two.out" "$WORLD/two.out.err"
+is 'once' "$(issued "$LINE")" $((before + 1))
+# somebody who does not wait is told
+echo ca >"$WORLD/cut/TOK-2/away"
+factory provision --order batch-7 --fixtures "$WORLD/two.csv" --again \
+    --wait 0 --retries 0 --json >"$WORLD/out" 2>"$WORLD/err"
+is 'who does not wait is told' "$? $(grep -c '"failed".*"why":"ca"' \
+    "$WORLD/out")" '1 1' || tap_show "$WORLD/out" "$WORLD/err"
+rm "$WORLD/cut/TOK-2/away"
+
+# --- the desk is another program
+
+desk_port() {
+    wait_listening "$WORLD/desk.out" "$DESK_PID"
+}
+desk_start() { # PORT
+    sed -i '/^listen *=/d' "$LINE/factory.ini"
+    sed -i "s/^\[desk\]/[desk]\nlisten = 127.0.0.1:$1\nworkers = 1/" \
+        "$LINE/factory.ini"
+    sed -i '/^workers/{N;s/^workers = 1\nworkers = 1/workers = 1/}' \
+        "$LINE/factory.ini"
+    start station "$WORLD/desk.out" "$BIN/idevid-factory" ca "$LINE" --json
+    DESK_PID=$STARTED
+}
+desk_start 0
+DESK_PORT=$(desk_port) || bail 'no desk'
+bench_make() {
+    mkdir -p "$WORLD/bench" &&
+        in_device station "$BIN/idevid-factory" station "$WORLD/bench" \
+            --token pkcs11:token=maker --station station-1 \
+            --desk "https://localhost:$DESK_PORT" &&
+        cp "$LINE/station.pem" "$LINE/anchors.pem" \
+            "$LINE/station-anchors.pem" "$LINE/issuing-ca.pem" \
+            "$WORLD/bench/"
+}
+ok 'a station whose desk is elsewhere' bench_make ||
+    bail 'no station'
+bench() { # VERB ...
+    local verb=$1
+    shift
+    in_device station "$BIN/idevid-factory" "$verb" "$WORLD/bench" "$@"
+}
+ok 'the order is there, too' bench order "$WORLD/batch-7.csv"
+provision_one() { # SERIAL OUT ...
+    fixture "$1" "$WORLD/$1.csv"
+    local out=$2
+    shift 2
+    start station "$out" "$BIN/idevid-factory" provision "$WORLD/bench" \
+        --order batch-7 --fixtures "$WORLD/$1.csv" --json
+}
+fixture TPM-0001 "$WORLD/one.csv"
+bench provision --order batch-7 --fixtures "$WORLD/one.csv" --json \
+    >"$WORLD/one.out" 2>"$WORLD/one.err"
+is 'a device over mutual TLS' "$? $(event done "$WORLD/one.out")" '0 1' ||
+    tap_show "$WORLD/one.out" "$WORLD/one.err" "$WORLD/desk.out.err"
+like 'in two round trips' "$(cat "$WORLD/one.out")" '"round-trips":[12],'
+
+# --- it is killed, and started again
+
+kill -KILL "$DESK_PID"
+wait "$DESK_PID" 2>/dev/null
+fixture TPM-0002 "$WORLD/two.csv"
+start station "$WORLD/two.out" "$BIN/idevid-factory" provision \
+    "$WORLD/bench" --order batch-7 --fixtures "$WORLD/two.csv" --json
+two=$STARTED
+ok 'without a desk the line waits' wait_event waiting "$WORLD/two.out" "$two"
+desk_start "$DESK_PORT"
+ok 'the desk is back' desk_port
+ok 'the line goes on' wait "$two"
+is 'and the device is made' "$(event done "$WORLD/two.out")" 1
+
+# --- somebody else in its place
+
+stranger_desk() {
+    token_up rogue && in_device rogue "$BIN/idevid-factory" init \
+        "$WORLD/rogue" --token pkcs11:token=rogue --maker Rogue >/dev/null &&
+        cp "$LINE/station-anchors.pem" "$WORLD/rogue/"
+}
+kill -TERM "$DESK_PID"
+wait "$DESK_PID" 2>/dev/null
+ok 'a stranger' stranger_desk
+LINE=$WORLD/rogue desk_start "$DESK_PORT"
+ok 'serves where the desk was' desk_port
+fixture TPM-0003 "$WORLD/three.csv"
+bench provision --order batch-7 --fixtures "$WORLD/three.csv" --wait 0 \
+    --retries 0 --json >"$WORLD/three.out" 2>"$WORLD/three.err"
+is 'and gets no request' "$? $(event failed "$WORLD/three.out")" '1 1' ||
+    tap_show "$WORLD/three.out" "$WORLD/three.err"
+is 'none' "$(event requested "$WORLD/three.out")" 0
+like 'because it is a stranger' "$(cat "$WORLD/three.out")" 'certificate\|chain'
+ok 'the journals are in order' factory verify --journal
+ok 'both' bench verify --journal
+done_testing
