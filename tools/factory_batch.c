@@ -278,7 +278,8 @@ static idv_rc listen_once(struct crew *c)
     for (int64_t i = 0; i < c->b->jobs; i++) {
         if (c->workers[i].pid) {
             of[n] = &c->workers[i];
-            fds[n++] = (struct pollfd){.fd = of[n]->out, .events = POLLIN};
+            fds[n] = (struct pollfd){.fd = of[n]->out, .events = POLLIN};
+            n++;
         }
     }
     if (spare)

@@ -113,7 +113,8 @@ static idv_rc fill_row(struct idv_desk *d, struct idvi_passage *p,
     const char *model = idv_json_text(idv_json_get(device, "model"));
     row->profile = p->r.profile;
     row->state = IDV_DEVICE_ISSUED;
-    row->issue++;
+    if (row->cert.n || !row->issue) /* a station that shares the book counted */
+        row->issue++;
     row->changed = idv_now(d->conf.env);
     if (!row->created)
         row->created = row->changed;
