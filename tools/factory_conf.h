@@ -51,6 +51,12 @@ struct factory_lockdown_conf {
     char *approval_key, *maker_anchors;
 };
 
+/* [label]: what the verb label prints unless told otherwise. */
+struct factory_label_conf {
+    char *text, *font, *page, *grid, *margin;
+    int64_t dpi;
+};
+
 struct factory_conf {
     char *station, *station_key, *station_certificate;
     char *database;
@@ -62,6 +68,7 @@ struct factory_conf {
     struct factory_desk_conf desk;
     struct factory_template_conf idevid;
     struct factory_lockdown_conf lockdown;
+    struct factory_label_conf label;
     struct tool_device_conf device;
 };
 extern const struct idv_conf_table factory_table;

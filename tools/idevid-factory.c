@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "factory.h"
+#include "factory_people.h"
 #include "install.h"
 
 struct factory_opt opt;
@@ -133,10 +134,17 @@ static const struct tool_verb verbs[] = {
      factory_verify_options, factory_verify, true},
     {"export", "DIR", "what was made: for the MASA, auditors, the ERP", 1, 1,
      factory_export_options, factory_export, true},
+    {"label", "DIR", "labels of devices, with a QR code", 1, 1,
+     factory_label_options, factory_label, true},
     {"retire", "DIR", "an identity is not to be trusted any more", 1, 1,
      factory_retire_options, factory_retire, true},
     {"wipe", "DIR", "take keys and certificates out of a device", 1, 1,
      factory_wipe_options, factory_wipe, true},
+    {"roots", "DIR make FOLDER | show FILE",
+     "the TPM vendors' roots as one signed file", 3, 3, factory_roots_options,
+     factory_roots, true},
+    {"ek-fetch", "DIR", "the EK certificate of a TPM that has none", 1, 1,
+     factory_ek_fetch_options, factory_ek_fetch, true},
     {"seal", "FILE", "let a device remember its maker's trust anchors", 1, 1,
      seal_options, seal, false},
     {"anchor", "FILE", "make an anchor that takes what a key approved", 1, 1,
