@@ -4,7 +4,7 @@
 #
 #   BENCH_SECONDS   of each measurement (1)
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
-#   BENCH_PARTS     which tables (operations anchor desk joins)
+#   BENCH_PARTS     which tables (operations anchor desk line joins)
 #
 # calls are Cryptoki functions or TPM commands per operation; ratio is against
 # the first line of its group, in interleaved rounds, medians; KiB is the
@@ -157,13 +157,16 @@ joins() {
     return $code
 }
 
+. "$top_srcdir/tests/bench/line.inc"
+
 world_begin
 [ -z "$BENCH_JSON" ] || : >"$BENCH_JSON" || exit
-for part in ${BENCH_PARTS:-operations anchor desk joins}; do
+for part in ${BENCH_PARTS:-operations anchor desk line joins}; do
     case $part in
     operations | joins) "$part" || failed=1 ;;
     anchor) anchor_table || failed=1 ;;
     desk) "$BENCH" desk || failed=1 ;;
+    line) line_table || failed=1 ;;
     *)
         echo "bench: BENCH_PARTS: no part is named $part" >&2
         failed=1

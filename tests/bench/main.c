@@ -76,11 +76,21 @@ static int join(const struct options *o, const char *name)
     return report_join(o, name, text);
 }
 
+/* a figure that bench.sh came to; "-": nothing is promised of it */
+static int promise(const struct options *o, char **argv)
+{
+    double limit = strcmp(argv[4], "-") == 0 ? PROMISE_NONE : atof(argv[4]);
+
+    report_promise(o, argv[1], argv[0], argv[2], atof(argv[3]), limit, false);
+    return 1;
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: bench keys | run | ops GROUP CONTESTANT N\n"
                     "       bench tpm | anchor WHERE\n"
                     "       bench desk\n"
+                    "       bench promise NAME WHERE UNIT FIGURE LIMIT|-\n"
                     "       bench anchor-times WHERE\n"
                     "       bench join NAME <SUMMARY\n");
     return 0;
@@ -113,6 +123,8 @@ int main(int argc, char **argv)
         ok = bench_anchor_times(&o, argv[2]);
     else if (strcmp(verb, "desk") == 0 && argc == 2)
         ok = bench_desk(&o);
+    else if (strcmp(verb, "promise") == 0 && argc == 7)
+        ok = promise(&o, argv + 2);
     else if (strcmp(verb, "ops") == 0 && argc == 5)
         ok = ops((unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]),
                  atol(argv[4]));

@@ -35,6 +35,7 @@ factory_tpm() {
     )
 }
 
+world_begin
 line_begin || bail 'no maker'
 ok 'three TPMs' line_devices 3 1 || bail 'no devices'
 ok 'an order' line_order batch-7
@@ -141,14 +142,16 @@ certificates_in() { # NUMBER
     TPM2TOOLS_TCTI=swtpm:path=$WORLD/$1.tpm/sock tpm2_getcap \
         handles-nv-index | grep -ci '0x1C90[12]00'
 }
-refuses_reply() { # NUMBER REPLY WHAT
-    fails 3 'activate: ' "$3" on_tpm "$1" install "$2" --device tpm2:
-    is "$3: no certificate came into it" "$(certificates_in "$1")" 0
+refuses_reply() { # CODE REPLY WHAT: by the first TPM
+    fails "$1" 'activate: ' "$3" on_tpm 1 install "$2" --device tpm2:
+    is "$3: no certificate came into it" "$(certificates_in 1)" 0
 }
-refuses_reply 1 "$WORLD/own.reply" 'the TPM that it names does not have it'
+refuses_reply 3 "$WORLD/own.reply" 'the TPM that it names does not have it'
 ok 'the second gets its answer' factory issue "$WORLD/other" \
     --out "$WORLD/other.reply"
 refuses_reply 1 "$WORLD/other.reply" "the first does not take the second's"
+sed 's/TPM-0002/TPM-0001/' "$WORLD/other.reply" >"$WORLD/renamed.reply"
+refuses_reply 3 "$WORLD/renamed.reply" 'nor when it says that it is for the first'
 ok 'the second takes it' on_tpm 2 install "$WORLD/other.reply" --device tpm2:
 is 'and has its certificates' "$(certificates_in 2)" 2
 ok 'the same request again is answered' factory issue "$WORLD/other" \

@@ -34,6 +34,7 @@ wait_event() { # NAME FILE PID
     wait_text ".*\"event\":\"\\($1\\)\".*" "$2" "$3" >/dev/null
 }
 
+world_begin
 line_begin || bail 'no maker'
 ok 'devices' line_devices 3 2 || bail 'no devices'
 ok 'an order' line_order batch-7
@@ -68,8 +69,8 @@ ok 'with room again the device is made' factory provision --order batch-7 \
 ca_elsewhere() {
     token_up ca && in_device ca "$BIN/idevid-factory" init "$WORLD/ca" \
         --token pkcs11:token=ca --maker "$MAKER_NAME" >/dev/null &&
-        cat "$WORLD/ca/anchors.pem" "$WORLD/ca/issuing-ca.pem" \
-            >>"$LINE/anchors.pem" &&
+        cat "$WORLD/ca/anchors.pem" >>"$LINE/anchors.pem" &&
+        cat "$WORLD/ca/issuing-ca.pem" >>"$LINE/issuing-ca.pem" &&
         sed -i -e 's/^ca-key *=.*/ca-key = pkcs11:token=ca;object=issuing-ca;type=private/' \
             -e "s|^\[desk\]|&\nca-certificate = $WORLD/ca/issuing-ca.pem|" \
             "$LINE/factory.ini"
@@ -100,36 +101,10 @@ rm "$WORLD/cut/TOK-2/away"
 
 # --- the desk is another program
 
-desk_port() {
-    wait_listening "$WORLD/desk.out" "$DESK_PID"
-}
-desk_start() { # PORT
-    sed -i '/^listen *=/d' "$LINE/factory.ini"
-    sed -i "s/^\[desk\]/[desk]\nlisten = 127.0.0.1:$1\nworkers = 1/" \
-        "$LINE/factory.ini"
-    sed -i '/^workers/{N;s/^workers = 1\nworkers = 1/workers = 1/}' \
-        "$LINE/factory.ini"
-    start station "$WORLD/desk.out" "$BIN/idevid-factory" ca "$LINE" --json
-    DESK_PID=$STARTED
-}
 desk_start 0
 DESK_PORT=$(desk_port) || bail 'no desk'
-bench_make() {
-    mkdir -p "$WORLD/bench" &&
-        in_device station "$BIN/idevid-factory" station "$WORLD/bench" \
-            --token pkcs11:token=maker --station station-1 \
-            --desk "https://localhost:$DESK_PORT" &&
-        cp "$LINE/station.pem" "$LINE/anchors.pem" \
-            "$LINE/station-anchors.pem" "$LINE/issuing-ca.pem" \
-            "$WORLD/bench/"
-}
 ok 'a station whose desk is elsewhere' bench_make ||
     bail 'no station'
-bench() { # VERB ...
-    local verb=$1
-    shift
-    in_device station "$BIN/idevid-factory" "$verb" "$WORLD/bench" "$@"
-}
 ok 'the order is there, too' bench order "$WORLD/batch-7.csv"
 provision_one() { # SERIAL OUT ...
     fixture "$1" "$WORLD/$1.csv"
