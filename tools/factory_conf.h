@@ -26,9 +26,10 @@ struct factory_desk_conf {
     int ek;        /* enum factory_ek */
     char *ek_list; /* file: a hex SHA-256 in each line */
     bool ek_check_time;
-    char *roots, *roots_anchors;   /* bundle, and who signs it */
-    int upstream;                  /* enum factory_upstream */
-    char *ca_key, *ca_certificate; /* local: issuing CA, with its chain */
+    char *roots, *roots_anchors;     /* bundle, and who signs it */
+    int upstream;                    /* enum factory_upstream */
+    char *ca_key, *ca_certificate;   /* local: issuing CA, with its chain */
+    char *iak_key, *iak_certificate; /* of IAKs, where ca does not make them */
     char *est_url, *est_anchors, *est_label; /* est */
     char *csr_folder;                        /* files */
     int64_t workers, max_connections;

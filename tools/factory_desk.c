@@ -14,9 +14,9 @@
 struct here {
     const struct factory_conf *conf;
     struct idv_desk_template template;
-    struct idv_desk_ca ca;
+    struct idv_desk_ca ca, iak_ca;
     void (*ca_free)(struct idv_desk_ca *ca);
-    STACK_OF(X509) * chain, *stations;
+    STACK_OF(X509) * chain, *iak_chain, *stations;
     struct idv_roots *roots;
     uint8_t (*listed)[32];
     size_t listed_n;
@@ -30,7 +30,10 @@ static void here_free(void *self)
     idv_desk_free(h->desk);
     if (h->ca_free)
         h->ca_free(&h->ca);
+    if (h->iak_ca.issue)
+        idv_desk_ca_local_free(&h->iak_ca);
     idv_certs_free(h->chain);
+    idv_certs_free(h->iak_chain);
     idv_certs_free(h->stations);
     idv_roots_free(h->roots);
     free(h->listed);
@@ -136,6 +139,24 @@ static idv_rc open_ca(struct here *h, struct tool *t)
     return factory_upstream_open(h->conf, h->chain, t->env, &h->ca);
 }
 
+/* Another one for IAKs: who wants a request of their keys cannot make them,
+ * and a device with such a key is not done without its certificate. */
+static idv_rc open_iak_ca(struct here *h, struct tool *t, unsigned taken)
+{
+    const struct factory_desk_conf *c = &h->conf->desk;
+    const unsigned with_iak = 1u << IDV_PROFILE_TCG | 1u << IDV_PROFILE_LEAN;
+    if (!c->iak_key)
+        return h->ca.needs_csr && (taken & with_iak)
+                   ? idv_fail(IDV_E_ARG,
+                              "[desk] iak-key is missing: a CA elsewhere "
+                              "certifies no attestation keys, which tcg and "
+                              "lean have; or take these out of profiles")
+                   : IDV_OK;
+    IDV_TRY(idv_certs_open(c->iak_certificate, &tool_pin, &h->iak_chain));
+    return idv_desk_ca_local(c->iak_key, &tool_pin, h->iak_chain, t->env,
+                             &h->iak_ca);
+}
+
 static idv_rc profiles(const struct factory_conf *conf, unsigned *out)
 {
     *out = 0;
@@ -170,6 +191,7 @@ static void fill(struct here *h, struct tool *t,
     h->desk_conf = (struct idv_desk_conf){
         .store = store,
         .ca = &h->ca,
+        .iak_ca = h->iak_ca.issue ? &h->iak_ca : NULL,
         .idevid = &h->template,
         .stations = h->stations,
         .roots = h->roots,
@@ -191,6 +213,7 @@ static idv_rc open_here(struct here *h, struct tool *t,
     IDV_TRY(open_roots(h));
     IDV_TRY(open_listed(h));
     IDV_TRY(open_ca(h, t));
+    IDV_TRY(open_iak_ca(h, t, taken));
     fill(h, t, store);
     h->desk_conf.profiles = taken;
     return idv_desk_new(&h->desk_conf, &h->desk);

@@ -26,10 +26,8 @@ static idv_rc is_named(const struct trip_to *to, X509 *cert)
                    X509_check_ip_asc(cert, host, 0) == 1;
     ERR_clear_error();
     return ok ? IDV_OK
-              : idv_fail(IDV_E_REJECT,
-                         "desk: '%s' is not the certificate of "
-                         "%s",
-                         idv_cert_subject(cert), host);
+              : idv_fail(IDV_E_REJECT, "%s: '%s' is not the certificate of %s",
+                         to->name, idv_cert_subject(cert), host);
 }
 
 static idv_rc verify(void *ctx, const STACK_OF(X509) * chain)

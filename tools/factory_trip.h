@@ -6,7 +6,7 @@
 #include <idevid/drive.h>
 
 struct trip_to {
-    const char *name; /* "desk", in notes */
+    const char *name; /* "desk" or "EST", in notes */
     const struct idv_env *env;
     struct idv_url url;
     const STACK_OF(X509) * anchors; /* of the server */

@@ -35,9 +35,8 @@ static idv_rc need_csr(struct idv_bytes csr)
     if (csr.n)
         return IDV_OK;
     return idv_fail(IDV_E_REJECT,
-                    "the CA wants a PKCS#10 request, which this key cannot "
-                    "sign or the station did not send: [line] csr = yes, and "
-                    "profile direct or token (an IAK signs no request)");
+                    "it wants a PKCS#10 request, which the station did not "
+                    "send: [line] csr = yes");
 }
 
 /* --- EST
