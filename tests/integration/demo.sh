@@ -70,13 +70,18 @@ trap 'exit 130' INT TERM
 world_begin
 
 chapter '1. The maker: keys in a token, and an IDevID for each of two devices'
+MAKER_PROFILE=tcg
 step 'root CA, issuing CA, MASA keys (SoftHSM2 token "maker")' maker || exit 1
 step 'its MASA serves, with its SQLite file' masa_start || exit 1
-step 'gateway TPM-0001: key born in its TPM (swtpm)' \
-    device_tpm gateway TPM-0001 || exit 1
+vendor_tpm_up gateway && pledge_conf gateway tpm2: || exit 1
+step "the TPM vendor's roots, as one signed file" maker_roots || exit 1
+step 'gateway TPM-0001: key born in its TPM (swtpm), which proves it' \
+    provision gateway TPM-0001 tpm2: || exit 1
 step 'router TOK-0002: key born in its token (SoftHSM2)' \
     device_token router TOK-0002 || exit 1
 step 'the IDevID as anybody can read it' show_idevid gateway
+step "the line's journal: every entry, every signature" \
+    in_device maker "$BIN/idevid-factory" verify "$WORLD/maker" --journal
 step 'the MASA learns of both devices' learn_devices
 
 chapter '2. The owner: a domain CA and a registrar'
@@ -101,8 +106,8 @@ step 'no private key on disk outside token and TPM' no_key_on_disk
 
 chapter '5. The anchor: sealed once, provable, gone in one command'
 step 'gateway: what is sealed in its TPM, and against whom' anchor gateway show
-step 'gateway: an attestation key, which the maker certifies' \
-    device_iak gateway
+step 'gateway: its attestation key, which the factory certified' \
+    use_iak gateway
 step 'the TPM proves the anchor to somebody who has none' \
     proved gateway "$WORLD/owner/domain-ca.pem"
 openssl x509 -in "$WORLD/maker/issuing-ca.pem" -outform DER \

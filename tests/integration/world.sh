@@ -97,7 +97,8 @@ in_device() {
 maker() {
     token_up maker || return
     in_device maker "$BIN/idevid-factory" init "$WORLD/maker" \
-        --token pkcs11:token=maker --maker "$MAKER_NAME" --profile plain "$@"
+        --token pkcs11:token=maker --maker "$MAKER_NAME" \
+        --profile "${MAKER_PROFILE:-plain}" "$@"
 }
 
 owner() {
@@ -263,6 +264,31 @@ device_tpm() {
     tpm_up "$1" && pledge_conf "$1" tpm2: && provision "$1" "$2" tpm2:
 }
 
+# A TPM as its vendor ships it, with certificates of its endorsement keys, whose
+# roots the maker then knows.
+vendor_tpm_up() {
+    "$TPM_CTL" up "$WORLD/$1.tpm" --vendor="$WORLD/vendor" \
+        >"$WORLD/$1.env" || return
+    WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/$1.tpm"
+}
+
+maker_roots() {
+    mkdir -p "$WORLD/roots/example" &&
+        cp "$WORLD"/vendor/roots/*.pem "$WORLD/roots/example" &&
+        in_device maker "$BIN/idevid-factory" roots "$WORLD/maker" make \
+            "$WORLD/roots" --number 1 -o "$WORLD/maker/vendor-roots.json" &&
+        sed -i 's/^# roots/roots/' "$WORLD/maker/factory.ini"
+}
+
+# What its maker gave a device of profile tcg, for evidence.
+use_iak() {
+    in_device "$1" "$BIN/idevid-device" cert tpm2:handle=0x01C90100 \
+        >"$WORLD/$1.iak.pem" &&
+        cat "$WORLD/maker/issuing-ca.pem" >>"$WORLD/$1.iak.pem" &&
+        printf '[anchor]\niak = tpm2:handle=0x81020001\niak-certificate = %s\n' \
+            "$WORLD/$1.iak.pem" >>"$WORLD/$1.ini"
+}
+
 # An attestation key (IAK) for a device with a TPM: it signs only what the TPM
 # itself says, and the maker certifies that. Evidence needs it.
 device_iak() {
@@ -420,9 +446,11 @@ ldevid_s_client() {
 
 # Searches everything below the world for private keys, PEM and DER, outside
 # token stores and TPM states.
+# the TPM vendor, another company, keeps his CA as he likes
 no_key_on_disk() {
     local found
     found=$(find "$WORLD" -type f -not -path '*/tokens/*' -not -path '*.tpm/*' \
+        -not -path "$WORLD/vendor/*" \
         -exec "$BIN/tests/lib/findkeys" {} + 2>&1) && return
     printf '%s\n' "$found"
     return 1
