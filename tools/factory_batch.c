@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -328,18 +329,43 @@ static idv_rc run(struct crew *c)
                     (unsigned long long)c->progress.failed);
 }
 
+/* A file is read through before anything is begun: what is wrong in it is told
+ * at once, and how many devices there are is known. 0: they come as they come.
+ */
+static idv_rc count_devices(const char *path, uint64_t *out)
+{
+    struct fixtures f;
+    struct stat st;
+    bool more = true;
+    *out = 0;
+    if (strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return IDV_OK;
+    IDV_TRY(fixtures_open(path, &f));
+    idv_rc rc = IDV_OK;
+    while (rc == IDV_OK && more) {
+        struct fixture one = {0};
+        rc = fixtures_next(&f, &more, &one);
+        *out += rc == IDV_OK && more;
+        fixture_free(&one);
+    }
+    fixtures_close(&f);
+    return rc;
+}
+
 idv_rc batch_run(struct line *l, const struct batch *b)
 {
     struct crew c = {.l = l, .b = b, .more = true};
+    uint64_t total;
     if (b->jobs < 1 || b->jobs > JOBS_MAX)
         return idv_fail(IDV_E_ARG, "--jobs: 1 to %d", JOBS_MAX);
+    IDV_TRY(count_devices(b->fixtures, &total));
     IDV_TRY(fixtures_open(b->fixtures, &c.fixtures));
     c.workers = calloc((size_t)b->jobs, sizeof(*c.workers));
     if (!c.workers) {
         fixtures_close(&c.fixtures);
         return idv_fail(IDV_E_NOMEM, "out of memory");
     }
-    progress_begin(&c.progress, l->t, b->order, 0);
+    progress_begin(&c.progress, l->t, b->order, total);
     idv_rc rc = run(&c);
     for (int64_t i = 0; i < b->jobs; i++)
         idv_buf_free(&c.workers[i].line);

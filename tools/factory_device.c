@@ -130,7 +130,7 @@ static idv_rc next_serial(struct run *r)
     const int64_t now = idv_now(r->l->t->env);
     char holder[96];
     snprintf(holder, sizeof(holder), "%s/%s", r->l->conf->station,
-             r->job->fixture ? r->job->fixture : "");
+             r->job->fixture ? r->job->fixture : r->job->device);
     IDV_TRY(r->l->store.order_next(r->l->store.self, r->conf.order, holder, now,
                                    now + HOLD_S, r->r->serial_number));
     if (*r->r->serial_number)

@@ -260,8 +260,11 @@ provision() {
     )
 }
 
+# one that the maker's profile can be used with
 device_tpm() {
-    tpm_up "$1" && pledge_conf "$1" tpm2: && provision "$1" "$2" tpm2:
+    local up=tpm_up
+    [ "${MAKER_PROFILE:-plain}" = plain ] || up=vendor_tpm_up
+    "$up" "$1" && pledge_conf "$1" tpm2: && provision "$1" "$2" tpm2:
 }
 
 # A TPM as its vendor ships it, with certificates of its endorsement keys, whose
