@@ -14,7 +14,7 @@ struct factory_opt {
     const char *device, *serial, *model, *masa_url, *hw_type, *hw_serial;
     const char *profile, *type, *order, *operator_, *fixture, *power_cycle;
     const char *fixtures, *jobs, *retries, *wait, *ek_cert;
-    const char *key_uri, *cert_uri, *out, *index, *reason;
+    const char *key_uri, *cert_uri, *out, *index, *counter, *reason;
     const char *format, *from, *to, *csr;
     bool lock, replace, platform, so, remove, again, worker, owner_nv;
     bool journal, yes;

@@ -70,8 +70,9 @@ static idv_rc anchor(struct tool *t, int argc, char **argv)
     (void)argc;
     IDV_TRY(factory_need(opt.device, "--device URI"));
     IDV_TRY(factory_need(opt.serial, "--serial NUMBER"));
-    return tool_platform(t, &(struct tool_platform){argv[0], opt.device,
-                                                    opt.serial, opt.remove});
+    const struct tool_platform in = {argv[0],   opt.device,  opt.serial,
+                                     opt.index, opt.counter, opt.remove};
+    return tool_platform(t, &in);
 }
 
 static const struct tool_option install_options[] = {
@@ -94,6 +95,10 @@ static const struct tool_option install_options[] = {
 static const struct tool_option anchor_options[] = {
     {"device", 'd', "URI", "the device: tpm2:", &opt.device, NULL, NULL},
     {"serial", 's', "NUMBER", "its serial number", &opt.serial, NULL, NULL},
+    {"index", 0, "INDEX", "NV index of the anchor (default 0x01400A01)",
+     &opt.index, NULL, NULL},
+    {"counter", 0, "INDEX", "NV index of its counter (default 0x01400A00)",
+     &opt.counter, NULL, NULL},
     {"remove", 0, NULL, "take it away again", NULL, &opt.remove, NULL},
     {0}};
 

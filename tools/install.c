@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a device is given at the factory besides its IDevID: a certificate that
  * was issued elsewhere, the hash of its maker's trust anchors. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,8 @@ idv_rc tool_install(struct tool *t, const struct tool_install *in)
 
 /* --- the maker's trust anchors -------------------------------------------- */
 
-static idv_rc nv_index(const char *text, uint32_t *out)
+/* 0: not given */
+static idv_rc nv_index(const char *option, const char *text, uint32_t *out)
 {
     char *end;
     *out = 0;
@@ -64,7 +66,7 @@ static idv_rc nv_index(const char *text, uint32_t *out)
         return IDV_OK;
     const unsigned long n = strtoul(text, &end, 16);
     if (end == text || *end || n < 0x01000000 || n > 0x01ffffff)
-        return idv_fail(IDV_E_ARG, "--index: '%s' is no NV index (0x01...)",
+        return idv_fail(IDV_E_ARG, "%s: '%s' is no NV index (0x01...)", option,
                         text);
     *out = (uint32_t)n;
     return IDV_OK;
@@ -105,7 +107,7 @@ idv_rc tool_seal(struct tool *t, const struct tool_seal *in)
     if (!idv_uri_is_device(in->device))
         return idv_fail(IDV_E_ARG, "--device: '%s' is no device URI",
                         in->device);
-    IDV_TRY(nv_index(in->index, &index));
+    IDV_TRY(nv_index("--index", in->index, &index));
     IDV_TRY(idv_certs_open(in->file, NULL, &certs));
     IDV_TRY(idv_device_open(in->device, &tool_pin, &dev));
     idv_rc rc = idv_maker_seal(dev, index, certs, flags);
@@ -119,9 +121,16 @@ idv_rc tool_platform(struct tool *t, const struct tool_platform *in)
 {
     IDV_AUTO_PTR(EVP_PKEY) key = NULL;
     struct idv_device *dev = NULL;
+    uint32_t index, counter;
+    char uri[32];
+    IDV_TRY(nv_index("--index", in->index, &index));
+    IDV_TRY(nv_index("--counter", in->counter, &counter));
+    snprintf(uri, sizeof(uri), "tpm2:handle=0x%08X", index);
     IDV_TRY(tool_public_key(in->file, &key));
     IDV_TRY(idv_device_open(in->device, &tool_pin, &dev));
     const struct idv_anchor_conf conf = {.profile = IDV_ANCHOR_PLATFORM,
+                                         .uri = index ? uri : NULL,
+                                         .counter = counter,
                                          .approval_key = key,
                                          .serial = in->serial};
     idv_rc rc = in->remove ? idv_platform_delete(dev, &conf)

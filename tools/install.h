@@ -32,7 +32,10 @@ struct tool_platform {
     const char *file;   /* PEM: the maker's public key for approvals */
     const char *device; /* its URI: a TPM */
     const char *serial; /* as in the IDevID */
-    bool remove;        /* idv_platform_delete instead */
+    /* NV indices of anchor and counter, as text; NULL: where it is looked for
+     */
+    const char *index, *counter;
+    bool remove; /* idv_platform_delete instead */
 };
 
 /* idv_platform_create. */

@@ -23,6 +23,26 @@ ok 'the factory makes its anchor' factory "$WORLD/approval.pem"
 ok 'and nothing more, asked again' factory "$WORLD/approval.pem"
 fails 1 'another approval key' 'but not for another key' \
     factory "$WORLD/other.pem"
+
+# --- at indices of one's own ---
+
+indices() {
+    in_device gateway tpm2_getcap handles-nv-index | tr '[:lower:]' '[:upper:]'
+}
+none_left() {
+    ! indices | grep -q '1400A1[01]'
+}
+own() {
+    factory --index 0x01400A11 --counter 0x01400A10 "$@"
+}
+fails 2 '--counter: .* is no NV index' 'a counter is an NV index' \
+    factory --counter 0x81000000 "$WORLD/other.pem"
+ok 'another anchor at other indices' own "$WORLD/other.pem"
+like 'it is there' "$(indices)" '1400A11'
+like 'and its counter' "$(indices)" '1400A10'
+ok 'it is taken away again' own --remove "$WORLD/other.pem"
+ok 'nothing of it is left' none_left
+like 'the first one stays' "$(indices)" '1400A01'
 ok 'firmware disables the platform hierarchy' in_device gateway \
     tpm2_hierarchycontrol -C p phEnable clear
 printf '[anchor]\nprofile = platform\napproval-key = %s\n' \
