@@ -410,7 +410,13 @@ static const struct idv_conf_entry entries[] = {
      .help = "dots per inch of the printer: a code's modules are whole dots"},
 
     TOOL_DEVICE_ENTRIES(struct factory_conf, device)
-        TOOL_TPM_ENTRIES(struct factory_conf, device)};
+        TOOL_TPM_ENTRIES(struct factory_conf, device){
+            .section = "device",
+            .key = "lockout-pin-file",
+            .type = IDV_CONF_PATH,
+            AT(device.lockout_pin_file),
+            .help = "a private file with the value of the TPM's lockout "
+                    "hierarchy, to wipe a device by"}};
 
 const struct idv_conf_table factory_table = {
     .name = "idevid-factory",

@@ -33,6 +33,7 @@ idv_rc tool_use_device_conf(struct tool *t, const struct tool_device_conf *c)
     t->provider.tpm2_tcti = c->tcti;
     t->provider.pin_file = c->pin_file;
     t->provider.owner_pin_file = c->owner_pin_file;
+    t->provider.lockout_pin_file = c->lockout_pin_file;
     t->provider.salt_key = c->salt_key;
     return idv_env_clock_from_text(&t->sys, c->clock);
 }

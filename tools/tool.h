@@ -39,6 +39,7 @@ struct tool_option {
 struct tool_device_conf {
     char *pkcs11_module, *tcti, *pin_file, *clock;
     char *owner_pin_file, *salt_key; /* a device's own programs */
+    char *lockout_pin_file;          /* a factory */
 };
 #define TOOL_DEVICE_ENTRIES(struct_, member)                                   \
     {.section = "device",                                                      \

@@ -73,12 +73,18 @@ static idv_rc dictionary(struct idv_station *s, const struct idv_lockdown *l)
 /* --- random values ---------------------------------------------------------
  */
 
-/* TPMs drop zeros at the end of a value */
+/* TPMs drop zeros at the end of a value; given back it is the first line of a
+ * file (pin-source) */
+static bool lasts(const uint8_t v[static VALUE])
+{
+    return v[VALUE - 1] != 0 && v[VALUE - 1] != '\r' && !memchr(v, '\n', VALUE);
+}
+
 static idv_rc make_value(const struct idv_station *s, uint8_t out[static VALUE])
 {
     do {
         IDV_TRY(idv_random(s->c.env, out, VALUE));
-    } while (out[VALUE - 1] == 0);
+    } while (!lasts(out));
     return IDV_OK;
 }
 

@@ -17,7 +17,8 @@ static struct {
     OSSL_provider_init_fn *init;
     OSSL_FUNC_core_get_params_fn *get_params; /* openssl.cnf's */
     OSSL_DISPATCH functions[MAX_DISPATCH];
-    char *pkcs11_module, *tcti, *pin_file, *owner_pin_file, *salt_key;
+    char *pkcs11_module, *tcti, *pin_file, *owner_pin_file, *lockout_pin_file,
+        *salt_key;
 } setup;
 
 /* what openssl.cnf says, and over it what the program was told */
@@ -30,6 +31,7 @@ static int get_params(const OSSL_CORE_HANDLE *handle, OSSL_PARAM params[])
         {"tcti", setup.tcti},
         {"pin-source", setup.pin_file},
         {"pin-source.owner", setup.owner_pin_file},
+        {"pin-source.lockout", setup.lockout_pin_file},
         {"salt-key", setup.salt_key},
     };
     if (setup.get_params && !setup.get_params(handle, params))
@@ -89,6 +91,7 @@ idv_rc idv_provider_setup(OSSL_provider_init_fn *hwkey_init,
         IDV_TRY(copy(conf->tpm2_tcti, &setup.tcti));
         IDV_TRY(copy(conf->pin_file, &setup.pin_file));
         IDV_TRY(copy(conf->owner_pin_file, &setup.owner_pin_file));
+        IDV_TRY(copy(conf->lockout_pin_file, &setup.lockout_pin_file));
         IDV_TRY(copy(conf->salt_key, &setup.salt_key));
     }
     setup.init = hwkey_init;

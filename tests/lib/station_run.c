@@ -87,7 +87,8 @@ static idv_rc file(const struct station_line *l, const char *name, bool write,
 static idv_rc issue(const struct station_line *l, struct idv_buf *request)
 {
     IDV_AUTO(buf) reply = {0};
-    IDV_TRY(minidesk_issue(&l->desk, idv_view(request), &reply));
+    IDV_TRY(l->issue ? l->issue(l, idv_view(request), &reply)
+                     : minidesk_issue(&l->desk, idv_view(request), &reply));
     return file(l, "reply", true, &reply);
 }
 
@@ -100,8 +101,6 @@ static idv_rc issue_file(const struct station_line *l)
 
 /* --- acts ------------------------------------------------------------------
  */
-
-static const uint8_t challenge[IDV_FACTORY_CHALLENGE] = {1, 2, 3};
 
 static idv_rc look(struct idv_station *s, struct station_result *out)
 {
@@ -143,7 +142,7 @@ static idv_rc provision(const struct station_line *l, struct idv_station *s,
     IDV_TRY(look(s, out));
     if (out->state != IDV_DEVICE_INSTALLED &&
         (out->state != IDV_DEVICE_DONE || l->conf.again)) {
-        IDV_TRY(request(l, s, challenge, out));
+        IDV_TRY(request(l, s, l->challenge, out));
         IDV_TRY(issue_file(l));
         IDV_TRY(install(l, s, out));
     }
@@ -158,7 +157,7 @@ static idv_rc act_on(const struct station_line *l, enum station_act act,
     case STATION_LOOK:
         return look(s, out);
     case STATION_REQUEST:
-        return request(l, s, challenge, out);
+        return request(l, s, l->challenge, out);
     case STATION_REPEAT:
         return request(l, s, NULL, out);
     case STATION_INSTALL:
@@ -180,7 +179,8 @@ static idv_rc set_up(const struct station_line *l)
 {
     const struct idv_provider_conf conf = {.tpm2_tcti =
                                                l->tpm.pid ? l->tpm.tcti : NULL,
-                                           .owner_pin_file = l->owner_pin};
+                                           .owner_pin_file = l->owner_pin,
+                                           .lockout_pin_file = l->lockout_pin};
     if (l->tpm.pid)
         setenv("HWKEY_TPM_LOCK", l->tpm.lock, 1);
     return idv_provider_setup(hwk_provider_init, &conf);
@@ -274,6 +274,7 @@ void station_line_open(struct station_line *l)
     if (!mkdtemp(l->dir))
         abort();
     l->desk = (struct minidesk){.pki = &l->pki, .dir = l->dir};
+    memcpy(l->challenge, (const uint8_t[]){1, 2, 3}, 3);
     l->conf = (struct idv_station_conf){.device = "tpm2:",
                                         .profile = IDV_PROFILE_TCG,
                                         .order = "L1",

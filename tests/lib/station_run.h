@@ -58,7 +58,11 @@ struct station_line {
     struct idv_station_conf conf; /* signer, book and so on are filled in */
     struct idv_lockdown lockdown; /* used when conf.lockdown is set to it */
     struct minidesk desk;
-    const char *lockout_pin, *owner_pin; /* values of the TPM's hierarchies */
+    /* another desk, called in a process of its own; NULL: the one above */
+    idv_rc (*issue)(const struct station_line *l, struct idv_bytes request,
+                    struct idv_buf *reply);
+    uint8_t challenge[IDV_FACTORY_CHALLENGE]; /* what requests are made over */
+    const char *lockout_pin, *owner_pin; /* files: values of the hierarchies */
     enum station_step kind;
     enum station_end end;
     int at; /* 0: nowhere */

@@ -12,10 +12,11 @@
 /* How the built-in provider finds its devices; NULL leaves a setting to what
  * the provider does by itself. Strings are copied. */
 struct idv_provider_conf {
-    const char *pkcs11_module;  /* path of the Cryptoki library */
-    const char *tpm2_tcti;      /* "device:/dev/tpmrm0", "swtpm:port=..." */
-    const char *pin_file;       /* of the token; private to its owner */
-    const char *owner_pin_file; /* the same for the TPM's owner hierarchy */
+    const char *pkcs11_module;    /* path of the Cryptoki library */
+    const char *tpm2_tcti;        /* "device:/dev/tpmrm0", "swtpm:port=..." */
+    const char *pin_file;         /* of the token; private to its owner */
+    const char *owner_pin_file;   /* the same for the TPM's owner hierarchy */
+    const char *lockout_pin_file; /* and for its lockout hierarchy */
     const char *salt_key; /* whom the TPM is known by: hwkey-provider(7) */
 };
 

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices that come back: another identity, and all that lockdown left taken
+ * away, before the desk that a maker has. */
+#include "tests/unit/codec.h"
+
+#include <openssl/cms.h>
+#include <openssl/rand.h>
+
+#include <idevid/codec.h>
+
+#include "tests/lib/softhsm.h"
+#include "tests/lib/station_desk.h"
+
+static struct station_line line;
+
+#define need_tpm()                                                             \
+    do {                                                                       \
+        if (!swtpm_here() || !swtpm_vendor_here())                             \
+            skip();                                                            \
+    } while (0)
+
+#define need_token()                                                           \
+    do {                                                                       \
+        if (!softhsm_module())                                                 \
+            skip();                                                            \
+    } while (0)
+
+static int begin(void **arg)
+{
+    (void)arg;
+    station_line_open(&line);
+    return 0;
+}
+
+static int end(void **arg)
+{
+    (void)arg;
+    station_line_close(&line);
+    return 0;
+}
+
+static void succeeds(enum station_act act)
+{
+    struct station_result r;
+    assert_true(station_run(&line, act, &r));
+    if (r.rc != IDV_OK)
+        print_error("act %d: %s: %s\n", act, idv_rc_name(r.rc), r.note);
+    assert_int_equal(r.rc, IDV_OK);
+    assert_string_equal(r.note, "");
+}
+
+static void refused(enum station_act act, enum idv_factory_why why,
+                    const char *part)
+{
+    struct station_result r;
+    assert_true(station_run(&line, act, &r));
+    if (r.why != why || !strstr(r.note, part))
+        print_error("act %d: %s, %s: %s\n", act, idv_rc_name(r.rc),
+                    idv_factory_why_to_text(r.why), r.note);
+    assert_int_not_equal(r.rc, IDV_OK);
+    assert_int_equal(r.why, why);
+    assert_non_null(strstr(r.note, part));
+}
+
+static void booked(struct idv_factory_device *d)
+{
+    bool found = false;
+    memset(d, 0, sizeof(*d));
+    book_again(&line.book);
+    OK(line.book.store.find(line.book.store.self, IDV_BY_SERIAL,
+                            idv_str(line.conf.serial_number), &found, d));
+    assert_true(found);
+}
+
+static void with_tpm(enum idv_factory_profile profile, bool shares)
+{
+    assert_true(station_line_tpm(&line));
+    line.conf.profile = profile;
+    station_desk(&line, shares);
+}
+
+static void with_token(bool shares)
+{
+    char tokens[80];
+    snprintf(tokens, sizeof(tokens), "%s/tokens", line.dir);
+    OK(idv_fs_mkdir(tokens, 0700));
+    assert_true(softhsm_use(line.dir, tokens));
+    assert_true(softhsm_token("one"));
+    setenv("HWKEY_PKCS11_MODULE", softhsm_module(), 1);
+    line.conf.profile = IDV_PROFILE_TOKEN;
+    line.conf.device = "pkcs11:token=one?pin-value=1234";
+    station_desk(&line, shares);
+}
+
+/* --- another identity ------------------------------------------------------
+ */
+
+/* verify compares what is in the device with the book */
+static void once_more(void)
+{
+    struct idv_factory_device first, second;
+    succeeds(STATION_PROVISION);
+    booked(&first);
+    assert_int_equal(first.issue, 1);
+    refused(STATION_REQUEST, IDV_WHY_HAS_ONE, "left alone");
+    line.conf.again = true;
+    succeeds(STATION_PROVISION);
+    line.conf.again = false;
+    if (line.tpm.pid)
+        assert_int_equal(swtpm_cycle(&line.tpm), 0);
+    succeeds(STATION_VERIFY);
+    booked(&second);
+    assert_int_equal(second.issue, 2);
+    assert_int_equal(second.state, IDV_DEVICE_DONE);
+    assert_memory_equal(first.ek, second.ek, 32);
+    assert_false(idv_bytes_eq(idv_view(&first.cert), idv_view(&second.cert)));
+    if (first.iak_cert.n)
+        assert_false(idv_bytes_eq(idv_view(&first.iak_cert),
+                                  idv_view(&second.iak_cert)));
+    refused(STATION_REQUEST, IDV_WHY_HAS_ONE, "left alone");
+    idv_factory_device_free(&first);
+    idv_factory_device_free(&second);
+}
+
+static void tpm_again(enum idv_factory_profile profile, bool shares,
+                      bool owner_nv)
+{
+    line.lockdown = (struct idv_lockdown){.lock_certs = true};
+    line.conf.lockdown = &line.lockdown;
+    line.conf.owner_nv = owner_nv;
+    with_tpm(profile, shares);
+    once_more();
+}
+
+static void tpm_one_book(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    tpm_again(IDV_PROFILE_TCG, true, false);
+}
+
+static void tpm_two_books(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    tpm_again(IDV_PROFILE_TCG, false, true);
+}
+
+static void lean_two_books(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    tpm_again(IDV_PROFILE_LEAN, false, false);
+}
+
+static void direct_one_book(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    tpm_again(IDV_PROFILE_DIRECT, true, true);
+}
+
+static void token_again(bool shares)
+{
+    line.lockdown = (struct idv_lockdown){.lock_certs = true};
+    line.conf.lockdown = &line.lockdown;
+    with_token(shares);
+    once_more();
+}
+
+static void token_one_book(void **arg)
+{
+    (void)arg;
+    need_token();
+    token_again(true);
+}
+
+static void token_two_books(void **arg)
+{
+    (void)arg;
+    need_token();
+    token_again(false);
+}
+
+/* --- all of it taken away ---------------------------------------------------
+ */
+
+/* the newest value of that hierarchy in escrow, as a file of its own */
+static void give_back(const char *hierarchy, char path[static 96])
+{
+    struct idv_factory_device d;
+    IDV_AUTO(buf) value = {0};
+    IDV_AUTO(buf) want = {0};
+    booked(&d);
+    OK(idv_buf_putf(&want, "{\"hierarchy\":\"%s\"", hierarchy));
+    OK(idv_buf_put(&want, idv_bytes((const uint8_t *)"", 1)));
+    const unsigned char *p = d.escrow.p, *last = p + d.escrow.n;
+    while (p < last) {
+        char text[512] = "";
+        CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, last - p);
+        BIO *out = BIO_new(BIO_s_mem());
+        assert_int_equal(CMS_decrypt(cms, line.pki.domain_ca.key,
+                                     line.pki.domain_ca.cert, NULL, out, 0),
+                         1);
+        assert_true(BIO_read(out, text, sizeof(text) - 1) > 64);
+        BIO_free(out);
+        CMS_ContentInfo_free(cms);
+        const char *hex = strstr(text, "\"value\":\"");
+        if (!strstr(text, (const char *)want.p))
+            continue;
+        assert_non_null(hex);
+        idv_buf_clear(&value);
+        OK(idv_hex_to_bytes(
+            idv_bytes((const uint8_t *)hex + strlen("\"value\":\""), 64),
+            &value));
+    }
+    idv_factory_device_free(&d);
+    assert_int_equal(value.n, 32);
+    snprintf(path, 96, "%s/%s-value", line.dir, hierarchy);
+    OK(idv_fs_write(path, idv_view(&value), 0600));
+}
+
+static void lock_down(bool owner)
+{
+    line.lockdown = (struct idv_lockdown){.lockout_auth = true,
+                                          .owner_auth = owner,
+                                          .platform_anchor = owner,
+                                          .approval_key = line.pki.masa.key,
+                                          .maker_anchors = line.pki.anchors,
+                                          .escrow = line.pki.domain_ca.cert};
+    line.conf.lockdown = &line.lockdown;
+}
+
+/* what had been set is not: another line can set its own */
+static void is_as_new(void)
+{
+    struct idv_factory_device d;
+    line.lockout_pin = line.owner_pin = NULL;
+    booked(&d);
+    assert_int_equal(d.state, IDV_DEVICE_WIPED);
+    assert_int_equal(d.escrow.n, 0);
+    idv_factory_device_free(&d);
+    book_drop(&line.book);
+    book_open(&line.book);
+    line.issue = NULL;
+    succeeds(STATION_PROVISION);
+}
+
+/* what a file's first line cannot give back, until it is asked once more */
+static idv_rc unlucky(void *ctx, uint8_t *p, size_t n)
+{
+    static const uint8_t *last;
+    (void)ctx;
+    if (RAND_bytes(p, (int)n) != 1)
+        return IDV_E_CRYPTO;
+    if (n == 32 && p != last)
+        p[7] = '\n';
+    last = p == last ? NULL : p;
+    return IDV_OK;
+}
+
+static void wiped_lockout(void **arg)
+{
+    char path[96];
+    (void)arg;
+    need_tpm();
+    lock_down(false);
+    line.pki.env.env.random = unlucky;
+    with_tpm(IDV_PROFILE_TCG, true);
+    succeeds(STATION_PROVISION);
+    give_back("lockout", path);
+    line.lockout_pin = path;
+    succeeds(STATION_WIPE);
+    is_as_new();
+}
+
+static void wiped_both(void **arg)
+{
+    char lockout[96], owner[96];
+    (void)arg;
+    need_tpm();
+    lock_down(true);
+    with_tpm(IDV_PROFILE_TCG, false);
+    succeeds(STATION_PROVISION);
+    assert_int_equal(swtpm_cycle(&line.tpm), 0);
+    succeeds(STATION_VERIFY);
+    refused(STATION_WIPE, IDV_WHY_DEVICE, "owner");
+    give_back("lockout", lockout);
+    give_back("owner", owner);
+    line.lockout_pin = lockout;
+    line.owner_pin = owner;
+    succeeds(STATION_WIPE);
+    is_as_new();
+}
+
+/* a value of the owner's alone would only lock out its own anchor */
+static void owner_alone(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    lock_down(true);
+    line.lockdown.platform_anchor = false;
+    assert_true(station_line_tpm(&line));
+    refused(STATION_LOOK, IDV_WHY_NONE, "needs the anchor of profile platform");
+}
+
+#define LINE_TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LINE_TEST(tpm_one_book),   LINE_TEST(tpm_two_books),
+        LINE_TEST(lean_two_books), LINE_TEST(direct_one_book),
+        LINE_TEST(token_one_book), LINE_TEST(token_two_books),
+        LINE_TEST(wiped_lockout),  LINE_TEST(wiped_both),
+        LINE_TEST(owner_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
