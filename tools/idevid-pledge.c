@@ -59,7 +59,7 @@ static idv_rc open_identity(struct pledge *p)
     IDV_AUTO_PTR(X509) cert = NULL;
     IDV_TRY(tool_makers(&p->s, &p->anchors));
     IDV_TRY(idv_cert_open(p->s.cert, &tool_pin, &cert));
-    IDV_TRY(idv_key_open(p->s.key, &tool_pin, &p->idevid_key));
+    IDV_TRY(state_idevid(&p->s, &p->idevid_key));
     if (EVP_PKEY_eq(X509_get0_pubkey(cert), p->idevid_key) != 1)
         return idv_fail(IDV_E_REJECT,
                         "%s: the certificate is for another key than %s",

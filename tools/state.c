@@ -12,6 +12,9 @@
 #include "ldevid.h"
 #include "state.h"
 
+#define IDEVID_KEPT "tpm2:handle=0x81020000"
+#define IDEVID_MADE "tpm2:idevid"
+
 void state_close(struct state *s)
 {
     idv_trust_close(s->trust);
@@ -46,8 +49,7 @@ static idv_rc anchor_place(const struct pledge_conf *conf, char out[static 512])
 static idv_rc places(struct state *s)
 {
     const struct pledge_conf *c = s->conf;
-    IDV_TRY(place(c, c->key, "tpm2:handle=0x81020000", "idevid", "private",
-                  s->key));
+    IDV_TRY(place(c, c->key, IDEVID_KEPT, "idevid", "private", s->key));
     IDV_TRY(place(c, c->certificate, "tpm2:handle=0x01C90200", "idevid", "cert",
                   s->cert));
     IDV_TRY(anchor_place(c, s->anchor));
@@ -75,6 +77,17 @@ idv_rc state_begin(struct tool *t, const struct pledge_conf *conf,
     if (use == STATE_CHANGE)
         IDV_TRY(take_lock(s));
     return idv_device_open(conf->uri, &tool_pin, &s->dev);
+}
+
+idv_rc state_idevid(struct state *s, EVP_PKEY **out)
+{
+    idv_rc rc = idv_key_open(s->key, &tool_pin, out);
+    if (rc != IDV_E_DEVICE || s->conf->key || strcmp(s->key, IDEVID_KEPT) != 0)
+        return rc;
+    idv_note_clear();
+    IDV_TRY(idv_text_copy(s->key, sizeof(s->key), idv_str(IDEVID_MADE), "URI"));
+    rc = idv_key_open(s->key, &tool_pin, out);
+    return rc == IDV_OK ? rc : idv_fail_within(rc, IDEVID_KEPT " has no key");
 }
 
 /* Neither is believed: the TPM has both in its policies. */

@@ -31,6 +31,9 @@ enum state_use {
 /* Fills the places, takes the lock (or not, by use), opens the device. */
 idv_rc state_begin(struct tool *t, const struct pledge_conf *conf,
                    enum state_use use, struct state *s) IDV_CHECKED;
+/* The IDevID key. Where nobody configured one, a TPM may have it at its handle
+ * or make it again out of TCG's template: s->key says which. */
+idv_rc state_idevid(struct state *s, EVP_PKEY **out) IDV_CHECKED;
 /* After that: how the device keeps the anchor; nothing is read. The caller's to
  * close. */
 idv_rc state_anchor(const struct state *s, struct idv_anchor *out) IDV_CHECKED;
