@@ -46,7 +46,7 @@ static idv_rc attestation_line(const struct idvi_export *x,
                                const struct idv_factory_device *d,
                                struct idv_buf *line)
 {
-    if (d->cert.n == 0)
+    if (!idvi_has_identity(d))
         return IDV_OK;
     IDV_AUTO_PTR(idv_json) o = idv_json_new_object();
     if (!o)

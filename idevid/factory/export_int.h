@@ -18,6 +18,13 @@ struct idvi_export {
 idv_rc idvi_export_devices(const struct idvi_export *x, const char *head,
                            const char *order) IDV_CHECKED;
 
+/* The device has its identity, or had it. A certificate that was issued and
+ * never arrived may be for a key that no TPM holds: it is nobody's to see. */
+static inline bool idvi_has_identity(const struct idv_factory_device *d)
+{
+    return d->cert.n && d->state >= IDV_DEVICE_INSTALLED;
+}
+
 /* Sets a member: nothing of an empty text, of empty bytes or a hash of zeros.
  */
 idv_rc idvi_member_text(struct idv_json *o, const char *name,

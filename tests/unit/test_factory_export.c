@@ -134,6 +134,18 @@ static void feed(void **state)
     assert_int_equal(out.n, 0);
 }
 
+/* issued to somebody who could not open the reply, say */
+static void nothing_of_issued(void **state)
+{
+    struct book *b = *state;
+    IDV_AUTO(buf) out = {0};
+    const struct idv_export to = {append, &out};
+    put_real(b, IDV_DEVICE_ISSUED);
+    OK(idv_export_feed(&b->store, NULL, NULL, &to));
+    OK(idv_export_attestations(&b->store, NULL, &to));
+    assert_int_equal(out.n, 0);
+}
+
 static void feed_of_retired(void **state)
 {
     struct book *b = *state;
@@ -172,7 +184,7 @@ static void attestations(void **state)
     struct idv_export to = {append, &out};
     const uint8_t challenge[32] = {7};
     uint8_t nonce[32];
-    put_real(b, IDV_DEVICE_ISSUED);
+    put_real(b, IDV_DEVICE_DONE);
     OK(idv_export_attestations(&b->store, "L1", &to));
     OK(idv_json_parse(idv_view(&out), 0, &o));
     assert_string_equal(idv_json_text(idv_json_get(o, "tcg-csr")),
@@ -337,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(feed, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_of_issued, setup, teardown),
         cmocka_unit_test_setup_teardown(feed_of_retired, setup, teardown),
         cmocka_unit_test_setup_teardown(odd_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(attestations, setup, teardown),
