@@ -153,6 +153,9 @@ idv_rc idvi_station_body(const char *order, const char *station,
 
 /* --- station_lockdown.c --- */
 
+/* What of it has to be so before keys are used: a TPM that loses its power once
+ * a key without noDA signed counts a wrong try. */
+idv_rc idvi_station_before_keys(struct idv_station *s) IDV_CHECKED;
 idv_rc idvi_station_lockdown(struct idv_station *s,
                              enum idv_factory_why *why) IDV_CHECKED;
 /* that what lockdown leaves is there */

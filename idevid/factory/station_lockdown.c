@@ -70,6 +70,18 @@ static idv_rc dictionary(struct idv_station *s, const struct idv_lockdown *l)
     return idvi_devid_set_lockout(s->dev, &to, idv_bytes(NULL, 0), NULL);
 }
 
+idv_rc idvi_station_before_keys(struct idv_station *s)
+{
+    const struct idv_lockdown *l = s->c.lockdown;
+    if (!s->tpm || !l || !l->da)
+        return IDV_OK;
+    uint64_t *before = s->counting;
+    idvi_station_count(s, &s->calls.lockdown);
+    idv_rc rc = dictionary(s, l);
+    idvi_station_count(s, before);
+    return rc;
+}
+
 /* --- random values ---------------------------------------------------------
  */
 

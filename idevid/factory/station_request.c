@@ -165,6 +165,7 @@ static idv_rc make(struct idv_station *s, const uint8_t *challenge,
     const char *serial;
     IDV_TRY(serial_of(s, &serial));
     IDV_TRY(may(s, serial, why));
+    IDV_TRY(idvi_station_before_keys(s));
     idv_rc rc = fill(s, serial, challenge, &r);
     if (rc == IDV_OK)
         rc = idv_factory_request_seal(&r, s->c.signer, s->c.signer_cert,

@@ -293,6 +293,31 @@ static void wiped_both(void **arg)
     is_as_new();
 }
 
+/* --- before keys are used ---------------------------------------------------
+ */
+
+/* Only a device that waits for its reply: nothing of the end was done. */
+static void tries(void **arg)
+{
+    struct station_result r;
+    (void)arg;
+    need_tpm();
+    assert_true(station_line_tpm(&line));
+    line.lockdown = (struct idv_lockdown){.da = true,
+                                          .max_tries = 29,
+                                          .recovery_s = 601,
+                                          .lockout_recovery_s = 602};
+    line.conf.lockdown = &line.lockdown;
+    assert_true(station_run(&line, STATION_REQUEST, &r));
+    assert_int_equal(r.rc, IDV_OK);
+    assert_true(r.calls.lockdown > 0);
+    succeeds(STATION_ISSUE);
+    succeeds(STATION_INSTALL);
+    succeeds(STATION_VERIFY);
+    line.lockdown.max_tries = 28;
+    refused(STATION_VERIFY, IDV_WHY_CERT, "dictionary-attack parameters");
+}
+
 /* a value of the owner's alone would only lock out its own anchor */
 static void owner_alone(void **arg)
 {
@@ -313,7 +338,7 @@ int main(void)
         LINE_TEST(lean_two_books), LINE_TEST(direct_one_book),
         LINE_TEST(token_one_book), LINE_TEST(token_two_books),
         LINE_TEST(wiped_lockout),  LINE_TEST(wiped_both),
-        LINE_TEST(owner_alone),
+        LINE_TEST(owner_alone),    LINE_TEST(tries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,9 @@
 
 /*
  * What is done to a device at the end, each only when asked for, in the order
- * of this structure but for lock_certs. Random values come last: while they are
+ * of this structure but for lock_certs, and da, which request sees to as well,
+ * before keys are used: a TPM that loses its power once a key signed may count
+ * that as a wrong try. Random values come last: while they are
  * not set nothing is lost by beginning anew, and when they are, all else is
  * done. The escrow of a device is a row of CMS EnvelopedData, DER, one after
  * the other, each with
