@@ -52,6 +52,7 @@ static void ask_connect(const struct trip *t, struct idv_ask *ask)
 {
     struct idv_connect *c = &ask->connect;
     ask->kind = IDV_ASK_CONNECT;
+    c->name = t->to->name;
     snprintf(c->host, sizeof(c->host), "%s", t->to->url.host);
     c->port = t->to->url.port;
     c->sni = true;

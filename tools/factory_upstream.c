@@ -30,15 +30,6 @@ static const STACK_OF(X509) * chain_of(void *self)
     return ((struct upstream *)self)->chain;
 }
 
-static idv_rc need_csr(struct idv_bytes csr)
-{
-    if (csr.n)
-        return IDV_OK;
-    return idv_fail(IDV_E_REJECT,
-                    "it wants a PKCS#10 request, which the station did not "
-                    "send: [line] csr = yes");
-}
-
 /* --- EST
  * ---------------------------------------------------------------------- */
 
@@ -58,7 +49,6 @@ static idv_rc est_issue(void *self, const struct idv_cert_spec *spec,
     struct upstream *u = self;
     struct idv_msg request, reply;
     (void)spec; /* the desk compares what comes with it */
-    IDV_TRY(need_csr(csr));
     idv_msg_init(&request);
     idv_msg_init(&reply);
     request.verb = IDV_POST;
@@ -154,7 +144,6 @@ static idv_rc files_issue(void *self, const struct idv_cert_spec *spec,
     struct upstream *u = self;
     IDV_AUTO(buf) pem = {0};
     char ask[1024], answer[1024];
-    IDV_TRY(need_csr(csr));
     IDV_TRY(file_of(u, spec->serial_number, ".csr", ask));
     IDV_TRY(file_of(u, spec->serial_number, ".pem", answer));
     if (idv_fs_exists(answer))

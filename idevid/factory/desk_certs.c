@@ -164,7 +164,8 @@ static idv_rc make_all(const struct idv_desk_conf *conf,
     *why = IDV_WHY_REQUEST;
     if (conf->ca->needs_csr && r->csr.n == 0)
         return idv_fail(IDV_E_REJECT,
-                        "request: no PKCS#10 in it, and the CA wants one");
+                        "request: no PKCS#10 in it, and the CA wants one: the "
+                        "station is to send it (csr = yes)");
     IDV_TRY(
         fill_and_make(conf, r, proof, facts, IDV_CERT_IDEVID, &m->idevid, why));
     if (wants_iak(conf, proof))

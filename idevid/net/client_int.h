@@ -13,7 +13,7 @@
 struct idvi_client {
     struct idv_connect to;
     const struct idv_drive_conf *conf;
-    char where[300]; /* "registrar host:port" */
+    char where[300]; /* "registrar host:port", or another name */
     CURLM *multi;
     CURL *easy;
     char error[CURL_ERROR_SIZE];

@@ -119,8 +119,8 @@ idv_rc idvi_client_new(struct idv_connect *to,
     c->peer.connection = ++connections;
     idvi_reply_init(&c->reply, conf->env);
     snprintf(c->where, sizeof(c->where),
-             strchr(to->host, ':') ? "registrar [%s]:%u" : "registrar %s:%u",
-             to->host, to->port);
+             strchr(to->host, ':') ? "%s [%s]:%u" : "%s %s:%u",
+             to->name ? to->name : "registrar", to->host, to->port);
     c->multi = curl_multi_init();
     c->easy = curl_easy_init();
     idv_rc rc = IDV_OK;

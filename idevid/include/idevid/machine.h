@@ -73,7 +73,8 @@ enum idv_ask_kind {
  * it is WAIT or not.
  */
 struct idv_connect {
-    char host[256]; /* name or address literal, with zone if link-local */
+    const char *name; /* what is there, in notes; borrowed, NULL: registrar */
+    char host[256];   /* name or address literal, with zone if link-local */
     uint16_t port;
     bool sni;                     /* send host as SNI (never an address) */
     EVP_PKEY *key;                /* client identity; borrowed, NULL: none */
