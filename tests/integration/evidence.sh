@@ -178,8 +178,10 @@ fails 1 '0x01800a01' 'at another place' verify --nonce $NONCE \
     --ca "$WORLD/ca.pem" --anchor 0x01800A09 "$E"
 fails 1 'evidence' 'no evidence at all' verify "$WORLD/ca.pem"
 cut_byte() { # FILE AT: another byte there
+    local byte='\125'
+    [ "$(od -An -tx1 -j "$2" -N 1 "$WORLD/e.der")" != ' 55' ] || byte='\252'
     cp "$WORLD/e.der" "$1" &&
-        printf '\125' | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+        printf "$byte" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 size=$(wc -c <"$WORLD/anchor.attest")
 at=$(grep -obUaP '\xffTCG' "$WORLD/e.der" | head -n 1 | cut -d : -f 1)
