@@ -174,7 +174,7 @@ static void what_it_says(void **state)
 {
     struct idv_ek_info info;
     IDV_AUTO(buf) pub = {0};
-    char hw[256], expect[256];
+    char hw[256], expect[300];
     (void)state;
     OK(idv_ek_cert_info(t.ek.cert, &info));
     assert_string_equal(info.maker, "id:49465800");
