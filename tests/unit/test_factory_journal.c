@@ -335,7 +335,7 @@ static void of_one_moment(void **state)
 
 static idv_rc work(struct book *b, int w, int n)
 {
-    char serial[16];
+    char serial[32];
     enum idv_factory_why why = IDV_WHY_NONE;
     snprintf(serial, sizeof(serial), "W%d-%d", w, n);
     struct idv_factory_device d =
