@@ -74,7 +74,7 @@ only 'and through it only device.h' '-' \
 
 # --- rooms of idevid/, an upper one may include those below ---
 # ROOM:BELOW..., of private headers ("room/x.h") and public ones (<idevid/x.h>)
-base='auto buf conf env err fs limits machine text'
+base='auto buf conf env err fs limits machine offer text watch'
 codec='json codec'
 low="$base $codec key x509 envelope"
 factory='factory order journal desk station ek export'
