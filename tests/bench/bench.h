@@ -117,6 +117,12 @@ int bench_anchor(const struct options *o, const char *where, bool managed);
 /* The time it takes, against the same commands by ESYS (anchor_raw.c). */
 int bench_anchor_times(const struct options *o, const char *where);
 
+/* --- voucher.c --- */
+
+/* A pledge with a software key, from its connection to its imprint; in:
+ * registrar, key, chain, maker's anchors, state directory. */
+int bench_voucher(char **in);
+
 /* --- desk.c --- */
 
 /* How many requests of devices the CA's side of a line judges. */

@@ -129,34 +129,7 @@ operations() {
     devices && (bench_env && "$BENCH" keys && "$BENCH" run && tpm_table)
 }
 
-join_world() {
-    maker && masa_start && device_tpm gateway TPM-0001 &&
-        device_token router TOK-0002 && learn_devices && owner &&
-        registrar_start
-}
-
-# one_join DEVICE NAME
-one_join() {
-    pledge "$1" --json join --registrar "localhost:$REG_PORT" \
-        >"$WORLD/$1.json" 2>"$WORLD/$1.err" || {
-        cat "$WORLD/$1.err" >&2
-        return 1
-    }
-    tail -n 1 "$WORLD/$1.json" | "$BENCH" join "$2"
-}
-
-joins() {
-    local code=0
-    if join_world >"$WORLD/joins.out" 2>&1; then
-        one_join gateway 'one join, TPM device' || code=1
-        one_join router 'one join, token device' || code=1
-    else
-        cat "$WORLD/joins.out" >&2
-        code=1
-    fi
-    return $code
-}
-
+. "$top_srcdir/tests/bench/pledge.inc"
 . "$top_srcdir/tests/bench/line.inc"
 
 world_begin

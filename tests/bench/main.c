@@ -92,6 +92,8 @@ static int usage(void)
                     "       bench desk\n"
                     "       bench promise NAME WHERE UNIT FIGURE LIMIT|-\n"
                     "       bench anchor-times WHERE\n"
+                    "       bench voucher REGISTRAR KEY CHAIN ANCHORS DIR\n"
+                    "       bench nothing\n"
                     "       bench join NAME <SUMMARY\n");
     return 0;
 }
@@ -128,6 +130,10 @@ int main(int argc, char **argv)
     else if (strcmp(verb, "ops") == 0 && argc == 5)
         ok = ops((unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]),
                  atol(argv[4]));
+    else if (strcmp(verb, "voucher") == 0 && argc == 7)
+        ok = bench_voucher(argv + 2);
+    else if (strcmp(verb, "nothing") == 0)
+        ok = 1;
     else if (strcmp(verb, "join") == 0 && argc == 3)
         ok = join(&o, argv[2]);
     else

@@ -37,7 +37,7 @@ done <<'EOF'
 2 first key by URI, TPM
 EOF
 is 'targets in JSON' \
-    "$(grep -vE '^\{"target":"(anchor|desk)|, swtpm","unit"' \
+    "$(grep -vE '^\{"target":"(anchor|desk)|, (swtpm|join)","unit"' \
         "$tap_dir/rows.json" | grep -c '^{"target":')" 59
 is 'figures of the desk in JSON' \
     "$(grep -c '^{"target":"desk: judges' "$tap_dir/rows.json")" 5
