@@ -32,6 +32,10 @@ int anchor_cap_pcr(const char *cap);
 uint32_t anchor_gate(char *const *pcrs);
 /* 0 for NULL. */
 uint32_t anchor_handle(const char *text);
+/* For the table: IDV_E_ARG with what is wrong with the value. */
+idv_rc anchor_check_cap(const char *text) IDV_CHECKED;
+idv_rc anchor_check_gate(const char *text) IDV_CHECKED;
+idv_rc anchor_check_handle(const char *text) IDV_CHECKED;
 
 struct pledge_conf {
     char *uri, *key, *certificate, *chain, *anchors, *directory;

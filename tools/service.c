@@ -4,32 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "notify.h"
 #include "service.h"
-
-/* sd_notify's protocol: one datagram to a unix socket, '@' is abstract. */
-static void notify_systemd(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (!path || (*path != '/' && *path != '@') ||
-        strlen(path) >= sizeof(a.sun_path))
-        return;
-    memcpy(a.sun_path, path, strlen(path));
-    if (*path == '@')
-        a.sun_path[0] = 0;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    socklen_t n =
-        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-                  (const struct sockaddr *)&a, n);
-    close(fd);
-}
 
 static idv_rc print_bound(const struct idv_server_bound *b)
 {
@@ -56,7 +34,7 @@ static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
         if (print_bound(&bound[i]) != IDV_OK)
             idv_log_failure(s->tool->env, "ready", IDV_E_IO);
     }
-    notify_systemd("READY=1");
+    tool_notify("READY=1");
 }
 
 struct worker {
@@ -133,6 +111,6 @@ idv_rc service_run(const struct service *s)
     if (conf.inherited_n)
         conf.listen = NULL;
     idv_rc rc = idv_server_run(&conf);
-    notify_systemd("STOPPING=1");
+    tool_notify("STOPPING=1");
     return rc;
 }

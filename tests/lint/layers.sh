@@ -33,7 +33,7 @@ only 'tss2 in provider/device/tpm2_* only' provider/device/tpm2_ \
 only 'Cryptoki and libp11 in provider/device/p11_* only' provider/device/p11 \
     "$(include 'libp11|pkcs11|p11-kit/')"
 only 'sockets, libcurl, libevent, libcoap in idevid/net only' \
-    'idevid/net/|provider/device/tpm2_tcti|tools/service' \
+    'idevid/net/|provider/device/tpm2_tcti|tools/notify' \
     "$(include 'sys/socket|netinet/|arpa/|netdb|curl/|event2?[/.]|coap')"
 only 'TLS in idevid/net only' idevid/net/ "$(include 'openssl/ssl')"
 only 'databases in idevid/db only' idevid/db/ "$(include 'sqlite3|libpq|pq')"

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-pledge status: what this device belongs to. */
+#include <idevid/auto.h>
+#include <idevid/codec.h>
+
+#include "pledge.h"
+
+static struct {
+    bool pem, anchors;
+} opt;
+
+const struct tool_option pledge_status_options[] = {
+    {"pem", 0, NULL, "print the LDevID and its chain instead (PEM)", NULL,
+     &opt.pem, NULL},
+    {"anchors", 0, NULL, "print the domain's trust anchors instead (PEM)", NULL,
+     &opt.anchors, NULL},
+    {0}};
+
+static idv_rc put(struct tool *t, struct idv_json *o, const char *name,
+                  const char *text)
+{
+    if (o)
+        return idv_json_set(o, name, idv_json_new_text(idv_str(text)));
+    tool_say(t, "%-12s %s", name, text);
+    return IDV_OK;
+}
+
+static idv_rc put_pin(struct tool *t, struct idv_json *o,
+                      const struct idv_trust *trust)
+{
+    IDV_AUTO(buf) hex = {0};
+    char time[IDV_TIME_TEXT];
+    const struct idv_record *r = idv_trust_record(trust);
+    if (!r)
+        return IDV_OK;
+    if (idv_trust_pin(trust))
+        IDV_TRY(put(t, o, "pin", idv_cert_subject(idv_trust_pin(trust))));
+    IDV_TRY(idv_hex_from_bytes(idv_bytes(r->pin_sha256, 32), &hex));
+    IDV_TRY(put(t, o, "pin-sha256", (const char *)hex.p));
+    if (!r->time)
+        return IDV_OK;
+    IDV_TRY(idv_time_to_text((int64_t)r->time, time));
+    return put(t, o, "imprinted", time);
+}
+
+static idv_rc put_ldevid(struct tool *t, struct idv_json *o,
+                         const struct idv_enrollment *e)
+{
+    int64_t from, to;
+    char time[IDV_TIME_TEXT];
+    if (!e)
+        return IDV_OK;
+    const X509 *leaf = sk_X509_value(e->ldevid, 0);
+    IDV_TRY(put(t, o, "ldevid", idv_cert_subject(leaf)));
+    IDV_TRY(put(t, o, "ldevid-key", e->key_uri));
+    IDV_TRY(idv_cert_times(leaf, &from, &to));
+    IDV_TRY(idv_time_to_text(to, time));
+    IDV_TRY(put(t, o, "valid-until", time));
+    return put(t, o, "registrar", e->registrar);
+}
+
+static idv_rc status_lines(struct tool *t, struct idv_json *o,
+                           const struct idv_trust *trust)
+{
+    IDV_TRY(
+        put(t, o, "state", idv_trust_state_to_text(idv_trust_state(trust))));
+    IDV_TRY(put(t, o, "assurance", idv_trust_assurance(trust)));
+    IDV_TRY(put_pin(t, o, trust));
+    return put_ldevid(t, o, idv_trust_enrollment(trust));
+}
+
+static idv_rc print_certs(const struct idv_trust *trust)
+{
+    IDV_AUTO(buf) pem = {0};
+    const struct idv_enrollment *e = idv_trust_enrollment(trust);
+    if (!e)
+        return idv_fail(IDV_E_STATE, "not enrolled");
+    IDV_TRY(idv_certs_to_pem(opt.pem ? e->ldevid : e->anchors, &pem));
+    return tool_print(idv_view(&pem));
+}
+
+idv_rc pledge_status(struct tool *t, int argc, char **argv)
+{
+    AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
+    struct idv_json *o = NULL;
+    (void)argc;
+    (void)argv;
+    IDV_TRY(pledge_start(&p, t, STATE_LOOK));
+    if (opt.pem || opt.anchors)
+        return print_certs(p.s.trust);
+    if (t->json && !(o = idv_json_new_object()))
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = status_lines(t, o, p.s.trust);
+    if (rc == IDV_OK && o)
+        return tool_print_json(o);
+    idv_json_free(o);
+    return rc;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A join or a renewal from its beginning to its end, in the foreground. */
+#include <signal.h>
+#include <stdio.h>
+
+#include <idevid/auto.h>
+#include <idevid/drive.h>
+
+#include "ldevid.h"
+#include "pledge.h"
+
+/* --- ending early --------------------------------------------------------- */
+
+static volatile int stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
+
+void pledge_catch_signals(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+}
+
+/* --- driving -------------------------------------------------------------- */
+
+static idv_rc drive(struct pledge *p, const struct idv_pledge_conf *pc,
+                    struct idv_machine (*machine)(struct idv_pledge *))
+{
+    struct idv_pledge *pledge = NULL;
+    struct idv_drive_conf dc = {.env = p->t->env, .stop = &stop};
+    char note[IDV_NOTE_MAX];
+    IDV_TRY(idv_pledge_new(pc, p->t->env, &pledge));
+    struct idv_machine m = machine(pledge);
+    idv_rc rc = idv_drive(&m, &dc);
+    enum idv_verdict verdict = idv_pledge_verdict(pledge);
+    idv_pledge_free(pledge);
+    snprintf(note, sizeof(note), "%s", idv_note());
+    if (p->t->json) {
+        idv_note_clear();
+        IDV_TRY(pledge_summary(p, rc, note, verdict));
+        return rc == IDV_OK ? rc : idv_fail(rc, "%s", note);
+    }
+    return rc;
+}
+
+/* renewal finds the registrar that enrolled us by itself */
+static idv_rc find_registrars(const struct pledge *p,
+                              const struct pledge_work *w,
+                              const char *const **registrars)
+{
+    static const char *const none[] = {NULL};
+    *registrars = w->registrars && w->registrars[0]
+                      ? w->registrars
+                      : (const char *const *)pledge_configuration.registrars;
+    if (*registrars && (*registrars)[0])
+        return IDV_OK;
+    if (idv_trust_state(p->s.trust) != IDV_TRUST_ENROLLED)
+        return idv_fail(IDV_E_ARG,
+                        "no registrar: --registrar HOST:PORT, or "
+                        "network.registrar in %s",
+                        p->t->conf_path);
+    *registrars = none;
+    return IDV_OK;
+}
+
+idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
+{
+    struct idv_pledge_conf pc = {
+        .policy = {.refuse_nonceless = pledge_configuration.refuse_nonceless},
+        .trust = p->s.trust,
+        .make_key = ldevid_make,
+        .open_key = ldevid_open,
+        .key_type = (enum idv_key_type)pledge_configuration.key_type,
+        .key_arg = &p->s,
+        .progress = pledge_progress,
+        .progress_arg = p,
+        .attempts = work->attempts,
+    };
+    const struct idv_enrollment *e = idv_trust_enrollment(p->s.trust);
+    char before[512];
+    snprintf(before, sizeof(before), "%s", e ? e->key_uri : "");
+    IDV_TRY(find_registrars(p, work, &pc.registrars));
+    IDV_TRY(ldevid_bound(&p->s, &pc.renew_key));
+    IDV_TRY(pledge_identity(p));
+    pc.idevid_key = p->idevid_key;
+    pc.idevid_chain = p->chain;
+    pc.policy.maker_anchors = p->anchors;
+    pledge_catch_signals();
+    pledge_progress(p, "identity",
+                    idv_cert_subject(sk_X509_value(p->chain, 0)));
+    IDV_TRY(drive(p, &pc, work->machine));
+    return ldevid_retire(&p->s, before);
+}
