@@ -25,10 +25,10 @@ for d in gateway router; do
     ok "$d joins" pledge "$d" join --registrar "localhost:$REG_PORT"
     like "$d is enrolled" "$(pledge "$d" status)" '^state *enrolled'
     before=$(cd "$WORLD/$d.state" && cat ./*.* | sha256sum)
-    ok "$d: a second join" pledge "$d" join --registrar "localhost:$REG_PORT"
+    ok "R-P-2: $d: a second join" pledge "$d" join --registrar "localhost:$REG_PORT"
     is "$d: it changed nothing" "$(cd "$WORLD/$d.state" && cat ./*.* |
         sha256sum)" "$before"
-    like "$d: nor did it ask for anything" "$(pledge "$d" --json join \
+    like "R-P-2: $d: nor did it ask for anything" "$(pledge "$d" --json join \
         --registrar "localhost:1")" '"result":"ok"'
 done
 
@@ -39,7 +39,7 @@ ok 'LDevID opens mutual TLS with openssl' ldevid_s_client router
 is 'audit log: one voucher for each' "$(masa log | wc -l)" 2
 like 'audit log: proximity' "$(masa log TPM-0001)" proximity
 like 'registrar saw it through' "$(registrar log TPM-0001)" certificate-accepted
-ok 'no private key outside token and TPM' no_key_on_disk
+ok 'R-P-95: no private key outside token and TPM' no_key_on_disk
 
 for f in "$WORLD/router.state/anchor.der"; do
     printf X | dd of="$f" bs=1 seek=100 conv=notrunc 2>/dev/null
@@ -53,9 +53,11 @@ like 'back to the factory state' "$(pledge router status)" 'state *none'
 ok 'it joins again' pledge router join --registrar "localhost:$REG_PORT"
 
 ok 'reset' pledge gateway reset
-like 'reset leaves the factory state' "$(pledge gateway status)" 'state *none'
+like 'R-P-96: reset leaves the factory state' "$(pledge gateway status)" 'state *none'
 like 'it joins again, with four signatures of the device' \
     "$(pledge gateway --json join --registrar "localhost:$REG_PORT")" \
     '"signatures":4,'
 is 'audit log: a second voucher' "$(masa log TPM-0001 | wc -l)" 2
+is 'R-P-12, R-P-68: each start of the program has a nonce of its own' \
+    "$(masa log --json | grep -o '"nonce":"[^"]*"' | sort -u | wc -l)" 4
 done_testing

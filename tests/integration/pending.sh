@@ -29,6 +29,8 @@ like 'R-R-31: the device waits for a decision' \
     "$(registrar list --pending)" TOK-1
 ok 'a person approves' registrar approve TOK-1
 ok 'R-P-29: it asks again and joins' wait "$joining"
+like 'R-P-32: it said that it waits' "$(cat "$WORLD/join.out" "$WORLD/join.out.err")" \
+    'pending'
 like 'it is enrolled' "$(pledge router status)" 'state *enrolled'
 is 'R-R-31: the MASA was asked once' "$(masa log TOK-1 | wc -l)" 1
 

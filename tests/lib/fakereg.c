@@ -178,7 +178,7 @@ static const char *word_of(const struct idv_msg *m)
     return "rv"; /* a path we were redirected to */
 }
 
-/* R-P-54: version and status, a reason when it failed, never more */
+/* version and status, a reason when it failed, never more */
 static const char *read_status(struct fakereg *r, const char *word,
                                const struct idv_msg *req)
 {
@@ -223,7 +223,7 @@ static idv_rc on_exchange(void *arg, struct idv_msg *req, struct idv_msg *reply)
         remember(&r->csr, &req->body, &r->same_csr);
     if (word[1] == 's')
         word = read_status(r, word, req);
-    /* R-P-18: nothing else goes over a provisional connection */
+    /* nothing else goes over a provisional connection */
     if (!r->last.verify && !strstr(r->log, "vs+"))
         assert_true(strcmp(word, "rv") == 0 || word[0] == 'v');
     note_event(r, word);

@@ -89,6 +89,7 @@ static void strike(enum talk_fault fault, int hop, size_t at)
     talk_run_clean(&t);
 }
 
+/* R-P-18 */
 static void each_message_lost(void **state)
 {
     struct talk_tape tape[TALK_HOPS];
@@ -122,12 +123,14 @@ static void at_each_byte(enum talk_fault fault, size_t samples)
     }
 }
 
+/* R-P-18 */
 static void each_message_cut(void **state)
 {
     (void)state;
     at_each_byte(TALK_TRUNCATE, 8);
 }
 
+/* R-P-18 */
 static void each_message_spoilt(void **state)
 {
     (void)state;

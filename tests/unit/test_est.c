@@ -25,10 +25,11 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- bodies (R-P-61) ------------------------------------------------------ */
+/* --- bodies --------------------------------------------------------------- */
 
 static const uint8_t der[100] = {0x30, 98, 1, 2, 3};
 
+/* R-P-61 */
 static void bodies_are_sent_in_64_columns(void **state)
 {
     IDV_AUTO(buf) body = {0};
@@ -44,6 +45,7 @@ static void bodies_are_sent_in_64_columns(void **state)
     assert_null(memchr(body.p, '\r', body.n));
 }
 
+/* R-P-61 */
 static void bodies_are_read_in_every_form(void **state)
 {
     static const char *const forms[] = {
@@ -87,7 +89,7 @@ static void bodies_that_are_none(void **state)
     assert_int_equal(out.n, 0);
 }
 
-/* --- csrattrs (R-P-58, R-P-59) -------------------------------------------- */
+/* --- csrattrs ------------------------------------------------------------- */
 
 static void take_hex(const char *hex, struct idv_csrattrs *a)
 {
@@ -96,6 +98,7 @@ static void take_hex(const char *hex, struct idv_csrattrs *a)
     OK(idv_csrattrs_from_der(idv_view(&raw), a));
 }
 
+/* R-P-58 */
 static void csrattrs_of_the_rfc(void **state)
 {
     IDV_AUTO(buf) raw = {0};
@@ -146,6 +149,7 @@ static void csrattrs_round_trip(void **state)
     }
 }
 
+/* R-P-59 */
 static void csrattrs_unknown_is_ignored(void **state)
 {
     static const char *const rows[] = {
@@ -166,6 +170,7 @@ static void csrattrs_unknown_is_ignored(void **state)
     }
 }
 
+/* R-P-58 */
 static void csrattrs_key_types(void **state)
 {
     struct idv_csrattrs a;
@@ -210,8 +215,8 @@ static void csrattrs_that_are_none(void **state)
     }
 }
 
-/* RFC 9908: the template counts and what stands beside it (P-384) does not,
- * but for the channel binding; an unknown version of it is no template. */
+/* R-P-58: RFC 9908: the template counts and what stands beside it (P-384) does
+ * not, but for the channel binding; an unknown version of it is no template. */
 static void csrattrs_template(void **state)
 {
     struct idv_csrattrs a;
@@ -244,6 +249,7 @@ static void reply_with(struct idv_msg *m, int status, const char *media,
     OK(idv_msg_reply(m, status, media, idv_str(body)));
 }
 
+/* R-P-59 */
 static void csrattrs_replies(void **state)
 {
     struct idv_msg m;
@@ -271,7 +277,7 @@ static void csrattrs_replies(void **state)
     idv_msg_free(&m);
 }
 
-/* --- cacerts (R-P-57) ----------------------------------------------------- */
+/* --- cacerts -------------------------------------------------------------- */
 
 static void reply_certs(struct idv_msg *m, const STACK_OF(X509) * certs)
 {
@@ -301,6 +307,7 @@ static idv_rc read_cacerts(const struct idv_msg *m, const X509 *pin,
     return idv_est_cacerts_read(m, pin, &l->anchors, &l->others);
 }
 
+/* R-P-57 */
 static void cacerts_are_sorted(void **state)
 {
     struct idv_msg m;
@@ -324,6 +331,7 @@ static void cacerts_are_sorted(void **state)
     idv_msg_free(&m);
 }
 
+/* R-P-57 */
 static void cacerts_that_will_not_do(void **state)
 {
     struct idv_msg m;

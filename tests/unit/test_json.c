@@ -10,6 +10,7 @@ static idv_rc parse(const char *text, struct idv_json **out)
     return idv_json_parse(idv_str(text), 0, out);
 }
 
+/* R-S-16 */
 static void refuses(void **state)
 {
     static const char *const bad[] = {
@@ -63,6 +64,7 @@ static void nested(char *text, size_t depth, const char *open, char close)
     text[n + depth] = 0;
 }
 
+/* R-P-94 */
 static void bounds(void **state)
 {
     (void)state;

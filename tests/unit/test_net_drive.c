@@ -61,6 +61,7 @@ static void heard(const struct nt_raw *r, const char *text)
              r->heard.p ? (char *)r->heard.p : "");
 }
 
+/* R-P-16 */
 static void test_first_post(void **state)
 {
     static const struct nt_step steps[] = {
@@ -120,6 +121,7 @@ static void length_wanted(const char *refusal)
     done(&r, &m);
 }
 
+/* R-P-20 */
 static void test_411(void **state)
 {
     (void)state;
@@ -170,6 +172,7 @@ static void second_post(enum nt_do end)
     done(&r, &m);
 }
 
+/* R-P-20, R-P-21 */
 static void test_no_second_connection(void **state)
 {
     (void)state;
@@ -196,6 +199,7 @@ static void expect_lost(const char *sent, enum nt_do then, idv_rc rc,
     done(&r, &m);
 }
 
+/* R-P-18 */
 static void test_bad_answers(void **state)
 {
     (void)state;
@@ -237,7 +241,7 @@ static void fill(const char *head, const char *text, int count, int limit)
     done(&r, &m);
 }
 
-/* 65536 bytes are taken, one more is not; endless headers are not */
+/* R-P-94: 65536 bytes are taken, one more is not; endless headers are not */
 static void test_caps(void **state)
 {
     static const char part[] = "0123456789abcdef";
@@ -290,6 +294,7 @@ static void test_interim_reply(void **state)
     done(&r, &m);
 }
 
+/* R-P-94 */
 static void test_deadlines(void **state)
 {
     static const struct nt_step silent[] = {{.what = NT_SILENT},
@@ -379,6 +384,7 @@ static void test_refused_by_machine(void **state)
     done(&r, &m);
 }
 
+/* R-P-22 */
 static void test_sni(void **state)
 {
     static const struct nt_step steps[] = {{.what = NT_ACCEPT},

@@ -20,6 +20,7 @@ static int retry(const char *text)
     return idvi_retry_after(&env.env, idv_str(text));
 }
 
+/* R-S-11 */
 static void test_retry_after(void **state)
 {
     (void)state;
@@ -78,6 +79,7 @@ static void test_fields(void **state)
     idvi_reply_free(&r);
 }
 
+/* R-P-18, R-P-94 */
 static void test_refusals(void **state)
 {
     static char media[200] = "Content-Type: ";
@@ -103,6 +105,7 @@ static void test_refusals(void **state)
     }
 }
 
+/* R-P-94 */
 static void test_body(void **state)
 {
     struct idvi_reply r;

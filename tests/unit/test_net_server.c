@@ -500,6 +500,7 @@ static void test_reply_not_taken(void **state)
     assert_int_equal(s.rc, IDV_OK);
 }
 
+/* R-S-13 */
 static void test_connection_cap(void **state)
 {
     struct nt_server s = {.conf.max_connections = 3};
@@ -525,6 +526,7 @@ static void test_connection_cap(void **state)
     nt_server_stop(&s);
 }
 
+/* R-S-13 */
 static void test_address_cap(void **state)
 {
     struct nt_server s = {.conf.max_per_address = 2};

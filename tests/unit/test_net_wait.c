@@ -72,7 +72,8 @@ static void joined_by_two(const struct scene *s)
     assert_int_equal(fakedev_state(&s->dev), IDV_TRUST_ENROLLED);
 }
 
-/* Retry-After is longer than the server keeps a connection without requests */
+/* R-P-21, R-P-30: Retry-After is longer than the server keeps a connection
+ * without requests */
 static void test_longer_than_idle(void **state)
 {
     struct scene s;
@@ -85,7 +86,7 @@ static void test_longer_than_idle(void **state)
     scene_free(&s);
 }
 
-/* and when it is not: still the same connection */
+/* R-P-20, R-P-30: and when it is not: still the same connection */
 static void test_within_idle(void **state)
 {
     struct scene s;
@@ -115,6 +116,7 @@ static idv_rc replace_server(void *arg, int seconds)
     return IDV_OK;
 }
 
+/* R-P-21, R-P-30 */
 static void test_restarted(void **state)
 {
     struct scene s;
@@ -127,7 +129,8 @@ static void test_restarted(void **state)
     scene_free(&s);
 }
 
-/* somebody else answers there: nothing of the request is for him */
+/* R-P-21, R-S-23: somebody else answers there: nothing of the request is for
+ * him */
 static void test_other_certificate(void **state)
 {
     struct scene s;

@@ -69,7 +69,8 @@ static void join_well(struct scene *s, const char *log)
 
 /* --- the way in ----------------------------------------------------------- */
 
-/* PT-1; R-P-16 17 20 23..26 47 53 57 58 60 62 63 65 */
+/* R-P-16, R-P-17, R-P-20, R-P-23, R-P-25, R-P-26, R-P-53, R-P-54, R-P-57,
+ * R-P-58, R-P-60, R-P-62, R-P-63, R-P-65: PT-1 */
 static void the_whole_way(void **state)
 {
     (void)state;
@@ -93,7 +94,7 @@ static void the_whole_way(void **state)
     assert_int_equal(fakedev_state(&s.dev), IDV_TRUST_ENROLLED);
 }
 
-/* PT-23; R-P-2 */
+/* R-P-2: PT-23 */
 static void an_enrolled_pledge_does_nothing(void **state)
 {
     (void)state;
@@ -103,7 +104,7 @@ static void an_enrolled_pledge_does_nothing(void **state)
     join_well(&s, "");
 }
 
-/* PT-24; R-P-96, R-S-25 */
+/* R-P-96, R-P-12, R-S-25: PT-24 */
 static void a_reset_starts_anew(void **state)
 {
     (void)state;
@@ -115,7 +116,7 @@ static void a_reset_starts_anew(void **state)
     assert_string_not_equal(s.reg.nonces[0], s.reg.nonces[1]);
 }
 
-/* PT-4, PT-5 and PT-6: what is pinned; R-P-47 */
+/* R-P-47: PT-4, PT-5 and PT-6: what is pinned */
 static void pins_of_every_kind(void **state)
 {
     (void)state;
@@ -172,8 +173,7 @@ static void registrars_that_are_none(void **state)
     assert_string_equal(s.reg.log, "");
 }
 
-/* --- vouchers refused (R-P-35..48, R-S-1..9, PT-7..12, PT-19, PT-32) -------
- */
+/* --- vouchers refused (PT-7..12, PT-19, PT-32) ---------------------------- */
 
 static void other_serial(struct fakereg *r, struct idv_voucher *v)
 {
@@ -260,6 +260,8 @@ static bool oversized(struct fakereg *r, const char *word, bool after,
     return false;
 }
 
+/* R-P-18, R-P-35, R-P-36, R-P-37, R-P-38, R-P-40, R-P-43, R-P-44, R-P-46,
+ * R-P-47, R-P-48, R-P-50, R-P-53, R-P-55, R-S-2, R-S-8, R-S-9, R-S-26 */
 static void each_reason_for_refusal(void **state)
 {
     const struct {
@@ -309,13 +311,14 @@ static void each_reason_for_refusal(void **state)
     }
 }
 
-/* R-P-39, PT-11 */
+/* PT-11 */
 static void nonceless(struct fakereg *r, struct idv_voucher *v)
 {
     v->nonce[0] = 0;
     v->expires_on = r->pki->env.now + PKI_DAY;
 }
 
+/* R-P-39 */
 static void nonceless_by_policy(void **state)
 {
     (void)state;
@@ -329,7 +332,7 @@ static void nonceless_by_policy(void **state)
     }
 }
 
-/* PT-10; R-P-27, R-P-40..42 */
+/* R-P-27, R-P-42: PT-10 */
 static void without_a_clock_times_do_not_matter(void **state)
 {
     (void)state;
@@ -340,7 +343,8 @@ static void without_a_clock_times_do_not_matter(void **state)
     assert_int_equal(idv_trust_record(s.dev.trust)->time, 0);
 }
 
-/* R-P-17, R-S-1: a rogue in the middle has the voucher of the real one */
+/* R-P-17, R-P-48, R-S-1: a rogue in the middle has the voucher of the real one
+ */
 static void a_rogue_in_the_middle(void **state)
 {
     (void)state;

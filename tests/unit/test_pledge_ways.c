@@ -71,9 +71,9 @@ static void expect(struct scene *s, idv_rc rc, const char *log,
 typedef bool hook_fn(struct fakereg *r, const char *word, bool after,
                      const struct idv_msg *req, struct idv_msg *reply);
 
-/* --- 202 (R-P-29..31, R-S-11, PT-14, PT-15) --------------------------------
- */
+/* --- 202 (PT-14, PT-15) --------------------------------------------------- */
 
+/* R-P-29, R-P-30 */
 static void the_registrar_takes_its_time(void **state)
 {
     (void)state;
@@ -83,6 +83,7 @@ static void the_registrar_takes_its_time(void **state)
     assert_int_equal(s.reg.same_pvr, 3);
 }
 
+/* R-P-29, R-S-11 */
 static void retry_after_is_bounded(void **state)
 {
     static const struct {
@@ -99,6 +100,7 @@ static void retry_after_is_bounded(void **state)
     }
 }
 
+/* R-P-31 */
 static void four_days_and_no_more(void **state)
 {
     (void)state;
@@ -112,7 +114,7 @@ static void four_days_and_no_more(void **state)
     assert_int_equal(fakedev_state(&s.dev), NONE);
 }
 
-/* the registrar closes between two of the same requests */
+/* R-P-21, R-P-30: the registrar closes between two of the same requests */
 static void waiting_over_lost_connections(void **state)
 {
     (void)state;
@@ -170,8 +172,7 @@ static void enrollment_four_days(void **state)
                         "\"enrollment failed\"}");
 }
 
-/* --- redirects (R-P-33, R-P-34, R-S-12, PT-16) -----------------------------
- */
+/* --- redirects (PT-16) ---------------------------------------------------- */
 
 static const char *const *route; /* Location of the n-th request, NULL: none */
 static int route_at, route_status;
@@ -187,6 +188,7 @@ static bool redirecting(struct fakereg *r, const char *word, bool after,
     return true;
 }
 
+/* R-P-33, R-P-34, R-S-12 */
 static void redirects(void **state)
 {
     static const struct {
@@ -266,8 +268,7 @@ static void redirects(void **state)
     }
 }
 
-/* --- refused (R-P-19, R-P-49, R-S-24) --------------------------------------
- */
+/* --- refused -------------------------------------------------------------- */
 
 static int refusal;
 
@@ -303,8 +304,7 @@ static void statuses_of_requestvoucher(void **state)
     }
 }
 
-/* --- several registrars (R-P-8..13, R-P-49, PT-17) -------------------------
- */
+/* --- several registrars (PT-17) ------------------------------------------- */
 
 static bool first_three_refuse(struct fakereg *r, const char *word, bool after,
                                const struct idv_msg *req, struct idv_msg *reply)
@@ -316,6 +316,7 @@ static bool first_three_refuse(struct fakereg *r, const char *word, bool after,
     return true;
 }
 
+/* R-P-8, R-P-49 */
 static void the_next_one_is_tried(void **state)
 {
     static const char *const list[] = {"a.example", "b.example", "c.example",
@@ -328,6 +329,7 @@ static void the_next_one_is_tried(void **state)
     assert_string_equal(s.reg.last.host, "c.example");
 }
 
+/* R-P-9, R-P-49 */
 static void pauses_double(void **state)
 {
     (void)state;
@@ -339,6 +341,7 @@ static void pauses_double(void **state)
            NONE);
 }
 
+/* R-P-9 */
 static void pauses_end_at_an_hour(void **state)
 {
     (void)state;
@@ -351,6 +354,7 @@ static void pauses_end_at_an_hour(void **state)
     assert_null(strstr(s.reg.log, "X5120"));
 }
 
+/* R-P-49 */
 static void rounds_are_counted(void **state)
 {
     static const char *const list[] = {"a.example", "b.example", NULL};
@@ -388,8 +392,7 @@ static void a_nonce_for_each_attempt(void **state)
     }
 }
 
-/* --- losses (protocol 1.4, R-P-20, R-P-21, R-S-23) --------------------------
- */
+/* --- losses (protocol 1.4) ------------------------------------------------ */
 
 static void lost_at_every_step(void **state)
 {
@@ -462,6 +465,7 @@ static bool one_answer_each(struct fakereg *r, const char *word, bool after,
     return false;
 }
 
+/* R-P-21 */
 static void a_registrar_without_persistent_connections(void **state)
 {
     (void)state;
@@ -472,7 +476,7 @@ static void a_registrar_without_persistent_connections(void **state)
            ENROLLED);
 }
 
-/* R-S-23: the rogue is sent nothing that names another's certificate */
+/* R-P-21, R-S-23: the rogue is sent nothing that names another's certificate */
 static void another_certificate_after_a_loss(void **state)
 {
     (void)state;
@@ -518,7 +522,8 @@ static bool swap_at_the_end(struct fakereg *r, const char *word, bool after,
     return false;
 }
 
-/* the LDevID is shown to none but the domain; we are enrolled all the same */
+/* R-P-64: the LDevID is shown to none but the domain; we are enrolled all the
+ * same */
 static void a_stranger_at_the_report(void **state)
 {
     (void)state;
@@ -527,8 +532,7 @@ static void a_stranger_at_the_report(void **state)
     expect(&s, IDV_OK, "C? rv vs+ ca at en C+", ENROLLED);
 }
 
-/* --- within the domain: EST (R-P-57..60, R-P-63, PT-20..22) -----------------
- */
+/* --- within the domain: EST (PT-20..22) ----------------------------------- */
 
 static const char *bad_word;
 static int bad_status;
@@ -544,6 +548,7 @@ static bool bad_answer(struct fakereg *r, const char *word, bool after,
     return true;
 }
 
+/* R-P-63, R-P-64 */
 static void bad_answers_within_the_domain(void **state)
 {
     static const struct {
@@ -603,6 +608,7 @@ static void answers_to_telemetry_are_ignored(void **state)
     }
 }
 
+/* R-P-58 */
 static void csrattrs_are_obeyed(void **state)
 {
     static const struct {
@@ -662,8 +668,7 @@ static void the_channel_is_bound(void **state)
     assert_true(idv_bytes_eq(idv_view(&got), idv_view(&want)));
 }
 
-/* --- certificates that will not do -----------------------------------------
- */
+/* --- certificates that will not do ---------------------------------------- */
 
 static struct pki_id other;
 
@@ -705,6 +710,7 @@ static void certificates_of_others(void **state)
     pki_id_free(&other);
 }
 
+/* R-P-57 */
 static void trust_anchors_of_others(void **state)
 {
     (void)state;
@@ -715,7 +721,7 @@ static void trust_anchors_of_others(void **state)
     expect(&s, IDV_OK, RESUMED, ENROLLED);
 }
 
-/* an issuing CA below the root: its certificate goes with the LDevID */
+/* R-P-57: an issuing CA below the root: its certificate goes with the LDevID */
 static void a_domain_with_an_issuing_ca(void **state)
 {
     const struct idv_cert_spec spec = {
@@ -742,8 +748,7 @@ static void a_domain_with_an_issuing_ca(void **state)
     }
 }
 
-/* --- resuming (R-P-64, R-P-69) ----------------------------------------------
- */
+/* --- resuming ------------------------------------------------------------- */
 
 static bool no_enrolling(struct fakereg *r, const char *word, bool after,
                          const struct idv_msg *req, struct idv_msg *reply)
@@ -755,6 +760,7 @@ static bool no_enrolling(struct fakereg *r, const char *word, bool after,
     return true;
 }
 
+/* R-P-49 */
 static void retries_within_one_run_resume(void **state)
 {
     (void)state;
@@ -805,8 +811,7 @@ static void a_disk_that_fails_at_the_end(void **state)
     expect(&s, IDV_OK, RESUMED, ENROLLED);
 }
 
-/* --- renewing (R-P-67) ------------------------------------------------------
- */
+/* --- renewing ------------------------------------------------------------- */
 
 static void serial_of_ldevid(struct scene *s, struct idv_buf *out)
 {
@@ -814,6 +819,7 @@ static void serial_of_ldevid(struct scene *s, struct idv_buf *out)
         sk_X509_value(idv_trust_enrollment(s->dev.trust)->ldevid, 0), out));
 }
 
+/* R-P-67 */
 static void renewing(void **state)
 {
     static const char *const none[] = {NULL};
@@ -837,7 +843,8 @@ static void renewing(void **state)
     assert_int_equal(s.dev.keys_made, 1);
 }
 
-/* a new key, of the type that is wanted now; the old one opens the door */
+/* R-P-67: a new key, of the type that is wanted now; the old one opens the door
+ */
 static void renewing_with_a_new_key(void **state)
 {
     static const struct idv_csrattrs p384 = {
@@ -872,7 +879,7 @@ static void renewing_with_a_new_key(void **state)
     EVP_PKEY_free(old);
 }
 
-/* whatever happens, the present certificate stays */
+/* R-P-67: whatever happens, the present certificate stays */
 static void renewing_fails(void **state)
 {
     static const struct idv_csrattrs p384 = {

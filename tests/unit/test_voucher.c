@@ -187,6 +187,7 @@ static void reader_refuses(void **state)
     }
 }
 
+/* R-P-94 */
 static void reader_bounds(void **state)
 {
     IDV_AUTO(voucher) v;

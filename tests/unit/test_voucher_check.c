@@ -31,7 +31,7 @@ static void good(void **state)
     idv_pinned_free(&out);
 }
 
-/* R-P-23..27 */
+/* R-P-12, R-P-24, R-P-25, R-P-26, R-P-27 */
 static void request(void **state)
 {
     struct idv_voucher v, w;
@@ -65,6 +65,7 @@ static void request(void **state)
 
 /* --- 1 to 3: container, signature, signer, content ------------------------ */
 
+/* R-P-18 */
 static void format(void **state)
 {
     SCENE(s);
@@ -73,6 +74,7 @@ static void format(void **state)
     VERDICT(IDV_VERDICT_FORMAT, &s);
 }
 
+/* R-P-35 */
 static void signature(void **state)
 {
     SCENE(s);
@@ -82,7 +84,7 @@ static void signature(void **state)
     VERDICT(IDV_VERDICT_SIGNATURE, &s);
 }
 
-/* R-P-35, R-S-3, PT-9; no anchor refuses */
+/* R-P-35: PT-9; no anchor refuses */
 static void signer(void **state)
 {
     SCENE(s);
@@ -115,7 +117,7 @@ static void signer_is_the_anchor(void **state)
     idv_certs_free(sibling);
 }
 
-/* the domain's own CA is no maker, even though the voucher pins it */
+/* R-P-35: the domain's own CA is no maker, even though the voucher pins it */
 static void signer_is_the_domain(void **state)
 {
     SCENE(s);
@@ -124,8 +126,8 @@ static void signer_is_the_domain(void **state)
     VERDICT(IDV_VERDICT_SIGNER, &s);
 }
 
-/* The same root stands above the maker's devices: what one of them signs is no
- * voucher for another. */
+/* R-P-35: The same root stands above the maker's devices: what one of them
+ * signs is no voucher for another. */
 static void signer_is_a_device(void **state)
 {
     SCENE(s);
@@ -144,6 +146,7 @@ static void signer_is_a_device(void **state)
     idv_certs_free(itself);
 }
 
+/* R-P-42 */
 static void signer_expired(void **state)
 {
     SCENE(s);
@@ -171,7 +174,7 @@ static void content(void **state)
 
 /* --- 4 to 6: who and when asked ------------------------------------------- */
 
-/* R-P-36, R-S-8; bearer vouchers cannot be: a wildcard is just another name */
+/* R-P-36, R-S-8: bearer vouchers cannot be: a wildcard is just another name */
 static void serial(void **state)
 {
     static const char *const others[] = {"JADA123456780",  "JADA12345678",
@@ -204,7 +207,7 @@ static void issuer(void **state)
     }
 }
 
-/* R-P-38, R-S-2 */
+/* R-P-38, R-S-2, R-S-3 */
 static void nonce(void **state)
 {
     SCENE(s);
@@ -221,7 +224,7 @@ static void nonce(void **state)
     VERDICT(IDV_VERDICT_NONCE, &t);
 }
 
-/* R-P-39, R-S-4, PT-11 */
+/* R-P-39, R-S-4: PT-11 */
 static void nonceless(void **state)
 {
     SCENE(s);
@@ -237,8 +240,9 @@ static void nonceless(void **state)
     VERDICT(IDV_VERDICT_OK, &t);
 }
 
-/* --- 7: times, R-P-40..42, PT-10 ------------------------------------------ */
+/* --- 7: times, PT-10 ------------------------------------------------------ */
 
+/* R-P-40, R-P-41, R-P-42 */
 static void expired(void **state)
 {
     SCENE(s);
@@ -252,6 +256,7 @@ static void expired(void **state)
     VERDICT(IDV_VERDICT_OK, &s);
 }
 
+/* R-P-41, R-P-42 */
 static void from_the_future(void **state)
 {
     SCENE(s);
@@ -265,6 +270,7 @@ static void from_the_future(void **state)
     VERDICT(IDV_VERDICT_OK, &s);
 }
 
+/* R-P-41, R-P-42 */
 static void signed_in_the_future(void **state)
 {
     SCENE(s);
@@ -278,7 +284,8 @@ static void signed_in_the_future(void **state)
     VERDICT(IDV_VERDICT_OK, &s);
 }
 
-/* both times of the registrar's certificate, with a pin by key and by path */
+/* R-P-41, R-P-42: both times of the registrar's certificate, with a pin by key
+ * and by path */
 static void registrar_times(void **state)
 {
     static const struct {
@@ -311,8 +318,9 @@ static void registrar_times(void **state)
     }
 }
 
-/* --- 8: assertion, R-P-43 ------------------------------------------------- */
+/* --- 8: assertion --------------------------------------------------------- */
 
+/* R-P-43 */
 static void assertion(void **state)
 {
     (void)state;
@@ -360,7 +368,7 @@ static void order(void **state)
 
 /* --- bytes from outside --------------------------------------------------- */
 
-/* R-P-18, R-P-94 */
+/* R-P-18 */
 static void truncated(void **state)
 {
     SCENE(s);
@@ -381,8 +389,9 @@ static size_t payload_at(const struct scene *s, const struct idv_buf *payload)
 }
 
 /*
- * No flip changes what is accepted. What is not signed by design (versions,
- * constructed bits of BER, the spelling of the signer's name) may differ.
+ * R-P-18: No flip changes what is accepted. What is not signed by design
+ * (versions, constructed bits of BER, the spelling of the signer's name) may
+ * differ.
  */
 static void flipped(void **state)
 {

@@ -2,7 +2,7 @@
 /* The pledge's judgement: pins, the TLS chain, revocation. */
 #include "tests/unit/scene.h"
 
-/* --- 9: pins, R-P-44, R-P-80, PT-12, PT-31 -------------------------------- */
+/* --- 9: pins, PT-12, PT-31 ------------------------------------------------ */
 
 static void spki(const X509 *cert, struct idv_buf *key, struct idv_buf *hash)
 {
@@ -19,6 +19,7 @@ static void spki(const X509 *cert, struct idv_buf *key, struct idv_buf *hash)
     OPENSSL_free(der);
 }
 
+/* R-P-44, R-P-80 */
 static void nothing_pinned(void **state)
 {
     SCENE(s);
@@ -55,6 +56,7 @@ static void unreadable_pin(void **state)
     }
 }
 
+/* R-P-80 */
 static void nonced_uses_cert(void **state)
 {
     SCENE(s);
@@ -64,7 +66,7 @@ static void nonced_uses_cert(void **state)
     VERDICT(IDV_VERDICT_OK, &s);
 }
 
-/* nonceless: hash, then key, then certificate */
+/* R-P-80: nonceless: hash, then key, then certificate */
 static void nonceless_priority(void **state)
 {
     SCENE(s);
@@ -93,7 +95,7 @@ static void nonceless_priority(void **state)
     idv_pinned_free(&out);
 }
 
-/* --- 10: the TLS chain, R-P-47, R-P-48, R-S-1, PT-4..6 -------------------- */
+/* --- 10: the TLS chain, PT-4..6 ------------------------------------------- */
 
 static void pin_with(struct scene *s, const X509 *pin)
 {
@@ -102,6 +104,7 @@ static void pin_with(struct scene *s, const X509 *pin)
     OK(idv_cert_to_der(pin, &s->voucher.pinned_domain_cert));
 }
 
+/* R-P-47, R-S-1 */
 static void chain_rogue(void **state)
 {
     SCENE(s);
@@ -118,7 +121,7 @@ static void chain_rogue(void **state)
     VERDICT(IDV_VERDICT_CHAIN, &s);
 }
 
-/* the pinned certificate shown beside a rogue leaf proves nothing */
+/* R-P-47: the pinned certificate shown beside a rogue leaf proves nothing */
 static void chain_decorated(void **state)
 {
     SCENE(s);
@@ -131,7 +134,7 @@ static void chain_decorated(void **state)
     idv_certs_free(chain);
 }
 
-/* names alone do not chain: another CA of the same name */
+/* R-P-47: names alone do not chain: another CA of the same name */
 static void chain_same_name(void **state)
 {
     SCENE(s);
@@ -151,6 +154,7 @@ static void chain_same_name(void **state)
     pki_id_free(&fake);
 }
 
+/* R-P-47 */
 static void chain_shapes(void **state)
 {
     SCENE(s);
@@ -163,7 +167,7 @@ static void chain_shapes(void **state)
     idv_certs_free(leaf_only);
 }
 
-/* (b) an intermediate CA pins, its root neither pinned nor sent */
+/* R-P-47: (b) an intermediate CA pins, its root neither pinned nor sent */
 static void chain_intermediate(void **state)
 {
     SCENE(s);
@@ -196,7 +200,8 @@ static void chain_intermediate(void **state)
     pki_id_free(&reg);
 }
 
-/* (c) a self-signed end entity; (a) the same key in another certificate */
+/* R-P-47: (c) a self-signed end entity; (a) the same key in another certificate
+ */
 static void chain_self_signed(void **state)
 {
     SCENE(s);
@@ -220,7 +225,7 @@ static void chain_self_signed(void **state)
     pki_id_free(&alone);
 }
 
-/* a pinned end entity is no CA, whatever its key has signed */
+/* R-P-47: a pinned end entity is no CA, whatever its key has signed */
 static void chain_through_end_entity(void **state)
 {
     SCENE(s);
@@ -256,8 +261,9 @@ static void pin_needs_a_pin(void **state)
           idv_pin_verify(NULL, pki.domain_ca.cert, NULL, false, 0));
 }
 
-/* --- 11: revocation, R-P-46, PT-33 ---------------------------------------- */
+/* --- 11: revocation, PT-33 ------------------------------------------------ */
 
+/* R-P-46 */
 static void revocation(void **state)
 {
     (void)state;
