@@ -15,7 +15,7 @@ struct factory_opt {
     const char *profile, *type, *order, *operator_, *fixture, *power_cycle;
     const char *fixtures, *jobs, *retries, *wait, *ek_cert;
     const char *key_uri, *cert_uri, *out, *index, *counter, *reason;
-    const char *format, *from, *to, *csr;
+    const char *format, *from, *to, *csr, *head;
     bool lock, replace, platform, so, remove, again, worker, owner_nv;
     bool journal, yes;
 };

@@ -85,6 +85,15 @@ static idv_rc report(struct line *l, const struct idv_export *to)
     return to->line(to->arg, idv_view(&text));
 }
 
+static idv_rc head(struct line *l, const struct idv_export *to)
+{
+    struct idv_journal_head h;
+    IDV_AUTO(buf) text = {0};
+    IDV_TRY(idv_journal_head(&l->store, l->t->env, &h));
+    IDV_TRY(idv_journal_head_to_json(&h, &text));
+    return to->line(to->arg, idv_view(&text));
+}
+
 static idv_rc write_all(struct line *l, const struct idv_export *to)
 {
     if (!opt.format || strcmp(opt.format, "feed") == 0)
@@ -95,9 +104,11 @@ static idv_rc write_all(struct line *l, const struct idv_export *to)
         return idv_export_csv(&l->store, opt.order, to);
     if (strcmp(opt.format, "report") == 0)
         return report(l, to);
+    if (strcmp(opt.format, "head") == 0)
+        return head(l, to);
     return idv_fail(IDV_E_ARG,
-                    "--format: '%s' is not feed, attestations, csv "
-                    "or report",
+                    "--format: '%s' is not feed, attestations, csv, "
+                    "report or head",
                     opt.format);
 }
 
@@ -120,7 +131,7 @@ idv_rc factory_export(struct tool *t, int argc, char **argv)
 
 const struct tool_option factory_export_options[] = {
     {"format", 0, "WORD",
-     "feed (default: for idevid-masa import), attestations, csv, report",
+     "feed (default: for idevid-masa import), attestations, csv, report, head",
      &opt.format, NULL, NULL},
     {"order", 0, "ID", "of this order only", &opt.order, NULL, NULL},
     {"maker", 0, "NAME", "of a feed: the brand, where the MASA has several",

@@ -179,16 +179,27 @@ static idv_rc verdict_put(struct idv_json *o,
     return tool_put_text(o, "wrong", v->wrong);
 }
 
+static idv_rc head_open(const char *path, struct idv_journal_head *out)
+{
+    IDV_AUTO(buf) json = {.max = IDV_MAX_BODY};
+    IDV_TRY(tool_read(path, &json));
+    idv_rc rc = idv_journal_head_from_json(idv_view(&json), out);
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "%s", path);
+}
+
 static idv_rc verify_journal(struct tool *t)
 {
     struct line l;
     IDV_AUTO_PTR(idv_certs) anchors = NULL;
     struct idv_journal_verdict v = {0};
+    struct idv_journal_head head;
+    if (opt.head)
+        IDV_TRY(head_open(opt.head, &head));
     idv_rc rc = line_open_book(t, &factory_conf, &l);
     if (rc == IDV_OK)
         rc = idv_certs_open(factory_conf.desk.stations, NULL, &anchors);
     if (rc == IDV_OK)
-        rc = idv_journal_verify(&l.store, anchors, &v);
+        rc = idv_journal_verify(&l.store, anchors, opt.head ? &head : NULL, &v);
     line_close(&l);
     if (t->json) {
         struct idv_json *o = idv_json_new_object();
@@ -292,4 +303,7 @@ const struct tool_option factory_verify_options[] = {
      NULL},
     {"journal", 0, NULL, "the journal instead: every entry and signature", NULL,
      &opt.journal, NULL},
+    {"head", 0, "FILE",
+     "of a journal: what export --format head wrote when it was shorter",
+     &opt.head, NULL, NULL},
     {0}};

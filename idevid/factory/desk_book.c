@@ -2,11 +2,11 @@
 /* What the book has of a device, and whether it gets an identity. */
 #include <string.h>
 
-#include <idevid/envelope.h>
 #include <idevid/x509.h>
 
 #include "factory/desk_int.h"
 #include "factory/fields.h"
+#include "factory/request.h"
 
 void idvi_case_free(struct idvi_case *c)
 {
@@ -93,27 +93,14 @@ static bool is_same(const struct idv_factory_device *row,
            is_of(&row->iak_cert, proof->iak);
 }
 
-/* whether what is in the book was asked for as a rework already */
-static bool was_again(const struct idv_factory_device *row)
+/* The rework that the book's certificates were made for comes again: it gets
+ * those, not yet others. */
+static bool is_retry(const struct idv_factory_device *row,
+                     const struct idv_factory_request *r)
 {
-    IDV_AUTO(opened) o = {0};
-    struct idv_factory_request r = {0};
-    bool again =
-        idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, idv_view(&row->request), &o) ==
-            IDV_OK &&
-        idv_factory_request_from_json(idv_view(&o.payload), &r) == IDV_OK &&
-        r.again;
-    idv_factory_request_free(&r);
-    idv_note_clear();
-    return again;
-}
-
-/* A rework that was cut off before the device had its certificates comes again:
- * it gets those, not yet others. */
-static bool is_retry(const struct idv_factory_device *row, int64_t age,
-                     int64_t lifetime)
-{
-    return row->state == IDV_DEVICE_ISSUED && age <= lifetime && was_again(row);
+    uint8_t was[IDV_FACTORY_REWORK];
+    idvi_request_rework(idv_view(&row->request), was);
+    return memcmp(was, r->rework, sizeof(was)) == 0;
 }
 
 static idv_rc judge_owner(const struct idv_factory_device *row,
@@ -136,19 +123,17 @@ static idv_rc judge_owner(const struct idv_factory_device *row,
     return IDV_OK;
 }
 
-static idv_rc settle(const struct idv_desk_conf *conf, int64_t lifetime,
-                     const struct idv_factory_request *r,
+static idv_rc settle(const struct idv_factory_request *r,
                      const struct idv_desk_proof *proof, struct idvi_case *c,
                      enum idv_factory_why *why)
 {
     const struct idv_factory_device *row = &c->row;
-    int64_t age = idv_now(conf->env) - row->changed;
     IDV_TRY(judge_owner(row, r, proof, why));
     if (!has_identity(row))
         return IDV_OK;
     bool same = is_same(row, r, proof);
-    if (r->again) {
-        c->repeat = same && is_retry(row, age, lifetime);
+    if (!idvi_is_zero(r->rework, sizeof(r->rework))) {
+        c->repeat = same && is_retry(row, r);
         return IDV_OK;
     }
     c->repeat = same;
@@ -157,11 +142,11 @@ static idv_rc settle(const struct idv_desk_conf *conf, int64_t lifetime,
     *why = IDV_WHY_HAS_ONE;
     return idv_fail(IDV_E_REJECT,
                     "device '%s': has an identity with another key or proof, "
-                    "and the request does not say again",
+                    "and the request is of no rework",
                     r->serial_number);
 }
 
-static idv_rc find(const struct idv_desk_conf *conf, int64_t lifetime,
+static idv_rc find(const struct idv_desk_conf *conf,
                    const struct idv_factory_request *r,
                    const struct idv_desk_proof *proof, struct idvi_case *c,
                    enum idv_factory_why *why)
@@ -172,16 +157,16 @@ static idv_rc find(const struct idv_desk_conf *conf, int64_t lifetime,
                                idv_str(r->serial_number), &found, &c->row)));
     IDV_TRY(refuse_other(conf, IDV_BY_EK, proof->ek_id, r, why));
     IDV_TRY(refuse_other(conf, IDV_BY_KEY, proof->key_id, r, why));
-    return found ? settle(conf, lifetime, r, proof, c, why) : IDV_OK;
+    return found ? settle(r, proof, c, why) : IDV_OK;
 }
 
-idv_rc idvi_case_find(const struct idv_desk_conf *conf, int64_t lifetime,
+idv_rc idvi_case_find(const struct idv_desk_conf *conf,
                       const struct idv_factory_request *r,
                       const struct idv_desk_proof *proof, struct idvi_case *out,
                       enum idv_factory_why *why)
 {
     memset(out, 0, sizeof(*out));
-    idv_rc rc = find(conf, lifetime, r, proof, out, why);
+    idv_rc rc = find(conf, r, proof, out, why);
     if (rc != IDV_OK)
         idvi_case_free(out);
     return rc;

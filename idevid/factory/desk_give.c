@@ -187,8 +187,7 @@ idv_rc idvi_desk_give(struct idv_desk *d, struct idvi_passage *p,
         idvi_case_free(&p->book);
         idvi_made_free(&p->made);
         idv_buf_clear(&p->reply);
-        IDV_TRY(idvi_case_find(&d->conf, d->lifetime, &p->r, &p->proof,
-                               &p->book, why));
+        IDV_TRY(idvi_case_find(&d->conf, &p->r, &p->proof, &p->book, why));
         rc = p->book.repeat ? give_again(d, p, request, why)
                             : give_new(d, p, request, why);
         if (rc == IDV_E_STATE && *why == IDV_WHY_CA)

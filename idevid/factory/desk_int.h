@@ -77,7 +77,7 @@ struct idvi_case {
     bool repeat;                   /* its certificates are given once more */
 };
 void idvi_case_free(struct idvi_case *c);
-idv_rc idvi_case_find(const struct idv_desk_conf *conf, int64_t lifetime,
+idv_rc idvi_case_find(const struct idv_desk_conf *conf,
                       const struct idv_factory_request *r,
                       const struct idv_desk_proof *proof, struct idvi_case *out,
                       enum idv_factory_why *why) IDV_CHECKED;

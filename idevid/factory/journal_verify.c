@@ -19,6 +19,7 @@ struct mark {
 struct walk {
     const struct idv_factory_store *store;
     const STACK_OF(X509) * anchors;
+    const struct idv_journal_head *head; /* or NULL */
     struct idv_journal_verdict *out;
     struct mark *marks; /* of the batches, by seq */
     size_t n_marks, room, at;
@@ -164,9 +165,23 @@ static idv_rc judge_mark(struct walk *w, const struct idv_journal_entry *e)
     return IDV_OK;
 }
 
+/* the entry that somebody else knows */
+static idv_rc judge_known(const struct walk *w,
+                          const struct idv_journal_entry *e)
+{
+    if (!w->head || w->head->seq != e->seq ||
+        memcmp(w->head->hash, e->hash, 32) == 0)
+        return IDV_OK;
+    return idv_fail(IDV_E_REJECT,
+                    "entry %llu or one before it is not what it was when the "
+                    "head was taken",
+                    (unsigned long long)e->seq);
+}
+
 static idv_rc judge_entry(struct walk *w, const struct idv_journal_entry *e)
 {
     IDV_TRY(idvi_journal_link(e, w->out->entries + 1, w->previous));
+    IDV_TRY(judge_known(w, e));
     IDV_TRY(judge_mark(w, e));
     idv_rc rc = read_body(w, e);
     return rc == IDV_OK
@@ -199,6 +214,26 @@ static idv_rc judge_end(struct walk *w)
                     "to %llu is there",
                     (unsigned long long)w->out->bad_seq,
                     (unsigned long long)last->seq);
+}
+
+/* nothing was cut off that somebody else knows of */
+static idv_rc judge_head(struct walk *w)
+{
+    const struct idv_journal_head *h = w->head;
+    const uint64_t sealed = w->n_marks ? w->marks[w->n_marks - 1].seq : 0;
+    if (h && w->out->entries < h->seq) {
+        w->out->bad_seq = w->out->entries + 1;
+        return idv_fail(IDV_E_REJECT,
+                        "entry %llu is missing: there were %llu when the head "
+                        "was taken",
+                        (unsigned long long)w->out->bad_seq,
+                        (unsigned long long)h->seq);
+    }
+    if (h && sealed < h->sealed)
+        return idv_fail(IDV_E_REJECT,
+                        "the signature over the entries up to %llu is missing",
+                        (unsigned long long)h->sealed);
+    return IDV_OK;
 }
 
 /* --- rows ----------------------------------------------------------------- */
@@ -251,6 +286,7 @@ static idv_rc read_all(struct walk *w)
     IDV_TRY(ended(w, s->each_batch(s->self, batch, w)));
     IDV_TRY(ended(w, s->each_entry(s->self, 0, entry, w)));
     IDV_TRY(judge_end(w));
+    IDV_TRY(judge_head(w));
     IDV_TRY(ended(w, s->each_device(s->self, NULL, device, w)));
     IDV_TRY(ended(w, s->each_order(s->self, order, w)));
     w->naming = w->matched != w->map.used;
@@ -268,9 +304,11 @@ static idv_rc read_in_view(struct walk *w)
 
 idv_rc idv_journal_verify(const struct idv_factory_store *store,
                           const STACK_OF(X509) * anchors,
+                          const struct idv_journal_head *head,
                           struct idv_journal_verdict *out)
 {
-    struct walk w = {.store = store, .anchors = anchors, .out = out};
+    struct walk w = {
+        .store = store, .anchors = anchors, .head = head, .out = out};
     *out = (struct idv_journal_verdict){0};
     idv_note_clear();
     idv_rc rc = read_in_view(&w);

@@ -8,6 +8,7 @@
 #include <idevid/factory.h>
 
 #include "factory/fields.h"
+#include "factory/request.h"
 
 #define WHAT "request"
 #define TEXT(member, name, needed)                                             \
@@ -37,6 +38,7 @@ static const struct idvi_field fields[] = {
     TEXT(device, "device", false),
     FIXED(challenge, "challenge", true),
     FIXED(device_id, "device-id", false),
+    FIXED(rework, "rework", false),
     BYTES(tcg_csr, "tcg-csr", IDV_MAX_TCG_CSR),
     BYTES(csr, "csr", IDV_MAX_CERT),
     BYTES(ek_cert, "ek-cert", IDV_MAX_CERT),
@@ -65,10 +67,7 @@ static idv_rc put_head(const struct idv_factory_request *r,
     IDV_TRY(
         idv_json_set(object, "profile", idv_json_new_text(idv_str(profile))));
     IDV_TRY(idv_json_set(object, "type", idv_json_new_text(idv_str(type))));
-    IDV_TRY(
-        idv_json_set(object, "created-on", idv_json_new_text(idv_str(time))));
-    return r->again ? idv_json_set(object, "again", idv_json_new_bool(true))
-                    : IDV_OK;
+    return idv_json_set(object, "created-on", idv_json_new_text(idv_str(time)));
 }
 
 idv_rc idv_factory_request_to_json(const struct idv_factory_request *r,
@@ -94,14 +93,12 @@ static idv_rc get_head(const struct idv_json *o, struct idv_factory_request *r)
     const char *profile = idv_json_text(idv_json_get(o, "profile"));
     const char *type = idv_json_text(idv_json_get(o, "type"));
     const char *time = idv_json_text(idv_json_get(o, "created-on"));
-    const struct idv_json *again = idv_json_get(o, "again");
     IDV_TRY(malformed(idv_factory_profile_from_text(profile, &r->profile),
                       "profile"));
     IDV_TRY(
         malformed(idv_key_type_from_text(type ? type : "", &r->type), "type"));
-    IDV_TRY(malformed(idv_time_from_text(idv_str(time), &r->created_on),
-                      "created-on"));
-    return again ? idv_json_bool(again, WHAT ": again", &r->again) : IDV_OK;
+    return malformed(idv_time_from_text(idv_str(time), &r->created_on),
+                     "created-on");
 }
 
 static idv_rc read_all(struct idv_bytes json, struct idv_factory_request *r)
@@ -198,4 +195,18 @@ idv_rc idv_factory_request_open(struct idv_bytes cms,
     }
     *out = r;
     return IDV_OK;
+}
+
+void idvi_request_rework(struct idv_bytes cms, uint8_t out[IDV_FACTORY_REWORK])
+{
+    IDV_AUTO(opened) o = {0};
+    struct idv_factory_request r = {0};
+    const bool older = *idv_note();
+    memset(out, 0, IDV_FACTORY_REWORK);
+    if (cms.n && idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, cms, &o) == IDV_OK &&
+        idv_factory_request_from_json(idv_view(&o.payload), &r) == IDV_OK)
+        memcpy(out, r.rework, IDV_FACTORY_REWORK);
+    idv_factory_request_free(&r);
+    if (!older)
+        idv_note_clear();
 }

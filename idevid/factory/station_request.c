@@ -4,6 +4,8 @@
 
 #include <idevid/codec.h>
 
+#include "factory/fields.h"
+#include "factory/request.h"
 #include "factory/station_int.h"
 
 /* --- may it be asked for? --------------------------------------------------
@@ -81,13 +83,25 @@ static idv_rc proof_soft(struct idv_station *s, struct idv_factory_request *r)
     return idv_csr_make(s->soft, name, NULL, NULL, &r->csr);
 }
 
+/* One that was cut off goes on as what it was; another one is told from it,
+ * also by a desk that has a book of its own. */
+static idv_rc which_rework(const struct idv_station *s,
+                           uint8_t out[IDV_FACTORY_REWORK])
+{
+    if (idvi_station_halfway(s))
+        idvi_request_rework(idv_view(&s->seen.device.request), out);
+    return s->c.again && idvi_is_zero(out, IDV_FACTORY_REWORK)
+               ? idv_random(s->c.env, out, IDV_FACTORY_REWORK)
+               : IDV_OK;
+}
+
 static idv_rc fill(struct idv_station *s, const char *serial,
                    const uint8_t *challenge, struct idv_factory_request *r)
 {
     r->profile = s->c.profile;
     r->type = s->c.type;
     r->created_on = idv_now(s->c.env);
-    r->again = s->c.again;
+    IDV_TRY(which_rework(s, r->rework));
     memcpy(r->challenge, challenge, sizeof(r->challenge));
     IDV_TRY(idv_text_copy(r->order, sizeof(r->order), idv_str(s->c.order),
                           "order"));
@@ -109,22 +123,32 @@ static const EVP_PKEY *key_of(const struct idv_station *s)
     return idvi_station_proves(s) ? s->key.pub : s->soft;
 }
 
-/* What it is to be. A device that is half-way stays what it was; one that had
- * its identity, or was wiped, begins another when it is told to. */
+/* not of what the book has the device for */
+static bool is_another(const struct idv_factory_device *d,
+                       const struct idv_factory_request *r)
+{
+    uint8_t was[IDV_FACTORY_REWORK];
+    idvi_request_rework(idv_view(&d->request), was);
+    return !idvi_is_zero(r->rework, sizeof(r->rework)) &&
+           memcmp(was, r->rework, sizeof(was)) != 0;
+}
+
+/* What it is to be. A device that is half-way stays what it was; one that has
+ * an identity, or was wiped, begins another when it is told to. */
 static idv_rc plan(struct idv_station *s, const struct idv_factory_request *r,
                    struct idv_factory_device *d)
 {
     const enum idv_factory_state from = d->state;
+    const bool another = is_another(d, r);
     if (d->issue == 0 || from == IDV_DEVICE_WIPED ||
-        (s->c.again &&
-         (from == IDV_DEVICE_INSTALLED || from == IDV_DEVICE_DONE))) {
+        (another && from >= IDV_DEVICE_ISSUED && from <= IDV_DEVICE_DONE)) {
         d->issue++;
         idv_buf_clear(&d->cert);
         idv_buf_clear(&d->iak_cert);
         idv_buf_clear(&d->reply);
     }
-    d->state =
-        from == IDV_DEVICE_ISSUED ? IDV_DEVICE_ISSUED : IDV_DEVICE_REQUESTED;
+    d->state = from == IDV_DEVICE_ISSUED && !another ? IDV_DEVICE_ISSUED
+                                                     : IDV_DEVICE_REQUESTED;
     d->profile = s->c.profile;
     memcpy(d->ek, s->seen.ek, sizeof(d->ek));
     memcpy(d->order, r->order, sizeof(d->order));

@@ -210,8 +210,8 @@ an order's length|batch-7|DELETE FROM order_device WHERE serial_number = 'TPM-00
 a signature|.|UPDATE batch SET cms = zeroblob(length(cms))
 EOF2
 # who edits an entry and makes the whole chain anew cannot sign it
-again() {
-    python3 - "$LINE/line.db" "$middle" <<'EOF2'
+again() { # SEQ
+    python3 - "$LINE/line.db" "$1" <<'EOF2'
 import hashlib, sqlite3, struct, sys
 db = sqlite3.connect(sys.argv[1])
 for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = "
@@ -234,9 +234,24 @@ db.commit()
 EOF2
 }
 cp "$LINE/line.db" "$WORLD/line.db.kept"
-ok 'an entry edited and the chain made anew' again
+ok 'an entry edited and the chain made anew' again "$middle"
 fails 1 'sign\|batch' 'is not what was signed' factory verify --journal
 rm -f "$LINE"/line.db*
 cp "$WORLD/line.db.kept" "$LINE/line.db"
 ok 'as it was, it is in order' factory verify --journal
+
+# and who takes the newest signatures off needs none: a head kept elsewhere tells
+ok 'where it ends is written down' factory export --format head \
+    --out "$WORLD/head"
+ok 'it is in order by that' factory verify --journal --head "$WORLD/head"
+book "$free DELETE FROM batch"
+again "$(book "SELECT seq FROM entry WHERE kind = 'refused' LIMIT 1")"
+ok 'without it nothing is found' factory verify --journal
+fails 1 "is not what it was when the head was taken" 'with it, it is' \
+    factory verify --journal --head "$WORLD/head"
+head -c 30 "$WORLD/head" >"$WORLD/short"
+fails 1 "short: journal's head" 'a head cut off is none' \
+    factory verify --journal --head "$WORLD/short"
+rm -f "$LINE"/line.db*
+cp "$WORLD/line.db.kept" "$LINE/line.db"
 done_testing

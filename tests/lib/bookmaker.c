@@ -84,7 +84,7 @@ static int check(void)
     IDV_AUTO_PTR(idv_certs) certs = NULL;
     pki_must(idv_fs_read(anchors, 0, &pem), "anchors");
     pki_must(idv_certs_from_pem(idv_view(&pem), &certs), "anchors");
-    idv_rc rc = idv_journal_verify(&book.store, certs, &v);
+    idv_rc rc = idv_journal_verify(&book.store, certs, NULL, &v);
     printf("entries %" PRIu64 " batches %" PRIu64 " unsigned %" PRIu64
            " devices %" PRIu64 " %s\n",
            v.entries, v.batches, v.unsigned_entries, v.devices, v.wrong);

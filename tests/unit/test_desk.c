@@ -293,39 +293,52 @@ static void set_state(struct scene *s, const char *serial,
     idv_factory_device_free(&d);
 }
 
+/* the IDevID that a request of that rework gets, 0 of none */
+static X509 *reworked(struct scene *s, uint8_t which)
+{
+    struct idv_factory_request r;
+    sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
+    r.rework[3] = which;
+    IDV_AUTO_PTR(idv_certs) bag = issued(s, &s->tpm, &s->tpm.iak, &r);
+    X509 *cert = certificate_of(bag, s->tpm.idevid.key);
+    assert_non_null(cert);
+    assert_true(X509_up_ref(cert));
+    return cert;
+}
+
+static void is_issue(struct scene *s, unsigned n)
+{
+    struct idv_factory_device d;
+    in_book(s, SN, &d);
+    assert_int_equal(d.issue, n);
+    idv_factory_device_free(&d);
+}
+
+/* each rework is one more identity, however often it is asked for, and whether
+ * or not the desk hears what became of it */
 static void rework(void **state)
 {
     struct scene *s = *state;
-    struct idv_factory_request r;
-    struct idv_factory_device d;
-    sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
-    IDV_AUTO_PTR(idv_certs) one = issued(s, &s->tpm, &s->tpm.iak, &r);
-    set_state(s, SN, IDV_DEVICE_DONE);
-    /* asked for again: another one */
-    sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
-    r.again = true;
-    IDV_AUTO_PTR(idv_certs) two = issued(s, &s->tpm, &s->tpm.iak, &r);
-    assert_false(idv_cert_eq(certificate_of(one, s->tpm.idevid.key),
-                             certificate_of(two, s->tpm.idevid.key)));
-    in_book(s, SN, &d);
-    assert_int_equal(d.issue, 2);
-    idv_factory_device_free(&d);
+    IDV_AUTO_PTR(X509) one = reworked(s, 0);
+    IDV_AUTO_PTR(X509) two = reworked(s, 1);
+    assert_false(idv_cert_eq(one, two));
+    is_issue(s, 2);
     /* cut off and asked again: that one */
-    sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
-    r.again = true;
-    IDV_AUTO_PTR(idv_certs) three = issued(s, &s->tpm, &s->tpm.iak, &r);
-    assert_true(idv_cert_eq(certificate_of(two, s->tpm.idevid.key),
-                            certificate_of(three, s->tpm.idevid.key)));
-    /* installed meanwhile: the next one */
+    IDV_AUTO_PTR(X509) same = reworked(s, 1);
+    assert_true(idv_cert_eq(two, same));
     set_state(s, SN, IDV_DEVICE_DONE);
-    sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
-    r.again = true;
-    IDV_AUTO_PTR(idv_certs) four = issued(s, &s->tpm, &s->tpm.iak, &r);
-    assert_false(idv_cert_eq(certificate_of(two, s->tpm.idevid.key),
-                             certificate_of(four, s->tpm.idevid.key)));
-    in_book(s, SN, &d);
-    assert_int_equal(d.issue, 3);
-    idv_factory_device_free(&d);
+    IDV_AUTO_PTR(X509) late = reworked(s, 1);
+    assert_true(idv_cert_eq(two, late));
+    /* who wants no other gets what there is */
+    IDV_AUTO_PTR(X509) as_is = reworked(s, 0);
+    assert_true(idv_cert_eq(two, as_is));
+    IDV_AUTO_PTR(X509) three = reworked(s, 2);
+    IDV_AUTO_PTR(X509) four = reworked(s, 3);
+    assert_false(idv_cert_eq(two, three));
+    assert_false(idv_cert_eq(three, four));
+    is_issue(s, 4);
+    assert_int_equal(book_entries(&s->book, "issued"), 4);
+    assert_int_equal(book_entries(&s->book, "repeated"), 3);
 }
 
 /* The certificate of a TPM's proof is not had in the clear, by the same key
@@ -343,7 +356,7 @@ static void proof_is_not_dodged(void **state)
     is_refused(s, &r, IDV_WHY_HAS_ONE, "another key or proof");
     token_request(s, s->tpm.idevid.key, IDV_PROFILE_PLAIN, SN, &r);
     memcpy(r.device_id, d.ek, 32);
-    r.again = true;
+    r.rework[0] = 1;
     IDV_AUTO_PTR(idv_certs) two = issued(s, NULL, NULL, &r);
     assert_false(text_has(certificate_of(two, s->tpm.idevid.key),
                           IDV_OID_TPM_RESIDENCY));

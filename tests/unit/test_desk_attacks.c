@@ -431,7 +431,7 @@ static void duplicates(void **state)
     is_refused(s, &r, IDV_WHY_DUPLICATE, "its key is that of '" SN "'");
     /* and saying again does not help */
     sound(s, &s->tpm, IDV_PROFILE_TCG, SN2, &r);
-    r.again = true;
+    r.rework[0] = 1;
     is_refused(s, &r, IDV_WHY_DUPLICATE, "is that of '" SN "'");
     assert_int_equal(s->maker.calls, 2);
     make_one(s, &s->tpm2, SN2);
@@ -448,11 +448,11 @@ static void other_key_of_the_device(void **state)
     softtpm_key_make(&own, IDVI_DEVID_IDEVID, IDV_KEY_P256, 0);
     t.idevid = own;
     sound(s, &t, IDV_PROFILE_TCG, SN, &r);
-    is_refused(s, &r, IDV_WHY_HAS_ONE, "does not say again");
+    is_refused(s, &r, IDV_WHY_HAS_ONE, "is of no rework");
     sound(s, &s->tpm, IDV_PROFILE_LEAN, SN, &r);
-    is_refused(s, &r, IDV_WHY_HAS_ONE, "does not say again");
+    is_refused(s, &r, IDV_WHY_HAS_ONE, "is of no rework");
     sound(s, &t, IDV_PROFILE_TCG, SN, &r);
-    r.again = true;
+    r.rework[0] = 1;
     IDV_AUTO_PTR(idv_certs) bag = issued(s, &t, &t.iak, &r);
     assert_non_null(certificate_of(bag, own.key));
     softtpm_key_free(&own);
@@ -479,7 +479,7 @@ static void retired(void **state)
     sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
     is_refused(s, &r, IDV_WHY_RETIRED, "'" SN "': was retired");
     sound(s, &s->tpm, IDV_PROFILE_TCG, SN, &r);
-    r.again = true;
+    r.rework[0] = 1;
     is_refused(s, &r, IDV_WHY_RETIRED, "was retired");
     sound(s, &s->tpm, IDV_PROFILE_TCG, SN2, &r);
     is_refused(s, &r, IDV_WHY_RETIRED, "was retired as '" SN "'");

@@ -132,7 +132,7 @@ static idv_rc run(struct book *b)
 static bool is_sound(struct book *b)
 {
     struct idv_journal_verdict v;
-    idv_rc rc = idv_journal_verify(&b->store, pki.anchors, &v);
+    idv_rc rc = idv_journal_verify(&b->store, pki.anchors, NULL, &v);
     if (rc != IDV_OK)
         print_error("%s\n", idv_note());
     return rc == IDV_OK;
@@ -254,7 +254,7 @@ static void damaged(void **state)
     idv_rc rc = idv_db_open_factory(b->path, &b->db);
     if (rc == IDV_OK) {
         b->store = idv_db_factory_store(b->db);
-        rc = idv_journal_verify(&b->store, pki.anchors, &v);
+        rc = idv_journal_verify(&b->store, pki.anchors, NULL, &v);
         assert_int_equal(rc, IDV_E_REJECT);
     } else {
         assert_int_equal(rc, IDV_E_FORMAT);

@@ -61,7 +61,7 @@ static int teardown(void **state)
 
 static idv_rc verify(struct book *b, struct idv_journal_verdict *v)
 {
-    return idv_journal_verify(&b->store, pki.anchors, v);
+    return idv_journal_verify(&b->store, pki.anchors, NULL, v);
 }
 
 /* as somebody with a database shell does it */
@@ -258,7 +258,7 @@ static void sealed_by_another(void **state)
           verify(b, &v));
 }
 
-/* the two that no signature tells: see idv_journal_verify */
+/* what no signature tells: see idv_journal_verify */
 static void what_is_not_found(void **state)
 {
     struct book *b = *state;
@@ -269,14 +269,122 @@ static void what_is_not_found(void **state)
     assert_int_equal(v.entries, 3);
 }
 
+/* --- by a head that is kept elsewhere ------------------------------------- */
+
+/* all that a book cannot tell by itself, and what the head of setup's tells */
+static const struct {
+    const char *sql;
+    uint64_t bad_seq;
+    const char *wrong;
+} cuts[] = {
+    {"DELETE FROM batch WHERE seq = 5", 0,
+     "the signature over the entries up to 5 is missing"},
+    {"DELETE FROM batch", 0, "the entries up to 5 is missing"},
+    {"DELETE FROM batch WHERE seq = 5; DELETE FROM entry WHERE seq > 3;"
+     "DELETE FROM device WHERE serial_number = 'A2'",
+     4, "entry 4 is missing: there were 5 when the head was taken"},
+    {"DELETE FROM batch WHERE seq = 5;"
+     "UPDATE entry SET body = replace(body, 'ek-key', 'device') WHERE seq = 4",
+     5, "entry 5 or one before it is not what it was when the head was taken"},
+    {"DELETE FROM batch; DELETE FROM entry; DELETE FROM device;"
+     "DELETE FROM order_device; DELETE FROM work_order",
+     1, "entry 1 is missing"},
+};
+
+static void cuts_are_found(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+        struct idv_journal_verdict v;
+        struct idv_journal_head head;
+        void *s = NULL;
+        setup(&s);
+        struct book *b = s;
+        OK(idv_journal_head(&b->store, &pki.env.env, &head));
+        edit(b, cuts[i].sql);
+        rehash(b);
+        OK(verify(b, &v));
+        idv_rc rc = idv_journal_verify(&b->store, pki.anchors, &head, &v);
+        if (rc != IDV_E_REJECT || v.bad_seq != cuts[i].bad_seq ||
+            !strstr(v.wrong, cuts[i].wrong))
+            fail_msg("%s: %s, at %llu: %s", cuts[i].sql, idv_rc_name(rc),
+                     (unsigned long long)v.bad_seq, v.wrong);
+        idv_note_clear();
+        teardown(&s);
+    }
+}
+
+/* a book grows beyond its head, whether it was sealed by then or not */
+static void head_of_before(void **state)
+{
+    struct book *b = *state;
+    struct idv_journal_verdict v;
+    struct idv_journal_head head, early;
+    struct book none;
+    book_open(&none);
+    OK(idv_journal_head(&none.store, &pki.env.env, &head));
+    assert_int_equal(head.seq + head.sealed, 0);
+    OK(idv_journal_verify(&none.store, pki.anchors, &head, &v));
+    OK(idv_journal_verify(&b->store, pki.anchors, &head, &v));
+    book_drop(&none);
+    OK(CALL(b, note, "x", "", idv_str(""), PKI_NOW));
+    OK(idv_journal_head(&b->store, &pki.env.env, &early));
+    assert_int_equal(early.seq, 6);
+    assert_int_equal(early.sealed, 5);
+    assert_int_equal(early.time, PKI_NOW);
+    OK(CALL(b, note, "y", "", idv_str(""), PKI_NOW));
+    seal_by(b, &pki.masa);
+    OK(idv_journal_verify(&b->store, pki.anchors, &early, &v));
+    assert_int_equal(v.entries, 7);
+}
+
+static void not_a_head(const char *part, const char *json)
+{
+    struct idv_journal_head head;
+    FAILS(IDV_E_FORMAT, part, idv_journal_head_from_json(idv_str(json), &head));
+}
+
+#define HASH "\"hash\":\"" SHA "\","
+#define SHA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define AT ",\"time\":\"2026-11-22T00:00:00Z\"}"
+
+static void head_there_and_back(void **state)
+{
+    const struct idv_journal_head head = {
+        .seq = 70000, .hash = {1, 2, 255}, .sealed = 69999, .time = PKI_NOW};
+    struct idv_journal_head back;
+    IDV_AUTO(buf) json = {0};
+    (void)state;
+    OK(idv_journal_head_to_json(&head, &json));
+    OK(idv_journal_head_from_json(idv_view(&json), &back));
+    assert_int_equal(back.seq, head.seq);
+    assert_int_equal(back.sealed, head.sealed);
+    assert_int_equal(back.time, head.time);
+    assert_memory_equal(back.hash, head.hash, 32);
+    OK(idv_journal_head_from_json(idv_str("{" HASH "\"seq\":1,\"sealed\":1" AT),
+                                  &back));
+    not_a_head("journal's head: no hash", "{}");
+    not_a_head("journal's head", "[]");
+    not_a_head("journal's head", "");
+    not_a_head("a hash of 1 bytes",
+               "{\"hash\":\"aa\",\"seq\":1,\"sealed\":1" AT);
+    not_a_head("hex", "{\"hash\":\"zz\",\"seq\":1,\"sealed\":1" AT);
+    not_a_head("negative", "{" HASH "\"seq\":-1,\"sealed\":0" AT);
+    not_a_head("beyond its end", "{" HASH "\"seq\":1,\"sealed\":2" AT);
+    not_a_head("seq", "{" HASH "\"sealed\":2" AT);
+    not_a_head("sealed", "{" HASH "\"seq\":1,\"sealed\":\"1\"" AT);
+    not_a_head("time", "{" HASH "\"seq\":1,\"sealed\":1,\"time\":\"x\"}");
+}
+
 static void no_anchors(void **state)
 {
     struct book *b = *state;
     struct idv_journal_verdict v;
-    assert_int_equal(idv_journal_verify(&b->store, NULL, &v), IDV_E_REJECT);
+    assert_int_equal(idv_journal_verify(&b->store, NULL, NULL, &v),
+                     IDV_E_REJECT);
     idv_note_clear();
     IDV_AUTO_PTR(idv_certs) own = pki_stack(pki.masa.cert, NULL);
-    OK(idv_journal_verify(&b->store, own, &v));
+    OK(idv_journal_verify(&b->store, own, NULL, &v));
 }
 
 static void edits_are_not_sealed(void **state)
@@ -403,6 +511,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(chain_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(sealed_by_another, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_found, setup, teardown),
+        cmocka_unit_test(cuts_are_found),
+        cmocka_unit_test_setup_teardown(head_of_before, setup, teardown),
+        cmocka_unit_test(head_there_and_back),
         cmocka_unit_test_setup_teardown(no_anchors, setup, teardown),
         cmocka_unit_test_setup_teardown(edits_are_not_sealed, setup, teardown),
         cmocka_unit_test_setup_teardown(of_one_moment, setup, teardown),

@@ -27,7 +27,7 @@ static void fill(struct idv_factory_request *r)
         .station = "station-3",
         .operator_ = "Åsa",
         .created_on = PKI_NOW,
-        .again = true,
+        .rework = {1, 2, 3},
         .hw_serial = "49465800:00:01",
         .device = "IFX SLB9672 7.85",
     };
@@ -56,7 +56,7 @@ static void is_same(const struct idv_factory_request *a,
     assert_string_equal(a->hw_serial, b->hw_serial);
     assert_string_equal(a->device, b->device);
     assert_int_equal(a->created_on, b->created_on);
-    assert_int_equal(a->again, b->again);
+    assert_memory_equal(a->rework, b->rework, sizeof(a->rework));
     assert_memory_equal(a->challenge, b->challenge, 32);
     assert_memory_equal(a->device_id, b->device_id, 32);
     assert_true(same(&a->tcg_csr, &b->tcg_csr) && same(&a->csr, &b->csr));
@@ -91,7 +91,7 @@ static void request_may_be_short(void **state)
     IDV_AUTO(buf) json = {0};
     (void)state;
     OK(idv_factory_request_to_json(&r, &json));
-    assert_null(strstr((char *)json.p, "again"));
+    assert_null(strstr((char *)json.p, "rework"));
     assert_null(strstr((char *)json.p, "csr"));
     OK(idv_factory_request_from_json(idv_view(&json), &back));
     is_same(&r, &back);
@@ -146,7 +146,8 @@ static void request_is_judged(void **state)
         IDV_E_FORMAT, "created-on",
         "{\"profile\":\"tcg\",\"type\":\"P-256\",\"created-on\":\"now\"," BODY
         "}");
-    refused(IDV_E_FORMAT, "again", HEAD BODY ",\"again\":\"yes\"}");
+    refused(IDV_E_FORMAT, "rework of 3 bytes",
+            HEAD BODY ",\"rework\":\"AAAA\"}");
     refused(IDV_E_FORMAT, "no challenge",
             HEAD "\"order\":\"O\","
                  "\"serial-number\":\"S\",\"station\":\"T\"}");

@@ -182,6 +182,81 @@ static void token_two_books(void **arg)
     token_again(false);
 }
 
+/* --- cut off, and asked for twice ------------------------------------------
+ */
+
+/* how many the desk, which has a book of its own, made for the device */
+static unsigned issues(void)
+{
+    struct idv_factory_device d = {0};
+    struct idv_db *db = NULL;
+    bool found = false;
+    char path[96];
+    snprintf(path, sizeof(path), "%s/desk.db", line.dir);
+    OK(idv_db_open_factory(path, &db));
+    const struct idv_factory_store store = idv_db_factory_store(db);
+    OK(store.find(store.self, IDV_BY_SERIAL, idv_str(line.conf.serial_number),
+                  &found, &d));
+    assert_true(found);
+    const unsigned n = d.issue;
+    idv_factory_device_free(&d);
+    idv_db_close(db);
+    return n;
+}
+
+static bool is_another(struct idv_buf *last)
+{
+    struct idv_factory_device d;
+    booked(&d);
+    const bool same = idv_bytes_eq(idv_view(&d.cert), idv_view(last));
+    idv_buf_free(last);
+    idv_buf_move(last, &d.cert);
+    idv_factory_device_free(&d);
+    return !same;
+}
+
+/* A rework is one more identity: not the same as the day's last, and not the
+ * old one because it was cut off. */
+static void reworks(void)
+{
+    IDV_AUTO(buf) cert = {0};
+    succeeds(STATION_PROVISION);
+    assert_true(is_another(&cert));
+    for (unsigned n = 2; n <= 3; n++) {
+        line.conf.again = true;
+        succeeds(STATION_PROVISION);
+        assert_true(is_another(&cert));
+        assert_int_equal(issues(), n);
+    }
+    succeeds(STATION_REQUEST);
+    line.conf.again = false;
+    succeeds(STATION_PROVISION);
+    assert_true(is_another(&cert));
+    assert_int_equal(issues(), 4);
+    line.conf.again = true;
+    succeeds(STATION_REQUEST);
+    succeeds(STATION_ISSUE);
+    succeeds(STATION_PROVISION);
+    assert_true(is_another(&cert));
+    assert_int_equal(issues(), 5);
+}
+
+static void tpm_reworks(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    with_tpm(IDV_PROFILE_LEAN, false);
+    reworks();
+}
+
+static void token_reworks(void **arg)
+{
+    (void)arg;
+    need_token();
+    with_token(false);
+    reworks();
+}
+
 /* --- all of it taken away ---------------------------------------------------
  */
 
@@ -337,6 +412,7 @@ int main(void)
         LINE_TEST(tpm_one_book),   LINE_TEST(tpm_two_books),
         LINE_TEST(lean_two_books), LINE_TEST(direct_one_book),
         LINE_TEST(token_one_book), LINE_TEST(token_two_books),
+        LINE_TEST(tpm_reworks),    LINE_TEST(token_reworks),
         LINE_TEST(wiped_lockout),  LINE_TEST(wiped_both),
         LINE_TEST(owner_alone),    LINE_TEST(tries),
     };

@@ -80,8 +80,9 @@ idv_rc idv_desk_challenge(struct idv_desk *d, const char *order,
  * and an entry "refused" for what a station of ours asked for in vain.
  *
  * A device with an identity and other keys, or another kind of proof, is
- * refused (IDV_WHY_HAS_ONE) unless the request says again; that makes one more
- * issue, and the same request said again within a challenge's life gets that.
+ * refused (IDV_WHY_HAS_ONE) unless the request is of a rework; that makes one
+ * more issue, and each request of the same rework, and each of none, gets what
+ * it made, until another rework makes another.
  */
 idv_rc idv_desk_issue(struct idv_desk *d, struct idv_bytes request,
                       const X509 *tls_peer, struct idv_buf *reply,

@@ -35,6 +35,7 @@ const char *idv_factory_profile_to_text(enum idv_factory_profile p);
     64 /* an order, a station, an operator, a model                            \
         */
 #define IDV_FACTORY_CHALLENGE 32
+#define IDV_FACTORY_REWORK 16
 /* In a CMS of at most IDV_MAX_BODY, after base64. */
 #define IDV_MAX_TCG_CSR (40 * 1024)
 
@@ -55,7 +56,10 @@ struct idv_factory_request {
     char operator_[IDV_FACTORY_NAME_MAX + 1];
     int64_t created_on;
     uint8_t challenge[IDV_FACTORY_CHALLENGE];
-    bool again; /* a device that has an identity gets another one (rework) */
+    /* A device that has an identity gets another one: which rework this is,
+       random, drawn once for each that somebody asks for, and the same in every
+       request until it is done. All zero: none. */
+    uint8_t rework[IDV_FACTORY_REWORK];
     struct idv_buf tcg_csr; /* TCG-CSR-IDEVID of the profiles tcg lean direct */
     struct idv_buf csr;     /* PKCS#10: token and plain, others on demand */
     struct idv_buf ek_cert; /* DER, where it is not in tcg_csr */

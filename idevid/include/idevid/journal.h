@@ -188,6 +188,26 @@ idv_rc idv_journal_seal(const struct idv_factory_store *store, EVP_PKEY *key,
                         X509 *cert, const struct idv_env *env) IDV_CHECKED;
 
 /*
+ * Where the book ends: what is kept where the line's people cannot write, so
+ * that it cannot be cut unseen.
+ */
+struct idv_journal_head {
+    uint64_t seq;     /* of the newest entry */
+    uint8_t hash[32]; /* its hash; zeros of an empty book */
+    uint64_t sealed; /* the newest batch is over the entries up to it; 0 none */
+    int64_t time;    /* when it was read */
+};
+idv_rc idv_journal_head(const struct idv_factory_store *store,
+                        const struct idv_env *env,
+                        struct idv_journal_head *out) IDV_CHECKED;
+/* {"hash":hex,"sealed":n,"seq":n,"time":RFC 3339} and a newline. from_json:
+ * IDV_E_FORMAT for anything else. */
+idv_rc idv_journal_head_to_json(const struct idv_journal_head *h,
+                                struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_journal_head_from_json(struct idv_bytes json,
+                                  struct idv_journal_head *out) IDV_CHECKED;
+
+/*
  * Checks each batch's signature under anchors (a certificate of the station
  * itself will do; times of certificates are not judged, a book outlives them),
  * recomputes the chain, and compares the devices' rows, with the documents that
@@ -196,11 +216,13 @@ idv_rc idv_journal_seal(const struct idv_factory_store *store, EVP_PKEY *key,
  * device, 40 for each batch. IDV_E_REJECT: an edit was found, *out says where,
  * and how far it came.
  *
- * What cannot be found: entries after the last batch that were changed or taken
- * off together with the rows that they made (seal often; unsigned_entries tells
- * how many there are), and the newest entries taken off together with every
- * batch over them (keep the last batch's seq and hash elsewhere: the shift
- * report tells them).
+ * What a book cannot tell by itself: entries after the last batch that were
+ * changed or taken off together with the rows that they made (seal often;
+ * unsigned_entries tells how many there are), and the newest batches taken off,
+ * which makes the entries under them such ones. head (NULL: none), which was
+ * kept elsewhere, finds both as far as it reaches: its entry is there with its
+ * hash, so nothing up to it is changed or missing, and a batch is there that is
+ * over all that was signed then. What came after it is as above.
  */
 struct idv_journal_verdict {
     uint64_t entries, batches, unsigned_entries, devices, orders;
@@ -210,6 +232,7 @@ struct idv_journal_verdict {
 };
 idv_rc idv_journal_verify(const struct idv_factory_store *store,
                           const STACK_OF(X509) * anchors,
+                          const struct idv_journal_head *head,
                           struct idv_journal_verdict *out) IDV_CHECKED;
 
 #endif

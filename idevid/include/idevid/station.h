@@ -57,7 +57,9 @@ struct idv_station_conf {
        SHA-256 of the EK's SubjectPublicKeyInfo and .der, .pem or .crt; NULL */
     const char *ek_cert_file;
     bool csr_too; /* PKCS#10 beside: the desk's CA wants one */
-    bool again;   /* a device with an identity gets another */
+    /* A device with an identity gets another: a rework. One that was cut off
+       goes on as that rework, whether or not this is set the next time. */
+    bool again;
     const struct idv_factory_store *store; /* the station's book */
     const struct idv_env *env;
 };
