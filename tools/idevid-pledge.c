@@ -13,6 +13,8 @@ static const struct tool_verb verbs[] = {
      pledge_status, true},
     {"reset", "", "leave the domain: back to factory default", 0, 0, NULL,
      pledge_reset, true},
+    {"discover", "", "show who could be asked, as they are found", 0, 0,
+     pledge_discover_options, pledge_discover, false},
     {0}};
 
 static idv_rc configure(struct tool *t)

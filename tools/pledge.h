@@ -65,6 +65,8 @@ idv_rc pledge_join(struct tool *t, int argc, char **argv);
 idv_rc pledge_renew(struct tool *t, int argc, char **argv);
 idv_rc pledge_status(struct tool *t, int argc, char **argv);
 idv_rc pledge_reset(struct tool *t, int argc, char **argv);
+idv_rc pledge_discover(struct tool *t, int argc, char **argv);
+extern const struct tool_option pledge_discover_options[];
 extern const struct tool_option pledge_join_options[], pledge_renew_options[],
     pledge_status_options[];
 

@@ -105,7 +105,7 @@ joinproxy:base joinproxy:$low voucher trust est
 factory:base key tpm factory:$low voucher trust maker est $factory
 ident:base ident:$low voucher trust est ident
 db:base db registrar masa joinproxy est:$low voucher trust est $factory
-net:base net:$base $codec key x509 envelope est pledge drive
+net:base codec net:$base $codec key x509 envelope est pledge drive discover
 EOT
 
 # a file of one room never sees the private header of another role
