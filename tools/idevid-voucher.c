@@ -73,8 +73,7 @@ static idv_rc artifact_parse(struct artifact *a, struct idv_buf *file)
 {
     IDV_TRY(to_der(a, file));
     if (a->der.n) {
-        const char *media =
-            opt.media ? opt.media : idv_envelope_guess(idv_view(&a->der));
+        const char *media = idv_envelope_guess(idv_view(&a->der));
         if (!media)
             return idv_fail(IDV_E_FORMAT, "not a voucher container known here");
         IDV_TRY(idv_envelope_open(media, idv_view(&a->der), &a->opened));
@@ -391,6 +390,13 @@ static idv_rc make(struct tool *t, int argc, char **argv)
     return tool_write(opt.out, idv_view(&json));
 }
 
+/* "jws" or a media type; what is neither, the library refuses by name. */
+static const char *form_of(const char *text)
+{
+    const char *media = idv_envelope_media(text ? text : "cms");
+    return media ? media : text;
+}
+
 /* --- sign --------------------------------------------------------------- */
 
 static idv_rc sign(struct tool *t, int argc, char **argv)
@@ -415,8 +421,8 @@ static idv_rc sign(struct tool *t, int argc, char **argv)
                                 .signing_time =
                                     opt.no_time ? 0 : idv_now(t->env),
                                 .id_data = opt.id_data};
-    IDV_TRY(idv_envelope_seal(opt.media ? opt.media : IDV_MEDIA_VOUCHER_CMS,
-                              idv_view(&a.plain), &signer, &sealed));
+    IDV_TRY(idv_envelope_seal(form_of(opt.media), idv_view(&a.plain), &signer,
+                              &sealed));
     return tool_write(opt.out, idv_view(&sealed));
 }
 
@@ -463,7 +469,7 @@ static const struct tool_option sign_options[] = {
     {"no-time", 0, NULL, "leave signingTime out", NULL, &opt.no_time, NULL},
     {"id-data", 0, NULL, "content type id-data, as older makers want it", NULL,
      &opt.id_data, NULL},
-    {"media", 0, "TYPE", "the form (default: " IDV_MEDIA_VOUCHER_CMS ")",
+    {"media", 0, "FORM", "the form: cms (default), jws, or a media type",
      &opt.media, NULL, NULL},
     {"out", 'o', "FILE", "where to (default: standard output)", &opt.out, NULL,
      NULL},

@@ -12,6 +12,7 @@ static const char *const key_types[] = {"P-256",    "P-384",    "P-521",
 
 const char *const anchor_profiles[] = {"auto", "owner", "platform", "token",
                                        NULL};
+const char *const voucher_forms[] = {"cms", "jws", NULL};
 static const char *const binds[] = {"auto", "no", "yes", NULL};
 static const char *const makers[] = {"if-present", "required", NULL};
 
@@ -41,6 +42,10 @@ static const struct idv_conf_entry entries[] = {
         "intermediate CA certificates to send along (PEM)"),
     ROW("idevid", "anchors", PATH, anchors,
         "the maker's trust anchors for vouchers (PEM)", .required = true),
+
+    ROW("voucher", "form", ENUM, voucher_form,
+        "the form to ask in; a voucher may come in any of them",
+        WORDS(voucher_forms, "cms")),
 
     ROW("trust", "directory", PATH, directory,
         "where certificates of the domain are kept",

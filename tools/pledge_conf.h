@@ -7,6 +7,8 @@
 
 #include "tool.h"
 
+extern const char *const voucher_forms[];
+
 enum anchor_profile {
     ANCHOR_AUTO, /* by what the device has */
     ANCHOR_OWNER,
@@ -43,7 +45,7 @@ struct pledge_conf {
     char **registrars;
     struct anchor_conf anchor;
     struct tool_device_conf device;
-    int key_type;
+    int key_type, voucher_form;
     bool refuse_nonceless;
     int64_t attempts;
 };

@@ -71,6 +71,8 @@ static idv_rc find_registrars(const struct pledge *p,
 idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
 {
     struct idv_pledge_conf pc = {
+        .media = idv_envelope_media(
+            voucher_forms[pledge_configuration.voucher_form]),
         .policy = {.refuse_nonceless = pledge_configuration.refuse_nonceless},
         .trust = p->s.trust,
         .make_key = ldevid_make,

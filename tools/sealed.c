@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <idevid/codec.h>
+#include <idevid/envelope.h>
 #include <idevid/text.h>
 
 #include "sealed.h"
@@ -27,8 +28,9 @@ static bool is_text(const struct idv_buf *file)
 idv_rc tool_unwrap(struct idv_buf *file, bool *sealed, struct idv_buf *out)
 {
     struct idv_bytes text = idv_text_trim(idv_view(file));
-    *sealed = text.n == 0 || text.p[0] != '{';
-    if (!*sealed || (text.n > 0 && text.p[0] == 0x30)) {
+    bool json = text.n > 0 && text.p[0] == '{';
+    *sealed = !json || idv_envelope_guess(text) != NULL;
+    if (json || (text.n > 0 && text.p[0] == 0x30)) {
         idv_buf_move(out, file);
         return IDV_OK;
     }

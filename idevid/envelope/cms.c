@@ -347,6 +347,7 @@ static void cms_free(void *native)
 
 const struct idvi_envelope_row idvi_cms_row = {
     .media = IDV_MEDIA_VOUCHER_CMS,
+    .form = "cms",
     .encoding = IDV_ENC_JSON,
     .looks_like = cms_looks_like,
     .seal = cms_seal,

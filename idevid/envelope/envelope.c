@@ -10,7 +10,8 @@
 
 #include "envelope/envelope_row.h"
 
-static const struct idvi_envelope_row *const rows[] = {&idvi_cms_row};
+static const struct idvi_envelope_row *const rows[] = {&idvi_cms_row,
+                                                       &idvi_jws_row};
 #define ROWS (sizeof(rows) / sizeof(*rows))
 
 static const struct idvi_envelope_row *row_of(const char *media)
@@ -44,6 +45,25 @@ idv_rc idv_envelope_encoding(const char *media, enum idv_encoding *out)
     const struct idvi_envelope_row *row;
     IDV_TRY(need_row(media, &row));
     *out = row->encoding;
+    return IDV_OK;
+}
+
+const char *idv_envelope_media(const char *form)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (strcmp(rows[i]->form, form) == 0)
+            return rows[i]->media;
+    return NULL;
+}
+
+idv_rc idv_envelope_accept(const char *first, struct idv_buf *out)
+{
+    const struct idvi_envelope_row *row;
+    IDV_TRY(need_row(first, &row));
+    IDV_TRY(idv_buf_puts(out, row->media));
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i] != row)
+            IDV_TRY(idv_buf_putf(out, ", %s", rows[i]->media));
     return IDV_OK;
 }
 

@@ -7,6 +7,7 @@
 
 struct idvi_envelope_row {
     const char *media;
+    const char *form; /* its word in configurations: "cms" */
     enum idv_encoding encoding;
     bool (*looks_like)(struct idv_bytes sealed);
     idv_rc (*seal)(struct idv_bytes payload, const struct idv_signer *signer,
@@ -21,5 +22,6 @@ struct idvi_envelope_row {
 };
 
 extern const struct idvi_envelope_row idvi_cms_row;
+extern const struct idvi_envelope_row idvi_jws_row;
 
 #endif

@@ -4,13 +4,14 @@
 
 #include "pledge/pledge_priv.h"
 
+/* Any form that we said we accept, whichever we asked in. */
 static idv_rc check_media(struct idv_pledge *p, const struct idv_msg *reply)
 {
-    if (idv_media_is(reply->media, p->conf.media))
+    if (idv_envelope_known(reply->media))
         return IDV_OK;
     p->verdict = IDV_VERDICT_FORMAT;
-    return idv_fail(IDV_E_REJECT, "voucher: media type '%.60s', not %s",
-                    reply->media, p->conf.media);
+    return idv_fail(IDV_E_REJECT, "voucher: media type '%.60s', not of %s",
+                    reply->media, (const char *)p->accept.p);
 }
 
 static idv_rc judge(struct idv_pledge *p, const struct idv_msg *reply,
@@ -24,7 +25,7 @@ static idv_rc judge(struct idv_pledge *p, const struct idv_msg *reply,
     };
     policy.clock_trusted = idv_clock_trusted(p->env);
     policy.now = idv_now(p->env);
-    return idv_voucher_check(p->conf.media, idv_view(&reply->body), &claim,
+    return idv_voucher_check(reply->media, idv_view(&reply->body), &claim,
                              &policy, pinned, &p->verdict);
 }
 

@@ -108,9 +108,8 @@ idv_rc idv_pledge_new(const struct idv_pledge_conf *conf,
     if (!p->conf.media)
         p->conf.media = IDV_MEDIA_VOUCHER_CMS;
     idv_rc rc = idvi_candidates_new(p);
-    if (rc == IDV_OK && !idv_envelope_known(p->conf.media))
-        rc = idv_fail(IDV_E_ARG, "pledge: unknown voucher form '%s'",
-                      p->conf.media);
+    if (rc == IDV_OK)
+        rc = idv_envelope_accept(p->conf.media, &p->accept);
     if (rc != IDV_OK) {
         idv_pledge_free(p);
         return rc;
@@ -127,6 +126,7 @@ void idv_pledge_free(struct idv_pledge *p)
     idvi_domain_forget(p);
     EVP_PKEY_free(p->key);
     EVP_PKEY_free(p->member_key);
+    idv_buf_free(&p->accept);
     free(p->candidates);
     free(p);
 }

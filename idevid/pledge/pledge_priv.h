@@ -41,6 +41,7 @@ struct idv_pledge {
     size_t n, current;
     int64_t clock; /* seconds waited so far: needs no clock that is right */
     int waiting;   /* seconds asked for */
+    struct idv_buf accept; /* the forms of vouchers that we take */
 
     /* this attempt, until imprinted */
     struct idv_url at;      /* where we are, after redirects */

@@ -15,7 +15,7 @@ static void head(const struct idv_pledge *p, struct idv_msg *m)
     m->verb = IDV_POST;
     strcpy(m->path, p->path[0] ? p->path : IDV_PATH_REQUESTVOUCHER);
     snprintf(m->media, sizeof(m->media), "%s", p->conf.media);
-    snprintf(m->accept, sizeof(m->accept), "%s", p->conf.media);
+    snprintf(m->accept, sizeof(m->accept), "%s", (const char *)p->accept.p);
 }
 
 idv_rc idvi_request_connect(struct idv_pledge *p, struct idv_ask *ask)

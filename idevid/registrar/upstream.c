@@ -145,12 +145,11 @@ static idv_rc claim(struct idvi_reg_call *c)
 
 idv_rc idvi_reg_ask_masa(struct idvi_reg_call *c)
 {
-    const char *accept = c->call->req.accept;
     if (c->session.not_before > c->now)
         return idvi_reg_defer(c, "masa-later", c->session.not_before - c->now);
     IDV_TRY(keep_request(c));
-    IDV_TRY(idvi_reg_upstream(c, "requestvoucher",
-                              *accept ? accept : c->session.media));
+    /* what the pledge accepts, among more perhaps: the form it asked in */
+    IDV_TRY(idvi_reg_upstream(c, "requestvoucher", c->session.media));
     IDV_TRY(claim(c));
     c->resume = idvi_reg_relay;
     return IDV_OK;

@@ -180,9 +180,9 @@ void pki_free(struct pki *p)
 
 /* --- messages ----------------------------------------------------------- */
 
-void pki_seal(const struct idv_voucher *v, const struct pki_id *id,
-              const STACK_OF(X509) * chain, bool id_data,
-              struct idv_buf *sealed)
+static void seal_as(const char *media, const struct idv_voucher *v,
+                    const struct pki_id *id, const STACK_OF(X509) * chain,
+                    bool id_data, struct idv_buf *sealed)
 {
     IDV_AUTO(buf) json = {0};
     struct idv_signer signer = {
@@ -193,9 +193,22 @@ void pki_seal(const struct idv_voucher *v, const struct pki_id *id,
         .id_data = id_data,
     };
     pki_must(idv_voucher_to_json(v, &json), "payload");
-    pki_must(idv_envelope_seal(IDV_MEDIA_VOUCHER_CMS, idv_view(&json), &signer,
-                               sealed),
+    pki_must(idv_envelope_seal(media, idv_view(&json), &signer, sealed),
              "seal");
+}
+
+void pki_seal_as(const char *media, const struct idv_voucher *v,
+                 const struct pki_id *id, const STACK_OF(X509) * chain,
+                 struct idv_buf *sealed)
+{
+    seal_as(media, v, id, chain, false, sealed);
+}
+
+void pki_seal(const struct idv_voucher *v, const struct pki_id *id,
+              const STACK_OF(X509) * chain, bool id_data,
+              struct idv_buf *sealed)
+{
+    seal_as(IDV_MEDIA_VOUCHER_CMS, v, id, chain, id_data, sealed);
 }
 
 void pki_request(struct pki *p, struct idv_voucher *v, struct idv_buf *sealed)

@@ -66,7 +66,10 @@ void pki_rvr(struct pki *p, const struct idv_voucher *pvr,
 /* The answer to it that masa would sign, pinning pin; not yet sealed. */
 void pki_voucher(struct pki *p, const struct idv_voucher *request,
                  const X509 *pin, struct idv_voucher *out);
-/* Seals v with id's key, chain beside it (NULL ok). */
+/* Seals v with id's key, chain beside it (NULL ok); as CMS, or as media. */
+void pki_seal_as(const char *media, const struct idv_voucher *v,
+                 const struct pki_id *id, const STACK_OF(X509) * chain,
+                 struct idv_buf *sealed);
 void pki_seal(const struct idv_voucher *v, const struct pki_id *id,
               const STACK_OF(X509) * chain, bool id_data,
               struct idv_buf *sealed);

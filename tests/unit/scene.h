@@ -10,6 +10,7 @@
 #include "tests/lib/pki.h"
 
 static struct pki pki;
+static const char *sealed_as; /* media type of the vouchers judged */
 
 /* What is asked, what is answered, what it is judged by: good as made. */
 struct scene {
@@ -65,8 +66,8 @@ judge_bytes(const struct scene *s, struct idv_bytes b, struct idv_pinned *out)
 {
     enum idv_verdict why = IDV_VERDICT_COUNT;
     idv_note_clear();
-    idv_rc rc = idv_voucher_check(IDV_MEDIA_VOUCHER_CMS, b, &s->claim,
-                                  &s->policy, out, &why);
+    idv_rc rc =
+        idv_voucher_check(sealed_as, b, &s->claim, &s->policy, out, &why);
     assert_int_equal(rc, why == IDV_VERDICT_OK ? IDV_OK : IDV_E_REJECT);
     assert_int_equal(idv_note()[0] == 0, why == IDV_VERDICT_OK);
     if (why != IDV_VERDICT_OK)
@@ -78,7 +79,7 @@ static inline enum idv_verdict judge_into(struct scene *s,
                                           struct idv_pinned *out)
 {
     if (s->sealed.n == 0)
-        pki_seal(&s->voucher, s->signer, NULL, false, &s->sealed);
+        pki_seal_as(sealed_as, &s->voucher, s->signer, NULL, &s->sealed);
     return judge_bytes(s, idv_view(&s->sealed), out);
 }
 
@@ -104,6 +105,29 @@ static inline void make_nonceless(struct scene *s)
     s->voucher.expires_on = PKI_NOW + PKI_DAY;
 }
 
-#define CASE(f) cmocka_unit_test(f)
+static inline int in_cms(void **state)
+{
+    (void)state;
+    sealed_as = IDV_MEDIA_VOUCHER_CMS;
+    return 0;
+}
+
+static inline int in_jws(void **state)
+{
+    (void)state;
+    sealed_as = IDV_MEDIA_VOUCHER_JWS;
+    return 0;
+}
+
+/* a case in each form; what only one of them has, in that one */
+#define IN_CMS(f)                                                              \
+    {                                                                          \
+#f, f, in_cms, NULL, NULL                                              \
+    }
+#define IN_JWS(f)                                                              \
+    {                                                                          \
+#f " (JWS)", f, in_jws, NULL, NULL                                     \
+    }
+#define CASE(f) IN_CMS(f), IN_JWS(f)
 
 #endif

@@ -51,6 +51,32 @@ static void base64_text(void **state)
     assert_int_equal(b.n, 0);
 }
 
+static void base64url(void **state)
+{
+    static const char *const never[] = {"Zg=",  "Zg==", "Z",   "Zh",  "Zm9",
+                                        "Zm8=", "_+8",  "/-8", "Z g", "Zg\n"};
+    uint8_t raw[200];
+    IDV_AUTO(buf) b = {0};
+    (void)state;
+    OK(idv_buf_puts(&b, "x."));
+    OK(idv_base64url_from_bytes(idv_bytes("\xff\xef", 2), &b));
+    assert_string_equal((char *)b.p, "x._-8");
+    OK(idv_base64url_to_bytes(idv_str("_-8"), &b));
+    assert_memory_equal(b.p + 5, "\xff\xef", 2);
+    for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
+        FAILS(IDV_E_FORMAT, "base64",
+              idv_base64url_to_bytes(idv_str(never[i]), &b));
+    assert_int_equal(b.n, 7);
+    RAND_bytes(raw, sizeof(raw));
+    for (size_t n = 0; n <= sizeof(raw); n++) {
+        IDV_AUTO(buf) text = {0};
+        IDV_AUTO(buf) back = {0};
+        OK(idv_base64url_from_bytes(idv_bytes(raw, n), &text));
+        OK(idv_base64url_to_bytes(idv_view(&text), &back));
+        assert_true(idv_bytes_eq(idv_view(&back), idv_bytes(raw, n)));
+    }
+}
+
 static void base64_refuses(void **state)
 {
     static const char *const never[] = {
@@ -207,11 +233,17 @@ static void notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_inverse), cmocka_unit_test(base64_text),
-        cmocka_unit_test(no_memory),      cmocka_unit_test(notes),
-        cmocka_unit_test(base64_refuses), cmocka_unit_test(hex),
-        cmocka_unit_test(text_copy),      cmocka_unit_test(text_pieces),
-        cmocka_unit_test(text_int),       cmocka_unit_test(text_printable),
+        cmocka_unit_test(base64_inverse),
+        cmocka_unit_test(base64_text),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(notes),
+        cmocka_unit_test(base64url),
+        cmocka_unit_test(base64_refuses),
+        cmocka_unit_test(hex),
+        cmocka_unit_test(text_copy),
+        cmocka_unit_test(text_pieces),
+        cmocka_unit_test(text_int),
+        cmocka_unit_test(text_printable),
     };
     return cmocka_run_group_tests_name("codec", tests, NULL, NULL);
 }

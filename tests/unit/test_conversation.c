@@ -74,6 +74,32 @@ static void the_whole_way(void **state)
     assert_int_equal(legs[TALK_DOWN], 2);
 }
 
+/* PT-2; R-P-28: the same in JWS, which a registrar and a MASA answer as they
+ * are asked */
+static void the_whole_way_in_jws(void **state)
+{
+    (void)state;
+    TALK(t);
+    t.dev.conf.media = IDV_MEDIA_VOUCHER_JWS;
+    t.record = true;
+    talk_run_clean(&t);
+    int requests = 0, vouchers = 0;
+    for (int i = 0; i < t.taped; i++) {
+        const struct idv_msg *m = &t.tape[i].msg;
+        if (!strstr(m->media, "voucher"))
+            continue;
+        assert_string_equal(m->media, IDV_MEDIA_VOUCHER_JWS);
+        assert_string_equal(idv_envelope_guess(idv_view(&m->body)), m->media);
+        requests += t.tape[i].leg == TALK_REQUEST || t.tape[i].leg == TALK_UP;
+        vouchers += t.tape[i].leg == TALK_DOWN || t.tape[i].leg == TALK_REPLY;
+        if (t.tape[i].leg == TALK_REQUEST)
+            assert_string_equal(m->accept, IDV_MEDIA_VOUCHER_JWS
+                                ", " IDV_MEDIA_VOUCHER_CMS);
+    }
+    assert_int_equal(requests, 3); /* two, and one for the audit log */
+    assert_int_equal(vouchers, 2);
+}
+
 /* One fault, then a clean run. A history that reads well and is not the
  * device's own shuts it out: somebody has to look at that, and start anew. */
 static void strike(enum talk_fault fault, int hop, size_t at)
@@ -242,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_whole_way),
+        cmocka_unit_test(the_whole_way_in_jws),
         cmocka_unit_test(each_message_lost),
         cmocka_unit_test(each_message_doubled),
         cmocka_unit_test(each_message_cut),

@@ -74,13 +74,28 @@ static void format(void **state)
     VERDICT(IDV_VERDICT_FORMAT, &s);
 }
 
+/* the last byte of a signature in CMS, and what stands for some in JWS */
+static uint8_t *in_signature(const struct scene *s)
+{
+    static const char before[] = "\"signature\":\"";
+    if (strcmp(sealed_as, IDV_MEDIA_VOUCHER_CMS) == 0)
+        return s->sealed.p + s->sealed.n - 1;
+    const char *at = strstr((const char *)s->sealed.p, before);
+    assert_non_null(at);
+    return s->sealed.p + (at - (const char *)s->sealed.p) + sizeof(before) + 20;
+}
+
 /* R-P-35 */
 static void signature(void **state)
 {
     SCENE(s);
     (void)state;
     VERDICT(IDV_VERDICT_OK, &s);
-    s.sealed.p[s.sealed.n - 1] ^= 1;
+    uint8_t *c = in_signature(&s);
+    if (strcmp(sealed_as, IDV_MEDIA_VOUCHER_CMS) == 0)
+        *c ^= 1;
+    else
+        *c = *c == 'A' ? 'B' : 'A';
     VERDICT(IDV_VERDICT_SIGNATURE, &s);
 }
 
@@ -138,7 +153,8 @@ static void signer_is_a_device(void **state)
     s.policy.maker_anchors = both;
     s.signer = &pki.idevid;
     VERDICT(IDV_VERDICT_SIGNER, &s);
-    pki_seal(&t.voucher, &pki.idevid, pki.idevid_chain, false, &t.sealed);
+    pki_seal_as(sealed_as, &t.voucher, &pki.idevid, pki.idevid_chain,
+                &t.sealed);
     VERDICT(IDV_VERDICT_SIGNER, &t);
     t.policy.maker_anchors = itself;
     VERDICT(IDV_VERDICT_OK, &t);
@@ -163,12 +179,11 @@ static void content(void **state)
     SCENE(s);
     struct idv_signer signer_is = {pki.masa.key, pki.masa.cert, NULL, 0, false};
     (void)state;
-    OK(idv_envelope_seal(IDV_MEDIA_VOUCHER_CMS,
-                         idv_str("{\"ietf-voucher:voucher\":{}}"), &signer_is,
-                         &s.sealed));
+    OK(idv_envelope_seal(sealed_as, idv_str("{\"ietf-voucher:voucher\":{}}"),
+                         &signer_is, &s.sealed));
     VERDICT(IDV_VERDICT_CONTENT, &s);
     idv_buf_clear(&s.sealed);
-    pki_seal(&s.request, &pki.masa, NULL, false, &s.sealed);
+    pki_seal_as(sealed_as, &s.request, &pki.masa, NULL, &s.sealed);
     VERDICT(IDV_VERDICT_CONTENT, &s);
 }
 
@@ -418,6 +433,37 @@ static void flipped(void **state)
     }
 }
 
+/* of JWS, nothing that is there may differ */
+static void flipped_jws(void **state)
+{
+    SCENE(s);
+    (void)state;
+    VERDICT(IDV_VERDICT_OK, &s);
+    for (size_t i = 0; i < s.sealed.n * 8; i += 21) {
+        struct idv_pinned out;
+        s.sealed.p[i / 8] ^= (uint8_t)(1u << (i % 8));
+        assert_int_not_equal(judge_bytes(&s, idv_view(&s.sealed), &out),
+                             IDV_VERDICT_OK);
+        s.sealed.p[i / 8] ^= (uint8_t)(1u << (i % 8));
+    }
+}
+
+/* what comes is judged in the form it says it is in, and in no other */
+static void other_form(void **state)
+{
+    SCENE(s);
+    struct idv_pinned out;
+    const char *mine = sealed_as;
+    (void)state;
+    VERDICT(IDV_VERDICT_OK, &s);
+    sealed_as = strcmp(sealed_as, IDV_MEDIA_VOUCHER_CMS) == 0
+                    ? IDV_MEDIA_VOUCHER_JWS
+                    : IDV_MEDIA_VOUCHER_CMS;
+    assert_int_equal(judge_bytes(&s, idv_view(&s.sealed), &out),
+                     IDV_VERDICT_FORMAT);
+    sealed_as = mine;
+}
+
 static void unknown_media(void **state)
 {
     SCENE(s);
@@ -431,8 +477,8 @@ static void unknown_media(void **state)
     assert_int_equal(why, IDV_VERDICT_FORMAT);
     s.claim.idevid = NULL;
     FAILS(IDV_E_ARG, "IDevID",
-          idv_voucher_check(IDV_MEDIA_VOUCHER_CMS, idv_view(&s.sealed),
-                            &s.claim, &s.policy, &out, &why));
+          idv_voucher_check(sealed_as, idv_view(&s.sealed), &s.claim, &s.policy,
+                            &out, &why));
 }
 
 int main(void)
@@ -454,12 +500,14 @@ int main(void)
         CASE(nonceless),
         CASE(expired),
         CASE(from_the_future),
-        CASE(signed_in_the_future),
+        IN_CMS(signed_in_the_future),
         CASE(registrar_times),
         CASE(assertion),
         CASE(order),
         CASE(truncated),
-        CASE(flipped),
+        IN_CMS(flipped),
+        IN_JWS(flipped_jws),
+        CASE(other_form),
         CASE(unknown_media),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -19,6 +19,13 @@ enum idv_base64_form {
 idv_rc idv_base64_to_bytes(struct idv_bytes text, enum idv_base64_form form,
                            struct idv_buf *out) IDV_CHECKED;
 
+/* Appends RFC 4648 section 5 text without padding (RFC 7515 section 2), and
+ * back: every text but the one that the writer makes is IDV_E_FORMAT. */
+idv_rc idv_base64url_from_bytes(struct idv_bytes raw,
+                                struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_base64url_to_bytes(struct idv_bytes text,
+                              struct idv_buf *out) IDV_CHECKED;
+
 idv_rc idv_hex_from_bytes(struct idv_bytes raw,
                           struct idv_buf *out) IDV_CHECKED; /* lower case */
 idv_rc idv_hex_to_bytes(struct idv_bytes text,

@@ -8,8 +8,9 @@
 #include <idevid/buf.h>
 #include <idevid/x509.h>
 
-/* Formats, one row of a table each; JWS and COSE come as further rows. */
+/* Formats, one row of a table each; COSE comes as a further row. */
 #define IDV_MEDIA_VOUCHER_CMS "application/voucher-cms+json"
+#define IDV_MEDIA_VOUCHER_JWS "application/voucher-jws+json"
 
 /* How a payload inside the container is encoded. */
 enum idv_encoding { IDV_ENC_JSON, IDV_ENC_CBOR };
@@ -18,14 +19,19 @@ enum idv_encoding { IDV_ENC_JSON, IDV_ENC_CBOR };
 bool idv_envelope_known(const char *media);
 idv_rc idv_envelope_encoding(const char *media,
                              enum idv_encoding *out) IDV_CHECKED;
+/* The media type of a form's short name, "cms" or "jws"; NULL: there is none.
+ */
+const char *idv_envelope_media(const char *form);
+/* Appends every media type, first in front, as an Accept header has them. */
+idv_rc idv_envelope_accept(const char *first, struct idv_buf *out) IDV_CHECKED;
 /* Guesses the media type of a file's bytes; NULL if none fits. */
-const char *idv_envelope_guess(struct idv_bytes der);
+const char *idv_envelope_guess(struct idv_bytes sealed);
 
 struct idv_signer {
     EVP_PKEY *key;
     X509 *cert;
     const STACK_OF(X509) * chain; /* put in beside cert; NULL for none */
-    int64_t signing_time;         /* 0 leaves the attribute out */
+    int64_t signing_time;         /* CMS; 0 leaves the attribute out */
     bool id_data; /* CMS: eContentType id-data (version 1) as the published
                      samples have it, for makers that ask for it */
 };
@@ -49,14 +55,22 @@ struct idv_opened {
     void *native;           /* the format's own object */
 };
 /*
- * Parses at most IDV_MAX_BODY bytes, DER or BER. IDV_E_FORMAT: not the format,
- * trailing bytes, no content (detached), no signer; IDV_E_REJECT: more than one
- * signer, a digest other than SHA-256, -384, -512 or a signature algorithm that
- * does not go with it, a CMS without signed attributes whose content type is
- * not id-data, a signed content type that is not the content's, one
- * that is neither id-ct-animaJSONVoucher nor id-data; IDV_E_LIMIT: too long,
- * more than IDV_MAX_CHAIN certificates; IDV_E_ARG: unknown media. Any CMS
- * version is taken.
+ * Parses at most IDV_MAX_BODY bytes. IDV_E_FORMAT: not the format, trailing
+ * bytes, no content (detached), no signer; IDV_E_REJECT: more than one signer,
+ * and what is below; IDV_E_LIMIT: too long, more than IDV_MAX_CHAIN
+ * certificates; IDV_E_ARG: unknown media.
+ *
+ * CMS: DER or BER, any version. IDV_E_REJECT: a digest other than SHA-256,
+ * -384, -512 or a signature algorithm that does not go with it, no signed
+ * attributes and a content type that is not id-data, a signed content type
+ * that is not the content's, one that is neither id-ct-animaJSONVoucher nor
+ * id-data.
+ *
+ * JWS: the general JSON serialization alone. IDV_E_FORMAT: the compact or the
+ * flattened one, a member twice, base64url that is padded or otherwise not in
+ * its one form, r and s not of full length; IDV_E_REJECT: an alg other than
+ * ES256, ES384, ES512, RS256, PS256, a typ other than voucher-jws+json, any
+ * crit, a header that is not signed.
  */
 idv_rc idv_envelope_open(const char *media, struct idv_bytes sealed,
                          struct idv_opened *out) IDV_CHECKED;
