@@ -13,7 +13,8 @@ struct drive {
     const struct idv_drive_conf *conf;
     struct idvi_client *client;
     struct idv_ask ask;
-    idv_rc fatal; /* step failed while connecting */
+    idv_rc fatal;    /* step failed while connecting */
+    int64_t skipped; /* ms that conf.wait did not take */
 };
 
 /* fills d->ask with what the machine wants next; told is used up */
@@ -21,6 +22,7 @@ static idv_rc step(struct drive *d, struct idv_told *told)
 {
     idv_ask_free(&d->ask);
     idv_note_clear();
+    told->at_ms = idv_ticks_ms() + d->skipped;
     idv_rc rc = d->machine->step(d->machine->self, told, &d->ask);
     idv_told_free(told);
     return rc;
@@ -143,6 +145,7 @@ static idv_rc do_wait(struct drive *d)
         idvi_client_free(idv_steal(&d->client));
     if (f->wait) {
         IDV_TRY(f->wait(f->wait_arg, d->ask.seconds));
+        d->skipped += (int64_t)d->ask.seconds * 1000;
         return tell(d, IDV_TOLD_ELAPSED);
     }
     for (int64_t left; (left = end - idv_ticks_ms()) > 0;) {
@@ -194,4 +197,22 @@ idv_rc idv_drive(const struct idv_machine *machine,
     idvi_client_free(d.client);
     idv_ask_free(&d.ask);
     return rc;
+}
+
+struct first_lane {
+    const struct idv_crew *crew;
+};
+
+static idv_rc first_step(void *self, struct idv_told *told, struct idv_ask *ask)
+{
+    const struct first_lane *f = self;
+    return f->crew->step(f->crew->self, 0, told, ask);
+}
+
+idv_rc idv_drive_crew(const struct idv_crew *crew,
+                      const struct idv_drive_conf *conf)
+{
+    struct first_lane f = {.crew = crew};
+    const struct idv_machine machine = {.step = first_step, .self = &f};
+    return idv_drive(&machine, conf);
 }

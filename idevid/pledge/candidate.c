@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* S1: which registrar to try next, and when. */
+/* Whom the pledge may try: registrars and proxies, each with its back-off. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,10 @@
 #include "pledge/pledge_priv.h"
 
 /* RFC 8995 section 4.1 */
-#define SPACING 3     /* seconds between different registrars */
 #define FIRST_PAUSE 5 /* before the same one again, doubled each time */
 #define LONGEST_PAUSE 3600
 
-/* --- the list ------------------------------------------------------------- */
+/* --- those of the configuration ------------------------------------------- */
 
 /* "[fe80::1%eth0]:8443": a zone is no part of a URL, so it is cut out of text
  * and put behind the host again. */
@@ -46,134 +45,110 @@ static idv_rc read_registrar(const char *text, struct idv_url *url)
     return rc;
 }
 
+idv_rc idvi_candidate_add(struct idv_pledge *p, const struct idv_url *url,
+                          enum idv_origin origin)
+{
+    for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++) {
+        struct idvi_candidate *c = &p->candidates[i];
+        if (c->origins)
+            continue;
+        *c = (struct idvi_candidate){.url = *url, .origins = 1u << origin};
+        return IDV_OK;
+    }
+    return idv_fail(IDV_E_LIMIT, "pledge: more than %d registrars",
+                    IDV_MAX_CANDIDATES);
+}
+
 idv_rc idvi_candidates_new(struct idv_pledge *p)
 {
-    size_t n = 0;
-    while (p->conf.registrars && p->conf.registrars[n])
-        n++;
-    p->candidates = calloc(n ? n : 1, sizeof(*p->candidates));
-    if (!p->candidates)
-        return idv_fail(IDV_E_NOMEM, "pledge");
-    for (p->n = 0; p->n < n; p->n++)
-        IDV_TRY(
-            read_registrar(p->conf.registrars[p->n], &p->candidates[p->n].url));
+    const char *const *text = p->conf.registrars;
+    for (; text && *text; text++) {
+        struct idv_url url;
+        IDV_TRY(read_registrar(*text, &url));
+        IDV_TRY(idvi_candidate_add(p, &url, IDV_FROM_CONFIG));
+    }
     p->conf.registrars = NULL;
     return IDV_OK;
 }
 
-/* --- choosing ------------------------------------------------------------- */
-
-static bool exhausted(const struct idv_pledge *p,
-                      const struct idvi_candidate *c)
+void idvi_candidate_forget(struct idvi_candidate *c)
 {
-    return p->conf.attempts > 0 && c->tries >= p->conf.attempts;
+    if (c->parked) {
+        idvi_attempt_clear(c->parked);
+        free(c->parked);
+    }
+    *c = (struct idvi_candidate){0};
 }
 
-/* the one that is due first; NULL when all have had their tries */
-static struct idvi_candidate *choose(struct idv_pledge *p)
+enum idv_origin idvi_candidate_origin(const struct idvi_candidate *c)
+{
+    enum idv_origin o = IDV_FROM_CONFIG;
+    while (o < IDV_FROM_CLOUD && !(c->origins & 1u << o))
+        o++;
+    return o;
+}
+
+/* --- choosing ------------------------------------------------------------- */
+
+bool idvi_candidate_free(const struct idv_pledge *p,
+                         const struct idvi_candidate *c)
+{
+    return c->origins && !c->busy && !c->gone &&
+           (p->conf.attempts <= 0 || c->tries < p->conf.attempts);
+}
+
+static int64_t earliest(const struct idv_pledge *p,
+                        const struct idvi_candidate *c)
+{
+    return c != p->begun && c->due < p->spacing ? p->spacing : c->due;
+}
+
+/* The one that waits for the longest; among the new ones the better origin,
+ * then the order in which they came. */
+static bool before(const struct idv_pledge *p, const struct idvi_candidate *a,
+                   const struct idvi_candidate *b)
+{
+    const int64_t at_a = earliest(p, a), at_b = earliest(p, b);
+    if (at_a != at_b && (at_a > p->now || at_b > p->now))
+        return at_a < at_b;
+    if (a->due != b->due)
+        return a->due < b->due;
+    return idvi_candidate_origin(a) < idvi_candidate_origin(b);
+}
+
+struct idvi_candidate *idvi_candidate_first(struct idv_pledge *p, int64_t *when)
 {
     struct idvi_candidate *best = NULL;
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++) {
         struct idvi_candidate *c = &p->candidates[i];
-        if (!exhausted(p, c) && (!best || c->due < best->due))
+        if (idvi_candidate_free(p, c) && (!best || before(p, c, best)))
             best = c;
     }
+    if (best)
+        *when = earliest(p, best);
     return best;
 }
 
-static idv_rc depart(struct idv_pledge *p, struct idv_ask *ask)
+/* --- back-off ------------------------------------------------------------- */
+
+static int64_t pause_of(const struct idv_pledge *p, int tries)
 {
-    p->at = p->candidates[p->current].url;
-    idv_rc rc = idv_trust_settle(p->conf.trust);
-    if (rc != IDV_OK)
-        return idvi_attempt_failed(p, rc, ask);
-    idvi_say(p, "connect", p->at.host);
-    if (idv_trust_state(p->conf.trust) == IDV_TRUST_NONE)
-        return idvi_request_connect(p, ask);
-    return idvi_domain_connect(p, ask);
+    const int first = p->conf.pace.first_s;
+    int64_t s = first < 0 ? 0 : first ? first : FIRST_PAUSE;
+    for (int i = 0; i < tries && s < LONGEST_PAUSE; i++)
+        s *= 2;
+    return s < LONGEST_PAUSE ? s : LONGEST_PAUSE;
 }
 
-static idv_rc next(struct idv_pledge *p, struct idv_ask *ask)
+void idvi_candidate_failed(struct idv_pledge *p, struct idvi_candidate *c,
+                           idv_rc rc, const char *note)
 {
-    struct idvi_candidate *c = choose(p);
-    if (!c)
-        return idvi_done(p, p->last, p->note, ask);
-    p->current = (size_t)(c - p->candidates);
-    if (c->due <= p->clock)
-        return depart(p, ask);
-    return idvi_wait(p, STAGE_BACKOFF, (int)(c->due - p->clock), true, ask);
-}
-
-idv_rc idvi_start(struct idv_pledge *p, struct idv_told *told,
-                  struct idv_ask *ask)
-{
-    (void)told;
-    if (p->renewing) {
-        idv_rc rc = idvi_renew_start(p);
-        if (rc != IDV_OK) {
-            idvi_remember(p, rc);
-            return idvi_done(p, rc, p->note, ask);
-        }
-    } else if (idv_trust_state(p->conf.trust) == IDV_TRUST_ENROLLED) {
-        return idvi_done(p, IDV_OK, "", ask);
-    }
-    p->last = IDV_E_ARG;
-    snprintf(p->note, sizeof(p->note), "pledge: no registrar to go to");
-    for (size_t i = 0; i < p->n; i++)
-        p->candidates[i].tries = 0;
-    return next(p, ask);
-}
-
-idv_rc idvi_backed_off(struct idv_pledge *p, struct idv_told *told,
-                       struct idv_ask *ask)
-{
-    if (told->kind == IDV_TOLD_LOST) /* nothing was open that matters */
-        p->clock += p->waiting;
-    return depart(p, ask);
-}
-
-/* --- ending an attempt ---------------------------------------------------- */
-
-static void back_off(struct idv_pledge *p)
-{
-    struct idvi_candidate *c = &p->candidates[p->current];
-    int64_t pause = LONGEST_PAUSE;
-    if (c->tries < 10)
-        pause = (int64_t)FIRST_PAUSE << c->tries;
-    c->tries++;
-    c->due = p->clock + (pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
-    for (size_t i = 0; i < p->n; i++) {
-        if (p->candidates[i].due < p->clock + SPACING)
-            p->candidates[i].due = p->clock + SPACING;
-    }
-}
-
-idv_rc idvi_attempt_over(struct idv_pledge *p, struct idv_told *told,
-                         struct idv_ask *ask)
-{
-    (void)told;
-    idv_log(p->env, IDV_LOG_WARN, "attempt-failed",
-            "registrar=%s:%u class=%s reason=%s", p->at.host,
-            (unsigned)p->at.port, idv_rc_name(p->last), idv_log_value(p->note));
-    if (p->conf.progress)
-        p->conf.progress(p->conf.progress_arg, "failed", p->note);
-    idvi_request_forget(p);
-    idvi_domain_forget(p);
-    back_off(p);
-    return next(p, ask);
-}
-
-idv_rc idvi_attempt_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
-{
-    idvi_remember(p, rc);
-    return idvi_attempt_over(p, NULL, ask);
-}
-
-idv_rc idvi_attempt_lost(struct idv_pledge *p, struct idv_told *told,
-                         struct idv_ask *ask)
-{
-    (void)p;
-    (void)ask;
-    return idv_fail(told->rc == IDV_OK ? IDV_E_NET : told->rc, "%s",
-                    told->note[0] ? told->note : "connection lost");
+    c->busy = false;
+    c->due = p->now + pause_of(p, c->tries) * 1000;
+    if (c->tries < INT32_MAX)
+        c->tries++;
+    c->last = rc;
+    snprintf(c->reason, sizeof(c->reason), "%s", note);
+    if (c->gone)
+        idvi_candidate_forget(c);
 }

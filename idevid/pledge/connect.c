@@ -14,27 +14,27 @@ static bool is_name(const char *host)
     return !strchr(host, ':') && strspn(host, "0123456789.") != strlen(host);
 }
 
-void idvi_connect(struct idv_pledge *p, enum idvi_as as, bool provisional,
+void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
                   struct idv_ask *ask)
 {
     struct idv_connect *c = &ask->connect;
     ask->kind = IDV_ASK_CONNECT;
-    memcpy(c->host, p->at.host, sizeof(c->host));
-    c->port = p->at.port;
-    c->sni = is_name(p->at.host);
-    c->key = p->conf.idevid_key;
-    c->chain = p->conf.idevid_chain;
+    memcpy(c->host, a->at.host, sizeof(c->host));
+    c->port = a->at.port;
+    c->sni = is_name(a->at.host);
+    c->key = a->p->conf.idevid_key;
+    c->chain = a->p->conf.idevid_chain;
     if (as == AS_LDEVID) {
-        c->key = p->renewing ? p->member_key : p->key;
-        c->chain = idv_trust_enrollment(p->conf.trust)->ldevid;
+        c->key = a->p->renewing ? a->p->member_key : a->p->key;
+        c->chain = idv_trust_enrollment(a->p->conf.trust)->ldevid;
     }
     if (!provisional) {
         c->verify = idv_trust_verify_server;
-        c->verify_ctx = p->conf.trust;
+        c->verify_ctx = a->p->conf.trust;
     }
 }
 
-idv_rc idvi_take_peer(struct idv_pledge *p, struct idv_told *told)
+idv_rc idvi_take_peer(struct idvi_attempt *a, struct idv_told *told)
 {
     struct idv_peer *peer = &told->peer;
     if (sk_X509_num(peer->chain) < 1)
@@ -42,10 +42,10 @@ idv_rc idvi_take_peer(struct idv_pledge *p, struct idv_told *told)
     if (sk_X509_num(peer->chain) > IDV_MAX_CHAIN)
         return idv_fail(IDV_E_LIMIT, "registrar: a chain of %d certificates",
                         sk_X509_num(peer->chain));
-    idv_certs_free(p->chain);
-    p->chain = idv_steal(&peer->chain);
-    p->binding_n = peer->binding_n;
-    memcpy(p->binding, peer->binding, sizeof(p->binding));
+    idv_certs_free(a->chain);
+    a->chain = idv_steal(&peer->chain);
+    a->binding_n = peer->binding_n;
+    memcpy(a->binding, peer->binding, sizeof(a->binding));
     return IDV_OK;
 }
 

@@ -10,77 +10,78 @@
 
 #include "pledge/pledge_priv.h"
 
-idv_rc idvi_cacerts(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_cacerts(struct idvi_attempt *a, struct idv_told *told,
                     struct idv_ask *ask)
 {
     IDV_AUTO_PTR(idv_certs) anchors = NULL;
     IDV_AUTO_PTR(idv_certs) others = NULL;
     int rollovers = 0;
-    IDV_TRY(idv_est_cacerts_read(&told->msg, idv_trust_pin(p->conf.trust),
+    IDV_TRY(idv_est_cacerts_read(&told->msg, idv_trust_pin(a->p->conf.trust),
                                  &anchors, &others));
-    IDV_TRY(idv_trust_cacerts(p->conf.trust, anchors, others, &rollovers));
-    p->anchors = idv_steal(&anchors);
-    p->others = idv_steal(&others);
+    IDV_TRY(idv_trust_cacerts(a->p->conf.trust, anchors, others, &rollovers));
+    a->anchors = idv_steal(&anchors);
+    a->others = idv_steal(&others);
     if (rollovers)
-        idvi_say(p, "rollover", "the domain's CA signed over to a new one");
-    idvi_say(p, "cacerts", idv_cert_subject(sk_X509_value(p->anchors, 0)));
-    p->losses = 0;
-    return idvi_domain_next(p, ask);
+        idvi_say(a, "rollover", "the domain's CA signed over to a new one");
+    idvi_say(a, "cacerts", idv_cert_subject(sk_X509_value(a->anchors, 0)));
+    a->losses = 0;
+    return idvi_domain_next(a, ask);
 }
 
-idv_rc idvi_csrattrs(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_csrattrs(struct idvi_attempt *a, struct idv_told *told,
                      struct idv_ask *ask)
 {
-    IDV_TRY(idv_est_csrattrs_read(&told->msg, &p->attrs));
-    idvi_say(p, "csrattrs",
-             p->attrs.has_key_type ? idv_key_type_to_text(p->attrs.key_type)
+    IDV_TRY(idv_est_csrattrs_read(&told->msg, &a->attrs));
+    idvi_say(a, "csrattrs",
+             a->attrs.has_key_type ? idv_key_type_to_text(a->attrs.key_type)
                                    : "any key type");
-    p->has_attrs = true;
-    p->losses = 0;
-    p->pending = 0;
-    return idvi_domain_next(p, ask);
+    a->has_attrs = true;
+    a->losses = 0;
+    a->pending = false;
+    return idvi_domain_next(a, ask);
 }
 
 /* --- request -------------------------------------------------------------- */
 
-idv_rc idvi_need_key(struct idv_pledge *p)
+idv_rc idvi_need_key(struct idvi_attempt *a)
 {
-    enum idv_key_type type = p->conf.key_type;
-    if (p->attrs.has_key_type)
-        type = p->attrs.key_type;
-    if (p->key && p->key_type == type)
+    enum idv_key_type type = a->p->conf.key_type;
+    if (a->attrs.has_key_type)
+        type = a->attrs.key_type;
+    if (a->p->key && a->p->key_type == type)
         return IDV_OK;
-    EVP_PKEY_free(p->key);
-    p->key = NULL;
-    p->key_uri[0] = 0;
-    IDV_TRY(p->conf.make_key(p->conf.key_arg, type, &p->key, p->key_uri));
-    p->key_type = type;
-    idvi_say(p, "key", p->key_uri);
+    EVP_PKEY_free(a->p->key);
+    a->p->key = NULL;
+    a->p->key_uri[0] = 0;
+    IDV_TRY(a->p->conf.make_key(a->p->conf.key_arg, type, &a->p->key,
+                                a->p->key_uri));
+    a->p->key_type = type;
+    idvi_say(a, "key", a->p->key_uri);
     return IDV_OK;
 }
 
-static idv_rc first_body(struct idv_pledge *p, struct idv_msg *m)
+static idv_rc first_body(struct idvi_attempt *a, struct idv_msg *m)
 {
-    IDV_TRY(idvi_need_key(p));
-    return idv_est_enroll_write(p->key, X509_get_subject_name(idvi_idevid(p)),
-                                &p->attrs, idv_bytes(p->binding, p->binding_n),
-                                false, m);
+    IDV_TRY(idvi_need_key(a));
+    return idv_est_enroll_write(
+        a->p->key, X509_get_subject_name(idvi_idevid(a)), &a->attrs,
+        idv_bytes(a->binding, a->binding_n), false, m);
 }
 
-idv_rc idvi_enroll_body(struct idv_pledge *p, struct idv_msg *m)
+idv_rc idvi_enroll_body(struct idvi_attempt *a, struct idv_msg *m)
 {
-    if (p->csr.n)
-        return idv_buf_put(&m->body, idv_view(&p->csr));
-    IDV_TRY(p->renewing ? idvi_renew_body(p, m) : first_body(p, m));
-    p->csr.max = IDV_MAX_BODY;
-    return idv_buf_put(&p->csr, idv_view(&m->body));
+    if (a->csr.n)
+        return idv_buf_put(&m->body, idv_view(&a->csr));
+    IDV_TRY(a->p->renewing ? idvi_renew_body(a, m) : first_body(a, m));
+    a->csr.max = IDV_MAX_BODY;
+    return idv_buf_put(&a->csr, idv_view(&m->body));
 }
 
-idv_rc idvi_enroll_again(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_enroll_again(struct idvi_attempt *a, struct idv_told *told,
                          struct idv_ask *ask)
 {
     (void)told;
-    return idvi_domain_next(p, ask);
+    return idvi_domain_next(a, ask);
 }
 
 /* --- certificate ---------------------------------------------------------- */
@@ -114,15 +115,15 @@ static bool under_root(X509 *cert, const STACK_OF(X509) * anchors)
 }
 
 /* What servers outside may need beside the certificate: the intermediates. */
-static idv_rc extend_chain(const struct idv_pledge *p, STACK_OF(X509) * chain)
+static idv_rc extend_chain(const struct idvi_attempt *a, STACK_OF(X509) * chain)
 {
     while (sk_X509_num(chain) < IDV_MAX_CHAIN) {
         X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
-        if (under_root(last, p->anchors))
+        if (under_root(last, a->anchors))
             return IDV_OK;
-        X509 *ca = issuer_in(last, p->others);
+        X509 *ca = issuer_in(last, a->others);
         if (!ca)
-            ca = issuer_in(last, p->anchors);
+            ca = issuer_in(last, a->anchors);
         if (!ca)
             return IDV_OK;
         if (!sk_X509_push(chain, ca))
@@ -132,49 +133,49 @@ static idv_rc extend_chain(const struct idv_pledge *p, STACK_OF(X509) * chain)
     return idv_fail(IDV_E_LIMIT, "enroll: the chain is too long");
 }
 
-static idv_rc store(struct idv_pledge *p, STACK_OF(X509) * chain)
+static idv_rc store(struct idvi_attempt *a, STACK_OF(X509) * chain)
 {
     struct idv_enrollment e = {
         .ldevid = chain,
-        .anchors = p->anchors,
-        .others = p->others,
+        .anchors = a->anchors,
+        .others = a->others,
     };
     IDV_AUTO(buf) url = {.max = sizeof(e.registrar) - 1};
-    memcpy(e.key_uri, p->key_uri, sizeof(e.key_uri));
-    IDV_TRY(idv_url_to_text(&p->at, &url));
+    memcpy(e.key_uri, a->p->key_uri, sizeof(e.key_uri));
+    IDV_TRY(idv_url_to_text(&a->at, &url));
     snprintf(e.registrar, sizeof(e.registrar), "%s", (const char *)url.p);
-    return idv_trust_enroll(p->conf.trust, &e);
+    return idv_trust_enroll(a->p->conf.trust, &e);
 }
 
-static idv_rc take_certificate(struct idv_pledge *p,
+static idv_rc take_certificate(struct idvi_attempt *a,
                                const struct idv_msg *reply)
 {
     IDV_AUTO_PTR(idv_certs) chain = sk_X509_new_null();
     IDV_AUTO_PTR(X509) cert = NULL;
-    IDV_TRY(idv_est_enroll_read(reply, p->key, p->anchors, p->others,
-                                idv_clock_trusted(p->env), idv_now(p->env),
-                                &cert));
+    IDV_TRY(idv_est_enroll_read(reply, a->p->key, a->anchors, a->others,
+                                idv_clock_trusted(a->p->env),
+                                idv_now(a->p->env), &cert));
     if (!chain || !sk_X509_push(chain, cert))
         return idv_fail(IDV_E_NOMEM, "enroll");
     idv_steal(&cert);
-    IDV_TRY(extend_chain(p, chain));
-    IDV_TRY(store(p, chain));
-    idvi_say(p, "enrolled", idv_cert_subject(sk_X509_value(chain, 0)));
+    IDV_TRY(extend_chain(a, chain));
+    IDV_TRY(store(a, chain));
+    idvi_say(a, "enrolled", idv_cert_subject(sk_X509_value(chain, 0)));
     return IDV_OK;
 }
 
-idv_rc idvi_enroll(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_enroll(struct idvi_attempt *a, struct idv_told *told,
                    struct idv_ask *ask)
 {
     int seconds;
     if (told->msg.status == 202) {
-        IDV_TRY(idvi_pending(p, &told->msg, &seconds));
-        idvi_say(p, "pending", "the registrar has not issued yet");
-        return idvi_wait(p, STAGE_ENROLL_WAIT, seconds, false, ask);
+        IDV_TRY(idvi_pending(a, &told->msg, &seconds));
+        idvi_say(a, "pending", "the registrar has not issued yet");
+        return idvi_wait(a, STAGE_ENROLL_WAIT, seconds, ask);
     }
     if (told->msg.status != 200)
         return idvi_refused("enroll", &told->msg);
-    IDV_TRY(take_certificate(p, &told->msg));
-    return p->renewing ? idvi_finished(p, told, ask)
-                       : idvi_report_connect(p, ask);
+    IDV_TRY(take_certificate(a, &told->msg));
+    return a->p->renewing ? idvi_finished(a, told, ask)
+                          : idvi_report_connect(a, ask);
 }

@@ -5,86 +5,88 @@
 #include "pledge/pledge_priv.h"
 
 /* Any form that we said we accept, whichever we asked in. */
-static idv_rc check_media(struct idv_pledge *p, const struct idv_msg *reply)
+static idv_rc check_media(struct idvi_attempt *a, const struct idv_msg *reply)
 {
     if (idv_envelope_known(reply->media))
         return IDV_OK;
-    p->verdict = IDV_VERDICT_FORMAT;
+    a->p->verdict = IDV_VERDICT_FORMAT;
     return idv_fail(IDV_E_REJECT, "voucher: media type '%.60s', not of %s",
-                    reply->media, (const char *)p->accept.p);
+                    reply->media, (const char *)a->p->accept.p);
 }
 
-static idv_rc judge(struct idv_pledge *p, const struct idv_msg *reply,
+static idv_rc judge(struct idvi_attempt *a, const struct idv_msg *reply,
                     struct idv_pinned *pinned)
 {
-    struct idv_voucher_policy policy = p->conf.policy;
+    struct idv_voucher_policy policy = a->p->conf.policy;
     const struct idv_voucher_claim claim = {
-        .idevid = idvi_idevid(p),
-        .nonce = p->nonce,
-        .tls_chain = p->chain,
+        .idevid = idvi_idevid(a),
+        .nonce = a->nonce,
+        .tls_chain = a->chain,
     };
-    policy.clock_trusted = idv_clock_trusted(p->env);
-    policy.now = idv_now(p->env);
+    policy.clock_trusted = idv_clock_trusted(a->p->env);
+    policy.now = idv_now(a->p->env);
     return idv_voucher_check(reply->media, idv_view(&reply->body), &claim,
-                             &policy, pinned, &p->verdict);
+                             &policy, pinned, &a->p->verdict);
 }
 
-static idv_rc check_authority(struct idv_pledge *p,
+static idv_rc check_authority(struct idvi_attempt *a,
                               const struct idv_pinned *pinned)
 {
     idv_rc rc =
-        idv_authority_check(sk_X509_value(p->chain, 0), pinned->spki_sha256);
+        idv_authority_check(sk_X509_value(a->chain, 0), pinned->spki_sha256);
     if (rc == IDV_E_REJECT)
-        p->verdict = IDV_VERDICT_CHAIN;
+        a->p->verdict = IDV_VERDICT_CHAIN;
     return rc;
 }
 
-static idv_rc accept(struct idv_pledge *p, const struct idv_msg *reply)
+static idv_rc accept(struct idvi_attempt *a, const struct idv_msg *reply)
 {
     struct idv_pinned pinned = {0};
-    IDV_TRY(check_media(p, reply));
-    IDV_TRY(judge(p, reply, &pinned));
-    idv_rc rc = check_authority(p, &pinned);
+    IDV_TRY(check_media(a, reply));
+    IDV_TRY(judge(a, reply, &pinned));
+    idv_rc rc = check_authority(a, &pinned);
     if (rc == IDV_OK) {
-        idvi_say(p, "voucher", idv_assertion_to_text(pinned.voucher.assertion));
-        rc = idv_trust_imprint(p->conf.trust, &pinned, idv_view(&reply->body));
+        idvi_say(a, "voucher", idv_assertion_to_text(pinned.voucher.assertion));
+        rc = idv_trust_imprint(a->p->conf.trust, &pinned,
+                               idv_view(&reply->body));
     }
     idv_pinned_free(&pinned);
     return rc;
 }
 
 /* From here on the candidate is where we were redirected to. */
-static void settle(struct idv_pledge *p)
+static void settle(struct idvi_attempt *a)
 {
-    p->candidates[p->current].url = p->at;
-    p->losses = 0;
-    p->pending = 0;
-    p->owe_status = 2;
-    idv_buf_free(&p->pvr);
-    p->nonce[0] = 0;
+    a->candidate->url = a->at;
+    a->losses = 0;
+    a->pending = false;
+    a->owe_status = 2;
+    idv_buf_free(&a->pvr);
+    a->nonce[0] = 0;
 }
 
-idv_rc idvi_imprint(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_imprint(struct idvi_attempt *a, struct idv_told *told,
                     struct idv_ask *ask)
 {
-    p->verdict = IDV_VERDICT_OK;
-    idv_rc rc = accept(p, &told->msg);
+    a->p->verdict = IDV_VERDICT_OK;
+    idv_rc rc = accept(a, &told->msg);
     /* who does not know whether it is imprinted says neither yes nor no */
-    if (rc == IDV_E_NOMEM || idv_trust_unsure(p->conf.trust))
+    if (rc == IDV_E_NOMEM || idv_trust_unsure(a->p->conf.trust))
         return rc;
     if (rc != IDV_OK)
-        return idvi_voucher_failed(p, rc, ask);
-    settle(p);
-    idvi_say(p, "imprinted", idv_trust_assurance(p->conf.trust));
-    return idvi_domain_next(p, ask);
+        return idvi_voucher_failed(a, rc, ask);
+    settle(a);
+    idvi_go_alone(a, ask);
+    idvi_say(a, "imprinted", idv_trust_assurance(a->p->conf.trust));
+    return idvi_domain_next(a, ask);
 }
 
-idv_rc idvi_status_told(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_status_told(struct idvi_attempt *a, struct idv_told *told,
                         struct idv_ask *ask)
 {
     (void)told;
-    idvi_say(p, "voucher_status", "accepted");
-    p->owe_status = 0;
-    p->losses = 0;
-    return idvi_domain_next(p, ask);
+    idvi_say(a, "voucher_status", "accepted");
+    a->owe_status = 0;
+    a->losses = 0;
+    return idvi_domain_next(a, ask);
 }

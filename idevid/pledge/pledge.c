@@ -8,84 +8,138 @@
 
 #include "pledge/pledge_priv.h"
 
-typedef idv_rc failed_fn(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask);
+#define LANES 3 /* unless said otherwise */
 
-static idv_rc finished_anyway(struct idv_pledge *p, idv_rc rc,
+typedef idv_rc failed_fn(struct idvi_attempt *a, idv_rc rc,
+                         struct idv_ask *ask);
+
+static idv_rc finished_anyway(struct idvi_attempt *a, idv_rc rc,
                               struct idv_ask *ask)
 {
     (void)rc;
-    return idvi_finished(p, NULL, ask);
+    return idvi_finished(a, NULL, ask);
 }
 
 static const struct {
     enum idv_told_kind expect;
-    idvi_step *step, *lost;
+    idvi_step *step, *lost, *news;
     failed_fn *failed;
 } stages[STAGE_COUNT] = {
-    [STAGE_IDLE] = {IDV_TOLD_START, idvi_start, NULL, idvi_attempt_failed},
-    [STAGE_BACKOFF] = {IDV_TOLD_ELAPSED, idvi_backed_off, idvi_backed_off,
+    [STAGE_IDLE] = {IDV_TOLD_START, idvi_start, NULL, NULL,
+                    idvi_attempt_failed},
+    [STAGE_BACKOFF] = {IDV_TOLD_ELAPSED, idvi_look, idvi_look, idvi_look,
                        idvi_attempt_failed},
     [STAGE_IDENTIFY] = {IDV_TOLD_CONNECTED, idvi_identify, idvi_attempt_lost,
-                        idvi_attempt_failed},
+                        NULL, idvi_attempt_failed},
     [STAGE_REQUEST] = {IDV_TOLD_REPLY, idvi_voucher_reply, idvi_request_lost,
-                       idvi_attempt_failed},
+                       NULL, idvi_attempt_failed},
     [STAGE_PENDING] = {IDV_TOLD_ELAPSED, idvi_request_again, idvi_request_lost,
-                       idvi_attempt_failed},
+                       idvi_pending_news, idvi_attempt_failed},
     [STAGE_STATUS_BAD] = {IDV_TOLD_REPLY, idvi_attempt_over, idvi_attempt_over,
-                          idvi_attempt_failed},
-    [STAGE_STATUS] = {IDV_TOLD_REPLY, idvi_status_told, idvi_domain_lost,
+                          NULL, idvi_attempt_failed},
+    [STAGE_STATUS] = {IDV_TOLD_REPLY, idvi_status_told, idvi_domain_lost, NULL,
                       idvi_enroll_failed},
-    [STAGE_CACERTS] = {IDV_TOLD_REPLY, idvi_cacerts, idvi_domain_lost,
+    [STAGE_CACERTS] = {IDV_TOLD_REPLY, idvi_cacerts, idvi_domain_lost, NULL,
                        idvi_enroll_failed},
-    [STAGE_CSRATTRS] = {IDV_TOLD_REPLY, idvi_csrattrs, idvi_domain_lost,
+    [STAGE_CSRATTRS] = {IDV_TOLD_REPLY, idvi_csrattrs, idvi_domain_lost, NULL,
                         idvi_enroll_failed},
-    [STAGE_ENROLL] = {IDV_TOLD_REPLY, idvi_enroll, idvi_domain_lost,
+    [STAGE_ENROLL] = {IDV_TOLD_REPLY, idvi_enroll, idvi_domain_lost, NULL,
                       idvi_enroll_failed},
     [STAGE_ENROLL_WAIT] = {IDV_TOLD_ELAPSED, idvi_enroll_again,
-                           idvi_domain_lost, idvi_enroll_failed},
+                           idvi_domain_lost, NULL, idvi_enroll_failed},
     [STAGE_ENROLL_BAD] = {IDV_TOLD_REPLY, idvi_attempt_over, idvi_attempt_over,
-                          idvi_attempt_failed},
-    [STAGE_RESUME] = {IDV_TOLD_CONNECTED, idvi_resumed, idvi_domain_lost,
+                          NULL, idvi_attempt_failed},
+    [STAGE_RESUME] = {IDV_TOLD_CONNECTED, idvi_resumed, idvi_domain_lost, NULL,
                       idvi_attempt_failed},
-    [STAGE_REPORT] = {IDV_TOLD_CONNECTED, idvi_report, idvi_finished,
+    [STAGE_REPORT] = {IDV_TOLD_CONNECTED, idvi_report, idvi_finished, NULL,
                       finished_anyway},
-    [STAGE_REPORTED] = {IDV_TOLD_REPLY, idvi_finished, idvi_finished,
+    [STAGE_REPORTED] = {IDV_TOLD_REPLY, idvi_finished, idvi_finished, NULL,
                         finished_anyway},
 };
 
-static idv_rc step(void *self, struct idv_told *told, struct idv_ask *ask)
+/* what is told means in this stage; NULL: nothing */
+static idvi_step *meaning(enum idvi_stage stage, enum idv_told_kind kind)
 {
-    struct idv_pledge *p = self;
-    const enum idvi_stage stage = p->stage;
+    if (kind == IDV_TOLD_LOST && stages[stage].lost)
+        return stages[stage].lost;
+    if (kind == IDV_TOLD_NEWS)
+        return stages[stage].news;
+    return kind == stages[stage].expect ? stages[stage].step : NULL;
+}
+
+static bool is_open(enum idvi_stage stage)
+{
+    return stages[stage].expect == IDV_TOLD_CONNECTED ||
+           stages[stage].expect == IDV_TOLD_REPLY;
+}
+
+static idv_rc step(struct idvi_attempt *a, struct idv_told *told,
+                   struct idv_ask *ask)
+{
+    struct idv_pledge *p = a->p;
+    const enum idvi_stage stage = a->stage;
     idv_msg_init(&ask->msg);
     idv_msg_init(&ask->connect.first);
-    idvi_step *go = stages[stage].step;
-    if (told->kind == IDV_TOLD_LOST && stages[stage].lost)
-        go = stages[stage].lost;
-    else if (told->kind != stages[stage].expect)
+    if (told->at_ms > p->now)
+        p->now = told->at_ms;
+    if (told->kind == IDV_TOLD_STALLED && is_open(stage))
+        return idvi_stalled(a, told, ask);
+    idvi_step *go = meaning(stage, told->kind);
+    if (!go || (p->alone && p->alone != a))
         return idv_fail(IDV_E_ARG, "pledge: told %d in stage %d",
                         (int)told->kind, (int)stage);
-    if (told->kind == IDV_TOLD_ELAPSED)
-        p->clock += p->waiting;
-    idv_rc rc = go(p, told, ask);
+    idv_rc rc = go(a, told, ask);
     if (rc == IDV_OK || rc == IDV_E_NOMEM)
         return rc;
     idv_ask_free(ask);
-    return stages[stage].failed(p, rc, ask);
+    return stages[stage].failed(a, rc, ask);
+}
+
+static idv_rc only_step(void *self, struct idv_told *told, struct idv_ask *ask)
+{
+    struct idv_pledge *p = self;
+    return step(&p->lane[0], told, ask);
+}
+
+static idv_rc lane_step(void *self, size_t lane, struct idv_told *told,
+                        struct idv_ask *ask)
+{
+    struct idv_pledge *p = self;
+    if (lane >= p->lanes)
+        return idv_fail(IDV_E_ARG, "pledge: no lane %zu", lane);
+    return step(&p->lane[lane], told, ask);
+}
+
+static void begin(struct idv_pledge *p, size_t lanes, bool renewing)
+{
+    p->lanes = lanes;
+    p->renewing = renewing;
+    p->alone = NULL;
+    p->lonely = false;
+    for (size_t i = 0; i < IDV_MAX_LANES; i++) {
+        idvi_attempt_clear(&p->lane[i]);
+        p->lane[i].stage = STAGE_IDLE;
+    }
+    for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++)
+        p->candidates[i].busy = false;
 }
 
 struct idv_machine idv_pledge_renew(struct idv_pledge *p)
 {
-    p->stage = STAGE_IDLE;
-    p->renewing = true;
-    return (struct idv_machine){.step = step, .self = p};
+    begin(p, 1, true);
+    return (struct idv_machine){.step = only_step, .self = p};
 }
 
 struct idv_machine idv_pledge_join(struct idv_pledge *p)
 {
-    p->stage = STAGE_IDLE;
-    p->renewing = false;
-    return (struct idv_machine){.step = step, .self = p};
+    begin(p, 1, false);
+    return (struct idv_machine){.step = only_step, .self = p};
+}
+
+struct idv_crew idv_pledge_join_crew(struct idv_pledge *p)
+{
+    begin(p, p->conf.lanes ? p->conf.lanes : LANES, false);
+    return (struct idv_crew){.step = lane_step, .lanes = p->lanes, .self = p};
 }
 
 enum idv_verdict idv_pledge_verdict(const struct idv_pledge *p)
@@ -100,11 +154,15 @@ idv_rc idv_pledge_new(const struct idv_pledge_conf *conf,
         return idv_fail(IDV_E_ARG, "pledge: no IDevID");
     if (!conf->trust || !conf->make_key)
         return idv_fail(IDV_E_ARG, "pledge: nowhere to keep what it gets");
+    if (conf->lanes > IDV_MAX_LANES)
+        return idv_fail(IDV_E_ARG, "pledge: more than %d lanes", IDV_MAX_LANES);
     struct idv_pledge *p = calloc(1, sizeof(*p));
     if (!p)
         return idv_fail(IDV_E_NOMEM, "pledge");
     p->conf = *conf;
     p->env = env;
+    for (size_t i = 0; i < IDV_MAX_LANES; i++)
+        p->lane[i].p = p;
     if (!p->conf.media)
         p->conf.media = IDV_MEDIA_VOUCHER_CMS;
     idv_rc rc = idvi_candidates_new(p);
@@ -122,54 +180,61 @@ void idv_pledge_free(struct idv_pledge *p)
 {
     if (!p)
         return;
-    idvi_request_forget(p);
-    idvi_domain_forget(p);
+    for (size_t i = 0; i < IDV_MAX_LANES; i++)
+        idvi_attempt_clear(&p->lane[i]);
+    for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++)
+        idvi_candidate_forget(&p->candidates[i]);
     EVP_PKEY_free(p->key);
     EVP_PKEY_free(p->member_key);
     idv_buf_free(&p->accept);
-    free(p->candidates);
     free(p);
 }
 
 /* --- what the stages share ------------------------------------------------ */
 
-void idvi_say(struct idv_pledge *p, const char *event, const char *detail)
+void idvi_say(struct idvi_attempt *a, const char *event, const char *detail)
 {
+    const struct idv_pledge *p = a->p;
     idv_log(p->env, IDV_LOG_INFO, event, "registrar=%s:%u detail=%s",
-            p->at.host, (unsigned)p->at.port, idv_log_value(detail));
+            a->at.host, (unsigned)a->at.port, idv_log_value(detail));
     if (p->conf.progress)
         p->conf.progress(p->conf.progress_arg, event, detail);
 }
 
-const X509 *idvi_idevid(const struct idv_pledge *p)
+const X509 *idvi_idevid(const struct idvi_attempt *a)
 {
-    return sk_X509_value(p->conf.idevid_chain, 0);
+    return sk_X509_value(a->p->conf.idevid_chain, 0);
 }
 
-idv_rc idvi_done(struct idv_pledge *p, idv_rc rc, const char *note,
+void idvi_stage(struct idvi_attempt *a, enum idvi_stage stage)
+{
+    a->stage = stage;
+    a->since = a->p->now;
+}
+
+idv_rc idvi_done(struct idvi_attempt *a, idv_rc rc, const char *note,
                  struct idv_ask *ask)
 {
-    p->stage = STAGE_IDLE;
+    idvi_stage(a, STAGE_IDLE);
     ask->kind = IDV_ASK_DONE;
     ask->rc = rc;
     snprintf(ask->note, sizeof(ask->note), "%s", note);
     return IDV_OK;
 }
 
-idv_rc idvi_wait(struct idv_pledge *p, enum idvi_stage stage, int seconds,
-                 bool close, struct idv_ask *ask)
+idv_rc idvi_wait(struct idvi_attempt *a, enum idvi_stage stage, int seconds,
+                 struct idv_ask *ask)
 {
-    p->stage = stage;
-    p->waiting = seconds;
+    idvi_stage(a, stage);
+    a->until = a->p->now + (int64_t)seconds * 1000;
     ask->kind = IDV_ASK_WAIT;
     ask->seconds = seconds;
-    ask->close = close;
     return IDV_OK;
 }
 
-void idvi_remember(struct idv_pledge *p, idv_rc rc)
+void idvi_remember(struct idvi_attempt *a, idv_rc rc)
 {
-    p->last = rc;
-    snprintf(p->note, sizeof(p->note), "%s", idv_note());
+    a->last = rc;
+    snprintf(a->note, sizeof(a->note), "%s", idv_note());
     idv_note_clear();
 }

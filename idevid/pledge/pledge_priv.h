@@ -26,24 +26,28 @@ enum idvi_stage {
 };
 
 struct idvi_candidate {
-    struct idv_url url; /* host may have a zone */
-    int tries;
-    int64_t due; /* on the pledge's clock */
+    struct idv_url url; /* host may have a zone; of the cloud with its path */
+    unsigned origins;   /* a bit each; 0: this place of the table is free */
+    bool gone;          /* forgotten when its attempt ends */
+    bool busy;          /* in a lane */
+    int tries;          /* since start, offer or change of link */
+    int64_t due;        /* ms, on the pledge's clock */
+    struct idvi_attempt
+        *parked; /* owned: told to wait, until due; NULL: none */
+    idv_rc last; /* how the last attempt ended */
+    char reason[160];
 };
 
-struct idv_pledge {
-    struct idv_pledge_conf conf;
-    const struct idv_env *env;
+/* One attempt, good or bad; a lane is at one, or idle. */
+struct idvi_attempt {
+    struct idv_pledge *p;
     enum idvi_stage stage;
-    bool renewing; /* S9 */
+    int64_t since;                    /* ms, when it came to this stage */
+    int64_t until;                    /* ms, of a wait */
+    int64_t stalled, stalled_told;    /* ms: since when, and when we heard */
+    struct idvi_candidate *candidate; /* NULL: idle */
 
-    struct idvi_candidate *candidates;
-    size_t n, current;
-    int64_t clock; /* seconds waited so far: needs no clock that is right */
-    int waiting;   /* seconds asked for */
-    struct idv_buf accept; /* the forms of vouchers that we take */
-
-    /* this attempt, until imprinted */
+    /* until imprinted */
     struct idv_url at;      /* where we are, after redirects */
     char path[256];         /* of requestvoucher there */
     bool crossed;           /* followed to another origin */
@@ -54,15 +58,38 @@ struct idv_pledge {
     char nonce[IDV_MAX_NONCE_TEXT + 1];
     struct idv_buf pvr; /* sealed; kept for 202 and for reconnecting */
     int losses;         /* connections lost without progress between */
-    int64_t pending;    /* seconds in 202 */
-    enum idv_verdict verdict;
+    bool pending;       /* in 202, */
+    int64_t undecided;  /* ms, since */
 
     /* within the domain */
     int owe_status; /* times voucher_status may still be sent */
     STACK_OF(X509) * anchors, *others;
     bool has_attrs;
     struct idv_csrattrs attrs;
-    struct idv_buf csr;   /* body of simpleenroll; kept for 202 */
+    struct idv_buf csr; /* body of simpleenroll; kept for 202 */
+
+    idv_rc last; /* what it failed with */
+    char note[IDV_NOTE_MAX];
+};
+
+/* What all lanes share. */
+struct idv_pledge {
+    struct idv_pledge_conf conf;
+    const struct idv_env *env;
+    bool renewing; /* S9 */
+    int64_t now;   /* ms, as told last; needs no clock that is right */
+
+    struct idvi_candidate candidates[IDV_MAX_CANDIDATES];
+    struct idvi_attempt lane[IDV_MAX_LANES];
+    size_t lanes;
+    struct idvi_attempt *alone; /* the only one that goes on; NULL: all */
+    const struct idvi_candidate *begun; /* last, */
+    int64_t spacing;                    /* ms: before which no other one is */
+    bool lonely;                        /* no candidate is left, */
+    int64_t lonely_since;               /* ms */
+
+    struct idv_buf accept; /* the forms of vouchers that we take */
+    enum idv_verdict verdict;
     EVP_PKEY *key;        /* outlives attempts */
     EVP_PKEY *member_key; /* S9: that of the present LDevID */
     enum idv_key_type key_type;
@@ -74,44 +101,74 @@ struct idv_pledge {
 
 /* A step: told holds what was expected, or LOST. Failure ends the attempt in
  * the way of its stage. */
-typedef idv_rc idvi_step(struct idv_pledge *p, struct idv_told *told,
+typedef idv_rc idvi_step(struct idvi_attempt *a, struct idv_told *told,
                          struct idv_ask *ask);
 
 /* --- pledge.c --- */
-void idvi_say(struct idv_pledge *p, const char *event, const char *detail);
-const X509 *idvi_idevid(const struct idv_pledge *p);
-idv_rc idvi_done(struct idv_pledge *p, idv_rc rc, const char *note,
+void idvi_say(struct idvi_attempt *a, const char *event, const char *detail);
+const X509 *idvi_idevid(const struct idvi_attempt *a);
+void idvi_stage(struct idvi_attempt *a, enum idvi_stage stage);
+idv_rc idvi_done(struct idvi_attempt *a, idv_rc rc, const char *note,
                  struct idv_ask *ask) IDV_CHECKED;
-idv_rc idvi_wait(struct idv_pledge *p, enum idvi_stage stage, int seconds,
-                 bool close, struct idv_ask *ask) IDV_CHECKED;
+/* The connection stays open. */
+idv_rc idvi_wait(struct idvi_attempt *a, enum idvi_stage stage, int seconds,
+                 struct idv_ask *ask) IDV_CHECKED;
 /* Keeps rc and the note for the end of the attempt. */
-void idvi_remember(struct idv_pledge *p, idv_rc rc);
+void idvi_remember(struct idvi_attempt *a, idv_rc rc);
 
-/* --- candidate.c: S1, whom to try and when --- */
+/* --- candidate.c: whom to try --- */
+/* Those of the configuration. */
 idv_rc idvi_candidates_new(struct idv_pledge *p) IDV_CHECKED;
-idv_rc idvi_attempt_failed(struct idv_pledge *p, idv_rc rc,
+/* IDV_E_LIMIT: the table is full. */
+idv_rc idvi_candidate_add(struct idv_pledge *p, const struct idv_url *url,
+                          enum idv_origin origin) IDV_CHECKED;
+void idvi_candidate_forget(struct idvi_candidate *c);
+enum idv_origin idvi_candidate_origin(const struct idvi_candidate *c);
+/* may be tried again, now or later */
+bool idvi_candidate_free(const struct idv_pledge *p,
+                         const struct idvi_candidate *c);
+/* The free one that may be begun first, and when; NULL: none. */
+struct idvi_candidate *idvi_candidate_first(struct idv_pledge *p,
+                                            int64_t *when);
+/* another try later, each time after twice the pause */
+void idvi_candidate_failed(struct idv_pledge *p, struct idvi_candidate *c,
+                           idv_rc rc, const char *note);
+
+/* --- lane.c: S1, whom to try next, and when --- */
+idv_rc idvi_attempt_failed(struct idvi_attempt *a, idv_rc rc,
                            struct idv_ask *ask) IDV_CHECKED;
-idvi_step idvi_start, idvi_backed_off, idvi_attempt_lost, idvi_attempt_over;
+idvi_step idvi_start, idvi_look, idvi_attempt_lost, idvi_attempt_over;
+/* What the attempt holds, but not its place. */
+void idvi_attempt_clear(struct idvi_attempt *a);
+/* Imprinted: the other lanes' attempts are over. */
+void idvi_go_alone(struct idvi_attempt *a, struct idv_ask *ask);
+idv_rc idvi_stalled(struct idvi_attempt *a, const struct idv_told *told,
+                    struct idv_ask *ask) IDV_CHECKED;
+/* PENDING: goes on waiting in its lane, or makes room for another. */
+idvi_step idvi_pending_news;
+idv_rc idvi_hold(struct idvi_attempt *a, int seconds,
+                 struct idv_ask *ask) IDV_CHECKED;
 
 /* --- connect.c --- */
 enum idvi_as { AS_IDEVID, AS_LDEVID };
-/* CONNECT to p->at; verified against the domain unless provisional. */
-void idvi_connect(struct idv_pledge *p, enum idvi_as as, bool provisional,
+/* CONNECT to a->at; verified against the domain unless provisional. */
+void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
                   struct idv_ask *ask);
 /* Takes chain and binding of the new connection. */
-idv_rc idvi_take_peer(struct idv_pledge *p, struct idv_told *told) IDV_CHECKED;
+idv_rc idvi_take_peer(struct idvi_attempt *a,
+                      struct idv_told *told) IDV_CHECKED;
 /* Each certificate of the chain that names the next as issuer is signed by
  * it, and a self-signed one by itself. */
 idv_rc idvi_chain_consistent(const STACK_OF(X509) * chain) IDV_CHECKED;
 
 /* --- request.c: S2 S3 --- */
-idv_rc idvi_request_connect(struct idv_pledge *p,
+idv_rc idvi_request_connect(struct idvi_attempt *a,
                             struct idv_ask *ask) IDV_CHECKED;
-void idvi_request_forget(struct idv_pledge *p);
+void idvi_request_forget(struct idvi_attempt *a);
 idvi_step idvi_identify, idvi_voucher_reply, idvi_request_again,
     idvi_request_lost;
 /* seconds to wait after a 202; IDV_E_TIMEOUT beyond four days */
-idv_rc idvi_pending(struct idv_pledge *p, const struct idv_msg *reply,
+idv_rc idvi_pending(struct idvi_attempt *a, const struct idv_msg *reply,
                     int *seconds) IDV_CHECKED;
 /* REJECT for 4xx, NET for 5xx, with what the server says */
 idv_rc idvi_refused(const char *what, const struct idv_msg *reply) IDV_CHECKED;
@@ -124,32 +181,33 @@ idvi_step idvi_imprint, idvi_status_told;
 
 /* --- renew.c --- */
 /* Opens what is to be renewed and where; from idvi_start. */
-idv_rc idvi_renew_start(struct idv_pledge *p) IDV_CHECKED;
+idv_rc idvi_renew_start(struct idvi_attempt *a) IDV_CHECKED;
 /* The extensions wanted, with the subjectAltName of the present LDevID. */
-idv_rc idvi_renew_body(struct idv_pledge *p, struct idv_msg *m) IDV_CHECKED;
+idv_rc idvi_renew_body(struct idvi_attempt *a, struct idv_msg *m) IDV_CHECKED;
 
 /* --- resume.c: the way through the domain, also after a loss --- */
 /* The next message that is due, on this connection or on a new one. */
-idv_rc idvi_domain_next(struct idv_pledge *p, struct idv_ask *ask) IDV_CHECKED;
-idv_rc idvi_domain_connect(struct idv_pledge *p,
+idv_rc idvi_domain_next(struct idvi_attempt *a,
+                        struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_domain_connect(struct idvi_attempt *a,
                            struct idv_ask *ask) IDV_CHECKED;
-void idvi_domain_forget(struct idv_pledge *p);
+void idvi_domain_forget(struct idvi_attempt *a);
 idvi_step idvi_resumed, idvi_domain_lost;
 
 /* --- enroll.c: S5 S6 S7 --- */
 idvi_step idvi_cacerts, idvi_csrattrs, idvi_enroll, idvi_enroll_again;
-idv_rc idvi_enroll_body(struct idv_pledge *p, struct idv_msg *m) IDV_CHECKED;
+idv_rc idvi_enroll_body(struct idvi_attempt *a, struct idv_msg *m) IDV_CHECKED;
 /* One of the type that is wanted, made unless there is one. */
-idv_rc idvi_need_key(struct idv_pledge *p) IDV_CHECKED;
+idv_rc idvi_need_key(struct idvi_attempt *a) IDV_CHECKED;
 
 /* --- report.c: S8 and what is told when things fail --- */
 idv_rc idvi_telemetry(const char *path, bool status, const char *reason,
                       struct idv_msg *m) IDV_CHECKED;
-idv_rc idvi_voucher_failed(struct idv_pledge *p, idv_rc rc,
+idv_rc idvi_voucher_failed(struct idvi_attempt *a, idv_rc rc,
                            struct idv_ask *ask) IDV_CHECKED;
-idv_rc idvi_enroll_failed(struct idv_pledge *p, idv_rc rc,
+idv_rc idvi_enroll_failed(struct idvi_attempt *a, idv_rc rc,
                           struct idv_ask *ask) IDV_CHECKED;
-idv_rc idvi_report_connect(struct idv_pledge *p,
+idv_rc idvi_report_connect(struct idvi_attempt *a,
                            struct idv_ask *ask) IDV_CHECKED;
 idvi_step idvi_report, idvi_finished;
 

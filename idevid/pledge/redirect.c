@@ -23,7 +23,7 @@ static idv_rc check_kind(const struct idv_msg *reply)
 }
 
 /* An absolute https URL, or a path on the same origin. */
-static idv_rc target(const struct idv_pledge *p, const char *location,
+static idv_rc target(const struct idvi_attempt *a, const char *location,
                      struct idv_url *to)
 {
     IDV_AUTO(buf) text = {0};
@@ -36,51 +36,51 @@ static idv_rc target(const struct idv_pledge *p, const char *location,
     IDV_TRY(idv_buf_puts(&text, location));
     IDV_TRY(idv_url_from_text(idv_view(&text), to));
     if (relative) {
-        memcpy(to->host, p->at.host, sizeof(to->host));
-        to->port = p->at.port;
+        memcpy(to->host, a->at.host, sizeof(to->host));
+        to->port = a->at.port;
     }
     return IDV_OK;
 }
 
-static idv_rc set_path(struct idv_pledge *p, const char *path)
+static idv_rc set_path(struct idvi_attempt *a, const char *path)
 {
-    return idv_text_copy(p->path, sizeof(p->path), idv_str(path),
+    return idv_text_copy(a->path, sizeof(a->path), idv_str(path),
                          "redirect: path");
 }
 
-static idv_rc within(struct idv_pledge *p, const char *path,
+static idv_rc within(struct idvi_attempt *a, const char *path,
                      struct idv_told *told, struct idv_ask *ask)
 {
-    const char *here = p->path[0] ? p->path : IDV_PATH_REQUESTVOUCHER;
-    if (strcmp(path, here) == 0 || p->redirects++ >= MAX_SAME_ORIGIN)
+    const char *here = a->path[0] ? a->path : IDV_PATH_REQUESTVOUCHER;
+    if (strcmp(path, here) == 0 || a->redirects++ >= MAX_SAME_ORIGIN)
         return idv_fail(IDV_E_REJECT, "redirect: in a circle");
-    IDV_TRY(set_path(p, path));
-    return idvi_request_again(p, told, ask);
+    IDV_TRY(set_path(a, path));
+    return idvi_request_again(a, told, ask);
 }
 
-static idv_rc across(struct idv_pledge *p, const struct idv_url *to,
+static idv_rc across(struct idvi_attempt *a, const struct idv_url *to,
                      const char *path, struct idv_ask *ask)
 {
-    if (p->crossed)
+    if (a->crossed)
         return idv_fail(IDV_E_REJECT, "redirect: a second time to another "
                                       "origin");
-    idvi_request_forget(p);
-    p->crossed = true;
-    p->at = *to;
-    p->at.path[0] = 0;
-    IDV_TRY(set_path(p, path));
-    idvi_say(p, "redirect", to->host);
-    return idvi_request_connect(p, ask);
+    idvi_request_forget(a);
+    a->crossed = true;
+    a->at = *to;
+    a->at.path[0] = 0;
+    IDV_TRY(set_path(a, path));
+    idvi_say(a, "redirect", to->host);
+    return idvi_request_connect(a, ask);
 }
 
-idv_rc idvi_redirect(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_redirect(struct idvi_attempt *a, struct idv_told *told,
                      struct idv_ask *ask)
 {
     struct idv_url to;
     IDV_TRY(check_kind(&told->msg));
-    IDV_TRY(target(p, told->msg.location, &to));
+    IDV_TRY(target(a, told->msg.location, &to));
     const char *path = to.path[0] ? to.path : IDV_PATH_REQUESTVOUCHER;
-    if (idv_url_same_origin(&to, &p->at))
-        return within(p, path, told, ask);
-    return across(p, &to, path, ask);
+    if (idv_url_same_origin(&to, &a->at))
+        return within(a, path, told, ask);
+    return across(a, &to, path, ask);
 }

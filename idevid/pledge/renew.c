@@ -11,56 +11,58 @@
 
 #include "pledge/pledge_priv.h"
 
-static const X509 *present(const struct idv_pledge *p)
+static const X509 *present(const struct idvi_attempt *a)
 {
-    return sk_X509_value(idv_trust_enrollment(p->conf.trust)->ldevid, 0);
+    return sk_X509_value(idv_trust_enrollment(a->p->conf.trust)->ldevid, 0);
 }
 
 /* no registrar configured: the one that knows us */
-static idv_rc need_candidate(struct idv_pledge *p,
+static idv_rc need_candidate(struct idvi_attempt *a,
                              const struct idv_enrollment *e)
 {
-    if (p->n > 0)
+    struct idv_url url;
+    int64_t when;
+    if (idvi_candidate_first(a->p, &when))
         return IDV_OK;
-    IDV_TRY(idv_url_from_text(idv_str(e->registrar), &p->candidates[0].url));
-    p->n = 1;
-    return IDV_OK;
+    IDV_TRY(idv_url_from_text(idv_str(e->registrar), &url));
+    return idvi_candidate_add(a->p, &url, IDV_FROM_CONFIG);
 }
 
 /* A new key that an earlier attempt asked for a certificate with stays. */
-static idv_rc choose_key(struct idv_pledge *p, const char *present_uri)
+static idv_rc choose_key(struct idvi_attempt *a, const char *present_uri)
 {
-    if (!p->conf.renew_key || strcmp(p->key_uri, present_uri) == 0) {
-        EVP_PKEY_free(idv_steal(&p->key));
-        p->key_uri[0] = 0;
+    if (!a->p->conf.renew_key || strcmp(a->p->key_uri, present_uri) == 0) {
+        EVP_PKEY_free(idv_steal(&a->p->key));
+        a->p->key_uri[0] = 0;
     }
-    if (p->conf.renew_key)
+    if (a->p->conf.renew_key)
         return IDV_OK;
-    if (EVP_PKEY_up_ref(p->member_key) != 1)
+    if (EVP_PKEY_up_ref(a->p->member_key) != 1)
         return idv_fail(IDV_E_NOMEM, "renew");
-    p->key = p->member_key;
-    return idv_text_copy(p->key_uri, sizeof(p->key_uri), idv_str(present_uri),
-                         "renew");
+    a->p->key = a->p->member_key;
+    return idv_text_copy(a->p->key_uri, sizeof(a->p->key_uri),
+                         idv_str(present_uri), "renew");
 }
 
-idv_rc idvi_renew_start(struct idv_pledge *p)
+idv_rc idvi_renew_start(struct idvi_attempt *a)
 {
-    const struct idv_enrollment *e = idv_trust_enrollment(p->conf.trust);
+    const struct idv_enrollment *e = idv_trust_enrollment(a->p->conf.trust);
     if (!e)
         return idv_fail(IDV_E_STATE, "pledge: not enrolled");
-    if (!p->conf.open_key)
+    if (!a->p->conf.open_key)
         return idv_fail(IDV_E_ARG, "pledge: no way to open the LDevID's key");
-    IDV_TRY(need_candidate(p, e));
-    EVP_PKEY_free(idv_steal(&p->member_key));
-    IDV_TRY(p->conf.open_key(p->conf.key_arg, e->key_uri, &p->member_key));
-    return choose_key(p, e->key_uri);
+    IDV_TRY(need_candidate(a, e));
+    EVP_PKEY_free(idv_steal(&a->p->member_key));
+    IDV_TRY(
+        a->p->conf.open_key(a->p->conf.key_arg, e->key_uri, &a->p->member_key));
+    return choose_key(a, e->key_uri);
 }
 
 /* --- the request ---------------------------------------------------------- */
 
-static idv_rc check_type(const struct idv_pledge *p)
+static idv_rc check_type(const struct idvi_attempt *a)
 {
-    const bool rsa = EVP_PKEY_is_a(p->key, "RSA") == 1;
+    const bool rsa = EVP_PKEY_is_a(a->p->key, "RSA") == 1;
     static const struct {
         bool rsa;
         int bits;
@@ -69,32 +71,32 @@ static idv_rc check_type(const struct idv_pledge *p)
         [IDV_KEY_P521] = {false, 521},    [IDV_KEY_RSA2048] = {true, 2048},
         [IDV_KEY_RSA3072] = {true, 3072},
     };
-    if (!p->attrs.has_key_type ||
-        (types[p->attrs.key_type].rsa == rsa &&
-         types[p->attrs.key_type].bits == EVP_PKEY_get_bits(p->key)))
+    if (!a->attrs.has_key_type ||
+        (types[a->attrs.key_type].rsa == rsa &&
+         types[a->attrs.key_type].bits == EVP_PKEY_get_bits(a->p->key)))
         return IDV_OK;
     return idv_fail(IDV_E_REJECT, "renew: the domain wants a key of type %s",
-                    idv_key_type_to_text(p->attrs.key_type));
+                    idv_key_type_to_text(a->attrs.key_type));
 }
 
 /* RFC 7030 section 4.2.2: subject and subjectAltName as they are */
-static idv_rc keep_names(struct idv_pledge *p)
+static idv_rc keep_names(struct idvi_attempt *a)
 {
-    STACK_OF(X509_EXTENSION) **list = &p->attrs.extensions;
-    int at = X509_get_ext_by_NID(present(p), NID_subject_alt_name, -1);
+    STACK_OF(X509_EXTENSION) **list = &a->attrs.extensions;
+    int at = X509_get_ext_by_NID(present(a), NID_subject_alt_name, -1);
     while (X509v3_get_ext_by_NID(*list, NID_subject_alt_name, -1) >= 0)
         X509_EXTENSION_free(sk_X509_EXTENSION_delete(
             *list, X509v3_get_ext_by_NID(*list, NID_subject_alt_name, -1)));
-    if (at >= 0 && !X509v3_add_ext(list, X509_get_ext(present(p), at), -1))
+    if (at >= 0 && !X509v3_add_ext(list, X509_get_ext(present(a), at), -1))
         return idv_fail(IDV_E_CRYPTO, "renew: subjectAltName");
     return IDV_OK;
 }
 
-idv_rc idvi_renew_body(struct idv_pledge *p, struct idv_msg *m)
+idv_rc idvi_renew_body(struct idvi_attempt *a, struct idv_msg *m)
 {
-    IDV_TRY(p->conf.renew_key ? idvi_need_key(p) : check_type(p));
-    IDV_TRY(keep_names(p));
-    return idv_est_enroll_write(p->key, X509_get_subject_name(present(p)),
-                                &p->attrs, idv_bytes(p->binding, p->binding_n),
+    IDV_TRY(a->p->conf.renew_key ? idvi_need_key(a) : check_type(a));
+    IDV_TRY(keep_names(a));
+    return idv_est_enroll_write(a->p->key, X509_get_subject_name(present(a)),
+                                &a->attrs, idv_bytes(a->binding, a->binding_n),
                                 true, m);
 }

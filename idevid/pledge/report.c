@@ -23,57 +23,59 @@ idv_rc idvi_telemetry(const char *path, bool status, const char *reason,
     return idv_telemetry_to_json(&t, &m->body);
 }
 
-static idv_rc tell(struct idv_pledge *p, enum idvi_stage stage, idv_rc rc,
+static idv_rc tell(struct idvi_attempt *a, enum idvi_stage stage, idv_rc rc,
                    const char *path, const char *reason, struct idv_ask *ask)
 {
-    idvi_remember(p, rc);
-    p->stage = stage;
+    idvi_remember(a, rc);
+    idvi_stage(a, stage);
     ask->kind = IDV_ASK_EXCHANGE;
     return idvi_telemetry(path, false, reason, &ask->msg);
 }
 
-idv_rc idvi_voucher_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
+idv_rc idvi_voucher_failed(struct idvi_attempt *a, idv_rc rc,
+                           struct idv_ask *ask)
 {
-    return tell(p, STAGE_STATUS_BAD, rc, IDV_PATH_VOUCHER_STATUS,
+    return tell(a, STAGE_STATUS_BAD, rc, IDV_PATH_VOUCHER_STATUS,
                 VOUCHER_REASON, ask);
 }
 
-idv_rc idvi_enroll_failed(struct idv_pledge *p, idv_rc rc, struct idv_ask *ask)
+idv_rc idvi_enroll_failed(struct idvi_attempt *a, idv_rc rc,
+                          struct idv_ask *ask)
 {
-    if (p->renewing)
-        return idvi_attempt_failed(p, rc, ask);
-    return tell(p, STAGE_ENROLL_BAD, rc, IDV_PATH_ENROLLSTATUS, ENROLL_REASON,
+    if (a->p->renewing)
+        return idvi_attempt_failed(a, rc, ask);
+    return tell(a, STAGE_ENROLL_BAD, rc, IDV_PATH_ENROLLSTATUS, ENROLL_REASON,
                 ask);
 }
 
-idv_rc idvi_report_connect(struct idv_pledge *p, struct idv_ask *ask)
+idv_rc idvi_report_connect(struct idvi_attempt *a, struct idv_ask *ask)
 {
     struct idv_msg *first = &ask->connect.first;
-    p->stage = STAGE_REPORT;
-    idvi_connect(p, AS_LDEVID, false, ask);
+    idvi_stage(a, STAGE_REPORT);
+    idvi_connect(a, AS_LDEVID, false, ask);
     first->verb = IDV_POST;
     strcpy(first->path, IDV_PATH_ENROLLSTATUS);
     strcpy(first->media, "application/json");
     return IDV_OK;
 }
 
-idv_rc idvi_report(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_report(struct idvi_attempt *a, struct idv_told *told,
                    struct idv_ask *ask)
 {
-    IDV_TRY(idvi_take_peer(p, told));
-    IDV_TRY(idv_trust_verify_server(p->conf.trust, p->chain));
-    idvi_say(p, "enrollstatus", "over a new connection, with the LDevID");
-    p->stage = STAGE_REPORTED;
+    IDV_TRY(idvi_take_peer(a, told));
+    IDV_TRY(idv_trust_verify_server(a->p->conf.trust, a->chain));
+    idvi_say(a, "enrollstatus", "over a new connection, with the LDevID");
+    idvi_stage(a, STAGE_REPORTED);
     ask->kind = IDV_ASK_EXCHANGE;
     return idvi_telemetry(IDV_PATH_ENROLLSTATUS, true, "", &ask->msg);
 }
 
-idv_rc idvi_finished(struct idv_pledge *p, struct idv_told *told,
+idv_rc idvi_finished(struct idvi_attempt *a, struct idv_told *told,
                      struct idv_ask *ask)
 {
     (void)told;
     idv_note_clear();
-    idvi_request_forget(p);
-    idvi_domain_forget(p);
-    return idvi_done(p, IDV_OK, "", ask);
+    idvi_request_forget(a);
+    idvi_domain_forget(a);
+    return idvi_done(a, IDV_OK, "", ask);
 }

@@ -19,6 +19,7 @@ static void step(struct run *r, struct idv_told *told)
     if (++r->d->steps > (r->d->max_steps ? r->d->max_steps : 10000))
         fail_msg("the machine never ends");
     idv_ask_free(&r->ask);
+    told->at_ms = r->d->now_ms;
     OK(r->machine.step(r->machine.self, told, &r->ask));
     assert_string_equal(idv_note(), "");
     idv_told_free(told);
@@ -93,6 +94,7 @@ static void do_wait(struct run *r)
     assert_true(r->ask.seconds > 0);
     if (r->ask.close)
         r->open = r->alive = false;
+    r->d->now_ms += (int64_t)r->ask.seconds * 1000;
     if (r->d->wait)
         r->d->wait(r->d->arg, r->ask.seconds, r->ask.close);
     step(r, &told);

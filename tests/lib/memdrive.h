@@ -22,6 +22,7 @@ struct memdrive {
     idv_rc rc;
     char note[IDV_NOTE_MAX];
     int steps;
+    int64_t now_ms; /* the machine's clock: moved by waits alone */
 };
 
 /*

@@ -62,6 +62,7 @@ enum idv_ask_kind {
     IDV_ASK_WAIT,     /* keep what is open; tell ELAPSED after seconds */
     IDV_ASK_DONE,     /* close everything; rc and note say how it ended */
 };
+#define IDV_FOREVER (-1) /* seconds of a WAIT that only news ends */
 
 /*
  * CONNECT. verify NULL means provisional: any server certificate is accepted
@@ -87,9 +88,18 @@ struct idv_connect {
 struct idv_ask {
     enum idv_ask_kind kind;
     struct idv_connect connect;
-    struct idv_msg msg;      /* EXCHANGE; moved out by the driver */
-    int seconds;             /* WAIT */
-    bool close;              /* WAIT: close the connection first */
+    struct idv_msg msg; /* EXCHANGE; moved out by the driver */
+    int seconds;        /* WAIT; IDV_FOREVER */
+    bool close;         /* WAIT: close the connection first */
+    bool news;          /* WAIT: news ends it as well (NEWS) */
+    /* CONNECT, EXCHANGE: where nothing moves for a while, tell STALLED and go
+     * on, instead of LOST */
+    bool patient;
+    /* of a crew, any ask: the other lanes' connections are closed, and they
+     * are told nothing more */
+    bool alone;
+    /* of a crew, any ask: lanes whose WAIT news ends are told NEWS */
+    bool stir;
     idv_rc rc;               /* DONE */
     char note[IDV_NOTE_MAX]; /* DONE: why, when rc is not IDV_OK */
 };
@@ -101,10 +111,19 @@ enum idv_told_kind {
     IDV_TOLD_REPLY,     /* msg */
     IDV_TOLD_ELAPSED,
     IDV_TOLD_LOST, /* rc, note: no connection, or it broke, or no answer */
+    IDV_TOLD_NEWS, /* there may be something new, in a WAIT that asked so */
+    /* No byte came or went for some seconds, to a patient ask; told again each
+     * second while that lasts. NOTHING as the answer goes on; any other gives
+     * the exchange up and its connection with it. */
+    IDV_TOLD_STALLED,
 };
 
 struct idv_told {
     enum idv_told_kind kind;
+    /* Milliseconds since some moment, never stepped back: the only clock by
+     * which a machine waits. */
+    int64_t at_ms;
+    int stalled_ms;       /* STALLED: for so long */
     struct idv_peer peer; /* owned by told; a machine may steal chain */
     struct idv_msg msg;   /* owned by told; a machine may move body */
     idv_rc rc;
@@ -120,6 +139,18 @@ void idv_told_free(struct idv_told *t);
  */
 struct idv_machine {
     idv_rc (*step)(void *self, struct idv_told *told, struct idv_ask *ask);
+    void *self;
+};
+
+/*
+ * Several lanes of one undertaking, each like a machine of its own, driven side
+ * by side: START is told to each, lane 0 first. step is never entered twice at
+ * once, whatever the lanes. DONE on any lane ends them all.
+ */
+struct idv_crew {
+    idv_rc (*step)(void *self, size_t lane, struct idv_told *told,
+                   struct idv_ask *ask);
+    size_t lanes; /* 1 to IDV_MAX_LANES */
     void *self;
 };
 

@@ -39,17 +39,30 @@ struct idv_pledge_conf {
     bool renew_key;
 
     /* One line per thing that happened ("voucher", "imprinted", ...), for
-     * people; may be NULL. */
+     * people; may be NULL. With several lanes those of different registrars
+     * come in between. */
     void (*progress)(void *arg, const char *event, const char *detail);
     void *progress_arg;
 
-    /* rounds over all registrars before giving up; 0: for ever. Between two
+    /* tries of each registrar before giving up; 0: for ever. Between two
      * tries of one registrar the pause doubles from 5 s to an hour, each on
-     * its own; different ones are 3 s apart (RFC 8995 section 4.1). */
+     * its own; different ones are begun 3 s apart (RFC 8995 section 4.1). */
     int attempts;
+    /* When attempts are limited and none is left: how long to go on waiting
+     * for an offer (idv_pledge_offer); 0: not at all. */
+    int patience_s;
+    /* attempts side by side, each with a connection and a nonce of its own; 0:
+     * 3; 1: one after the other; at most IDV_MAX_LANES */
+    size_t lanes;
+    /* other paces than those said above, for tests; 0: as said, -1: none */
+    struct idv_pledge_pace {
+        int spacing_s; /* between the beginnings of different ones */
+        int first_s;   /* before the same one again, then doubled */
+    } pace;
 };
 
 struct idv_pledge;
+/* borrowed: env; what conf points to, as said there */
 idv_rc idv_pledge_new(const struct idv_pledge_conf *conf,
                       const struct idv_env *env,
                       struct idv_pledge **out) IDV_CHECKED;
@@ -61,9 +74,18 @@ void idv_pledge_free(struct idv_pledge *p);
  * the anchor; in ENROLLED it ends at once with IDV_OK and changes nothing.
  * It ends with IDV_OK (enrolled), or the class of what stood in the
  * way of the last attempt: IDV_E_REJECT (voucher or chain refused, or we were
- * refused), IDV_E_NET / IDV_E_TIMEOUT (network), IDV_E_DEVICE.
+ * refused), IDV_E_NET / IDV_E_TIMEOUT (network), IDV_E_DEVICE. Unless attempts
+ * are limited it never ends in failure: with nobody to go to it waits for news.
  */
 struct idv_machine idv_pledge_join(struct idv_pledge *p);
+/*
+ * The same over conf.lanes connections at a time. No registrar is in two lanes.
+ * The first voucher that is valid imprints, and its lane goes on alone. A lane
+ * without progress for 5 s is given up when another registrar is due and no
+ * lane is free (RFC 8995 section 5.1); one that was told to wait (202) is
+ * parked then, and asked again when it wanted to be, by the same request.
+ */
+struct idv_crew idv_pledge_join_crew(struct idv_pledge *p);
 
 /*
  * The machine that renews the LDevID: in state ENROLLED it asks one of the
@@ -77,5 +99,71 @@ struct idv_machine idv_pledge_renew(struct idv_pledge *p);
 
 /* Why the last voucher was refused; IDV_VERDICT_OK if none was. */
 enum idv_verdict idv_pledge_verdict(const struct idv_pledge *p);
+
+/* --- candidates that are found on the way
+ * ------------------------------------------ */
+
+/* where a candidate is from; the smaller is preferred */
+enum idv_origin {
+    IDV_FROM_CONFIG,
+    IDV_FROM_GRASP,
+    IDV_FROM_MDNS,
+    IDV_FROM_DNSSD,
+    IDV_FROM_CLOUD, /* never provisional: verified by the maker's anchors */
+};
+const char *idv_origin_to_text(enum idv_origin origin); /* "config", ... */
+
+struct idv_offer {
+    enum idv_origin origin;
+    char host[256]; /* name, or address literal, with zone if link-local */
+    uint16_t port;
+    char path[256]; /* IDV_FROM_CLOUD: path of its URI; else "" */
+    bool gone;      /* it is there no longer */
+};
+
+/*
+ * A candidate comes or goes; to be called between steps (an idv_watch's ready
+ * is such a place), after which NEWS is to be told. What is known already
+ * stays as it is, with its back-off; one that comes again after it was gone
+ * begins anew. What goes while it is in use is forgotten when that attempt
+ * ends. At most IDV_MAX_CANDIDATES are kept: one more takes the place of the
+ * worst that is not in use, which is never one of the configuration, or is
+ * dropped. IDV_E_ARG: no candidate at all (host, port, path malformed).
+ */
+idv_rc idv_pledge_offer(struct idv_pledge *p,
+                        const struct idv_offer *o) IDV_CHECKED;
+/* The link came up, or is another one: all back-offs begin anew (RFC 8995
+ * section 4.1). To be called like idv_pledge_offer. */
+void idv_pledge_link_up(struct idv_pledge *p);
+
+/* --- what it is at --------------------------------------------------------
+ */
+
+struct idv_pledge_snapshot {
+    enum idv_trust_state trust;
+    bool renewing;
+    size_t n_lanes;
+    struct idv_pledge_lane {
+        const char *stage; /* "idle", "identify", ... a static text */
+        int candidate;     /* index below; -1 none */
+        int stage_s;       /* for so long */
+    } lanes[IDV_MAX_LANES];
+    size_t n; /* candidates */
+    struct idv_pledge_candidate {
+        enum idv_origin origin;
+        char host[256];
+        uint16_t port;
+        bool busy;    /* in a lane */
+        bool pending; /* said 202, asks to be asked again */
+        int tries;
+        int due_s;        /* seconds until it is tried; 0 now; -1 no more */
+        idv_rc last;      /* how the last attempt ended; IDV_OK: none did */
+        char reason[160]; /* of that */
+    } candidates[IDV_MAX_CANDIDATES];
+};
+/* at_ms: on the clock of idv_told, idv_ticks_ms() in a real driver. To be
+ * called between steps. */
+void idv_pledge_snapshot(const struct idv_pledge *p, int64_t at_ms,
+                         struct idv_pledge_snapshot *out);
 
 #endif
