@@ -10,13 +10,6 @@
 #define CONFIGURED (1u << IDV_FROM_CONFIG)
 #define CLOUD (1u << IDV_FROM_CLOUD)
 
-const char *idv_origin_to_text(enum idv_origin origin)
-{
-    static const char *const texts[] = {"config", "grasp", "mdns", "dns-sd",
-                                        "cloud"};
-    return (unsigned)origin <= IDV_FROM_CLOUD ? texts[origin] : "unknown";
-}
-
 static bool printable(const char *text)
 {
     for (; *text; text++) {
@@ -126,7 +119,7 @@ static idv_rc come(struct idv_pledge *p, const struct idv_url *url,
         idvi_candidate_forget(c);
     }
     idv_log(p->env, IDV_LOG_INFO, "offer", "registrar=%s:%u origin=%s",
-            url->host, (unsigned)url->port, idv_origin_to_text(origin));
+            url->host, (unsigned)url->port, idv_origin_name(origin));
     return idvi_candidate_add(p, url, origin);
 }
 

@@ -3,27 +3,10 @@
 #ifndef IDEVID_DRIVE_H
 #define IDEVID_DRIVE_H
 
-#include <poll.h>
-
 #include <idevid/env.h>
 #include <idevid/machine.h>
+#include <idevid/watch.h>
 
-/*
- * Other descriptors that the driver waits for beside its connections, and what
- * is to be done when they are ready: between steps, so that a machine may be
- * offered what came. Afterwards NEWS is told to all who wait for it.
- */
-struct idv_watch {
-    /* fills at most max of out (fd and events), returns how many */
-    size_t (*fds)(void *self, struct pollfd *out, size_t max);
-    /* milliseconds until ready() is to be called though no descriptor is
-     * ready; -1 never, 0 at once; NULL: never */
-    int (*timeout_ms)(void *self);
-    /* fds: what fds() gave, with revents. Another value than IDV_OK ends the
-     * drive with it. */
-    idv_rc (*ready)(void *self, const struct pollfd *fds, size_t n);
-    void *self;
-};
 #define IDV_MAX_WATCHED 32 /* descriptors of a watch */
 
 struct idv_drive_conf {
@@ -35,7 +18,10 @@ struct idv_drive_conf {
      * driver sleeps until something happens, which a signal to its thread is;
      * another thread sets it and then sends one (or wakes by a watch). */
     const volatile int *stop;
-    const struct idv_watch *watch; /* NULL: none */
+    /* Waited for beside the connections; its ready() is called between steps,
+     * so that a machine may be offered what came, then NEWS is told to all who
+     * wait for it. What ready() fails with ends the drive. NULL: none. */
+    const struct idv_watch *watch;
     /* for tests: replaces waiting; may be NULL */
     idv_rc (*wait)(void *arg, int seconds);
     void *wait_arg;

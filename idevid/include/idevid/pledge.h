@@ -6,6 +6,7 @@
 #include <idevid/env.h>
 #include <idevid/est.h>
 #include <idevid/machine.h>
+#include <idevid/offer.h>
 #include <idevid/trust.h>
 #include <idevid/voucher.h>
 
@@ -102,24 +103,6 @@ enum idv_verdict idv_pledge_verdict(const struct idv_pledge *p);
 
 /* --- candidates that are found on the way
  * ------------------------------------------ */
-
-/* where a candidate is from; the smaller is preferred */
-enum idv_origin {
-    IDV_FROM_CONFIG,
-    IDV_FROM_GRASP,
-    IDV_FROM_MDNS,
-    IDV_FROM_DNSSD,
-    IDV_FROM_CLOUD, /* never provisional: verified by the maker's anchors */
-};
-const char *idv_origin_to_text(enum idv_origin origin); /* "config", ... */
-
-struct idv_offer {
-    enum idv_origin origin;
-    char host[256]; /* name, or address literal, with zone if link-local */
-    uint16_t port;
-    char path[256]; /* IDV_FROM_CLOUD: path of its URI; else "" */
-    bool gone;      /* it is there no longer */
-};
 
 /*
  * A candidate comes or goes; to be called between steps (an idv_watch's ready
