@@ -276,6 +276,13 @@ static void drain_fd(struct conversation *k)
     }
 }
 
+static void handshake_again(struct conversation *k)
+{
+    SSL_renegotiate(k->ssl);
+    SSL_do_handshake(k->ssl);
+    ERR_clear_error();
+}
+
 static bool obey(struct conversation *k, const struct nt_step *s)
 {
     char c;
@@ -293,8 +300,10 @@ static bool obey(struct conversation *k, const struct nt_step *s)
         return send_times(k, s->text, 1);
     case NT_SPLIT:
         return send_split(k, s->text);
-    case NT_FILL:
-        return send_times(k, s->text, s->count);
+    case NT_FILL: /* as much as the client takes */
+        send_times(k, s->text, s->count);
+        ERR_clear_error();
+        return true;
     case NT_FLAG:
         if (k->raw->flag)
             __atomic_store_n(k->raw->flag, 1, __ATOMIC_RELAXED);
@@ -304,6 +313,13 @@ static bool obey(struct conversation *k, const struct nt_step *s)
     case NT_GATE:
         return read(k->raw->gate_fd, &c, 1) == 1;
     case NT_PASS:
+        return true;
+    case NT_LEAVE:
+        close(k->raw->listener);
+        k->raw->listener = -1;
+        return true;
+    case NT_AGAIN:
+        handshake_again(k);
         return true;
     case NT_HANG:
         drain_fd(k);
@@ -349,6 +365,9 @@ void nt_raw_start(struct nt_raw *r, const struct pki_id *id,
     r->ctx = context(TLS_server_method(), id, chain);
     if (r->max_version)
         SSL_CTX_set_max_proto_version(r->ctx, r->max_version);
+    if (r->weak)
+        must(SSL_CTX_set_cipher_list(r->ctx, "DEFAULT:@SECLEVEL=0") == 1,
+             "ciphers");
     if (r->no_ems)
         SSL_CTX_set_options(r->ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
     if (r->quiet)
@@ -361,7 +380,8 @@ void nt_raw_start(struct nt_raw *r, const struct pki_id *id,
 void nt_raw_stop(struct nt_raw *r)
 {
     pthread_join(r->thread, NULL);
-    close(r->listener);
+    if (r->listener >= 0)
+        close(r->listener);
 }
 
 void nt_raw_free(struct nt_raw *r)

@@ -42,7 +42,7 @@ enum nt_do {
     NT_READ,   /* one request: header, and body by length or chunks */
     NT_SEND,   /* text */
     NT_SPLIT,  /* text, each byte in a record of its own */
-    NT_FILL,   /* count times text */
+    NT_FILL,   /* count times text, or less if the client takes no more */
     NT_BYE,    /* close_notify and close */
     NT_DROP,   /* close without a word */
     NT_HANG,   /* until the client closes */
@@ -50,6 +50,8 @@ enum nt_do {
     NT_GATE,   /* reads a byte from gate_fd */
     NT_PASS,   /* nothing */
     NT_SILENT, /* accept, no handshake, until the client closes */
+    NT_LEAVE,  /* the port is closed: no further connection */
+    NT_AGAIN,  /* handshakes anew (TLS 1.2), whatever comes of it */
 };
 struct nt_step {
     enum nt_do what;
@@ -61,6 +63,7 @@ struct nt_raw {
     int listener, accepted, max_version;
     bool no_ems; /* refuses the extended master secret */
     bool quiet;  /* no session tickets */
+    bool weak;   /* offers what is forbidden today, TLS 1.1 included */
     volatile int *flag;
     atomic_bool *sent; /* set by NT_FLAG, too */
     int tell_fd, gate_fd;

@@ -23,8 +23,11 @@ static void struck_at(enum badline_fault fault, size_t at)
 {
     WORST(w);
     line_up(&w, fault, at);
+    if (fault == BADLINE_FLIP) /* of a length: more is waited for */
+        w.conf.connect_s = w.conf.stall_s = 1;
     worst_join(&w);
     worst_whole(&w);
+    w.conf.connect_s = w.conf.stall_s = 20;
     worst_joins(&w);
 }
 

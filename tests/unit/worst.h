@@ -56,8 +56,10 @@ static void worst_device(struct worst *w)
     fakedev_init(&w->dev, &pki);
     w->registrars[0] = w->where;
     w->dev.conf.registrars = w->registrars;
-    w->conf = (struct idv_drive_conf){
-        .env = &pledge_env.env, .connect_s = 20, .exchange_s = 20};
+    w->conf = (struct idv_drive_conf){.env = &pledge_env.env,
+                                      .connect_s = 20,
+                                      .exchange_s = 20,
+                                      .stall_s = 20};
 }
 
 static inline void worst_init(struct worst *w)
