@@ -7,6 +7,8 @@ struct pledge_conf pledge_configuration;
 static const struct tool_verb verbs[] = {
     {"join", "", "get a voucher, imprint and enroll; nothing if enrolled", 0, 0,
      pledge_join_options, pledge_join, true},
+    {"run", "", "the agent: join when it can, renew when it is time", 0, 0,
+     NULL, pledge_run, true},
     {"renew", "", "get a new certificate, before the present one ends", 0, 0,
      pledge_renew_options, pledge_renew, true},
     {"status", "", "what this device belongs to", 0, 0, pledge_status_options,
@@ -32,6 +34,7 @@ int main(int argc, char **argv)
         .verbs = verbs,
         .options = none,
         .environment = TOOL_DEVICE_ENVIRONMENT,
+        .deviceless = "run",
         .conf_table = &pledge_table,
         .conf_path = "/etc/idevid/pledge.ini",
         .conf = &pledge_configuration,

@@ -41,17 +41,35 @@ static idv_rc file_path(const struct state *s, unsigned long n,
     return tool_path(s->conf->directory, name, "", out);
 }
 
-/* Number of the file in use; 0: none is. */
-static unsigned long number_in_use(const struct state *s)
+/* Number of the file of this URI; 0: it is none of this generation's. */
+static unsigned long number_of(const struct state *s, const char *uri,
+                               char path[static 1024])
 {
-    const char *uri = uri_in_use(s), *dash = strrchr(uri, '-');
-    char path[1024], same[IDV_KEY_URI_SIZE];
+    const char *dash = strrchr(uri, '-');
+    char same[IDV_KEY_URI_SIZE];
     unsigned long n = dash ? strtoul(dash + 1, NULL, 10) : 0;
     if (n && file_path(s, n, path) == IDV_OK &&
         idv_key_file_uri(path, same) == IDV_OK && strcmp(same, uri) == 0)
         return n;
     idv_note_clear();
     return 0;
+}
+
+/* 0: none is. */
+static unsigned long number_in_use(const struct state *s)
+{
+    char path[1024];
+    return number_of(s, uri_in_use(s), path);
+}
+
+idv_rc ldevid_path(const struct state *s, const char *uri,
+                   char out[static 1024])
+{
+    return number_of(s, uri, out) ? IDV_OK
+                                  : idv_fail(IDV_E_ARG,
+                                             "%.100s: no key of "
+                                             "this device's",
+                                             uri);
 }
 
 idv_rc ldevid_tidy(const struct state *s)

@@ -18,6 +18,9 @@ idv_rc ldevid_bound(const struct state *s, bool *bound) IDV_CHECKED;
 
 /* Is the key of this URI? */
 bool ldevid_is_bound(const char *uri);
+/* Its file. IDV_E_ARG: it is none of ours. */
+idv_rc ldevid_path(const struct state *s, const char *uri,
+                   char out[static 1024]) IDV_CHECKED;
 
 /* For struct idv_pledge_conf, with the struct state as their argument. A key
  * left by a join or renewal that was cut is used, unless it is of another

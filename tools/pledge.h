@@ -59,9 +59,19 @@ idv_rc pledge_work(struct pledge *p,
 /* SIGTERM and SIGINT end the work at the next opportunity. */
 void pledge_catch_signals(void);
 
+/* --- what follows (pledge_event.c, pledge_output.c) --- */
+
+/* Files for other programs, then the hooks: "enrolled", "renewed", "reset".
+ * What goes wrong with a hook is logged and is no failure. */
+idv_rc pledge_event(const struct pledge *p, const char *event) IDV_CHECKED;
+/* [enroll] output becomes what the device has now, all at once; nothing is
+ * touched if it is so already. Not enrolled: it goes. */
+idv_rc pledge_output(const struct pledge *p) IDV_CHECKED;
+
 /* --- verbs --- */
 
 idv_rc pledge_join(struct tool *t, int argc, char **argv);
+idv_rc pledge_run(struct tool *t, int argc, char **argv);
 idv_rc pledge_renew(struct tool *t, int argc, char **argv);
 idv_rc pledge_status(struct tool *t, int argc, char **argv);
 idv_rc pledge_reset(struct tool *t, int argc, char **argv);

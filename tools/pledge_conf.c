@@ -95,6 +95,27 @@ static const struct idv_conf_entry entries[] = {
         "its type, unless the registrar asks for another",
         WORDS(key_types, "P-256")),
 
+    ROW("enroll", "output", PATH, output,
+        "a directory for files that other programs use (default: none)"),
+    ROW("enroll", "group", TEXT, group,
+        "the group that may read its key file, and so use the key (default: "
+        "root alone)"),
+
+    ROW("renew", "share", INT, renew_share,
+        "renewal begins when this share of the LDevID's life is over, in "
+        "percent, or up to a tenth of that earlier",
+        RANGE(1, 95, "50")),
+
+    ROW("hooks", "directory", PATH, hooks,
+        "programs to run after each change of what the device belongs to",
+        FALLBACK("/etc/idevid/hooks.d")),
+    ROW("hooks", "seconds", INT, hook_seconds, "how long each of them may take",
+        RANGE(1, 3600, "60")),
+
+    ROW("agent", "state-file", PATH, agent_state,
+        "where the agent says how far it is",
+        FALLBACK("/run/idevid/pledge.json")),
+
     ROW("network", "registrar", LIST, registrars,
         "registrars to try, HOST:PORT"),
 

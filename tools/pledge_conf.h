@@ -45,9 +45,10 @@ struct pledge_conf {
     char **registrars;
     struct anchor_conf anchor;
     struct tool_device_conf device;
+    char *output, *group, *hooks, *agent_state;
     int key_type, voucher_form;
     bool refuse_nonceless;
-    int64_t attempts;
+    int64_t attempts, renew_share, hook_seconds;
 };
 extern const struct idv_conf_table pledge_table;
 

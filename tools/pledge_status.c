@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-pledge status: what this device belongs to. */
+#include <string.h>
+
 #include <idevid/auto.h>
 #include <idevid/codec.h>
 
+#include "agent.h"
 #include "pledge.h"
 
 static struct {
@@ -59,6 +62,22 @@ static idv_rc put_ldevid(struct tool *t, struct idv_json *o,
     return put(t, o, "registrar", e->registrar);
 }
 
+/* what its state file says: the text members as lines, or all as one member */
+static idv_rc put_agent(struct tool *t, struct idv_json *o)
+{
+    IDV_AUTO_PTR(idv_json) agent = NULL;
+    const char *name, *text;
+    IDV_TRY(agent_state_read(pledge_configuration.agent_state, &agent));
+    if (o && agent)
+        return idv_json_set(o, "agent", idv_steal(&agent));
+    for (size_t i = 0; i < idv_json_count(agent); i++) {
+        text = idv_json_text(idv_json_at(agent, i, &name));
+        if (text && strcmp(name, "state") != 0)
+            tool_say(t, "agent %-12s %s", name, text);
+    }
+    return IDV_OK;
+}
+
 static idv_rc status_lines(struct tool *t, struct idv_json *o,
                            const struct idv_trust *trust)
 {
@@ -66,7 +85,8 @@ static idv_rc status_lines(struct tool *t, struct idv_json *o,
         put(t, o, "state", idv_trust_state_to_text(idv_trust_state(trust))));
     IDV_TRY(put(t, o, "assurance", idv_trust_assurance(trust)));
     IDV_TRY(put_pin(t, o, trust));
-    return put_ldevid(t, o, idv_trust_enrollment(trust));
+    IDV_TRY(put_ldevid(t, o, idv_trust_enrollment(trust)));
+    return put_agent(t, o);
 }
 
 static idv_rc print_certs(const struct idv_trust *trust)

@@ -96,5 +96,6 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     pledge_progress(p, "identity",
                     idv_cert_subject(sk_X509_value(p->chain, 0)));
     IDV_TRY(drive(p, &pc, work->machine));
-    return ldevid_retire(&p->s, before);
+    IDV_TRY(ldevid_retire(&p->s, before));
+    return pledge_event(p, before[0] ? "renewed" : "enrolled");
 }

@@ -362,6 +362,26 @@ static idv_rc load_conf(struct tool *t, int n, char **argv)
     return t->configure ? t->configure(t) : IDV_OK;
 }
 
+idv_rc tool_reload(struct tool *t, size_t size)
+{
+    void *next = calloc(1, size);
+    if (!next)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = idv_conf_load(t->conf_table, t->conf_path, next);
+    if (rc == IDV_OK) {
+        idv_conf_free(t->conf_table, t->conf);
+        memcpy(t->conf, next, size);
+        rc = t->configure ? t->configure(t) : IDV_OK;
+    }
+    free(next);
+    return rc;
+}
+
+idv_rc tool_open_provider(struct tool *t)
+{
+    return idv_provider_setup(hwk_provider_init, &t->provider);
+}
+
 static idv_rc print_table(const struct idv_conf_table *table,
                           idv_rc (*as)(const struct idv_conf_table *,
                                        struct idv_buf *))
@@ -380,7 +400,8 @@ static idv_rc run_verb(struct tool *t, const struct tool_verb *v, int n,
     t->env = &t->sys.env;
     if (v->configured)
         IDV_TRY(load_conf(t, n, argv));
-    IDV_TRY(idv_provider_setup(hwk_provider_init, &t->provider));
+    if (!t->deviceless || strcmp(t->deviceless, v->name) != 0)
+        IDV_TRY(tool_open_provider(t));
     return v->run(t, n, argv);
 }
 

@@ -99,6 +99,7 @@ struct tool {
     const struct tool_verb *verbs;     /* name NULL ends */
     const struct tool_option *options; /* for all verbs; name NULL ends */
     const char *environment;           /* text for --help, or NULL */
+    const char *deviceless; /* a verb that opens no device itself, or NULL */
     /* programs with a configuration file: its table, default path, the
      * structure it fills, and what to take over from it before a verb runs */
     const struct idv_conf_table *conf_table;  /* or NULL */
@@ -116,6 +117,13 @@ struct tool {
     bool json, quiet, verbose;
     enum tool_exit exit; /* a verb may set it beside returning IDV_OK */
 };
+
+/* The devices' provider as the configuration has it: done before a verb runs,
+ * unless it is t->deviceless. */
+idv_rc tool_open_provider(struct tool *t) IDV_CHECKED;
+/* Reads the configuration again; what there was stays if it is wrong. The
+ * size is that of t->conf. */
+idv_rc tool_reload(struct tool *t, size_t size) IDV_CHECKED;
 
 /* Parses, runs the verb, prints one line for a failure, returns the code. */
 int tool_main(struct tool *t, int argc, char **argv);
