@@ -13,7 +13,8 @@ static void payload(struct idv_bytes json);
 static void container(struct idv_bytes sealed)
 {
     IDV_AUTO(opened) o = {0};
-    if (idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, sealed, &o) == IDV_OK)
+    const char *media = idv_envelope_guess(sealed);
+    if (media && idv_envelope_open(media, sealed, &o) == IDV_OK)
         payload(idv_view(&o.payload));
 }
 

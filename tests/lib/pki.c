@@ -225,18 +225,32 @@ static void copy(char *to, size_t max, const char *from)
     memcpy(to, from, strlen(from) + 1);
 }
 
+static void fill_rvr(struct pki *p, const struct idv_voucher *pvr,
+                     struct idv_bytes prior, struct idv_voucher *v)
+{
+    idv_voucher_init(v, IDV_VOUCHER_REQUEST);
+    v->assertion = pvr->assertion;
+    v->created_on = p->env.now;
+    copy(v->serial_number, sizeof(v->serial_number), pvr->serial_number);
+    copy(v->nonce, sizeof(v->nonce), pvr->nonce);
+    pki_must(idv_idevid_issuer(p->idevid.cert, false, &v->idevid_issuer),
+             "idevid-issuer");
+    pki_must(idv_buf_put(&v->prior_signed, prior), "prior");
+}
+
+void pki_rvr_as(const char *media, struct pki *p, const struct idv_voucher *pvr,
+                struct idv_bytes prior, struct idv_buf *sealed)
+{
+    IDV_AUTO(voucher) v;
+    fill_rvr(p, pvr, prior, &v);
+    pki_seal_as(media, &v, &p->registrar, p->tls_chain, sealed);
+}
+
 void pki_rvr(struct pki *p, const struct idv_voucher *pvr,
              struct idv_bytes prior, bool id_data, struct idv_buf *sealed)
 {
     IDV_AUTO(voucher) v;
-    idv_voucher_init(&v, IDV_VOUCHER_REQUEST);
-    v.assertion = pvr->assertion;
-    v.created_on = p->env.now;
-    copy(v.serial_number, sizeof(v.serial_number), pvr->serial_number);
-    copy(v.nonce, sizeof(v.nonce), pvr->nonce);
-    pki_must(idv_idevid_issuer(p->idevid.cert, false, &v.idevid_issuer),
-             "idevid-issuer");
-    pki_must(idv_buf_put(&v.prior_signed, prior), "prior");
+    fill_rvr(p, pvr, prior, &v);
     pki_seal(&v, &p->registrar, p->tls_chain, id_data, sealed);
 }
 

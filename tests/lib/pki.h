@@ -60,7 +60,9 @@ STACK_OF(X509) * pki_stack(X509 *a, X509 *b);
 
 /* A request of p->idevid towards p->registrar, sealed; v is left filled. */
 void pki_request(struct pki *p, struct idv_voucher *v, struct idv_buf *sealed);
-/* The registrar's request around it, sealed. */
+/* The registrar's request around it, sealed; as CMS, or as media. */
+void pki_rvr_as(const char *media, struct pki *p, const struct idv_voucher *pvr,
+                struct idv_bytes prior, struct idv_buf *sealed);
 void pki_rvr(struct pki *p, const struct idv_voucher *pvr,
              struct idv_bytes prior, bool id_data, struct idv_buf *sealed);
 /* The answer to it that masa would sign, pinning pin; not yet sealed. */

@@ -165,17 +165,17 @@ static void our_talk(struct talk *t, const char *form)
     t->domain_ca = captured_cert("domain-ca.der");
     t->registrar = captured_cert("registrar.der");
     t->idevid = captured_cert("idevid.der");
-    snprintf(name, sizeof(name), "pvr-%s.vcj", form);
+    snprintf(name, sizeof(name), "pvr-%s", form);
     captured(name, &t->pvr_bytes);
-    snprintf(name, sizeof(name), "rvr-%s.vcj", form);
+    snprintf(name, sizeof(name), "rvr-%s", form);
     captured(name, &t->rvr_bytes);
-    snprintf(name, sizeof(name), "voucher-%s.vcj", form);
+    snprintf(name, sizeof(name), "voucher-%s", form);
     captured(name, &t->voucher_bytes);
 }
 
 static void captures(void **state)
 {
-    static const char *const forms[] = {"40", "data"};
+    static const char *const forms[] = {"40.vcj", "data.vcj"};
     (void)state;
     for (int i = 0; i < 2; i++) {
         TALK(t);
@@ -187,11 +187,22 @@ static void captures(void **state)
     }
 }
 
+static void captured_jws(void **state)
+{
+    TALK(t);
+    (void)state;
+    media = IDV_MEDIA_VOUCHER_JWS;
+    our_talk(&t, "jws.vjj");
+    holds_together(&t);
+    judged(&t);
+    media = IDV_MEDIA_VOUCHER_CMS;
+}
+
 static void capture_nonceless(void **state)
 {
     TALK(t);
     (void)state;
-    our_talk(&t, "40");
+    our_talk(&t, "40.vcj");
     idv_buf_clear(&t.voucher_bytes);
     captured("voucher-nonceless.vcj", &t.voucher_bytes);
     assert_int_equal(judge(&t, t.maker, t.registrar, "any", t.idevid),
@@ -204,8 +215,8 @@ static void captures_crossed(void **state)
     TALK(a);
     TALK(b);
     (void)state;
-    our_talk(&a, "40");
-    our_talk(&b, "data");
+    our_talk(&a, "40.vcj");
+    our_talk(&b, "data.vcj");
     holds_together(&a);
     assert_int_equal(judge(&b, b.maker, b.registrar, a.pvr.nonce, b.idevid),
                      IDV_VERDICT_NONCE);
@@ -297,8 +308,8 @@ static void published_jws(void **state)
     test_vector("jws/pvr.jws.json", &t.pvr_bytes);
     test_vector("jws/rvr.jws.json", &t.rvr_bytes);
     test_vector("jws/voucher.jws.json", &t.voucher_bytes);
-    media = idv_envelope_guess(idv_view(&t.voucher_bytes));
-    assert_string_equal(media, IDV_MEDIA_VOUCHER_JWS);
+    media = IDV_MEDIA_VOUCHER_JWS;
+    assert_string_equal(idv_envelope_guess(idv_view(&t.voucher_bytes)), media);
     t.times = true;
     holds_together(&t);
     judged(&t);
@@ -315,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(captures),
+        cmocka_unit_test(captured_jws),
         cmocka_unit_test(capture_nonceless),
         cmocka_unit_test(captures_crossed),
         cmocka_unit_test(published),

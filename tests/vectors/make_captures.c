@@ -53,6 +53,26 @@ static void save_conversation(struct pki *p, const char *form, bool id_data)
     save(name, idv_view(&answer));
 }
 
+static void save_jws(struct pki *p)
+{
+    const char *media = IDV_MEDIA_VOUCHER_JWS;
+    IDV_AUTO(voucher) request;
+    IDV_AUTO(voucher) voucher;
+    IDV_AUTO(buf) pvr = {0};
+    IDV_AUTO(buf) rvr = {0};
+    IDV_AUTO(buf) answer = {0};
+    pki_must(idv_request_build(p->idevid.cert, p->registrar.cert, &p->env.env,
+                               &request),
+             "request");
+    pki_seal_as(media, &request, &p->idevid, p->idevid_chain, &pvr);
+    pki_rvr_as(media, p, &request, idv_view(&pvr), &rvr);
+    pki_voucher(p, &request, p->domain_ca.cert, &voucher);
+    pki_seal_as(media, &voucher, &p->masa, NULL, &answer);
+    save("pvr-jws.vjj", idv_view(&pvr));
+    save("rvr-jws.vjj", idv_view(&rvr));
+    save("voucher-jws.vjj", idv_view(&answer));
+}
+
 static void save_nonceless(struct pki *p)
 {
     IDV_AUTO(voucher) request;
@@ -83,6 +103,7 @@ int main(int argc, char **argv)
     save_cert("registrar.der", p.registrar.cert);
     save_conversation(&p, "40", false);
     save_conversation(&p, "data", true);
+    save_jws(&p);
     save_nonceless(&p);
     pki_free(&p);
     return 0;
