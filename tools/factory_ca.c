@@ -96,6 +96,11 @@ static idv_rc challenge(struct worker *w, struct idv_call *call)
                          idv_view(&text));
 }
 
+static struct idv_desk_peer peer_of(const struct idv_peer *peer)
+{
+    return (struct idv_desk_peer){peer->address, sk_X509_value(peer->chain, 0)};
+}
+
 static idv_rc request(struct worker *w, struct idv_call *call)
 {
     enum idv_factory_why why = IDV_WHY_NONE;
@@ -103,9 +108,9 @@ static idv_rc request(struct worker *w, struct idv_call *call)
     if (!idv_media_is(call->req.media, IDV_MEDIA_REQUEST))
         return idv_msg_refuse(&call->reply, 415,
                               "a request is " IDV_MEDIA_REQUEST);
-    idv_rc rc =
-        idv_desk_issue(line_desk_of(&w->l.desk), idv_view(&call->req.body),
-                       sk_X509_value(call->peer->chain, 0), &reply, &why);
+    const struct idv_desk_peer from = peer_of(call->peer);
+    idv_rc rc = idv_desk_issue(line_desk_of(&w->l.desk),
+                               idv_view(&call->req.body), &from, &reply, &why);
     if (rc != IDV_OK)
         return refuse(w->l.t, call, rc, why);
     idv_log(w->l.t->env, IDV_LOG_INFO, "issued", "address=%s",
@@ -134,8 +139,11 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
     (void)told;
     *next = IDV_NEXT_REPLY;
     idv_rc rc = is_station(w, call->peer);
-    if (rc != IDV_OK)
+    if (rc != IDV_OK) {
+        const struct idv_desk_peer from = peer_of(call->peer);
+        idv_desk_turned_away(line_desk_of(&w->l.desk), &from, IDV_WHY_STATION);
         return refuse(w->l.t, call, rc, IDV_WHY_STATION);
+    }
     const size_t n = sizeof(FACTORY_PATH_CHALLENGE) - 1;
     if (strncmp(call->req.path, FACTORY_PATH_CHALLENGE, n) == 0 &&
         call->req.verb == IDV_GET)
@@ -145,6 +153,19 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
                    ? request(w, call)
                    : idv_msg_refuse(&call->reply, 405, "POST only");
     return idv_msg_refuse(&call->reply, 404, "nothing here");
+}
+
+/* what the server made nothing of: too long, or no HTTP */
+static void turned_away(void *self, const struct idv_peer *peer)
+{
+    struct worker *w = self;
+    const struct idv_desk_peer from = peer_of(peer);
+    (void)idv_fail(IDV_E_FORMAT,
+                   "HTTP: no request that is taken, or more than "
+                   "%d bytes",
+                   IDV_MAX_BODY);
+    idv_desk_turned_away(line_desk_of(&w->l.desk), &from, IDV_WHY_REQUEST);
+    idv_note_clear();
 }
 
 /* --- running ----------------------------------------------------------------
@@ -162,6 +183,7 @@ static idv_rc setup(struct tool *t, void *self, struct idv_server_worker *out)
     out->key = w->key;
     out->chain = w->chain;
     out->service = (struct idv_service){serve, w};
+    out->turned_away = turned_away;
     return IDV_OK;
 }
 

@@ -50,6 +50,8 @@ idv_rc idv_desk_new(const struct idv_desk_conf *conf, struct idv_desk **out)
 
 void idv_desk_free(struct idv_desk *d)
 {
+    if (d)
+        idvi_strangers_close(d);
     free(d);
 }
 
@@ -86,7 +88,8 @@ idv_rc idv_desk_challenge(struct idv_desk *d, const char *order,
 /* --- before the proof ----------------------------------------------------- */
 
 static idv_rc open_request(struct idv_desk *d, struct idv_bytes cms,
-                           const X509 *tls_peer, struct idv_factory_request *r,
+                           const struct idv_desk_peer *peer,
+                           struct idv_factory_request *r,
                            enum idv_factory_why *why)
 {
     const struct idv_env *env = d->conf.env;
@@ -96,12 +99,13 @@ static idv_rc open_request(struct idv_desk *d, struct idv_bytes cms,
                                  idv_now(env), r, &signer);
     IDV_TRY(idvi_because(
         why, rc == IDV_E_REJECT ? IDV_WHY_STATION : IDV_WHY_REQUEST, rc));
-    if (tls_peer && !idv_cert_eq(tls_peer, signer))
+    if (peer && (!peer->cert || !idv_cert_eq(peer->cert, signer)))
         return idvi_because(
             why, IDV_WHY_STATION,
             idv_fail(IDV_E_REJECT,
                      "request: signed by station '%s', sent by '%s'",
-                     r->station, idv_cert_subject(tls_peer)));
+                     r->station,
+                     peer->cert ? idv_cert_subject(peer->cert) : "nobody"));
     return IDV_OK;
 }
 
@@ -211,16 +215,18 @@ static void note_refusal(struct idv_desk *d, struct idvi_passage *p,
 }
 
 idv_rc idv_desk_issue(struct idv_desk *d, struct idv_bytes request,
-                      const X509 *tls_peer, struct idv_buf *reply,
+                      const struct idv_desk_peer *peer, struct idv_buf *reply,
                       enum idv_factory_why *why)
 {
     struct idvi_passage p = {0};
     *why = IDV_WHY_NONE;
-    idv_rc rc = open_request(d, request, tls_peer, &p.r, why);
+    idv_rc rc = open_request(d, request, peer, &p.r, why);
     if (rc == IDV_OK) {
         rc = pass(d, request, &p, why);
         if (rc != IDV_OK)
             note_refusal(d, &p, *why);
+    } else if (rc != IDV_E_NOMEM) {
+        idv_desk_turned_away(d, peer, *why);
     }
     if (rc == IDV_OK)
         rc = idvi_because(why, IDV_WHY_STORE,

@@ -83,10 +83,28 @@ idv_rc idvi_case_find(const struct idv_desk_conf *conf,
                       enum idv_factory_why *why) IDV_CHECKED;
 /* --- desk.c, desk_give.c --- */
 
+/* --- desk_strangers.c --- */
+
+#define IDVI_STRANGERS 33 /* of one hour; the last row is all others */
+
+struct idvi_stranger {
+    char address[64], subject[256], text[IDV_NOTE_MAX];
+    enum idv_factory_why why;
+    uint64_t more; /* that have no entry yet; why and text are of the last */
+};
+struct idvi_strangers {
+    int64_t since;
+    size_t n;
+    struct idvi_stranger row[IDVI_STRANGERS];
+};
+
 struct idv_desk {
     struct idv_desk_conf conf;
     int64_t lifetime; /* of a challenge, seconds */
+    struct idvi_strangers strangers;
 };
+/* Entries for those that have none yet. */
+void idvi_strangers_close(struct idv_desk *d);
 
 /* one request on its way through */
 struct idvi_passage {

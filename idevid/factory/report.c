@@ -69,11 +69,23 @@ static idv_rc count_done(struct idv_report *r, const struct idv_json *body)
     return IDV_OK;
 }
 
+static idv_rc count_strangers(struct idv_report *r, const struct idv_json *body)
+{
+    const struct idv_json *count = idv_json_get(body, "count");
+    int64_t n = 1;
+    if (count)
+        IDV_TRY(idv_json_int(count, "journal: count", &n));
+    r->turned_away += n > 0 ? (uint64_t)n : 0;
+    return IDV_OK;
+}
+
 static idv_rc count(struct idv_report *r, const char *kind,
                     const struct idv_json *body)
 {
     if (strcmp(kind, "done") == 0)
         return count_done(r, body);
+    if (strcmp(kind, "turned-away") == 0)
+        return count_strangers(r, body);
     if (strcmp(kind, "failed") == 0)
         count_failure(r, body, &r->failed);
     else if (strcmp(kind, "refused") == 0)

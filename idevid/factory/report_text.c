@@ -21,10 +21,12 @@ static idv_rc put_head(const struct idv_report *r, struct idv_buf *out)
                          NUMBER(r->per_hour_x10 % 10)));
     return idv_buf_putf(out,
                         "  issued %llu, done %llu (rework %llu), failed %llu, "
-                        "refused %llu, retired %llu, wiped %llu\n",
+                        "refused %llu, retired %llu, wiped %llu, "
+                        "turned away %llu\n",
                         NUMBER(r->issued), NUMBER(r->done), NUMBER(r->rework),
                         NUMBER(r->failed), NUMBER(r->refused),
-                        NUMBER(r->retired), NUMBER(r->wiped));
+                        NUMBER(r->retired), NUMBER(r->wiped),
+                        NUMBER(r->turned_away));
 }
 
 static idv_rc put_seal(const struct idv_report *r, struct idv_buf *out)
@@ -103,6 +105,7 @@ static idv_rc set_counts(const struct idv_report *r, struct idv_json *o)
     IDV_TRY(set_number(o, "refused", r->refused));
     IDV_TRY(set_number(o, "retired", r->retired));
     IDV_TRY(set_number(o, "wiped", r->wiped));
+    IDV_TRY(set_number(o, "turned-away", r->turned_away));
     return set_number(o, "per-hour-x10", r->per_hour_x10);
 }
 

@@ -165,14 +165,27 @@ static void keep_socket(struct idvi_conn *c)
         c->linger = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
+void idvi_conn_turned_away(struct idvi_conn *c)
+{
+    const struct idv_server_worker *made = &c->worker->made;
+    if (c->turned_away || !made->turned_away)
+        return;
+    c->turned_away = true;
+    if (idvi_conn_peer(c) != IDV_OK)
+        idv_note_clear();
+    made->turned_away(made->service.self, &c->peer);
+}
+
 /* evhttp refuses by itself, with a request that is not read to its end */
 static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
                       void *conn)
 {
     struct idvi_conn *c = conn;
     (void)out;
-    if (info->n_added && c->phase == IDVI_READING)
-        keep_socket(c);
+    if (!info->n_added || c->phase != IDVI_READING)
+        return;
+    keep_socket(c);
+    idvi_conn_turned_away(c);
 }
 
 static struct idvi_conn *new_conn(struct idvi_worker *w, SSL *ssl)

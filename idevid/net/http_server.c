@@ -147,13 +147,20 @@ static void on_upstream(void *exchange, struct idv_told *told)
     idv_told_free(told);
 }
 
+static void turn_away(struct idvi_exchange *x, int status, const char *why)
+{
+    if (x->conn)
+        idvi_conn_turned_away(x->conn);
+    refuse(x, status, why);
+}
+
 /* framing that has two readings is answered without the service */
 static void begin(struct idvi_exchange *x)
 {
     int status = 500;
     const char *bad = idvi_http_misframed(x->req);
     if (bad) {
-        refuse(x, 400, bad);
+        turn_away(x, 400, bad);
         return;
     }
     if (idvi_http_to_msg(x->req, &x->call.req, x->worker->conf->max_body,
@@ -161,7 +168,7 @@ static void begin(struct idvi_exchange *x)
         char why[IDV_NOTE_MAX];
         snprintf(why, sizeof(why), "%s", idv_note());
         idv_note_clear();
-        refuse(x, status, why);
+        turn_away(x, status, why);
         return;
     }
     serve(x, NULL);

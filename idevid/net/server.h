@@ -16,6 +16,9 @@ struct idv_server_worker {
     const STACK_OF(X509) * chain; /* leaf first; borrowed */
     struct idv_service service;
     struct idv_service admin; /* with idv_server_conf.admin_path only */
+    /* told when a request was refused before service saw it, too long or no
+     * HTTP; once a connection, which ends. self is service's. May be NULL. */
+    void (*turned_away)(void *self, const struct idv_peer *peer);
     void (*free)(void *self); /* at the end of the worker; may be NULL */
     void *self;
 };

@@ -80,6 +80,7 @@ struct idvi_conn {
     bool checked, over; /* address counted; too many of it */
     bool armed;         /* the timer is for a deadline */
     bool known;         /* peer filled */
+    bool turned_away;   /* the service was told */
     int linger;         /* the socket once more, for idvi_linger; -1 */
     struct idv_peer peer;
     unsigned refs; /* the SSL and each exchange */
@@ -92,6 +93,8 @@ void idvi_conn_replying(struct idvi_conn *c); /* reply must be taken */
 /* reply taken: close_notify if last, else wait for the next request */
 void idvi_conn_replied(struct idvi_conn *c, bool last);
 idv_rc idvi_conn_peer(struct idvi_conn *c) IDV_CHECKED; /* fills peer */
+/* a request of it is refused before the service saw it */
+void idvi_conn_turned_away(struct idvi_conn *c);
 void idvi_conn_shut(struct idvi_conn *c); /* politely, from outside */
 void idvi_conn_unref(struct idvi_conn *c);
 /* libssl's, before anything is signed for a client */

@@ -137,6 +137,14 @@ rogue() {
 before=$(issued)
 ok "another maker's station" rogue
 refused 'is none of ours' impostor TOK-0002 '"why":"station"'
+head -c 3000000 /dev/zero >"$WORLD/huge"
+like 'nor is anything taken that is too long' "$(ask --data-binary \
+    "@$WORLD/huge")" '413$'
+# one entry for the address and worker, the others when the hour is over
+is 'the journal has who was turned away, once' \
+    "$(book "SELECT count(*) <= 2, min(json_extract(body, '\$.peer')),
+        sum(json_extract(body, '\$.why') = 'station') > 0 FROM entry
+        WHERE kind = 'turned-away'")" '1|127.0.0.1|1'
 
 # --- who is not the desk
 
@@ -148,6 +156,9 @@ other_name() {
         desk_start_again
 }
 ok 'a desk with another name in its certificate' other_name
+is 'or the desk stops: all are counted' \
+    "$(book "SELECT count(*) <= 4, sum(json_extract(body, '\$.count')) >= 4
+        FROM entry WHERE kind = 'turned-away'")" '1|1'
 refused 'is not the one that was asked for' bench TOK-0002 'localhost'
 cp "$WORLD/desk.kept" "$LINE/desk.pem"
 # its key is right, who certified it is not

@@ -35,6 +35,7 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
     w->chain = s->chain;
     w->service = s->service;
     w->admin = s->admin;
+    w->turned_away = s->turned_away;
     return IDV_OK;
 }
 

@@ -24,6 +24,7 @@ struct nt_server {
     const struct pki_id *id;      /* default: registrar */
     const STACK_OF(X509) * chain; /* default: tls_chain */
     struct idv_service service, admin;
+    void (*turned_away)(void *self, const struct idv_peer *peer); /* preset */
     uint16_t port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];

@@ -182,7 +182,8 @@ static inline idv_rc sent(struct scene *s, struct idv_factory_request *r,
     OK(idv_factory_request_seal(r, s->station.key, s->station.cert, NULL,
                                 &cms));
     idv_factory_request_free(r);
-    return idv_desk_issue(s->desk, idv_view(&cms), s->station.cert, reply, why);
+    const struct idv_desk_peer peer = {"192.0.2.1", s->station.cert};
+    return idv_desk_issue(s->desk, idv_view(&cms), &peer, reply, why);
 }
 
 static inline void sound(struct scene *s, const struct softtpm *t,
@@ -269,6 +270,58 @@ static inline void in_book(struct scene *s, const char *serial,
                           &found, out));
     if (!found)
         out->state = IDV_DEVICE_NONE;
+}
+
+static inline void set_state(struct scene *s, const char *serial,
+                             enum idv_factory_state to)
+{
+    struct idv_factory_device d;
+    enum idv_factory_why why;
+    in_book(s, serial, &d);
+    enum idv_factory_state from = d.state;
+    d.state = to;
+    OK(s->book.store.put(s->book.store.self, &d, from, "changed",
+                         idv_bytes(NULL, 0), PKI_NOW, &why));
+    idv_factory_device_free(&d);
+}
+
+static inline void shows(const X509 *cert, const char *what)
+{
+    IDV_AUTO_PTR(BIO) out = BIO_new(BIO_s_mem());
+    char *text;
+    X509_print_ex(out, (X509 *)(uintptr_t)cert, XN_FLAG_RFC2253, 0);
+    BIO_write(out, "", 1);
+    BIO_get_mem_data(out, &text);
+    if (!strstr(text, what))
+        print_error("no '%s' in %s\n", what, text);
+    assert_non_null(strstr(text, what));
+}
+
+static inline bool text_has(const X509 *cert, const char *what)
+{
+    IDV_AUTO_PTR(BIO) out = BIO_new(BIO_s_mem());
+    char *text;
+    X509_print_ex(out, (X509 *)(uintptr_t)cert, XN_FLAG_RFC2253, 0);
+    BIO_write(out, "", 1);
+    BIO_get_mem_data(out, &text);
+    return strstr(text, what) != NULL;
+}
+
+static inline void token_request(struct scene *s, EVP_PKEY *key,
+                                 enum idv_factory_profile profile,
+                                 const char *serial,
+                                 struct idv_factory_request *r)
+{
+    *r = (struct idv_factory_request){.profile = profile,
+                                      .type = IDV_KEY_P256,
+                                      .order = ORDER,
+                                      .station = "station-1",
+                                      .created_on = PKI_NOW,
+                                      .hw_serial = "0001"};
+    snprintf(r->serial_number, sizeof(r->serial_number), "%s", serial);
+    memcpy(r->challenge, s->challenge, sizeof(r->challenge));
+    idv_factory_token_id("SoftHSM", "v2", "0001", r->device_id);
+    OK(idv_csr_make(key, NULL, NULL, NULL, &r->csr));
 }
 
 #endif

@@ -273,6 +273,8 @@ static void some_shift(struct book *b)
     OK(CALL(b, note, "failed", "A3", idv_str("{\"why\":\"ek-chain\"}"),
             PKI_NOW + 71));
     OK(CALL(b, note, "refused", "A3", idv_str("{}"), PKI_NOW + 72));
+    OK(CALL(b, note, "turned-away", "", idv_str("{\"count\":40}"),
+            PKI_NOW + 73));
     OK(idv_journal_seal(&b->store, pki.masa.key, pki.masa.cert, &pki.env.env));
     OK(CALL(b, note, "failed", "A4", idv_str("{}"), PKI_NOW + 3600));
     idv_factory_device_free(&d);
@@ -298,8 +300,9 @@ static void report(void **state)
     assert_int_equal(r.people[0].n, 2);
     assert_string_equal(r.people[1].name, "st1/bob");
     assert_int_equal(r.people[1].failed, 1);
-    assert_int_equal(r.sealed_seq, 5);
-    assert_int_equal(r.head_seq, 6);
+    assert_int_equal(r.turned_away, 40);
+    assert_int_equal(r.sealed_seq, 6);
+    assert_int_equal(r.head_seq, 7);
     OK(idv_report_make(&b->store, PKI_NOW + 1, PKI_NOW + 61, &r));
     assert_int_equal(r.done, 1);
     assert_int_equal(r.failed, 0);
@@ -319,14 +322,15 @@ static void report_told(void **state)
     const char *t = (char *)text.p;
     assert_non_null(strstr(t, "2026-11-22T00:00:00Z to 2026-11-22T01:00:00Z, "
                               "2.0 an hour\n"));
-    assert_non_null(strstr(t, "done 2 (rework 1), failed 2, refused 1"));
+    assert_non_null(strstr(t, "done 2 (rework 1), failed 2, refused 1, "
+                              "retired 0, wiped 0, turned away 40\n"));
     assert_non_null(strstr(t, "because of ek-chain"));
-    assert_non_null(strstr(t, "sealed 2026-11-22T00:00:00Z up to entry 5 "));
+    assert_non_null(strstr(t, "sealed 2026-11-22T00:00:00Z up to entry 6 "));
     assert_non_null(strstr(t, ", 1 entries since\n"));
     OK(idv_report_to_json(&r, &json));
     OK(idv_json_parse(idv_view(&json), 0, &o));
     OK(idv_json_int(idv_json_get(o, "sealed-seq"), "seq", &n));
-    assert_int_equal(n, 5);
+    assert_int_equal(n, 6);
     assert_int_equal(idv_json_count(idv_json_get(o, "people")), 3);
 }
 

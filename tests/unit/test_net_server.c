@@ -288,16 +288,31 @@ static int post_of(uint16_t port, size_t n, bool chunked)
     return status;
 }
 
+static int turned; /* told of, and not served */
+
+static void turned_away(void *self, const struct idv_peer *peer)
+{
+    (void)self;
+    if (strcmp(peer->address, "127.0.0.1") == 0)
+        __atomic_add_fetch(&turned, 1, __ATOMIC_SEQ_CST);
+}
+
 static void test_body_cap(void **state)
 {
-    struct nt_server s = {.conf.max_body = 5000};
+    struct nt_server s = {.conf.max_body = 5000, .turned_away = turned_away};
     (void)state;
     nt_server_start(&s, &pki, &service);
     for (int chunked = 0; chunked < 2; chunked++) {
         assert_int_equal(post_of(s.port, 0, chunked), 200);
         assert_int_equal(post_of(s.port, 5000, chunked), 200);
+        turned = 0;
         assert_int_equal(post_of(s.port, 5001, chunked), 413);
+        assert_int_equal(turned, 1);
     }
+    misframed(s.port, "GET / HTTP/1.1\r\n\r\n");
+    misframed(s.port, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                      "gzip, chunked\r\n\r\n" INNER);
+    assert_int_equal(turned, 3);
     nt_server_stop(&s);
 }
 

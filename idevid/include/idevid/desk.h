@@ -70,14 +70,19 @@ void idv_desk_free(struct idv_desk *d);
 idv_rc idv_desk_challenge(struct idv_desk *d, const char *order,
                           uint8_t out[IDV_FACTORY_CHALLENGE],
                           enum idv_factory_why *why) IDV_CHECKED;
+/* Who is at the other end of a connection. */
+struct idv_desk_peer {
+    const char *address;
+    const X509 *cert; /* shown by it, which must be the request's signer */
+};
 /*
  * Judges a request (CMS) in this order: size, signature by a station, order and
  * serial, challenge, then the device's proof (idv_desk_judge), duplicates; has
  * certificates issued; keeps all in the store; appends the reply (JSON). The
  * same request, or one of the same device with the same keys, gets the same
- * certificates again. tls_peer: the station's certificate of the connection,
- * which must be the CMS's signer; NULL for files. *why beside every failure,
- * and an entry "refused" for what a station of ours asked for in vain.
+ * certificates again. peer NULL: it came as a file. *why beside every failure,
+ * and an entry "refused" for what a station of ours asked for in vain; what is
+ * no request of a station is as for idv_desk_turned_away.
  *
  * A device with an identity and other keys, or another kind of proof, is
  * refused (IDV_WHY_HAS_ONE) unless the request is of a rework; that makes one
@@ -85,8 +90,20 @@ idv_rc idv_desk_challenge(struct idv_desk *d, const char *order,
  * it made, until another rework makes another.
  */
 idv_rc idv_desk_issue(struct idv_desk *d, struct idv_bytes request,
-                      const X509 *tls_peer, struct idv_buf *reply,
+                      const struct idv_desk_peer *peer, struct idv_buf *reply,
                       enum idv_factory_why *why) IDV_CHECKED;
+
+/*
+ * Somebody was turned away, for the reason in the note, which stays, and had
+ * nothing of a device to show: no station's certificate, no request, too much
+ * of one. peer NULL: by a file; its cert may be NULL. The first time in an hour
+ * it is an entry "turned-away" {"count","peer","subject","text","why"}; more of
+ * the same address are one entry for all, with the last one's text, when the
+ * hour is over or the desk is freed. 32 addresses have such entries in an hour,
+ * further ones share the name "others": who floods a desk does not fill disks.
+ */
+void idv_desk_turned_away(struct idv_desk *d, const struct idv_desk_peer *peer,
+                          enum idv_factory_why why);
 
 /* What a request's proof shows. */
 struct idv_desk_proof {

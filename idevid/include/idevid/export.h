@@ -62,6 +62,7 @@ struct idv_report {
     uint64_t rework;          /* of done: not the first identity */
     uint64_t failed, refused; /* attempts, not devices */
     uint64_t retired, wiped;
+    uint64_t turned_away;  /* before a device was known */
     uint64_t per_hour_x10; /* done in an hour, times ten; of issued where
                               none is done (a desk's book) */
     /* n by "why" of failed and refused; by "station/operator" done and failed;
