@@ -14,8 +14,12 @@ struct idvi_client {
     struct idv_connect to;
     const struct idv_drive_conf *conf;
     char where[300]; /* "registrar host:port", or another name */
-    CURLM *multi;
+    CURLM *multi;    /* its own: a connection is never found by another */
     CURL *easy;
+    struct curl_slist *headers;         /* of the exchange that runs */
+    struct pollfd fds[IDVI_CLIENT_FDS]; /* what curl waits for */
+    size_t n_fds;
+    int64_t timer; /* ticks: when curl wants to be called; -1 never */
     char error[CURL_ERROR_SIZE];
 
     struct idv_peer peer;
@@ -27,7 +31,10 @@ struct idvi_client {
 
     idvi_connected *connected;
     void *connected_arg;
-    struct idv_buf body; /* of the first exchange */
+    bool running;        /* an exchange is */
+    bool first;          /* it is the first one, its body chunked */
+    struct idv_msg req;  /* a further one */
+    struct idv_buf body; /* of the first one */
     size_t sent;
 
     struct idvi_reply reply;

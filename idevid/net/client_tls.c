@@ -43,6 +43,7 @@ static SSL *writable(const SSL *ssl)
 static void shaking(const SSL *ssl, int where, int ret)
 {
     struct idvi_client *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    c->progress = idv_ticks_ms();
     if (where == SSL_CB_READ_ALERT && (ret & 0xff) == SSL_AD_CLOSE_NOTIFY)
         c->goodbye = true;
     if ((where & SSL_CB_HANDSHAKE_START) && !c->shaken && !c->to.sni)

@@ -1,159 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a client machine: asks become connections, exchanges and waiting. */
-#include <poll.h>
-#include <stdio.h>
-#include <string.h>
-
+/* Runs client machines side by side: asks become connections, exchanges and
+ * waiting. */
 #include <idevid/auto.h>
 
-#include "net/http_client.h"
+#include "net/drive_int.h"
 
-struct drive {
-    const struct idv_machine *machine;
-    const struct idv_drive_conf *conf;
-    struct idvi_client *client;
-    struct idv_ask ask;
-    idv_rc fatal;    /* step failed while connecting */
-    int64_t skipped; /* ms that conf.wait did not take */
-};
-
-/* fills d->ask with what the machine wants next; told is used up */
-static idv_rc step(struct drive *d, struct idv_told *told)
+static idv_rc stopped(struct idvi_drive *d)
 {
-    idv_ask_free(&d->ask);
-    idv_note_clear();
-    told->at_ms = idv_ticks_ms() + d->skipped;
-    idv_rc rc = d->machine->step(d->machine->self, told, &d->ask);
-    idv_told_free(told);
-    return rc;
+    return idvi_drive_stopped(d) && !d->done ? idv_fail(IDV_E_STATE, "stopped")
+                                             : IDV_OK;
 }
 
-static idv_rc tell(struct drive *d, enum idv_told_kind kind)
+/* what a step wanted of the lanes beside its own */
+static void part(struct idvi_drive *d)
 {
-    struct idv_told told = {0};
-    idv_msg_init(&told.msg);
-    told.kind = kind;
-    return step(d, &told);
-}
-
-static idv_rc tell_lost(struct drive *d, idv_rc rc)
-{
-    struct idv_told told = {0};
-    idv_msg_init(&told.msg);
-    told.kind = IDV_TOLD_LOST;
-    told.rc = rc;
-    snprintf(told.note, sizeof(told.note), "%s", idv_note());
-    idvi_client_free(idv_steal(&d->client));
-    idv_log(d->conf->env, IDV_LOG_DEBUG, "lost", "reason=%s",
-            idv_log_value(told.note));
-    return step(d, &told);
-}
-
-static bool stopped(const struct drive *d)
-{
-    return d->conf->stop && __atomic_load_n(d->conf->stop, __ATOMIC_RELAXED);
-}
-
-/* an exchange ended: what the machine is told of it */
-static idv_rc tell_outcome(struct drive *d, idv_rc rc, struct idv_msg *reply)
-{
-    struct idv_told told = {0};
-    if (rc != IDV_OK) {
-        idv_msg_free(reply);
-        return stopped(d) ? rc : tell_lost(d, rc);
+    for (size_t i = 0; d->alone && i < d->n; i++) {
+        if (&d->lanes[i] != d->alone)
+            idvi_lane_end(&d->lanes[i]);
     }
-    idv_msg_init(&told.msg);
-    told.kind = IDV_TOLD_REPLY;
-    idv_msg_move(&told.msg, reply);
-    return step(d, &told);
 }
 
-static bool as_announced(const struct idv_msg *first, const struct idv_msg *m)
+static idv_rc start(struct idvi_drive *d)
 {
-    return first->verb == m->verb && strcmp(first->path, m->path) == 0 &&
-           strcmp(first->media, m->media) == 0 &&
-           strcmp(first->accept, m->accept) == 0;
-}
-
-struct connecting {
-    struct drive *d;
-    struct idv_msg first; /* texts only */
-    bool other;           /* the machine wants something else than to send */
-};
-
-static idv_rc connected(void *arg, struct idv_peer *peer, struct idv_buf *body)
-{
-    struct connecting *k = arg;
-    struct drive *d = k->d;
-    struct idv_told told = {0};
-    idv_msg_init(&told.msg);
-    told.kind = IDV_TOLD_CONNECTED;
-    told.peer = *peer;
-    peer->chain = NULL;
-    d->fatal = step(d, &told);
-    if (d->fatal != IDV_OK)
-        return d->fatal;
-    if (d->ask.kind != IDV_ASK_EXCHANGE) {
-        k->other = true;
-        return IDV_E_STATE;
+    for (size_t i = 0; i < d->n && !d->done; i++) {
+        if (!d->lanes[i].over)
+            IDV_TRY(idvi_lane_tell(&d->lanes[i], IDV_TOLD_START));
+        part(d);
     }
-    if (!as_announced(&k->first, &d->ask.msg))
-        return d->fatal = idv_fail(IDV_E_ARG,
-                                   "drive: first exchange is not as announced");
-    idv_buf_move(body, &d->ask.msg.body);
     return IDV_OK;
 }
 
-static idv_rc do_connect(struct drive *d)
+static bool wants_news(const struct idvi_lane *l)
 {
-    struct connecting k = {.d = d, .first = d->ask.connect.first};
-    struct idv_msg reply;
-    idv_msg_init(&reply);
-    k.first.body = (struct idv_buf){0};
-    idvi_client_free(idv_steal(&d->client));
-    idv_rc rc = idvi_client_new(&d->ask.connect, d->conf, &d->client);
-    if (rc == IDV_OK)
-        rc = idvi_client_first(d->client, connected, &k, &reply);
-    if (d->fatal != IDV_OK)
-        return d->fatal;
-    if (k.other) { /* d->ask is already the next one */
-        idvi_client_free(idv_steal(&d->client));
-        idv_note_clear();
-        return IDV_OK;
-    }
-    return tell_outcome(d, rc, &reply);
+    return !l->over && !l->fresh && l->ask.kind == IDV_ASK_WAIT && l->ask.news;
 }
 
-static idv_rc do_exchange(struct drive *d)
+static idv_rc news(struct idvi_drive *d)
 {
-    struct idv_msg req, reply;
-    idv_msg_init(&req);
-    idv_msg_init(&reply);
-    idv_msg_move(&req, &d->ask.msg);
-    idv_rc rc = d->client
-                    ? idvi_client_exchange(d->client, &req, &reply)
-                    : idv_fail(IDV_E_NET, "no connection to the registrar");
-    idv_msg_free(&req);
-    return tell_outcome(d, rc, &reply);
+    d->stir = false;
+    for (size_t i = 0; i < d->n && !d->done; i++) {
+        if (wants_news(&d->lanes[i]))
+            IDV_TRY(idvi_lane_tell(&d->lanes[i], IDV_TOLD_NEWS));
+        part(d);
+    }
+    return IDV_OK;
 }
 
-static idv_rc do_wait(struct drive *d)
+static struct idvi_lane *fresh(struct idvi_drive *d)
 {
-    const struct idv_drive_conf *f = d->conf;
-    int64_t end = idv_ticks_ms() + (int64_t)d->ask.seconds * 1000;
-    if (d->ask.close)
-        idvi_client_free(idv_steal(&d->client));
-    if (f->wait) {
-        IDV_TRY(f->wait(f->wait_arg, d->ask.seconds));
-        d->skipped += (int64_t)d->ask.seconds * 1000;
-        return tell(d, IDV_TOLD_ELAPSED);
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->lanes[i].fresh && !d->lanes[i].over)
+            return &d->lanes[i];
     }
-    for (int64_t left; (left = end - idv_ticks_ms()) > 0;) {
-        if (stopped(d))
-            return idv_fail(IDV_E_STATE, "stopped");
-        poll(NULL, 0, left < 250 ? (int)left : 250);
+    return NULL;
+}
+
+/* until all that is asked is under way */
+static idv_rc begin_all(struct idvi_drive *d)
+{
+    for (struct idvi_lane *l; !d->done; part(d)) {
+        IDV_TRY(stopped(d));
+        if ((l = fresh(d)) != NULL)
+            IDV_TRY(idvi_lane_begin(l));
+        else if (d->stir)
+            IDV_TRY(news(d));
+        else
+            break;
     }
-    return tell(d, IDV_TOLD_ELAPSED);
+    return IDV_OK;
 }
 
 static idv_rc done(const struct idv_ask *ask)
@@ -164,55 +78,55 @@ static idv_rc done(const struct idv_ask *ask)
     return idv_fail(ask->rc, "%s", ask->note);
 }
 
-static idv_rc run(struct drive *d)
+static idv_rc run(struct idvi_drive *d)
 {
-    IDV_TRY(tell(d, IDV_TOLD_START));
+    IDV_TRY(start(d));
     for (;;) {
-        if (stopped(d) && d->ask.kind != IDV_ASK_DONE)
-            return idv_fail(IDV_E_STATE, "stopped");
-        switch (d->ask.kind) {
-        case IDV_ASK_CONNECT:
-            IDV_TRY(do_connect(d));
-            break;
-        case IDV_ASK_EXCHANGE:
-            IDV_TRY(do_exchange(d));
-            break;
-        case IDV_ASK_WAIT:
-            IDV_TRY(do_wait(d));
-            break;
-        case IDV_ASK_DONE:
-            return done(&d->ask);
-        default:
-            return idv_fail(IDV_E_STATE, "drive: the machine asks nothing");
-        }
+        IDV_TRY(begin_all(d));
+        if (d->done)
+            return done(&d->done->ask);
+        IDV_TRY(idvi_drive_sleep(d));
+        part(d);
     }
-}
-
-idv_rc idv_drive(const struct idv_machine *machine,
-                 const struct idv_drive_conf *conf)
-{
-    struct drive d = {.machine = machine, .conf = conf};
-    idv_ask_free(&d.ask);
-    idv_rc rc = run(&d);
-    idvi_client_free(d.client);
-    idv_ask_free(&d.ask);
-    return rc;
-}
-
-struct first_lane {
-    const struct idv_crew *crew;
-};
-
-static idv_rc first_step(void *self, struct idv_told *told, struct idv_ask *ask)
-{
-    const struct first_lane *f = self;
-    return f->crew->step(f->crew->self, 0, told, ask);
 }
 
 idv_rc idv_drive_crew(const struct idv_crew *crew,
                       const struct idv_drive_conf *conf)
 {
-    struct first_lane f = {.crew = crew};
-    const struct idv_machine machine = {.step = first_step, .self = &f};
-    return idv_drive(&machine, conf);
+    if (crew->lanes < 1 || crew->lanes > IDV_MAX_LANES)
+        return idv_fail(IDV_E_ARG, "drive: %zu lanes", crew->lanes);
+    struct idvi_drive *d = calloc(1, sizeof(*d));
+    if (!d)
+        return idv_fail(IDV_E_NOMEM, "drive");
+    d->crew = crew;
+    d->conf = conf;
+    d->n = crew->lanes;
+    for (size_t i = 0; i < d->n; i++) {
+        d->lanes[i].d = d;
+        d->lanes[i].number = i;
+        idv_ask_free(&d->lanes[i].ask);
+    }
+    idv_rc rc = run(d);
+    for (size_t i = 0; i < d->n; i++)
+        idvi_lane_end(&d->lanes[i]);
+    free(d);
+    return rc;
+}
+
+/* --- a single machine: a crew of one -------------------------------------- */
+
+static idv_rc only_step(void *self, size_t lane, struct idv_told *told,
+                        struct idv_ask *ask)
+{
+    const struct idv_machine *machine =
+        *(const struct idv_machine *const *)self;
+    (void)lane;
+    return machine->step(machine->self, told, ask);
+}
+
+idv_rc idv_drive(const struct idv_machine *machine,
+                 const struct idv_drive_conf *conf)
+{
+    const struct idv_crew crew = {only_step, 1, &machine};
+    return idv_drive_crew(&crew, conf);
 }

@@ -8,8 +8,6 @@
 
 #include "net/client_int.h"
 
-#define TICK_MS 250 /* how soon a stop flag is seen */
-
 static int ms(int seconds, int otherwise)
 {
     return (seconds > 0 ? seconds : otherwise) * 1000;
@@ -95,10 +93,62 @@ static void set_callbacks(struct idvi_client *c)
     curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
 }
 
+/* --- what curl waits for -------------------------------------------------- */
+
+static struct pollfd *place_of(struct idvi_client *c, curl_socket_t fd)
+{
+    for (size_t i = 0; i < c->n_fds; i++) {
+        if (c->fds[i].fd == fd)
+            return &c->fds[i];
+    }
+    if (c->n_fds == IDVI_CLIENT_FDS)
+        return NULL;
+    c->fds[c->n_fds] = (struct pollfd){.fd = fd};
+    return &c->fds[c->n_fds++];
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *client,
+                     void *ours)
+{
+    struct idvi_client *c = client;
+    struct pollfd *p = place_of(c, fd);
+    (void)easy;
+    (void)ours;
+    if (!p)
+        return -1;
+    if (what == CURL_POLL_REMOVE)
+        *p = c->fds[--c->n_fds];
+    else
+        p->events = (short)((what & CURL_POLL_IN ? POLLIN : 0) |
+                            (what & CURL_POLL_OUT ? POLLOUT : 0));
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long after_ms, void *client)
+{
+    struct idvi_client *c = client;
+    (void)multi;
+    c->timer = after_ms < 0 ? -1 : idv_ticks_ms() + after_ms;
+    return 0;
+}
+
+static void set_multi(struct idvi_client *c)
+{
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+}
+
 static idv_rc set_options(struct idvi_client *c)
 {
     long connect = ms(c->conf->connect_s, 10);
     set_callbacks(c);
+    set_multi(c);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* a name server that never answers holds up nobody else */
+    curl_easy_setopt(c->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(c->easy, CURLOPT_MAXAGE_CONN, 86400L * 7);
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, connect + 1000);
     return idvi_http_options(c->easy);
@@ -114,7 +164,9 @@ idv_rc idvi_client_new(struct idv_connect *to,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     c->to = *to;
     idv_msg_init(&to->first);
+    idv_msg_init(&c->req);
     c->conf = conf;
+    c->timer = -1;
     c->body.max = IDV_MAX_BODY;
     c->peer.connection = ++connections;
     idvi_reply_init(&c->reply, conf->env);
@@ -136,62 +188,81 @@ idv_rc idvi_client_new(struct idv_connect *to,
     return IDV_OK;
 }
 
+/* --- one exchange --------------------------------------------------------- */
+
+static void halt(struct idvi_client *c)
+{
+    if (c->running)
+        curl_multi_remove_handle(c->multi, c->easy);
+    c->running = false;
+    if (c->easy) {
+        curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL);
+        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
+    }
+    curl_slist_free_all(idv_steal(&c->headers));
+}
+
 void idvi_client_free(struct idvi_client *c)
 {
     if (!c)
         return;
+    halt(c);
     curl_easy_cleanup(c->easy);
     curl_multi_cleanup(c->multi);
     idv_peer_free(&c->peer);
     idv_msg_free(&c->to.first);
+    idv_msg_free(&c->req);
     idv_buf_free(&c->body);
     idvi_reply_free(&c->reply);
     free(c);
 }
 
-/* deadlines that hold now; 0: go on */
-static idv_rc overdue(struct idvi_client *c)
+/* chunked: the body comes from c->body later */
+static idv_rc begin(struct idvi_client *c, const struct idv_msg *req,
+                    const struct idv_buf *body, bool chunked)
 {
-    int64_t now = idv_ticks_ms();
-    const struct idv_drive_conf *f = c->conf;
-    if (f->stop && __atomic_load_n(f->stop, __ATOMIC_RELAXED))
-        return idv_fail(IDV_E_STATE, "%s: stopped", c->where);
-    if (!c->told) {
-        if (now - c->began < ms(f->connect_s, 10))
-            return IDV_OK;
-        return idv_fail(IDV_E_TIMEOUT, "%s: no connection within %d s",
-                        c->where, ms(f->connect_s, 10) / 1000);
-    }
-    if (now - c->began >= ms(f->exchange_s, 60))
-        return idv_fail(IDV_E_TIMEOUT, "%s: no answer within %d s", c->where,
-                        ms(f->exchange_s, 60) / 1000);
-    if (now - c->progress >= ms(f->stall_s, 5))
-        return idv_fail(IDV_E_TIMEOUT, "%s: no progress for %d s", c->where,
-                        ms(f->stall_s, 5) / 1000);
+    IDV_AUTO(buf) url = {0};
+    CURL *e = c->easy;
+    IDV_TRY(idvi_http_url(c->to.host, c->to.port, req->path, &url));
+    IDV_TRY(
+        idvi_http_headers(c->to.host, c->to.port, req, chunked, &c->headers));
+    idvi_reply_free(&c->reply);
+    idvi_reply_init(&c->reply, c->conf->env);
+    c->error[0] = 0;
+    c->failed = IDV_OK;
+    c->began = c->progress = idv_ticks_ms();
+    curl_easy_setopt(e, CURLOPT_URL, url.p);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->headers);
+    idvi_http_method(e, req, chunked ? NULL : body);
+    if (curl_multi_add_handle(c->multi, e) != CURLM_OK)
+        return idv_fail(IDV_E_NET, "%s: curl failed", c->where);
+    c->running = true;
+    c->timer = c->began; /* curl is called at once */
     return IDV_OK;
 }
 
-/* how long to sleep at most: until the next deadline or a look at stop */
-static int next_tick(const struct idvi_client *c)
+idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
+                         void *arg)
 {
-    const struct idv_drive_conf *f = c->conf;
-    int64_t now = idv_ticks_ms(), left;
-    if (c->told) {
-        int64_t stall = c->progress + ms(f->stall_s, 5) - now;
-        left = c->began + ms(f->exchange_s, 60) - now;
-        left = stall < left ? stall : left;
-    } else {
-        left = c->began + ms(f->connect_s, 10) - now;
-    }
-    if (left < 0)
-        return 0;
-    return left < TICK_MS ? (int)left + 1 : TICK_MS;
+    const struct idv_msg *first = &c->to.first;
+    c->connected = connected;
+    c->connected_arg = arg;
+    c->first = first->verb == IDV_POST;
+    return begin(c, first, &c->body, c->first);
+}
+
+idv_rc idvi_client_exchange(struct idvi_client *c, struct idv_msg *req)
+{
+    idv_msg_free(&c->req);
+    idv_msg_move(&c->req, req);
+    return begin(c, &c->req, &c->req.body, false);
 }
 
 static idv_rc ended(struct idvi_client *c, CURLcode code)
 {
     if (code == CURLE_OK && idvi_reply_whole(&c->reply, c->goodbye))
-        return IDV_OK;
+        return c->told ? IDV_OK
+                       : idv_fail(IDV_E_STATE, "%s: no handshake", c->where);
     if (c->failed != IDV_OK)
         return idvi_http_refused(c->where, c->failed);
     if (c->refused)
@@ -200,67 +271,134 @@ static idv_rc ended(struct idvi_client *c, CURLcode code)
     return idvi_http_failed(c->where, c->easy, code, c->error);
 }
 
-static idv_rc transfer(struct idvi_client *c)
+/* --- deadlines ------------------------------------------------------------ */
+
+static int64_t deadline(const struct idvi_client *c)
 {
-    for (int running = 1;;) {
-        if (curl_multi_perform(c->multi, &running) != CURLM_OK)
-            return idv_fail(IDV_E_NET, "%s: curl failed", c->where);
-        int queued;
-        CURLMsg *done = curl_multi_info_read(c->multi, &queued);
-        if (done && done->msg == CURLMSG_DONE)
-            return ended(c, done->data.result);
-        IDV_TRY(overdue(c));
-        if (curl_multi_poll(c->multi, NULL, 0, next_tick(c), NULL) != CURLM_OK)
-            return idv_fail(IDV_E_NET, "%s: curl failed", c->where);
+    const struct idv_drive_conf *f = c->conf;
+    return c->began + (c->told ? ms(f->exchange_s, 60) : ms(f->connect_s, 10));
+}
+
+static int64_t stalls(const struct idvi_client *c)
+{
+    return c->progress + ms(c->conf->stall_s, 5);
+}
+
+int64_t idvi_client_stalls(const struct idvi_client *c)
+{
+    return stalls(c);
+}
+
+int idvi_client_stalled(const struct idvi_client *c)
+{
+    const int64_t now = idv_ticks_ms();
+    return c->running && now >= stalls(c) ? (int)(now - c->progress) : 0;
+}
+
+idv_rc idvi_client_no_progress(const struct idvi_client *c)
+{
+    return idv_fail(IDV_E_TIMEOUT, "%s: no progress for %d s", c->where,
+                    ms(c->conf->stall_s, 5) / 1000);
+}
+
+static idv_rc overdue(struct idvi_client *c, bool patient)
+{
+    const int64_t now = idv_ticks_ms();
+    const struct idv_drive_conf *f = c->conf;
+    if (now >= deadline(c) && c->told)
+        return idv_fail(IDV_E_TIMEOUT, "%s: no answer within %d s", c->where,
+                        ms(f->exchange_s, 60) / 1000);
+    if (now >= deadline(c))
+        return idv_fail(IDV_E_TIMEOUT, "%s: no connection within %d s",
+                        c->where, ms(f->connect_s, 10) / 1000);
+    if (!patient && c->told && now >= stalls(c))
+        return idvi_client_no_progress(c);
+    return IDV_OK;
+}
+
+int64_t idvi_client_due(const struct idvi_client *c, bool patient)
+{
+    if (!c->running)
+        return INT64_MAX;
+    int64_t due = deadline(c);
+    if (!patient && c->told && stalls(c) < due)
+        due = stalls(c);
+    return c->timer >= 0 && c->timer < due ? c->timer : due;
+}
+
+/* --- turning -------------------------------------------------------------- */
+
+size_t idvi_client_fds(const struct idvi_client *c, struct pollfd *out)
+{
+    memcpy(out, c->fds, c->n_fds * sizeof(*out));
+    return c->n_fds;
+}
+
+static bool act(struct idvi_client *c, curl_socket_t fd, int what)
+{
+    int running;
+    return curl_multi_socket_action(c->multi, fd, what, &running) == CURLM_OK;
+}
+
+static int events(short revents)
+{
+    return (revents & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) |
+           (revents & POLLOUT ? CURL_CSELECT_OUT : 0) |
+           (revents & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+}
+
+static bool curl_turns(struct idvi_client *c, const struct pollfd *fds,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i].revents && !act(c, fds[i].fd, events(fds[i].revents)))
+            return false;
     }
+    if (c->timer < 0 || idv_ticks_ms() < c->timer)
+        return true;
+    c->timer = -1;
+    return act(c, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* one request and its reply; chunked: the body comes from c->body later */
-static idv_rc perform(struct idvi_client *c, const struct idv_msg *req,
-                      const struct idv_buf *body, bool chunked)
+/* a server that wants to know the length beforehand */
+static bool length_wanted(const struct idvi_client *c)
 {
-    IDV_AUTO(buf) url = {0};
-    struct curl_slist *headers = NULL;
-    CURL *e = c->easy;
-    IDV_TRY(idvi_http_url(c->to.host, c->to.port, req->path, &url));
-    IDV_TRY(idvi_http_headers(c->to.host, c->to.port, req, chunked, &headers));
-    idvi_reply_free(&c->reply);
-    idvi_reply_init(&c->reply, c->conf->env);
-    c->error[0] = 0;
-    c->failed = IDV_OK;
-    c->began = c->progress = idv_ticks_ms();
-    curl_easy_setopt(e, CURLOPT_URL, url.p);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
-    idvi_http_method(e, req, chunked ? NULL : body);
-    curl_multi_add_handle(c->multi, e);
-    idv_rc rc = transfer(c);
-    curl_multi_remove_handle(c->multi, e);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);
-    curl_slist_free_all(headers);
+    const int status = c->reply.msg.status;
+    return c->first && (status == 411 || status == 501);
+}
+
+static idv_rc turn(struct idvi_client *c, const struct pollfd *fds, size_t n,
+                   bool *done)
+{
+    int queued;
+    *done = true;
+    if (!curl_turns(c, fds, n))
+        return idv_fail(IDV_E_NET, "%s: curl failed", c->where);
+    CURLMsg *m = curl_multi_info_read(c->multi, &queued);
+    *done = m && m->msg == CURLMSG_DONE;
+    return *done ? ended(c, m->data.result) : IDV_OK;
+}
+
+idv_rc idvi_client_turn(struct idvi_client *c, const struct pollfd *fds,
+                        size_t n, bool patient, bool *done,
+                        struct idv_msg *reply)
+{
+    idv_rc rc = turn(c, fds, n, done);
+    if (!*done) {
+        rc = overdue(c, patient);
+        *done = rc != IDV_OK;
+        if (!*done)
+            return IDV_OK;
+    }
+    halt(c);
+    if (rc == IDV_OK && length_wanted(c)) {
+        *done = c->first = false;
+        rc = begin(c, &c->to.first, &c->body, false);
+        *done = rc != IDV_OK;
+        return rc;
+    }
+    c->first = false;
+    if (rc == IDV_OK)
+        idv_msg_move(reply, &c->reply.msg);
     return rc;
-}
-
-idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
-                         void *arg, struct idv_msg *reply)
-{
-    const struct idv_msg *first = &c->to.first;
-    c->connected = connected;
-    c->connected_arg = arg;
-    IDV_TRY(perform(c, first, &c->body, first->verb == IDV_POST));
-    if (!c->told)
-        return idv_fail(IDV_E_STATE, "%s: no handshake", c->where);
-    int status = c->reply.msg.status;
-    if (first->verb == IDV_POST && (status == 411 || status == 501))
-        IDV_TRY(perform(c, first, &c->body, false));
-    idv_msg_move(reply, &c->reply.msg);
-    return IDV_OK;
-}
-
-idv_rc idvi_client_exchange(struct idvi_client *c, const struct idv_msg *req,
-                            struct idv_msg *reply)
-{
-    IDV_TRY(perform(c, req, &req->body, false));
-    idv_msg_move(reply, &c->reply.msg);
-    return IDV_OK;
 }

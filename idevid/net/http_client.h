@@ -22,15 +22,35 @@ idv_rc idvi_client_new(struct idv_connect *to,
 void idvi_client_free(struct idvi_client *c); /* closes; NULL is fine */
 
 /*
- * Connects and makes the first exchange, its body chunked because its length
- * is not known before the handshake; a server that answers 411 or 501 gets
- * the same bytes with a Content-Length on the same connection.
- * Errors carry "registrar host:port: what"; IDV_E_STATE: stopped.
+ * Begins to connect and the first exchange, its body chunked because its length
+ * is not known before the handshake; a server that answers 411 or 501 gets the
+ * same bytes with a Content-Length on the same connection.
  */
 idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
-                         void *arg, struct idv_msg *reply) IDV_CHECKED;
-/* A further exchange; IDV_E_NET once the connection is gone. */
-idv_rc idvi_client_exchange(struct idvi_client *c, const struct idv_msg *req,
-                            struct idv_msg *reply) IDV_CHECKED;
+                         void *arg) IDV_CHECKED;
+/* Begins a further exchange; req is taken. */
+idv_rc idvi_client_exchange(struct idvi_client *c,
+                            struct idv_msg *req) IDV_CHECKED;
+
+#define IDVI_CLIENT_FDS 8
+/* What to wait for while an exchange runs: descriptors, and until when at most
+ * (ticks; INT64_MAX: none runs). out has IDVI_CLIENT_FDS places. */
+size_t idvi_client_fds(const struct idvi_client *c, struct pollfd *out);
+int64_t idvi_client_due(const struct idvi_client *c, bool patient);
+/*
+ * Does what can be done without waiting; fds as poll left them. *done: the
+ * exchange ended, with the reply, or with an error that says "registrar
+ * host:port: what" (IDV_E_NET once the connection is gone). patient: standing
+ * still is no such error.
+ */
+idv_rc idvi_client_turn(struct idvi_client *c, const struct pollfd *fds,
+                        size_t n, bool patient, bool *done,
+                        struct idv_msg *reply) IDV_CHECKED;
+/* Since when, in ticks, it stands still for too long, or will. */
+int64_t idvi_client_stalls(const struct idvi_client *c);
+/* For how many ms nothing moved, if that is too long; else 0. And the error
+ * that this is. */
+int idvi_client_stalled(const struct idvi_client *c);
+idv_rc idvi_client_no_progress(const struct idvi_client *c);
 
 #endif
