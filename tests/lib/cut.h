@@ -7,7 +7,7 @@
  *
  * for the call with that number, from 1, of a process: SIGKILL before it or
  * after it, or COMMAND instead of it. It strikes once: the file is then called
- * PLAN.struck.
+ * PLAN.struck. The plan "1 count" writes to PLAN.count how many there were.
  */
 #ifndef TESTS_CUT_H
 #define TESTS_CUT_H
@@ -47,9 +47,25 @@ static inline int cut_strikes(struct cut *c, const char *how)
     return rename(c->plan, struck) == 0;
 }
 
+static inline void cut_count(const struct cut *c)
+{
+    char path[sizeof(c->plan) + 8];
+    FILE *f;
+
+    if (c->at == 0 || strcmp(c->how, "count") != 0)
+        return;
+    snprintf(path, sizeof(path), "%s.count", c->plan);
+    f = fopen(path, "we");
+    if (f == NULL)
+        abort();
+    fprintf(f, "%lu\n", c->calls);
+    fclose(f);
+}
+
 static inline void cut_before(struct cut *c)
 {
     c->calls++;
+    cut_count(c);
     if (cut_strikes(c, "before"))
         kill(getpid(), SIGKILL);
     if (cut_strikes(c, "power") && system(c->command) != 0)

@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A pledge is killed, or its power cut, at a call to its device, a change of its
+# files, or a part of what the registrar says: it has joined or not, nothing
+# between, and the next start joins. With IDEVID_LONG=1 at all of them.
+. "$(dirname "$0")/../lib/story.sh"
+. "$(dirname "$0")/world.sh"
+trap world_end EXIT
+
+world_begin
+ok 'maker' maker || bail 'no maker'
+ok 'MASA serves' masa_start || bail 'no MASA'
+ok 'device with a TPM' device_tpm gateway TPM-0001
+ok 'device with a token' device_token router TOK-0002
+ok 'MASA learns of both' learn_devices
+ok 'owner' owner
+ok 'registrar serves' registrar_start
+mkdir "$WORLD/cut"
+cp "$BIN/.libs/p11cut.so" "$WORLD/cut"
+TCTI_PLAN=$WORLD/cut/tcti
+cat >>"$WORLD/router.env" <<EOF
+export P11CUT_REAL="\$HWKEY_PKCS11_MODULE"
+export HWKEY_PKCS11_MODULE='$WORLD/cut/p11cut.so'
+EOF
+cat >>"$WORLD/gateway.env" <<EOF
+export HWKEY_TCTI='$BIN/.libs/tcticut.so:$TCTI_PLAN,swtpm:path=$WORLD/gateway.tpm/sock'
+EOF
+
+# plan_of KIND: where the plan for it is
+plan_of() {
+    case $1 in
+    TPM) echo "$TCTI_PLAN" ;;
+    token) echo "$WORLD/cut/plan" ;;
+    file) echo "$WORLD/cut/file" ;;
+    esac
+}
+# joining KIND DEVICE [PORT]
+joining() {
+    local preload=
+    [ "$1" != file ] || preload=$BIN/.libs/fscut.so
+    in_device "$2" env ${preload:+LD_PRELOAD="$preload"} \
+        FSCUT_PLAN="$(plan_of file)" FSCUT_DIR="$WORLD/$2.state" \
+        "$BIN/idevid-pledge" -c "$WORLD/$2.ini" join \
+        --registrar "localhost:${3:-$REG_PORT}"
+}
+# What is there is whole: the device and its files agree, and say so.
+whole() {
+    pledge "$1" status | tee "$tap_dir/status" &&
+        grep -qE '^state *(none|imprinted|enrolled)$' "$tap_dir/status"
+}
+# after WHAT DEVICE KIND: whole, and joined in the end
+after() {
+    ok "R-P-69: $1: what is left is whole" whole "$2"
+    ok "$1: the next start joins" joining none "$2"
+    like "$1: it is enrolled" "$(pledge "$2" status)" '^state *enrolled'
+    ok "$1: reset" pledge "$2" reset
+}
+# some N: numbers from 1 to N, all or a few, the last among them
+some() {
+    local step=$((($1 + ${SAMPLES:-2} - 1) / ${SAMPLES:-2}))
+    [ "${IDEVID_LONG:-0}" = 0 ] || step=1
+    seq "$1" -$step 1 | sort -n
+}
+# cut_at KIND DEVICE HOW NUMBER: it did not get beyond that
+cut_at() {
+    local plan
+    plan=$(plan_of "$1")
+    echo "$4 $3" >"$plan"
+    ! joining "$1" "$2" && [ -e "$plan.struck" ] && rm "$plan.struck"
+}
+
+# --- calls to the device, changes of files
+
+# counted KIND DEVICE: how many a join has
+counted() {
+    local plan
+    plan=$(plan_of "$1")
+    echo '1 count' >"$plan"
+    joining "$1" "$2" >&2 && cat "$plan.count" && rm "$plan" "$plan.count"
+}
+# each_of KIND DEVICE HOW WORD
+each_of() {
+    local n all
+    all=$(counted "$1" "$2" 2>"$tap_dir/err") || tap_show "$tap_dir/err"
+    ok "$1: $all of them in a join" [ "${all:-0}" -gt 3 ] || return
+    ok 'reset' pledge "$2" reset
+    for n in $(some "$all"); do
+        ok "$1: $4 $n of $all" cut_at "$1" "$2" "$3" "$n"
+        after "$1: $4 $n" "$2"
+    done
+}
+each_of TPM gateway before 'killed before call'
+each_of TPM gateway after 'killed after call'
+each_of TPM gateway \
+    "power $TPM_CTL reset $WORLD/gateway.tpm >/dev/null; kill -9 \$PPID" \
+    'power cut at call'
+each_of token router before 'killed before call'
+each_of token router after 'killed after call'
+each_of file router before 'killed before change'
+each_of file gateway after 'killed after change'
+
+# --- what the registrar says
+
+# killed_at DEVICE BYTES: when so much of it has come
+killed_at() {
+    local pid
+    rm -f "$WORLD/pid"
+    start maker "$WORLD/forward.out" python3 \
+        "$top_srcdir/tests/lib/forward.py" "$REG_PORT" "$2" \
+        "kill -9 \$(cat $WORLD/pid)"
+    forward=$STARTED
+    port=$(wait_listening "$WORLD/forward.out" "$forward")
+    start "$1" "$WORLD/killed.out" sh -c 'echo $$ >"$1"; shift; exec "$@"' - \
+        "$WORLD/pid" "$BIN/idevid-pledge" -c "$WORLD/$1.ini" join \
+        --registrar "localhost:$port"
+    pid=$STARTED
+    wait "$pid"
+    [ $? = 137 ]
+}
+if command -v python3 >/dev/null; then
+    # the shortest way to its end has some 9000 bytes
+    for n in $([ "${IDEVID_LONG:-0}" = 0 ] && echo 1 2500 4500 6500 ||
+        seq 1 128 8000); do
+        ok "killed when $n bytes have come" killed_at router "$n"
+        kill "$forward"
+        wait "$forward" 2>/dev/null
+        after "killed at byte $n" router
+    done
+else
+    skip 'killed within a message' 'python3 is missing'
+fi
+ok 'nothing transient is left in the TPM' sh -c \
+    '. "$1"; [ -z "$(tpm2_getcap handles-transient)" ]' - "$WORLD/gateway.env"
+done_testing
