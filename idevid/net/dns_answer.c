@@ -121,13 +121,17 @@ idv_rc idvi_dns_query(const struct idvi_name *name, uint16_t type, uint16_t id,
     const uint8_t head[NS_HFIXEDSZ] = {
         [0] = (uint8_t)(id >> 8),
         [1] = (uint8_t)id,
-        [2] = 1, /* recursion desired */
-        [5] = 1, /* one question */
+        [2] = 1,  /* recursion desired */
+        [5] = 1,  /* one question */
+        [11] = 1, /* and what we can take: RFC 6891 */
     };
-    const uint8_t tail[NS_QFIXEDSZ] = {
+    const uint8_t tail[NS_QFIXEDSZ + 1 + NS_RRFIXEDSZ] = {
         [0] = (uint8_t)(type >> 8),
         [1] = (uint8_t)type,
         [3] = ns_c_in,
+        [6] = ns_t_opt,
+        [7] = IDVI_DNS_UDP >> 8,
+        [8] = IDVI_DNS_UDP & 0xff,
     };
     IDV_TRY(idv_buf_put(out, idv_bytes(head, sizeof(head))));
     IDV_TRY(idv_buf_put(out, idv_bytes(name->wire, name->n)));

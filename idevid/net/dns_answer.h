@@ -9,6 +9,7 @@
 #include <idevid/buf.h>
 
 #define IDVI_DNS_RECORDS 16 /* read of one answer */
+#define IDVI_DNS_UDP 1232   /* bytes of an answer; longer ones come by TCP */
 #define IDVI_DNS_ALIASES 8  /* CNAMEs followed in one answer */
 
 /* A name as it is on the wire: labels of at most 63 bytes, any bytes. */

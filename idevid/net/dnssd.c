@@ -197,14 +197,20 @@ static void free_round(struct idvi_dnssd_round *r)
 static idv_rc new_round(const struct idvi_dnssd *s,
                         struct idvi_dnssd_round **out)
 {
-    struct ares_options o = {.timeout = 1500, .tries = 2};
+    struct ares_options o = {
+        .flags = ARES_FLAG_EDNS,
+        .timeout = 1500,
+        .tries = 2,
+        .ednspsz = IDVI_DNS_UDP,
+    };
     struct idvi_dnssd_round *r = calloc(1, sizeof(*r));
     if (!r)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     r->env = s->env;
     r->ttl = IDVI_DNSSD_KEEP_S;
-    int rc =
-        ares_init_options(&r->channel, &o, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+    int rc = ares_init_options(&r->channel, &o,
+                               ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
+                                   ARES_OPT_TRIES | ARES_OPT_EDNSPSZ);
     if (rc != ARES_SUCCESS) {
         free(r);
         return idv_fail(IDV_E_NET, "DNS: %s", ares_strerror(rc));
