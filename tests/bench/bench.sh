@@ -4,7 +4,8 @@
 #
 #   BENCH_SECONDS   of each measurement (1)
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
-#   BENCH_PARTS     which tables (operations anchor desk line joins)
+#   BENCH_PARTS     which tables (operations anchor desk line joins
+#                   rest)
 #
 # calls are Cryptoki functions or TPM commands per operation; ratio is against
 # the first line of its group, in interleaved rounds, medians; KiB is the
@@ -134,9 +135,9 @@ operations() {
 
 world_begin
 [ -z "$BENCH_JSON" ] || : >"$BENCH_JSON" || exit
-for part in ${BENCH_PARTS:-operations anchor desk line joins}; do
+for part in ${BENCH_PARTS:-operations anchor desk line joins rest}; do
     case $part in
-    operations | joins) "$part" || failed=1 ;;
+    operations | joins | rest) "$part" || failed=1 ;;
     anchor) anchor_table || failed=1 ;;
     desk) "$BENCH" desk || failed=1 ;;
     line) line_table || failed=1 ;;

@@ -12,7 +12,7 @@ if ! command -v swtpm >/dev/null || ! command -v softhsm2-util >/dev/null; then
     exit
 fi
 
-ok 'make bench' "${MAKE:-make}" -C "$top_builddir" bench BENCH_SECONDS=0.02 \
+ok 'make bench' "${MAKE:-make}" -C "$top_builddir" bench BENCH_SECONDS=0.02 BENCH_REST_S=1 \
     BENCH_JSON="$tap_dir/rows.json"
 cp "$tap_dir/out" "$tap_dir/table"
 while read -r rows name; do
@@ -66,6 +66,9 @@ for where in directly 'behind tpm2-abrmd'; do
         "$(grep ' others' "$tap_dir/anchor")" ''
 done
 for d in TPM token; do
+    like "an agent at rest, $d, is not woken" \
+        "$(grep -A2 "^agent at rest, $d: private" "$tap_dir/table")" \
+        '^  context switches in 1 s  *0\.00 .* met$'
     like "row of one join, $d device" "$(cat "$tap_dir/table")" \
         "^one join, $d device .* signatures\$"
     like "the same of $d in JSON" "$(cat "$tap_dir/rows.json")" \
