@@ -136,7 +136,8 @@ static const struct idv_conf_entry entries[] = {
      .fallback = "required",
      .words = eks,
      .help = "required, or listed: endorsement keys in ek-list may come "
-             "without one"},
+             "without one; also what a station of a desk elsewhere waits "
+             "for"},
     {.section = "desk",
      .key = "ek-list",
      .type = IDV_CONF_PATH,

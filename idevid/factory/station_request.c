@@ -38,6 +38,11 @@ static idv_rc may(const struct idv_station *s, const char *serial,
         return idvi_station_refuse(
             why, IDV_WHY_RETIRED,
             idv_fail(IDV_E_REJECT, "%s was retired", serial));
+    if (s->c.ek_cert_needed && idvi_station_proves(s) && !s->ek_cert)
+        return idvi_station_refuse(
+            why, IDV_WHY_EK_MISSING,
+            idv_fail(IDV_E_REJECT, "EK certificate: the TPM has none in NV, "
+                                   "and no file of it is given"));
     if ((s->seen.has_idevid || s->seen.has_other) && !s->c.again &&
         !idvi_station_halfway(s))
         return has_one(s, why);

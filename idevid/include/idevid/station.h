@@ -56,7 +56,10 @@ struct idv_station_conf {
     /* Instead of NV: a file, or a folder with files that are called by the hex
        SHA-256 of the EK's SubjectPublicKeyInfo and .der, .pem or .crt; NULL */
     const char *ek_cert_file;
-    bool csr_too; /* PKCS#10 beside: the desk's CA wants one */
+    bool ek_cert_needed; /* without one nothing is asked for: the book would
+                            know the TPM by another EK than the one that it has
+                            a certificate for */
+    bool csr_too;        /* PKCS#10 beside: the desk's CA wants one */
     /* A device with an identity gets another: a rework. One that was cut off
        goes on as that rework, whether or not this is set the next time. */
     bool again;
@@ -111,7 +114,8 @@ idv_rc idv_station_look(struct idv_station *s, struct idv_station_seen *out,
  * whether it arrived. IDV_E_STATE, IDV_WHY_HAS_ONE: the device has an identity,
  * and neither is the book half-way with it nor again set. IDV_E_REJECT,
  * IDV_WHY_DUPLICATE: the book has the device under another serial number, or
- * another device under this one; IDV_WHY_RETIRED.
+ * another device under this one; IDV_WHY_RETIRED; IDV_WHY_EK_MISSING with
+ * ek_cert_needed.
  */
 idv_rc idv_station_request(struct idv_station *s,
                            const uint8_t challenge[IDV_FACTORY_CHALLENGE],
