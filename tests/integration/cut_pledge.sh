@@ -7,6 +7,8 @@
 . "$(dirname "$0")/world.sh"
 trap world_end EXIT
 
+# shellcheck disable=SC2034 # read in world.sh: it comes more often than devices do
+DEVICE_HOURLY=1000000
 world_begin
 ok 'maker' maker || bail 'no maker'
 ok 'MASA serves' masa_start || bail 'no MASA'

@@ -123,6 +123,8 @@ ${APPROVAL_KEY:+approval-key = $APPROVAL_KEY}
 idevid-anchors = $WORLD/maker/anchors.pem
 [store]
 database = $WORLD/masa.db
+[policy]
+${DEVICE_HOURLY:+device-hourly = $DEVICE_HOURLY}
 [device]
 pin-file = $WORLD/pin
 EOF
@@ -149,6 +151,7 @@ key = pkcs11:token=$name;object=registrar;type=private
 certificate = $WORLD/$name/registrar.pem
 makers = $WORLD/$name.maker.ini
 retry-after = 1
+${DEVICE_HOURLY:+device-hourly = $DEVICE_HOURLY}
 [ca]
 key = pkcs11:token=$name;object=domain-ca;type=private
 certificate = $WORLD/$name/domain-ca.pem

@@ -91,10 +91,11 @@ static void drips(void **state)
     for (size_t i = 0; i < 2; i++) {
         WORST(w);
         line_up(&w, BADLINE_DRIP, places[i]);
-        w.conf.connect_s = w.conf.exchange_s = 1;
+        w.conf.connect_s = i ? 20 : 1;
+        w.conf.exchange_s = 2; /* at 40 ms a byte */
         assert_int_equal(worst_join(&w), IDV_E_TIMEOUT);
         assert_true(w.line.struck);
-        assert_non_null(strstr(w.note, "within 1 s"));
+        assert_non_null(strstr(w.note, i ? "within 2 s" : "within 1 s"));
         assert_int_equal(fakedev_state(&w.dev), IDV_TRUST_NONE);
         worst_whole(&w);
     }

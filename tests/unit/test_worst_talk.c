@@ -28,7 +28,6 @@ static struct outcome join_apart(struct worst *w, int listener)
     assert_true(child >= 0);
     if (child == 0) {
         struct rusage before, after;
-        alarm(120);
         close(listener);
         getrusage(RUSAGE_SELF, &before);
         o.rc = worst_join(w);
