@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <idevid/discover.h>
 #include <idevid/text.h>
 
 #include "pledge_conf.h"
@@ -15,6 +16,31 @@ const char *const anchor_profiles[] = {"auto", "owner", "platform", "token",
 const char *const voucher_forms[] = {"cms", "jws", NULL};
 static const char *const binds[] = {"auto", "no", "yes", NULL};
 static const char *const makers[] = {"if-present", "required", NULL};
+
+static const struct {
+    const char *name;
+    unsigned methods;
+} find_words[] = {{"grasp", IDV_DISCOVER_GRASP},
+                  {"mdns", IDV_DISCOVER_MDNS},
+                  {"dns-sd", IDV_DISCOVER_DNSSD},
+                  {"none", 0}};
+
+idv_rc find_method(const char *word, unsigned *methods)
+{
+    for (size_t i = 0; i < sizeof(find_words) / sizeof(*find_words); i++) {
+        if (strcmp(word, find_words[i].name) == 0) {
+            *methods |= find_words[i].methods;
+            return IDV_OK;
+        }
+    }
+    return idv_fail(IDV_E_ARG, "%s: not grasp, mdns, dns-sd or none", word);
+}
+
+static idv_rc find_check_method(const char *text)
+{
+    unsigned methods = 0;
+    return find_method(text, &methods);
+}
 
 /* ROW(section, key, type, field, help, what else) */
 #define ROW(section_, key_, type_, field_, help_, ...)                         \
@@ -118,6 +144,23 @@ static const struct idv_conf_entry entries[] = {
 
     ROW("network", "registrar", LIST, registrars,
         "registrars to try, HOST:PORT"),
+
+    ROW("discovery", "method", LIST, find.methods,
+        "how to look for others: grasp, mdns, dns-sd, none (default: all, or "
+        "none if registrars are named)",
+        .check = find_check_method),
+    ROW("discovery", "interface", LIST, find.interfaces,
+        "where to listen (default: all)"),
+    ROW("discovery", "domain", LIST, find.domains,
+        "domains to ask the name server about (default: those of "
+        "resolv.conf)"),
+    ROW("discovery", "link-registrars", BOOL, find.registrars,
+        "registrars that announce themselves on the link by mDNS too, not "
+        "join proxies only",
+        FALLBACK("no")),
+    ROW("discovery", "patience", INT, find.patience,
+        "seconds that join waits for somebody to be found",
+        RANGE(1, 1000000, "60")),
 
     TOOL_CLOCK_ENTRY(struct pledge_conf, device, "auto")
         ROW("policy", "refuse-nonceless", BOOL, refuse_nonceless,

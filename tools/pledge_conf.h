@@ -39,11 +39,22 @@ idv_rc anchor_check_cap(const char *text) IDV_CHECKED;
 idv_rc anchor_check_gate(const char *text) IDV_CHECKED;
 idv_rc anchor_check_handle(const char *text) IDV_CHECKED;
 
+/* [discovery]: how registrars are found. */
+struct find_conf {
+    char **methods, **interfaces, **domains;
+    bool registrars;
+    int64_t patience;
+};
+
+/* Adds the method of that name, for "none" none. IDV_E_ARG: no such method. */
+idv_rc find_method(const char *word, unsigned *methods) IDV_CHECKED;
+
 struct pledge_conf {
     char *uri, *key, *certificate, *chain, *anchors, *directory;
     char *anchor_object, *ldevid_key;
     char **registrars;
     struct anchor_conf anchor;
+    struct find_conf find;
     struct tool_device_conf device;
     char *output, *group, *hooks, *agent_state;
     int key_type, voucher_form;

@@ -8,6 +8,7 @@
 #include <idevid/text.h>
 
 #include "pledge.h"
+#include "pledge_conf.h"
 
 #define MAX_FDS 32
 
@@ -115,20 +116,8 @@ static idv_rc look(struct seen *s, struct idv_discovery *d, int64_t seconds)
 
 static idv_rc methods(unsigned *out)
 {
-    static const struct {
-        const char *name;
-        enum idv_discover_method method;
-    } known[] = {{"grasp", IDV_DISCOVER_GRASP},
-                 {"mdns", IDV_DISCOVER_MDNS},
-                 {"dns-sd", IDV_DISCOVER_DNSSD}};
-    for (const char **m = opt.methods; *m; m++) {
-        size_t i = 0;
-        while (i < 3 && strcmp(*m, known[i].name) != 0)
-            i++;
-        if (i == 3)
-            return idv_fail(IDV_E_ARG, "--method: grasp, mdns or dns-sd");
-        *out |= known[i].method;
-    }
+    for (const char **m = opt.methods; *m; m++)
+        IDV_TRY(find_method(*m, out));
     return IDV_OK;
 }
 

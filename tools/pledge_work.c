@@ -8,6 +8,7 @@
 
 #include "ldevid.h"
 #include "pledge.h"
+#include "pledge_find.h"
 
 /* --- ending early --------------------------------------------------------- */
 
@@ -28,15 +29,30 @@ void pledge_catch_signals(void)
 
 /* --- driving -------------------------------------------------------------- */
 
+/* in lanes while there may be several to ask, else one after the other */
+static idv_rc drive_with(struct pledge_find *find, unsigned methods,
+                         const struct pledge_work *w)
+{
+    IDV_TRY(pledge_find_start(find, methods));
+    const struct idv_drive_conf dc = {
+        .env = find->env, .stop = &stop, .watch = pledge_find_watch(find)};
+    if (w->machine != idv_pledge_join) {
+        const struct idv_machine m = w->machine(find->pledge);
+        return idv_drive(&m, &dc);
+    }
+    const struct idv_crew crew = idv_pledge_join_crew(find->pledge);
+    return idv_drive_crew(&crew, &dc);
+}
+
 static idv_rc drive(struct pledge *p, const struct idv_pledge_conf *pc,
-                    struct idv_machine (*machine)(struct idv_pledge *))
+                    unsigned methods, const struct pledge_work *w)
 {
     struct idv_pledge *pledge = NULL;
-    struct idv_drive_conf dc = {.env = p->t->env, .stop = &stop};
     char note[IDV_NOTE_MAX];
     IDV_TRY(idv_pledge_new(pc, p->t->env, &pledge));
-    struct idv_machine m = machine(pledge);
-    idv_rc rc = idv_drive(&m, &dc);
+    struct pledge_find find = {.env = p->t->env, .pledge = pledge};
+    idv_rc rc = drive_with(&find, methods, w);
+    pledge_find_end(&find);
     enum idv_verdict verdict = idv_pledge_verdict(pledge);
     idv_pledge_free(pledge);
     snprintf(note, sizeof(note), "%s", idv_note());
@@ -48,24 +64,30 @@ static idv_rc drive(struct pledge *p, const struct idv_pledge_conf *pc,
     return rc;
 }
 
-/* renewal finds the registrar that enrolled us by itself */
+/* Those that are named, and how to look for others; renewal finds the
+ * registrar that enrolled us by itself. */
 static idv_rc find_registrars(const struct pledge *p,
                               const struct pledge_work *w,
-                              const char *const **registrars)
+                              const char *const **registrars, unsigned *methods)
 {
     static const char *const none[] = {NULL};
     *registrars = w->registrars && w->registrars[0]
                       ? w->registrars
                       : (const char *const *)pledge_configuration.registrars;
-    if (*registrars && (*registrars)[0])
+    const bool named = *registrars && (*registrars)[0];
+    *methods = 0;
+    if (!named)
+        *registrars = none;
+    if (idv_trust_state(p->s.trust) == IDV_TRUST_ENROLLED ||
+        (w->registrars && w->registrars[0]))
         return IDV_OK;
-    if (idv_trust_state(p->s.trust) != IDV_TRUST_ENROLLED)
-        return idv_fail(IDV_E_ARG,
-                        "no registrar: --registrar HOST:PORT, or "
-                        "network.registrar in %s",
-                        p->t->conf_path);
-    *registrars = none;
-    return IDV_OK;
+    IDV_TRY(pledge_find_methods(named, methods));
+    return named || *methods
+               ? IDV_OK
+               : idv_fail(IDV_E_ARG,
+                          "no registrar: --registrar HOST:PORT, or "
+                          "network.registrar or discovery.method in %s",
+                          p->t->conf_path);
 }
 
 idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
@@ -84,9 +106,12 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
         .attempts = work->attempts,
     };
     const struct idv_enrollment *e = idv_trust_enrollment(p->s.trust);
+    unsigned methods;
     char before[512];
     snprintf(before, sizeof(before), "%s", e ? e->key_uri : "");
-    IDV_TRY(find_registrars(p, work, &pc.registrars));
+    IDV_TRY(find_registrars(p, work, &pc.registrars, &methods));
+    if (methods)
+        pc.patience_s = (int)pledge_configuration.find.patience;
     IDV_TRY(ldevid_bound(&p->s, &pc.renew_key));
     IDV_TRY(pledge_identity(p));
     pc.idevid_key = p->idevid_key;
@@ -95,7 +120,7 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     pledge_catch_signals();
     pledge_progress(p, "identity",
                     idv_cert_subject(sk_X509_value(p->chain, 0)));
-    IDV_TRY(drive(p, &pc, work->machine));
+    IDV_TRY(drive(p, &pc, methods, work));
     IDV_TRY(ldevid_retire(&p->s, before));
     return pledge_event(p, before[0] ? "renewed" : "enrolled");
 }

@@ -144,7 +144,7 @@ client-certificate = yes
 EOF
     cat >"$WORLD/$name.ini" <<EOF
 [server]
-listen = 127.0.0.1:0
+listen = ${REG_LISTEN:-127.0.0.1:0}
 workers = 1
 [registrar]
 key = pkcs11:token=$name;object=registrar;type=private
