@@ -15,6 +15,7 @@ struct hwk_device_slot {
     const struct hwk_config *cfg;
     pthread_mutex_t lock; /* held while opening and renewing */
     _Atomic(enum hwk_life) life;
+    atomic_uint users; /* of state: keys, devices, calls */
     void *state;
 };
 
@@ -22,6 +23,8 @@ struct hwk_registry {
     struct hwk_device_slot slot[ROWS];
     size_t n;
     const struct hwk_config *cfg;
+    struct hwk_config reached; /* cfg with another TCTI, the TPM's row's own */
+    char *tcti;                /* its */
     struct hwk_registry *next;
 };
 
@@ -133,6 +136,7 @@ void hwk_registry_free(struct hwk_registry *reg, bool exiting)
             s->table->close(s->state, exiting);
         pthread_mutex_destroy(&s->lock);
     }
+    OPENSSL_free(reg->tcti);
     OPENSSL_free(reg);
 }
 
@@ -173,18 +177,101 @@ bool hwk_table_serves(const struct hwk_backend *table, enum hwk_scheme scheme)
     return false;
 }
 
-struct hwk_device_slot *hwk_registry_use(struct hwk_registry *reg,
-                                         enum hwk_scheme scheme)
+static struct hwk_device_slot *slot_of(struct hwk_registry *reg,
+                                       enum hwk_scheme scheme)
 {
     size_t i;
 
-    if (!hwk_config_check(reg->cfg))
-        return NULL;
     for (i = 0; i < reg->n; i++)
         if (hwk_table_serves(reg->slot[i].table, scheme))
-            return hwk_slot_ready(&reg->slot[i]) ? &reg->slot[i] : NULL;
+            return &reg->slot[i];
     hwk_raise(HWK_R_NO_DEVICE, "nothing here serves that kind of URI");
     return NULL;
+}
+
+struct hwk_device_slot *hwk_slot_hold(struct hwk_device_slot *slot)
+{
+    atomic_fetch_add(&slot->users, 1);
+    return slot;
+}
+
+void hwk_slot_give(struct hwk_device_slot *slot)
+{
+    atomic_fetch_sub(&slot->users, 1);
+}
+
+struct hwk_device_slot *hwk_registry_use(struct hwk_registry *reg,
+                                         enum hwk_scheme scheme)
+{
+    struct hwk_device_slot *s;
+
+    if (!hwk_config_check(reg->cfg) || (s = slot_of(reg, scheme)) == NULL)
+        return NULL;
+    hwk_slot_hold(s); /* before it is made ready: see let_go */
+    if (hwk_slot_ready(s))
+        return s;
+    hwk_slot_give(s);
+    return NULL;
+}
+
+/* --- another TPM --- */
+
+/* Under its lock. Who comes after life is CLOSED waits for that; who came
+ * before is among the users. */
+static int let_go(struct hwk_device_slot *s)
+{
+    enum hwk_life life = atomic_exchange(&s->life, HWK_CLOSED);
+    unsigned users = atomic_load(&s->users);
+
+    if (users > 0) {
+        atomic_store(&s->life, life);
+        return hwk_raise(HWK_R_IN_USE,
+                         "TPM: %u of its keys or devices are open: no other "
+                         "TPM can take its place",
+                         users);
+    }
+    if (s->state == NULL)
+        return 1;
+    if (life == HWK_STALE && s->table->renew != NULL &&
+        !s->table->renew(s->state)) {
+        atomic_store(&s->life, life);
+        return 0;
+    }
+    s->table->close(s->state, false);
+    s->state = NULL;
+    return 1;
+}
+
+static int reach(struct hwk_registry *reg, struct hwk_device_slot *s,
+                 char *tcti)
+{
+    if (!let_go(s))
+        return 0;
+    OPENSSL_free(reg->tcti);
+    reg->tcti = tcti;
+    reg->reached = *reg->cfg;
+    if (tcti != NULL)
+        reg->reached.tcti = tcti;
+    s->cfg = &reg->reached;
+    return 1;
+}
+
+int hwk_registry_reach(struct hwk_registry *reg, const char *tcti)
+{
+    struct hwk_device_slot *s = slot_of(reg, HWK_SCHEME_TPM2);
+    char *copy = NULL;
+    int ok;
+
+    if (s == NULL)
+        return 0;
+    if (tcti != NULL && (copy = OPENSSL_strdup(tcti)) == NULL)
+        return hwk_raise(HWK_R_MEMORY, "TCTI");
+    pthread_mutex_lock(&s->lock);
+    ok = reach(reg, s, copy);
+    pthread_mutex_unlock(&s->lock);
+    if (!ok)
+        OPENSSL_free(copy);
+    return ok;
 }
 
 const struct hwk_config *hwk_registry_config(const struct hwk_registry *reg)

@@ -311,9 +311,15 @@ struct hwk_registry *hwk_registry_new(const struct hwk_config *cfg);
 void hwk_registry_free(struct hwk_registry *reg, bool exiting);
 extern const struct hwk_backend *hwk_backend_for_tests;
 
-/* The row for a scheme, opened and ready. NULL with a reason. */
+/* The row for a scheme, opened and ready, to be given back: until then it stays
+ * what it is. NULL with a reason. */
 struct hwk_device_slot *hwk_registry_use(struct hwk_registry *reg,
                                          enum hwk_scheme scheme);
+/* Once more for a key that stays, which gives it back at its end. */
+struct hwk_device_slot *hwk_slot_hold(struct hwk_device_slot *slot);
+void hwk_slot_give(struct hwk_device_slot *slot);
+/* reach of device.h. */
+int hwk_registry_reach(struct hwk_registry *reg, const char *tcti);
 /* Ready again, after a fork perhaps; call it before each use of its table. */
 int hwk_slot_ready(struct hwk_device_slot *slot);
 const struct hwk_config *hwk_registry_config(const struct hwk_registry *reg);

@@ -21,7 +21,7 @@
  */
 #define HWK_PARAM_DEVICE_OPS "hwkey-device-ops"
 #define HWK_PARAM_DEVICE_CTX "hwkey-device-ctx"
-#define HWK_DEVICE_OPS_VERSION 3
+#define HWK_DEVICE_OPS_VERSION 4
 
 #define HWK_LABEL_MAX 64
 #define HWK_OBJECT_URI_MAX 512
@@ -403,6 +403,14 @@ struct hwk_device_ops {
      * was_reset: it began anew at some time (CKA_HAS_RESET).
      * HWK_R_NOT_FOUND: it has none (a TPM's counters are NV indices). */
     int (*count)(struct hwk_device *dev, uint64_t *value, bool *was_reset);
+
+    /* From now on the TPM is the one that tcti reaches, NULL: that of the
+     * configuration. All that is known of the one before is forgotten, its
+     * connection closed and what is loaded flushed, also where tcti is the same
+     * (another TPM may stand behind it now). Nothing is sent to the new one.
+     * HWK_R_IN_USE: a key or a device of it still is; nothing was changed
+     * then. */
+    int (*reach)(void *ctx, const char *tcti);
 };
 
 /* Reasons other code must tell apart (ERR_GET_REASON of library "hwkey");
@@ -422,6 +430,7 @@ enum hwk_public_reason {
     HWK_R_BUS = 12,    /* not the TPM expected, or altered on its way */
     HWK_R_UNSUPPORTED = 13, /* this device, key or configuration cannot */
     HWK_R_KEY = 14,         /* the key is of no use for this */
+    HWK_R_IN_USE = 15,      /* somebody has it: a key or device of it is open */
 };
 
 /* Key generation, through EVP_PKEY_generate with the key managements "EC",

@@ -18,9 +18,12 @@ static int open_on(struct hwk_registry *reg, const struct hwk_uri *uri,
     if (d->slot == NULL)
         return 0;
     t = hwk_slot_table(d->slot);
-    if (t->dev_open == NULL)
-        return hwk_raise(HWK_R_UNSUPPORTED, "%s has no objects", t->name);
-    return t->dev_open(hwk_slot_state(d->slot), uri, &ask, &d->dev);
+    if (t->dev_open == NULL
+            ? hwk_raise(HWK_R_UNSUPPORTED, "%s has no objects", t->name)
+            : t->dev_open(hwk_slot_state(d->slot), uri, &ask, &d->dev))
+        return 1;
+    hwk_slot_give(d->slot);
+    return 0;
 }
 
 static int dev_open(void *ctx, const char *text,
@@ -49,6 +52,7 @@ static void dev_close(struct hwk_device *d)
     if (d == NULL)
         return;
     hwk_slot_table(d->slot)->dev_close(hwk_slot_state(d->slot), d->dev);
+    hwk_slot_give(d->slot);
     OPENSSL_free(d);
 }
 
@@ -148,6 +152,11 @@ static void dev_stats(void *ctx, struct hwk_stats *out)
     out->signatures = atomic_load(&hwk_counters.signatures);
 }
 
+static int dev_reach(void *ctx, const char *tcti)
+{
+    return hwk_registry_reach(ctx, tcti);
+}
+
 const struct hwk_device_ops hwk_device_ops_table = {
     HWK_DEVICE_OPS_VERSION,
     dev_open,
@@ -161,4 +170,5 @@ const struct hwk_device_ops hwk_device_ops_table = {
     &hwk_nv_ops_table,
     &hwk_devid_ops_table,
     dev_count,
+    dev_reach,
 };

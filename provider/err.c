@@ -30,6 +30,7 @@ static ERR_STRING_DATA strings[] = {
     {ERR_PACK(0, 0, HWK_R_PKCS11), "token error"},
     {ERR_PACK(0, 0, HWK_R_MODULE), "PKCS#11 module"},
     {ERR_PACK(0, 0, HWK_R_KEY), "unusable key"},
+    {ERR_PACK(0, 0, HWK_R_IN_USE), "in use"},
     {ERR_PACK(0, 0, HWK_R_PARAM), "bad parameter"},
     {ERR_PACK(0, 0, HWK_R_DIGEST), "digest not allowed"},
     {ERR_PACK(0, 0, HWK_R_PADDING), "padding not allowed"},

@@ -61,7 +61,7 @@ struct hwk_key *hwk_key_new(struct hwk_core *core, struct hwk_device_slot *slot,
         return NULL;
     }
     if (with_private && found->ref != NULL) {
-        key->slot = slot;
+        key->slot = hwk_slot_hold(slot);
         key->ref = found->ref;
         key->has_private = true;
         found->ref = NULL;
@@ -97,8 +97,10 @@ void hwk_key_free(struct hwk_key *key)
 {
     if (key == NULL || atomic_fetch_sub(&key->refs, 1) != 1)
         return;
-    if (key->ref != NULL)
+    if (key->ref != NULL) {
         hwk_slot_table(key->slot)->release(hwk_slot_state(key->slot), key->ref);
+        hwk_slot_give(key->slot);
+    }
     EVP_PKEY_free(atomic_load(&key->soft));
     OPENSSL_free(key->uri);
     OPENSSL_free(key);

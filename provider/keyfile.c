@@ -234,6 +234,7 @@ static struct hwk_key *find(struct hwk_core *core, const struct hwk_uri *uri,
     hwk_mark();
     ok = hwk_settle(hwk_slot_table(c.slot)->find(
         hwk_slot_state(c.slot), uri, HWK_WANT_PRIVATE, &ask, take, &c));
+    hwk_slot_give(c.slot);
     if (ok)
         return one_key(&c, label);
     hwk_key_free(c.key);
@@ -281,13 +282,12 @@ static struct hwk_key *from_tss2(struct hwk_core *core, const uint8_t *der,
     if (c.slot == NULL)
         return NULL;
     t = hwk_slot_table(c.slot);
-    if (t->load_blob == NULL) {
-        hwk_raise(HWK_R_UNSUPPORTED, "%s", labels[HWK_FILE_TSS2]);
-        return NULL;
-    }
     hwk_mark();
     (void)hwk_settle(
-        t->load_blob(hwk_slot_state(c.slot), der, n, &ask, take, &c));
+        t->load_blob != NULL
+            ? t->load_blob(hwk_slot_state(c.slot), der, n, &ask, take, &c)
+            : hwk_raise(HWK_R_UNSUPPORTED, "%s", labels[HWK_FILE_TSS2]));
+    hwk_slot_give(c.slot);
     return c.key;
 }
 

@@ -83,17 +83,14 @@ int hwk_gen_template(void *ctx, void *template)
 
 /* --- the making --- */
 
-static struct hwk_key *make(struct hwk_gen *gen, const struct hwk_uri *uri)
+static struct hwk_key *make_on(struct hwk_gen *gen, const struct hwk_uri *uri,
+                               struct hwk_device_slot *slot)
 {
-    struct hwk_device_slot *slot =
-        hwk_registry_use(gen->core->registry, uri->scheme);
     struct hwk_pin_ask ask = {&gen->core->cfg, uri, NULL};
     const struct hwk_backend *t;
     struct hwk_found found;
     struct hwk_key *key;
 
-    if (slot == NULL)
-        return NULL;
     if (gen->spec.from != NULL && !gen->core->cfg.allow_import) {
         hwk_raise(HWK_R_PRIVATE, "import: the provider's section of "
                                  "openssl.cnf does not allow-import");
@@ -112,6 +109,19 @@ static struct hwk_key *make(struct hwk_gen *gen, const struct hwk_uri *uri)
     key = hwk_key_new(gen->core, slot, &found, true);
     if (found.ref != NULL)
         t->release(hwk_slot_state(slot), found.ref);
+    return key;
+}
+
+static struct hwk_key *make(struct hwk_gen *gen, const struct hwk_uri *uri)
+{
+    struct hwk_device_slot *slot =
+        hwk_registry_use(gen->core->registry, uri->scheme);
+    struct hwk_key *key;
+
+    if (slot == NULL)
+        return NULL;
+    key = make_on(gen, uri, slot);
+    hwk_slot_give(slot);
     return key;
 }
 

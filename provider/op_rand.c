@@ -132,14 +132,16 @@ static int from_device(struct hwk_rand *r, const struct hwk_uri *uri,
     struct hwk_device_slot *slot =
         hwk_registry_use(r->core->registry, uri->scheme);
     const struct hwk_backend *t;
+    int ok;
 
     if (slot == NULL)
         return 0;
     t = hwk_slot_table(slot);
-    if (t->random == NULL)
-        return hwk_raise(HWK_R_UNSUPPORTED, "%s gives no random bytes",
-                         t->name);
-    return t->random(hwk_slot_state(slot), uri, out, n);
+    ok = t->random != NULL ? t->random(hwk_slot_state(slot), uri, out, n)
+                           : hwk_raise(HWK_R_UNSUPPORTED,
+                                       "%s gives no random bytes", t->name);
+    hwk_slot_give(slot);
+    return ok;
 }
 
 static int generate(void *ctx, unsigned char *out, size_t n, unsigned strength,

@@ -229,6 +229,7 @@ static int search(struct store *s, OSSL_PASSPHRASE_CALLBACK *cb, void *arg)
     state = hwk_slot_state(s->slot);
     ok = is_directory(s) ? t->devices(state, &s->uri, keep_device, s)
                          : t->find(state, &s->uri, want, &ask, keep, s);
+    hwk_slot_give(s->slot);
     return hwk_settle(ok);
 }
 

@@ -257,6 +257,17 @@ idv_rc idv_device_count(struct idv_device *dev, bool *offered, uint64_t *value,
     return *offered ? IDV_OK : absent(dev->uri);
 }
 
+idv_rc idv_tpm_reach(const char *tcti)
+{
+    struct door door;
+    IDV_TRY(idvi_device_begin("tpm2:"));
+    if (!find_door(&door))
+        return idv_fail(IDV_E_DEVICE,
+                        "the provider hwkey is of another version");
+    return door.ops->reach(door.ctx, tcti) ? IDV_OK
+                                           : idvi_device_failed("tpm2:", NULL);
+}
+
 void idv_device_stats(struct idv_device_stats *out)
 {
     struct hwk_stats s = {0};

@@ -25,6 +25,7 @@ static idv_rc class_of(int reason)
     case HWK_R_BAD_URI:
         return IDV_E_ARG;
     case HWK_R_EXISTS:
+    case HWK_R_IN_USE:
         return IDV_E_STATE;
     default:
         return IDV_E_DEVICE;

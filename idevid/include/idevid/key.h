@@ -198,6 +198,15 @@ idv_rc idv_tpm_facts(struct idv_device *dev,
 idv_rc idv_device_count(struct idv_device *dev, bool *offered, uint64_t *value,
                         bool *was_reset) IDV_CHECKED;
 
+/*
+ * For a process that serves one device after another: from now on tpm2: is the
+ * TPM that tcti reaches, NULL: that of the configuration. All that is known of
+ * the one before is forgotten, and its connection closed, also where tcti is
+ * the same: another TPM may stand behind it. Nothing is sent to the new one.
+ * IDV_E_STATE: a key or device of it is open still, and nothing was changed.
+ */
+idv_rc idv_tpm_reach(const char *tcti) IDV_CHECKED;
+
 struct idv_device_stats {
     uint64_t tpm_commands, pkcs11_calls, signatures;
 };
