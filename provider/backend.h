@@ -122,6 +122,7 @@ struct hwk_backend_nv {
     int (*look)(void *state, uint32_t index, struct hwk_nv *out);
     int (*read)(void *state, const struct hwk_nv *nv, uint8_t *out);
     int (*read_last)(void *state, const struct hwk_nv *nv, uint8_t *out);
+    int (*peek)(void *state, const struct hwk_nv *nv, uint8_t *out);
     int (*define)(void *state, const struct hwk_nv *nv, uint32_t hierarchy);
     int (*undefine)(void *state, const struct hwk_nv *nv,
                     const struct hwk_nv_by *by);

@@ -201,6 +201,13 @@ struct hwk_nv_ops {
     int (*read_last)(struct hwk_device *dev, const struct hwk_nv *nv,
                      uint8_t *out);
 
+    /* The same for what proves itself, as a certificate that is compared or
+     * verified does: nobody vouches for the bytes, or for nv. Where the index's
+     * own empty value reads it and the configuration lets commands go without
+     * one (tpm-sessions), it takes no session, NV_Reads alone; elsewhere it is
+     * read. */
+    int (*peek)(struct hwk_device *dev, const struct hwk_nv *nv, uint8_t *out);
+
     /* With an empty value. HWK_R_EXISTS, HWK_R_NV_FULL. */
     int (*define)(struct hwk_device *dev, const struct hwk_nv *nv,
                   uint32_t hierarchy);

@@ -110,6 +110,13 @@ static int nv_read_last(struct hwk_device *d, const struct hwk_nv *nv,
     ASK(d, read_last, nv, out);
 }
 
+static int nv_peek(struct hwk_device *d, const struct hwk_nv *nv, uint8_t *out)
+{
+    if (!sound_nv(nv))
+        return 0;
+    ASK(d, peek, nv, out);
+}
+
 static int nv_define(struct hwk_device *d, const struct hwk_nv *nv,
                      uint32_t hierarchy)
 {
@@ -224,7 +231,7 @@ static int nv_certify(struct hwk_device *d, const char *key_uri,
 }
 
 const struct hwk_nv_ops hwk_nv_ops_table = {
-    nv_enter,   nv_leave,    nv_look,       nv_read,  nv_read_last,
-    nv_define,  nv_undefine, nv_write,      nv_lock,  nv_increment,
-    nv_certify, nv_pcr_read, nv_pcr_extend, nv_facts,
+    nv_enter,     nv_leave,   nv_look,     nv_read,       nv_read_last,
+    nv_peek,      nv_define,  nv_undefine, nv_write,      nv_lock,
+    nv_increment, nv_certify, nv_pcr_read, nv_pcr_extend, nv_facts,
 };

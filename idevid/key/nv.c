@@ -98,6 +98,16 @@ idv_rc idvi_nv_read_last(struct idv_device *dev, const struct hwk_nv *nv,
     return found_or(dev, ops->read_last(d, nv, out), nv->index, found, why);
 }
 
+idv_rc idvi_nv_peek(struct idv_device *dev, const struct hwk_nv *nv,
+                    bool *found, uint8_t *out, int *why)
+{
+    struct hwk_device *d;
+    const struct hwk_nv_ops *ops = begin(dev, &d);
+    if (!ops)
+        return has_none(dev, why);
+    return found_or(dev, ops->peek(d, nv, out), nv->index, found, why);
+}
+
 idv_rc idvi_nv_define(struct idv_device *dev, const struct hwk_nv *nv,
                       uint32_t hierarchy, int *why)
 {

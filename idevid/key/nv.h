@@ -44,6 +44,11 @@ idv_rc idvi_nv_read(struct idv_device *dev, const struct hwk_nv *nv,
 idv_rc idvi_nv_read_last(struct idv_device *dev, const struct hwk_nv *nv,
                          bool *found, uint8_t *out, int *why) IDV_CHECKED;
 
+/* The same where the bytes prove themselves: without a session, unless the
+ * configuration wants one for all. */
+idv_rc idvi_nv_peek(struct idv_device *dev, const struct hwk_nv *nv,
+                    bool *found, uint8_t *out, int *why) IDV_CHECKED;
+
 idv_rc idvi_nv_define(struct idv_device *dev, const struct hwk_nv *nv,
                       uint32_t hierarchy, int *why) IDV_CHECKED;
 idv_rc idvi_nv_undefine(struct idv_device *dev, const struct hwk_nv *nv,

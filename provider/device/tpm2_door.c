@@ -253,6 +253,7 @@ const struct hwk_backend_nv hwk_tpm_door = {
     .look = look,
     .read = read,
     .read_last = read_last,
+    .peek = hwk_tpm_door_peek,
     .define = define,
     .undefine = undefine,
     .write = write,

@@ -11,6 +11,7 @@ extern const struct hwk_backend_nv hwk_tpm_door;
 int hwk_tpm_door_certify(void *state, const struct hwk_uri *key,
                          const struct hwk_pin_ask *pin, const struct hwk_nv *nv,
                          struct hwk_view nonce, struct hwk_attested *out);
+int hwk_tpm_door_peek(void *state, const struct hwk_nv *nv, uint8_t *out);
 int hwk_tpm_door_pcr_read(void *state, uint32_t pcrs, uint8_t out[32]);
 int hwk_tpm_door_pcr_extend(void *state, unsigned pcr,
                             const uint8_t digest[32]);

@@ -56,6 +56,7 @@ static void read_it(void *state, const struct hwk_nv *nv)
 
     fuzz_said(NV->read(state, nv, out));
     fuzz_said(NV->read_last(state, nv, out));
+    fuzz_said(NV->peek(state, nv, out));
 }
 
 static void certify(const struct hwk_config *cfg, void *state,

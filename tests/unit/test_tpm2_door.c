@@ -152,6 +152,44 @@ static void costs(void **state)
     policy_clean();
 }
 
+/* what proves itself takes no session, whatever else the turn has; never where
+ * the configuration wants one for all */
+static void peeks(void **state)
+{
+    (void)state;
+    uint8_t value[8], back[ANCHOR_SIZE];
+    need_tpm();
+    const struct hwk_nv counter = door_counter(value);
+    struct hwk_nv nv = door_define(
+        door_nv(ANCHOR, ANCHOR_IS | IDVI_NV_OWNERWRITE, ANCHOR_SIZE, NULL));
+    door_refused(hwk_tpm_door.peek(tpm, &nv, back), HWK_R_NOT_FOUND, "never");
+    assert_true(hwk_tpm_door.write(tpm, &nv, &door_owner, record, 112));
+    nv = door_look(ANCHOR);
+    unsigned long long before = tpm_commands();
+    assert_true(hwk_tpm_door.peek(tpm, &nv, back));
+    assert_memory_equal(back, record, ANCHOR_SIZE);
+    assert_int_equal(tpm_commands() - before, 1);
+    assert_true(hwk_tpm_door.enter(tpm));
+    assert_true(hwk_tpm_door.read(tpm, &counter, back));
+    before = tpm_commands();
+    assert_true(hwk_tpm_door.peek(tpm, &counter, back));
+    assert_memory_equal(back, value, 8);
+    assert_int_equal(tpm_commands() - before, 1);
+    assert_true(hwk_tpm_door.read(tpm, &counter, back));
+    hwk_tpm_door.leave(tpm);
+    tpm_cfg.tpm_sessions = HWK_PROTECT_ALWAYS;
+    before = tpm_commands();
+    assert_true(hwk_tpm_door.peek(tpm, &nv, back));
+    assert_int_equal(tpm_commands() - before, 1 + START);
+    tpm_cfg.tpm_sessions = HWK_PROTECT_NEVER;
+    assert_true(hwk_tpm_door.peek(tpm, &nv, back));
+    tpm_cfg.tpm_sessions = HWK_PROTECT_AUTO;
+    assert_int_equal(tpm_left_behind(), 0);
+    door_remove(ANCHOR);
+    door_remove(COUNTER);
+    policy_clean();
+}
+
 /* --- values of hierarchies and of indices --- */
 
 static void hierarchy_auth(ESYS_TR hierarchy, const char *from, const char *to)
@@ -262,6 +300,7 @@ static void index_value(void **state)
                  "has an authorization value");
     unsigned long long before = tpm_commands();
     door_refused(hwk_tpm_door.read(tpm, &now, back), HWK_R_AUTH, "has an");
+    door_refused(hwk_tpm_door.peek(tpm, &now, back), HWK_R_AUTH, "has an");
     assert_int_equal(tpm_commands(), before);
     door_remove(ANCHOR);
     policy_clean();
@@ -597,21 +636,14 @@ static void arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counters),
-        cmocka_unit_test(names),
-        cmocka_unit_test(life),
-        cmocka_unit_test(costs),
-        cmocka_unit_test(last_and_yet_not),
-        cmocka_unit_test(owner_value),
-        cmocka_unit_test(index_value),
-        cmocka_unit_test(stale),
-        cmocka_unit_test(without_sessions),
-        cmocka_unit_test(full),
-        cmocka_unit_test(large),
-        cmocka_unit_test(turns),
-        cmocka_unit_test(facts_and_pcrs),
-        cmocka_unit_test(no_token),
-        cmocka_unit_test(arguments),
+        cmocka_unit_test(counters),    cmocka_unit_test(names),
+        cmocka_unit_test(life),        cmocka_unit_test(costs),
+        cmocka_unit_test(peeks),       cmocka_unit_test(last_and_yet_not),
+        cmocka_unit_test(owner_value), cmocka_unit_test(index_value),
+        cmocka_unit_test(stale),       cmocka_unit_test(without_sessions),
+        cmocka_unit_test(full),        cmocka_unit_test(large),
+        cmocka_unit_test(turns),       cmocka_unit_test(facts_and_pcrs),
+        cmocka_unit_test(no_token),    cmocka_unit_test(arguments),
     };
     for (size_t i = 0; i < sizeof(record); i++)
         record[i] = (uint8_t)(i ^ 0xa5);
