@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many devices: a process for each fixture that has one. A device hangs, a TPM
- * takes minutes for an RSA key, a cable is pulled: whatever happens in a
- * worker, the others and the book go on.
+ * Many devices: a worker for each place. A device hangs, a TPM takes minutes
+ * for an RSA key, a cable is pulled: whatever happens in a worker, the others
+ * and the book go on; and who has seen a device fail makes no other one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <idevid/auto.h>
 #include <idevid/text.h>
@@ -24,19 +20,6 @@
 
 #define JOBS_MAX 256
 #define SEAL_EVERY 50 /* devices */
-#define LINE_MAX_BYTES 65536
-
-extern char **environ;
-
-struct worker {
-    pid_t pid;
-    int out; /* its standard output; -1: no worker */
-    struct fixture fixture;
-    struct idv_buf line;
-    int64_t tries;
-    bool ended;  /* told its end: done, kept or failed */
-    bool failed; /* and that was failed */
-};
 
 struct crew {
     struct line *l;
@@ -48,112 +31,7 @@ struct crew {
     uint64_t sealed; /* devices when the book was signed last */
 };
 
-/* --- a worker begins -------------------------------------------------------
- */
-
-static idv_rc put_option(char ***argv, const char *name, const char *value)
-{
-    if (!value || !*value)
-        return IDV_OK;
-    IDV_TRY(idv_list_add(argv, idv_str(name)));
-    return idv_list_add(argv, idv_str(value));
-}
-
-static idv_rc arguments(const struct crew *c, const struct fixture *f,
-                        char ***argv)
-{
-    IDV_TRY(idv_list_add(argv, idv_str("idevid-factory")));
-    IDV_TRY(idv_list_add(argv, idv_str("provision")));
-    IDV_TRY(idv_list_add(argv, idv_str(c->b->dir)));
-    IDV_TRY(idv_list_add(argv, idv_str("--json")));
-    IDV_TRY(idv_list_add(argv, idv_str("--worker")));
-    IDV_TRY(put_option(argv, "--conf", c->b->conf_path));
-    IDV_TRY(put_option(argv, "--order", c->b->order));
-    IDV_TRY(put_option(argv, "--operator", c->b->operator_));
-    IDV_TRY(put_option(argv, "--fixture", fixture_text(f, FIXTURE_NAME)));
-    IDV_TRY(put_option(argv, "--device", fixture_text(f, FIXTURE_DEVICE)));
-    IDV_TRY(put_option(argv, "--serial", fixture_text(f, FIXTURE_SERIAL)));
-    IDV_TRY(put_option(argv, "--power-cycle",
-                       fixture_text(f, FIXTURE_POWER_CYCLE)));
-    for (const char *const *p = c->b->pass; p && *p; p++)
-        IDV_TRY(idv_list_add(argv, idv_str(*p)));
-    return IDV_OK;
-}
-
-static idv_rc variable(char ***env, const char *name, const char *value)
-{
-    IDV_AUTO(buf) text = {0};
-    if (!*value)
-        return IDV_OK;
-    IDV_TRY(idv_buf_putf(&text, "%s=%s", name, value));
-    return idv_list_add(env, idv_view(&text));
-}
-
-/* The fixture's variables first: of two with one name the first one counts. */
-static idv_rc environment(const struct fixture *f, char ***env)
-{
-    IDV_TRY(variable(env, "HWKEY_TCTI", fixture_text(f, FIXTURE_TCTI)));
-    IDV_TRY(
-        variable(env, "HWKEY_PKCS11_MODULE", fixture_text(f, FIXTURE_MODULE)));
-    IDV_TRY(variable(env, "HWKEY_PIN_FILE", fixture_text(f, FIXTURE_PIN_FILE)));
-    const size_t n = idv_list_count(*env);
-    for (char **e = environ; *e; e++) {
-        bool hidden = false;
-        for (size_t i = 0; i < n && !hidden; i++) {
-            const size_t name = strcspn((*env)[i], "=") + 1;
-            hidden = strncmp(*e, (*env)[i], name) == 0;
-        }
-        if (!hidden)
-            IDV_TRY(idv_list_add(env, idv_str(*e)));
-    }
-    return IDV_OK;
-}
-
-static idv_rc spawn(char **argv, char **env, struct worker *w)
-{
-    posix_spawn_file_actions_t act;
-    int fd[2];
-    if (pipe(fd) != 0)
-        return idv_fail(IDV_E_IO, "pipe: %s", strerror(errno));
-    fcntl(fd[0], F_SETFD, FD_CLOEXEC);
-    fcntl(fd[1], F_SETFD, FD_CLOEXEC);
-    posix_spawn_file_actions_init(&act);
-    posix_spawn_file_actions_adddup2(&act, fd[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&act, STDIN_FILENO, "/dev/null", O_RDONLY,
-                                     0);
-    const int err =
-        posix_spawn(&w->pid, "/proc/self/exe", &act, NULL, argv, env);
-    posix_spawn_file_actions_destroy(&act);
-    close(fd[1]);
-    if (err) {
-        close(fd[0]);
-        return idv_fail(IDV_E_IO, "a worker: %s", strerror(err));
-    }
-    w->out = fd[0];
-    return IDV_OK;
-}
-
-static idv_rc begin(struct crew *c, struct worker *w)
-{
-    char **argv = NULL, **env = NULL;
-    idv_rc rc = arguments(c, &w->fixture, &argv);
-    if (rc == IDV_OK)
-        rc = environment(&w->fixture, &env);
-    if (rc == IDV_OK)
-        rc = spawn(argv, env, w);
-    idv_list_free(argv);
-    idv_list_free(env);
-    if (rc != IDV_OK)
-        return rc;
-    w->tries++;
-    w->ended = w->failed = false;
-    w->line.n = 0;
-    w->line.max = LINE_MAX_BYTES;
-    c->progress.running++;
-    return IDV_OK;
-}
-
-/* --- what it says -----------------------------------------------------------
+/* --- what a worker says ----------------------------------------------------
  */
 
 /* An end that will be tried again is none yet. */
@@ -162,110 +40,184 @@ static bool goes_on(const struct crew *c, const struct worker *w)
     return w->tries <= c->b->retries;
 }
 
-static void take_line(struct crew *c, struct worker *w, struct idv_bytes line)
+static void pass(const struct crew *c, struct idv_bytes line)
 {
-    IDV_AUTO_PTR(idv_json) e = NULL;
-    if (!line.n || idv_json_parse(line, LINE_MAX_BYTES, &e) != IDV_OK) {
-        idv_note_clear();
+    if (!c->l->t->json)
         return;
-    }
-    if (c->l->t->json) {
-        fwrite(line.p, 1, line.n, stdout);
-        putchar('\n');
-        fflush(stdout);
-    }
-    const char *event = idv_json_text(idv_json_get(e, "event"));
+    fwrite(line.p, 1, line.n, stdout);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* The same event under its other name. */
+static void pass_retry(const struct crew *c, struct idv_json *e)
+{
+    IDV_AUTO(buf) line = {.max = WORKER_LINE_MAX};
+    if (idv_json_set(e, "event", idv_json_new_text(idv_str("retry"))) ==
+            IDV_OK &&
+        idv_json_dump(e, false, &line) == IDV_OK)
+        pass(c, idv_view(&line));
+    idv_note_clear();
+}
+
+static void take_failure(struct crew *c, struct worker *w,
+                         struct idv_bytes line, struct idv_json *e)
+{
     const char *why = idv_json_text(idv_json_get(e, "why"));
-    if (!event)
-        return;
-    w->failed = strcmp(event, "failed") == 0;
-    w->ended |=
-        w->failed || strcmp(event, "done") == 0 || strcmp(event, "kept") == 0;
+    w->failed = true;
     /* only what the device did is worth another try */
-    if (w->failed && (!why || strcmp(why, "device") != 0))
+    if (!why || strcmp(why, idv_factory_why_to_text(IDV_WHY_DEVICE)) != 0)
         w->tries = c->b->retries + 1;
-    if (!w->failed || !goes_on(c, w))
-        progress_event(&c->progress, e);
-}
-
-static void take_bytes(struct crew *c, struct worker *w)
-{
-    uint8_t some[4096];
-    const ssize_t n = read(w->out, some, sizeof(some));
-    if (n <= 0 || idv_buf_put(&w->line, idv_bytes(some, (size_t)n)) != IDV_OK) {
-        idv_note_clear();
-        close(w->out);
-        w->out = -1;
+    if (goes_on(c, w)) {
+        pass_retry(c, e);
         return;
     }
-    uint8_t *end;
-    while ((end = memchr(w->line.p, '\n', w->line.n))) {
-        const size_t len = (size_t)(end - w->line.p);
-        take_line(c, w, idv_bytes(w->line.p, len));
-        memmove(w->line.p, end + 1, w->line.n - len - 1);
-        w->line.n -= len + 1;
-    }
+    pass(c, line);
+    progress_event(&c->progress, e);
 }
 
-static void seal_some(struct crew *c)
+/* It is done with this device. */
+static void finish(struct crew *c, struct worker *w)
 {
     const uint64_t now = c->progress.done + c->progress.failed;
+    w->busy = false;
+    w->tries = 0;
+    c->progress.running--;
+    fixture_free(&w->fixture);
     if (now - c->sealed < SEAL_EVERY)
         return;
     line_seal(c->l);
     c->sealed = now;
 }
 
-/* It is gone: another try, or the next device. */
+static void take_line(struct crew *c, struct worker *w, struct idv_bytes line)
+{
+    IDV_AUTO_PTR(idv_json) e = NULL;
+    if (!line.n || idv_json_parse(line, WORKER_LINE_MAX, &e) != IDV_OK) {
+        idv_note_clear();
+        return;
+    }
+    const char *event = idv_json_text(idv_json_get(e, "event"));
+    if (!event)
+        return;
+    if (strcmp(event, WORKER_READY) == 0) {
+        if (w->busy && w->ended)
+            finish(c, w);
+        return;
+    }
+    const bool failed = strcmp(event, "failed") == 0;
+    w->ended |=
+        failed || strcmp(event, "done") == 0 || strcmp(event, "kept") == 0;
+    if (failed) {
+        take_failure(c, w, line, e);
+        return;
+    }
+    pass(c, line);
+    progress_event(&c->progress, e);
+}
+
+/* --- its end ---------------------------------------------------------------
+ */
+
+/* What it did not say is said for it. */
+static void tell(struct crew *c, const struct worker *w, const char *note,
+                 bool again)
+{
+    struct device_result r = {.why = IDV_WHY_DEVICE};
+    const struct device_job job = {.fixture =
+                                       fixture_text(&w->fixture, FIXTURE_NAME),
+                                   .order = c->b->workers.order};
+    snprintf(r.note, sizeof(r.note), "%s", note);
+    snprintf(r.serial_number, sizeof(r.serial_number), "%s",
+             fixture_text(&w->fixture, FIXTURE_SERIAL));
+    device_event(c->l, &job, again ? "retry" : "failed", &r);
+    if (!again)
+        progress_died(&c->progress, job.fixture, r.note);
+}
+
+static void tell_death(struct crew *c, const struct worker *w, int status,
+                       bool again)
+{
+    char how[80];
+    if (WIFSIGNALED(status))
+        snprintf(how, sizeof(how), "its worker was ended by signal %d",
+                 WTERMSIG(status));
+    else
+        snprintf(how, sizeof(how), "its worker ended with %d",
+                 WEXITSTATUS(status));
+    tell(c, w, how, again);
+}
+
+/* It is gone: another one tries the same device again, or has the next. */
 static void end(struct crew *c, struct worker *w)
 {
-    int status = 0;
-    char how[80];
-    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    w->pid = 0;
-    c->progress.running--;
-    const bool again = (!w->ended || w->failed) && goes_on(c, w);
-    if (again && begin(c, w) == IDV_OK)
+    const int status = worker_reap(w);
+    if (!w->busy)
         return;
+    const bool again = (!w->ended || w->failed) && goes_on(c, w);
+    if (!w->ended)
+        tell_death(c, w, status, again);
+    if (again && worker_give(w, &c->b->workers) == IDV_OK)
+        return;
+    if (again)
+        tell(c, w, idv_note(), false);
     idv_note_clear();
-    if (!w->ended) {
-        if (WIFSIGNALED(status))
-            snprintf(how, sizeof(how), "its worker was ended by signal %d",
-                     WTERMSIG(status));
-        else
-            snprintf(how, sizeof(how), "its worker ended with %d",
-                     WEXITSTATUS(status));
-        progress_died(&c->progress, fixture_text(&w->fixture, FIXTURE_NAME),
-                      how);
-    }
-    fixture_free(&w->fixture);
-    seal_some(c);
+    finish(c, w);
+}
+
+static void hear(struct crew *c, struct worker *w)
+{
+    IDV_AUTO(buf) line = {.max = WORKER_LINE_MAX};
+    const bool there = worker_hear(w);
+    while (worker_line(w, &line))
+        take_line(c, w, idv_view(&line));
+    if (!there)
+        end(c, w);
 }
 
 /* --- all of them ------------------------------------------------------------
  */
 
-static idv_rc next_device(struct crew *c, struct worker *w)
+/* One that has nothing to do and is as the fixture wants it, else an empty
+ * place, else one that has to go. There is one. */
+static struct worker *choose(struct crew *c, const struct fixture *f)
 {
-    memset(&w->fixture, 0, sizeof(w->fixture));
-    IDV_TRY(fixtures_next(&c->fixtures, &c->more, &w->fixture));
+    struct worker *empty = NULL, *other = NULL;
+    for (int64_t i = 0; i < c->b->jobs; i++) {
+        struct worker *w = &c->workers[i];
+        if (worker_fits(w, f))
+            return w;
+        if (!w->pid)
+            empty = w;
+        else if (!w->busy)
+            other = w;
+    }
+    if (empty)
+        return empty;
+    worker_dismiss(other);
+    return other;
+}
+
+static idv_rc next_device(struct crew *c)
+{
+    struct fixture next = {0};
+    IDV_TRY(fixtures_next(&c->fixtures, &c->more, &next));
     if (!c->more)
         return IDV_OK;
+    struct worker *w = choose(c, &next);
+    w->fixture = next;
     w->tries = 0;
-    idv_rc rc = begin(c, w);
-    if (rc != IDV_OK)
+    idv_rc rc = worker_give(w, &c->b->workers);
+    if (rc == IDV_OK)
+        c->progress.running++;
+    else
         fixture_free(&w->fixture);
     return rc;
 }
 
-static struct worker *free_place(struct crew *c)
+static bool has_place(const struct crew *c)
 {
-    for (int64_t i = 0; i < c->b->jobs; i++) {
-        if (!c->workers[i].pid)
-            return &c->workers[i];
-    }
-    return NULL;
+    return c->progress.running < (uint64_t)c->b->jobs;
 }
 
 /* Waits until a worker says something, or, while there is a place for it, the
@@ -274,7 +226,7 @@ static idv_rc listen_once(struct crew *c)
 {
     struct pollfd fds[JOBS_MAX + 1];
     struct worker *of[JOBS_MAX];
-    struct worker *spare = c->more ? free_place(c) : NULL;
+    const bool asks = c->more && has_place(c);
     nfds_t n = 0;
     for (int64_t i = 0; i < c->b->jobs; i++) {
         if (c->workers[i].pid) {
@@ -283,18 +235,17 @@ static idv_rc listen_once(struct crew *c)
             n++;
         }
     }
-    if (spare)
+    if (asks)
         fds[n] =
             (struct pollfd){.fd = fileno(c->fixtures.file), .events = POLLIN};
-    if (poll(fds, n + (spare ? 1 : 0), 1000) < 0 && errno != EINTR)
-        return idv_fail(IDV_E_IO, "poll: %s", strerror(errno));
+    if (poll(fds, n + asks, 1000) < 0)
+        return errno == EINTR ? IDV_OK
+                              : idv_fail(IDV_E_IO, "poll: %s", strerror(errno));
     for (nfds_t i = 0; i < n; i++) {
         if (fds[i].revents)
-            take_bytes(c, of[i]);
-        if (of[i]->out < 0)
-            end(c, of[i]);
+            hear(c, of[i]);
     }
-    return spare && fds[n].revents ? next_device(c, spare) : IDV_OK;
+    return asks && fds[n].revents ? next_device(c) : IDV_OK;
 }
 
 static idv_rc work(struct crew *c)
@@ -365,10 +316,10 @@ idv_rc batch_run(struct line *l, const struct batch *b)
         fixtures_close(&c.fixtures);
         return idv_fail(IDV_E_NOMEM, "out of memory");
     }
-    progress_begin(&c.progress, l->t, b->order, total);
+    progress_begin(&c.progress, l->t, b->workers.order, total);
     idv_rc rc = run(&c);
     for (int64_t i = 0; i < b->jobs; i++)
-        idv_buf_free(&c.workers[i].line);
+        worker_free(&c.workers[i]);
     free(c.workers);
     fixtures_close(&c.fixtures);
     return rc;

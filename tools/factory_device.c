@@ -2,6 +2,7 @@
 /* One device in a fixture, from whatever state it is in to its end. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <openssl/evp.h>
@@ -34,6 +35,7 @@ static idv_rc event_fill(struct idv_json *o, const struct line *l,
     if (strcmp(event, "done") != 0)
         return IDV_OK;
     IDV_TRY(tool_put_int(o, "ms", (uint64_t)r->ms));
+    IDV_TRY(tool_put_int(o, "cpu-ms", (uint64_t)(r->cpu_us + 500) / 1000));
     IDV_TRY(tool_put_int(o, "round-trips", r->trips));
     IDV_TRY(tool_put_int(o, "calls-look", r->calls.look));
     IDV_TRY(tool_put_int(o, "calls-request", r->calls.request));
@@ -60,10 +62,15 @@ void device_event(const struct line *l, const struct device_job *job,
 
 /* --- the job -------------------------------------------------------------- */
 
+bool device_is_tpm(const struct device_job *job)
+{
+    return strncasecmp(job->device, "pkcs11:", 7) != 0;
+}
+
 void device_conf(const struct line *l, const struct device_job *job,
                  struct idv_station_conf *conf)
 {
-    const bool token = strncasecmp(job->device, "pkcs11:", 7) == 0;
+    const bool token = !device_is_tpm(job);
     const int profile = job->profile >= 0 ? job->profile : l->conf->profile;
     *conf = (struct idv_station_conf){
         .device = job->device,
@@ -356,15 +363,37 @@ static void note_failure(struct run *r)
     (void)idv_fail(IDV_E_REJECT, "%s", note);
 }
 
+static int64_t cpu_us(void)
+{
+    struct rusage u;
+    if (getrusage(RUSAGE_SELF, &u) != 0)
+        return 0;
+    return (int64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+           u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+static idv_rc open_station(struct run *r)
+{
+    if (r->job->tcti) {
+        idv_rc rc = idv_tpm_reach(r->job->tcti);
+        if (rc == IDV_E_STATE)
+            r->r->why = IDV_WHY_STATION;
+        if (rc != IDV_OK)
+            return idv_fail_within(rc, "keys of a station in a TPM: only with "
+                                       "devices that no tcti names");
+    }
+    return idv_station_new(&r->conf, &r->station);
+}
+
 idv_rc device_provision(struct line *l, const struct device_job *job,
                         struct device_result *out)
 {
     struct run r = {.l = l, .job = job, .r = out};
-    const int64_t begun = tool_ms();
+    const int64_t begun = tool_ms(), used = cpu_us();
     const unsigned trips = l->desk.trips;
     *out = (struct device_result){.end = DEVICE_DONE};
     device_conf(l, job, &r.conf);
-    idv_rc rc = idv_station_new(&r.conf, &r.station);
+    idv_rc rc = open_station(&r);
     if (rc == IDV_OK)
         rc = go_on(&r);
     if (r.station)
@@ -379,6 +408,7 @@ idv_rc device_provision(struct line *l, const struct device_job *job,
         snprintf(out->note, sizeof(out->note), "%s", idv_note());
     }
     run_free(&r);
+    out->cpu_us = cpu_us() - used;
     static const char *const ends[] = {"done", "kept", "failed"};
     device_event(l, job, ends[out->end], out);
     return rc;

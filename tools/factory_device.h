@@ -9,6 +9,7 @@
 struct device_job {
     const char *fixture; /* for people and line software */
     const char *device;  /* tpm2: or pkcs11:token=... */
+    const char *tcti;    /* how that TPM is reached; NULL: as configured */
     const char *order;   /* in the book; NULL: the order "single" */
     const char *serial;  /* NULL: the next of the order, or the device's own */
     const char *model;   /* where no order says it */
@@ -36,8 +37,10 @@ struct device_result {
     char note[IDV_NOTE_MAX];
     struct idv_station_calls calls;
     unsigned trips;
-    int64_t ms;
+    int64_t ms, cpu_us; /* of this process */
 };
+
+bool device_is_tpm(const struct device_job *job);
 
 /* Events are told as they happen (--json: an object in a line). The return
  * value is that of what failed, for the exit code. */

@@ -20,6 +20,11 @@ static const char *const names[FIXTURE_COLUMNS] = {
     [FIXTURE_POWER_CYCLE] = "power-cycle",
 };
 
+const char *fixture_name(enum fixture_column c)
+{
+    return names[c];
+}
+
 void fixture_free(struct fixture *f)
 {
     for (int i = 0; i < FIXTURE_COLUMNS; i++)

@@ -19,6 +19,9 @@ enum fixture_column {
     FIXTURE_COLUMNS
 };
 
+/* "name", "device" ... */
+const char *fixture_name(enum fixture_column c);
+
 struct fixture {
     struct idv_buf column[FIXTURE_COLUMNS];
     unsigned line;

@@ -83,8 +83,7 @@ static idv_rc one(struct line *l)
         rc = idv_fail_within(rc, "%s",
                              *result.serial_number ? result.serial_number
                                                    : opt.device);
-    if (!opt.worker) /* who has workers signs for all of them */
-        line_seal(l);
+    line_seal(l);
     return rc;
 }
 
@@ -109,12 +108,12 @@ static void pass_on(const char **to)
 static idv_rc many(struct line *l)
 {
     const char *pass[16];
-    struct batch b = {.dir = opt.dir,
-                      .conf_path = l->t->conf_path,
+    struct batch b = {.workers = {.dir = opt.dir,
+                                  .conf_path = l->t->conf_path,
+                                  .order = opt.order,
+                                  .operator_ = opt.operator_,
+                                  .pass = pass},
                       .fixtures = opt.fixtures,
-                      .order = opt.order,
-                      .operator_ = opt.operator_,
-                      .pass = pass,
                       .jobs = 1,
                       .retries = 2};
     pass_on(pass);
@@ -135,7 +134,9 @@ idv_rc factory_provision(struct tool *t, int argc, char **argv)
     idv_rc rc = opt.fixtures ? line_open_station(t, &factory_conf, &l)
                              : line_open(t, &factory_conf, &l);
     if (rc == IDV_OK)
-        rc = opt.fixtures ? many(&l) : one(&l);
+        rc = opt.fixtures ? many(&l)
+             : opt.worker ? worker_serve(&l) /* who has them signs the book */
+                          : one(&l);
     line_close(&l);
     return rc;
 }

@@ -36,29 +36,43 @@ static const struct idvi_station_key *activated(const struct idv_station *s)
     return idvi_station_has_iak(s) ? &s->iak : &s->key;
 }
 
+/* a TPM2B_ structure and nothing else */
+static bool framed(const struct idv_buf *b)
+{
+    return b->n >= 2 && ((size_t)b->p[0] << 8 | b->p[1]) == b->n - 2;
+}
+
+/* A TPM that lost its power on the way is one thing, a credential that is not
+ * for it another. */
 static idv_rc activate(struct idv_station *s, const struct idv_factory_reply *r,
-                       struct idv_buf *bag)
+                       struct idv_buf *bag, enum idv_factory_why *why)
 {
     struct idvi_devid_secret secret = {.n = 0};
+    int reason;
+    if (!framed(&r->credential) || !framed(&r->secret))
+        return idvi_station_refuse(
+            why, IDV_WHY_ACTIVATE,
+            idv_fail(IDV_E_FORMAT, "reply: its credential is none"));
     IDV_TRY(idvi_station_ek_again(s));
     IDV_TRY(idvi_station_keys(s, false));
     idv_rc rc = idvi_devid_activate(s->dev, &activated(s)->born, &s->ek.born,
                                     idv_view(&r->credential),
-                                    idv_view(&r->secret), &secret, NULL);
-    if (rc == IDV_OK)
-        rc = idv_factory_reply_open(r, idv_bytes(secret.p, secret.n), bag);
+                                    idv_view(&r->secret), &secret, &reason);
+    if (rc != IDV_OK)
+        return reason == HWK_R_KEY
+                   ? idvi_station_refuse(why, IDV_WHY_ACTIVATE, rc)
+                   : rc;
+    rc = idv_factory_reply_open(r, idv_bytes(secret.p, secret.n), bag);
     OPENSSL_cleanse(&secret, sizeof(secret));
-    return rc;
+    return rc == IDV_OK ? rc : idvi_station_refuse(why, IDV_WHY_ACTIVATE, rc);
 }
 
 static idv_rc open_bag(struct idv_station *s, const struct idv_factory_reply *r,
                        struct certs *out, enum idv_factory_why *why)
 {
     IDV_AUTO(buf) bag = {.max = IDV_MAX_BODY};
-    idv_rc rc = idvi_station_proves(s) ? activate(s, r, &bag)
-                                       : idv_buf_put(&bag, idv_view(&r->bag));
-    if (rc != IDV_OK)
-        return idvi_station_refuse(why, IDV_WHY_ACTIVATE, rc);
+    IDV_TRY(idvi_station_proves(s) ? activate(s, r, &bag, why)
+                                   : idv_buf_put(&bag, idv_view(&r->bag)));
     return idv_certbag_from_der(idv_view(&bag), &out->all);
 }
 

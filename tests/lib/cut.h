@@ -5,9 +5,10 @@
  *
  *   NUMBER before | NUMBER after | NUMBER power COMMAND
  *
- * for the call with that number, from 1, of a process: SIGKILL before it or
- * after it, or COMMAND instead of it. It strikes once: the file is then called
- * PLAN.struck. The plan "1 count" writes to PLAN.count how many there were.
+ * for the call with that number, from 1, of a process to that device: SIGKILL
+ * before it or after it, or COMMAND instead of it. It strikes once: the file is
+ * then called PLAN.struck. The plan "1 count" writes to PLAN.count how many
+ * there were.
  */
 #ifndef TESTS_CUT_H
 #define TESTS_CUT_H
@@ -27,6 +28,7 @@ static inline void cut_read(struct cut *c, const char *plan)
 {
     FILE *f = fopen(plan, "re");
 
+    c->at = c->calls = 0;
     snprintf(c->plan, sizeof(c->plan), "%s", plan);
     if (f == NULL)
         return;

@@ -15,7 +15,9 @@ struct cutting {
     TSS2_TCTI_CONTEXT *real;
 };
 
-static struct cut cut; /* of this process, however often it connects */
+/* of this process and a device's plan, however often it connects: a worker
+ * has one device after another */
+static struct cut cut;
 
 static TSS2_TCTI_CONTEXT *real_of(TSS2_TCTI_CONTEXT *ctx)
 {
@@ -80,7 +82,7 @@ static TSS2_RC init(TSS2_TCTI_CONTEXT *ctx, size_t *n, const char *conf)
                                       cancel, poll_handles, set_locality},
                                      make_sticky}};
     snprintf(plan, sizeof(plan), "%.*s", (int)(real - conf), conf);
-    if (cut.calls == 0)
+    if (strcmp(cut.plan, plan) != 0)
         cut_read(&cut, plan);
     return Tss2_TctiLdr_Initialize(real + 1, &c->real);
 }
