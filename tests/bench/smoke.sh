@@ -54,6 +54,8 @@ is 'commands of a TPM as promised' \
         grep -c ' commands *met$')" 31
 is 'commands of a line as promised' \
     "$(grep -cE '^line: .* (commands|trips) *met$' "$tap_dir/table")" 4
+is "CPU of a line's devices, in a worker that stays, and what of it is ESYS's" \
+    "$(grep -cE '^(line: CPU, tcg|  of it for contexts)' "$tap_dir/table")" 3
 is 'figures of the anchor in JSON' \
     "$(grep -c '^{"target":"anchor' "$tap_dir/rows.json")" 32
 for where in directly 'behind tpm2-abrmd'; do
