@@ -17,7 +17,7 @@ struct factory_opt {
     const char *key_uri, *cert_uri, *out, *index, *counter, *reason;
     const char *format, *from, *to, *csr, *head;
     bool lock, replace, platform, so, remove, again, worker, owner_nv;
-    bool journal, yes;
+    bool journal, yes, release;
 };
 extern struct factory_opt opt;
 extern struct factory_conf factory_conf;

@@ -19,12 +19,13 @@ idv_rc factory_retire(struct tool *t, int argc, char **argv)
     IDV_TRY(factory_need(opt.reason, "--reason TEXT"));
     idv_rc rc = line_open_station(t, &factory_conf, &l);
     if (rc == IDV_OK)
-        rc = idv_factory_retire(&l.store, opt.serial, factory_conf.station,
-                                line_operator(opt.operator_), opt.reason,
-                                t->env, &why);
+        rc = (opt.release ? idv_factory_release : idv_factory_retire)(
+            &l.store, opt.serial, factory_conf.station,
+            line_operator(opt.operator_), opt.reason, t->env, &why);
     if (rc == IDV_OK) {
         line_seal(&l);
-        tool_say(t, "%s: retired; the next export says so", opt.serial);
+        tool_say(t, "%s: %s; the next export says so", opt.serial,
+                 opt.release ? "is no device's now" : "retired");
     }
     line_close(&l);
     return rc;
@@ -80,6 +81,9 @@ const struct tool_option factory_retire_options[] = {
     {"serial", 's', "TEXT", "the device's serial number", &opt.serial, NULL,
      NULL},
     {"reason", 0, "TEXT", "why, for the journal", &opt.reason, NULL, NULL},
+    {"release", 0, NULL,
+     "it was another's: serial number and device are free for each other", NULL,
+     &opt.release, NULL},
     {"operator", 0, "NAME", "who works here (default: the login name)",
      &opt.operator_, NULL, NULL},
     {0}};

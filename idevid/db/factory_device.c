@@ -55,7 +55,7 @@ static idv_rc documents(struct idv_db *db, const struct idv_buf hash[DOCUMENTS],
 static idv_rc in_bounds(const struct idv_factory_device *d)
 {
     if ((unsigned)d->profile > IDV_PROFILE_PLAIN ||
-        (unsigned)d->state > IDV_DEVICE_WIPED)
+        (unsigned)d->state > IDV_DEVICE_RELEASED)
         return idv_fail(IDV_E_FORMAT,
                         "store: device '%s': profile %d, state %d",
                         d->serial_number, (int)d->profile, (int)d->state);

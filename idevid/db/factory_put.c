@@ -47,7 +47,8 @@ static idv_rc judge_serial(const struct idv_factory_device *row,
                            const struct idv_factory_device *d)
 {
     char was[17], is[17];
-    if (!idvi_hash_there(row->ek) || memcmp(row->ek, d->ek, 32) == 0)
+    if (!idvi_hash_there(row->ek) || memcmp(row->ek, d->ek, 32) == 0 ||
+        d->state == IDV_DEVICE_RELEASED)
         return IDV_OK;
     hex_start(row->ek, was);
     hex_start(d->ek, is);
@@ -83,7 +84,8 @@ static idv_rc judge_state(const struct idv_factory_device *row,
                           const struct idv_factory_device *d,
                           enum idv_factory_state from)
 {
-    if (row->state == from)
+    if (row->state == from ||
+        (row->state == IDV_DEVICE_RELEASED && from == IDV_DEVICE_NONE))
         return IDV_OK;
     return idv_fail(IDV_E_STATE, "store: device '%s' is in state %s, not %s",
                     d->serial_number, idv_factory_state_to_text(row->state),
@@ -165,6 +167,20 @@ static idv_rc put_claim(struct idv_db *db, enum idvi_claim kind,
                      "iht", (int64_t)kind, hash, serial);
 }
 
+/* after its row says so: nothing else lets claims go */
+static idv_rc let_go(struct idv_db *db, const struct idv_factory_device *d,
+                     const char *kind, struct idv_bytes body, int64_t now)
+{
+    IDV_TRY(put_row(db, d));
+    IDV_TRY(idvi_exec(db, NULL, "DELETE FROM claim WHERE serial_number = $1",
+                      "t", d->serial_number));
+    IDV_TRY(idvi_exec(db, NULL,
+                      "UPDATE order_device SET made = 0, holder = '',"
+                      " held_until = 0 WHERE serial_number = $1",
+                      "t", d->serial_number));
+    return idvi_entry_add(db, kind, d->serial_number, body, now, NULL);
+}
+
 static idv_rc write_all(struct idv_db *db, const struct idv_factory_device *d,
                         const char *kind, struct idv_bytes body, int64_t now)
 {
@@ -182,10 +198,15 @@ static idv_rc judge_arguments(const struct idv_factory_device *d)
 {
     if (!idv_text_printable(idv_str(d->serial_number)) || !*d->serial_number)
         return idv_fail(IDV_E_ARG, "store: a device without a serial number");
-    if (d->state == IDV_DEVICE_NONE || (unsigned)d->state > IDV_DEVICE_WIPED ||
+    if (d->state == IDV_DEVICE_NONE ||
+        (unsigned)d->state > IDV_DEVICE_RELEASED ||
         (unsigned)d->profile > IDV_PROFILE_PLAIN)
         return idv_fail(IDV_E_ARG, "store: device '%s': profile %d, state %d",
                         d->serial_number, (int)d->profile, (int)d->state);
+    if (d->state == IDV_DEVICE_RELEASED &&
+        (idvi_hash_there(d->ek) || idvi_hash_there(d->key)))
+        return idv_fail(IDV_E_ARG, "store: device '%s': released with its EK",
+                        d->serial_number);
     return IDV_OK;
 }
 
@@ -195,7 +216,8 @@ static idv_rc put_within(struct idv_db *db, const struct idv_factory_device *d,
                          enum idv_factory_why *why)
 {
     IDV_TRY(judge(db, d, from, why));
-    return write_all(db, d, kind, body, now);
+    return d->state == IDV_DEVICE_RELEASED ? let_go(db, d, kind, body, now)
+                                           : write_all(db, d, kind, body, now);
 }
 
 static idv_rc put(struct idv_db *db, const struct idv_factory_device *d,

@@ -77,7 +77,8 @@ CREATE INDEX device_order ON device (order_id, serial_number);
 CREATE TRIGGER device_kept BEFORE DELETE ON device
 BEGIN SELECT RAISE(ABORT, 'devices are kept'); END;
 
--- whose an EK (kind 1) or a key (2) is, for ever; also keys that were replaced
+-- whose an EK (kind 1) or a key (2) is, for ever; also keys that were replaced;
+-- gone only with a serial number that was another device's (state 8)
 CREATE TABLE claim (
     kind INTEGER NOT NULL,
     sha256 BLOB NOT NULL,
@@ -85,6 +86,7 @@ CREATE TABLE claim (
     PRIMARY KEY (kind, sha256)
 ) WITHOUT ROWID;
 CREATE TRIGGER claim_kept BEFORE DELETE ON claim
+WHEN (SELECT state FROM device WHERE serial_number = old.serial_number) <> 8
 BEGIN SELECT RAISE(ABORT, 'claims are kept'); END;
 CREATE TRIGGER claim_fixed BEFORE UPDATE ON claim
 BEGIN SELECT RAISE(ABORT, 'claims are kept'); END;

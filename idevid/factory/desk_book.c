@@ -157,6 +157,10 @@ static idv_rc find(const struct idv_desk_conf *conf,
                                idv_str(r->serial_number), &found, &c->row)));
     IDV_TRY(refuse_other(conf, IDV_BY_EK, proof->ek_id, r, why));
     IDV_TRY(refuse_other(conf, IDV_BY_KEY, proof->key_id, r, why));
+    if (found && c->row.state == IDV_DEVICE_RELEASED) {
+        idvi_case_free(c); /* as if it had never been a device's */
+        found = false;
+    }
     return found ? settle(r, proof, c, why) : IDV_OK;
 }
 

@@ -35,8 +35,9 @@ idv_rc idvi_feed_members(const struct idvi_export *x,
     IDV_TRY(idv_json_set(o, "issue", idv_json_new_int(d->issue)));
     IDV_TRY(idvi_member_text(o, "maker", x->maker));
     IDV_TRY(set_order(x, d, o));
-    bool retired =
-        d->state == IDV_DEVICE_RETIRED || d->state == IDV_DEVICE_WIPED;
+    bool retired = d->state == IDV_DEVICE_RETIRED ||
+                   d->state == IDV_DEVICE_WIPED ||
+                   d->state == IDV_DEVICE_RELEASED;
     IDV_TRY(idv_json_set(o, "retired", idv_json_new_bool(retired)));
     IDV_TRY(idvi_member_text(o, "serial-number", d->serial_number));
     return idvi_member_text(o, "state", idv_factory_state_to_text(d->state));

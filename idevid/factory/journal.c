@@ -10,6 +10,7 @@ static const char *const states[] = {
     [IDV_DEVICE_REQUESTED] = "requested", [IDV_DEVICE_ISSUED] = "issued",
     [IDV_DEVICE_INSTALLED] = "installed", [IDV_DEVICE_DONE] = "done",
     [IDV_DEVICE_RETIRED] = "retired",     [IDV_DEVICE_WIPED] = "wiped",
+    [IDV_DEVICE_RELEASED] = "released",
 };
 
 const char *idv_factory_state_to_text(enum idv_factory_state s)

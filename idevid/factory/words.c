@@ -83,7 +83,8 @@ static const struct {
     [IDV_WHY_DUPLICATE] =
         {"duplicate",
          "Compare the label with the device in the fixture; the note names the "
-         "device that has this serial number or key already."},
+         "device that has this serial number or key already. If that one had "
+         "another's label, retire --release takes it back."},
     [IDV_WHY_RETIRED] =
         {"retired",
          "Set the device aside: it was retired and gets no identity any more."},

@@ -107,13 +107,28 @@ fails 5 'absent.der: cannot open' 'a file that is not there' \
     made 1 --ek-cert "$WORLD/absent.der"
 is 'the journal knows none of them yet' "$(factory export --format csv |
     wc -l)" 1
+
+# --- and one by the wrong label
+
+openssl x509 -inform DER -in "$WORLD/all/4.0x01c00016.der" \
+    -out "$WORLD/4.pem"
+ok 'the fourth, by a file in PEM, with the first one'\''s label' on_tpm 4 \
+    provision --order batch-7 --device tpm2: --serial TPM-0001 \
+    --ek-cert "$WORLD/4.pem" --profile lean
+fails 1 "TPM-0001.*device with EK" 'the first one is refused' \
+    made 1 --ek-cert "$WORLD/ek"
+ok 'the label is taken back' factory retire --serial TPM-0001 --release \
+    --reason 'label of bench 1 scanned at bench 4'
+is 'what was made counts as retired' "$(factory export |
+    grep -c '"retired":true,"serial-number":"TPM-0001","state":"released"')" 1
+fails 1 'already is TPM-0001, not TPM-0004' 'the device says what it has' \
+    made 4 --ek-cert "$WORLD/4.pem" --profile lean
+ok 'its own identity takes its place' \
+    made 4 --ek-cert "$WORLD/4.pem" --profile lean --again
 head -n 3 "$WORLD/fixtures.csv" >"$WORLD/two.csv"
 ok 'many at a time, by the folder' factory provision --order batch-7 \
     --fixtures "$WORLD/two.csv" --jobs 2 --ek-cert "$WORLD/ek"
 ok 'of another type, by the folder' made 3 --ek-cert "$WORLD/ek"
-openssl x509 -inform DER -in "$WORLD/all/4.0x01c00016.der" \
-    -out "$WORLD/4.pem"
-ok 'by a file, in PEM' made 4 --ek-cert "$WORLD/4.pem" --profile lean
 ok 'the device verifies' on_tpm 1 verify --device tpm2:
 ok 'the records' factory export --format attestations \
     --out "$WORLD/attestations.json"

@@ -197,6 +197,9 @@ static idv_rc with_book(struct station_line *l, enum station_act act,
     if (act == STATION_RETIRE)
         return idv_factory_retire(store, conf.serial_number, STATION_NAME, "op",
                                   "broken", &l->pki.env.env, &out->why);
+    if (act == STATION_RELEASE)
+        return idv_factory_release(store, conf.serial_number, STATION_NAME,
+                                   "op", "label", &l->pki.env.env, &out->why);
     IDV_TRY(idv_station_new(&conf, &s));
     now = l;
     hwk_tpm_set_fault(at_command, NULL);

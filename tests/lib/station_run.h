@@ -23,6 +23,7 @@ enum station_act {
     STATION_VERIFY,
     STATION_WIPE,
     STATION_RETIRE,
+    STATION_RELEASE, /* of the serial number */
 };
 
 /* what a run is cut at */

@@ -180,6 +180,34 @@ static void retired_counts(void **state)
     idv_factory_device_free(&d);
 }
 
+/* it was another device: both are free, and only so */
+static void released(void **state)
+{
+    struct book *b = *state;
+    char serial[IDV_MAX_SERIAL + 1];
+    enum idv_factory_why why = IDV_WHY_NONE;
+    struct idv_order *o = book_order("L1", "R", 2);
+    struct idv_factory_device d = book_device("R1", 1, IDV_DEVICE_RELEASED);
+    uint8_t key[32];
+    OK(CALL(b, order_add, o, PKI_NOW));
+    strcpy(d.serial_number, o->devices[0].serial_number);
+    book_put(b, d.serial_number, 1, IDV_DEVICE_DONE);
+    FAILS(IDV_E_ARG, "released with its EK", put(b, &d, IDV_DEVICE_DONE, &why));
+    memcpy(key, d.key, 32);
+    memset(d.ek, 0, 32);
+    memset(d.key, 0, 32);
+    FAILS(IDV_E_STATE, "in state done", put(b, &d, IDV_DEVICE_SEEN, &why));
+    assert_true(find_hash(b, IDV_BY_KEY, key, serial));
+    OK(put(b, &d, IDV_DEVICE_DONE, &why));
+    assert_false(find_hash(b, IDV_BY_KEY, key, serial));
+    OK(CALL(b, order_next, "L1", "f1", PKI_NOW, PKI_NOW + 9, serial));
+    assert_string_equal(serial, d.serial_number);
+    book_put(b, o->devices[1].serial_number, 1, IDV_DEVICE_DONE);
+    book_put(b, d.serial_number, 2, IDV_DEVICE_DONE);
+    idv_factory_device_free(&d);
+    book_order_free(o);
+}
+
 static void old_keys_stay(void **state)
 {
     struct book *b = *state;
@@ -493,6 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(duplicates, setup, teardown),
         cmocka_unit_test_setup_teardown(retired_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(released, setup, teardown),
         cmocka_unit_test_setup_teardown(old_keys_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(ek_may_come_later, setup, teardown),
         cmocka_unit_test_setup_teardown(odd_arguments, setup, teardown),

@@ -257,6 +257,46 @@ static void token_reworks(void **arg)
     reworks();
 }
 
+/* --- taken for another ------------------------------------------------------
+ */
+
+/* a label that was another's: the number and the device are free again */
+static void mistaken(void **arg)
+{
+    struct idv_factory_device d;
+    (void)arg;
+    need_token();
+    with_token(true);
+    assert_true(softhsm_token("two"));
+    const char *const one = line.conf.device,
+                      *const two = "pkcs11:token=two?pin-value=1234";
+    succeeds(STATION_PROVISION);
+    line.conf.device = two;
+    refused(STATION_REQUEST, IDV_WHY_DUPLICATE, "AB-0001");
+    succeeds(STATION_RELEASE);
+    refused(STATION_RELEASE, IDV_WHY_STORE, "released before");
+    refused(STATION_RETIRE, IDV_WHY_STORE, "released before");
+    booked(&d);
+    assert_int_equal(d.state, IDV_DEVICE_RELEASED);
+    assert_true(d.cert.n > 0);
+    idv_factory_device_free(&d);
+    succeeds(STATION_PROVISION);
+    booked(&d);
+    assert_int_equal(d.state, IDV_DEVICE_DONE);
+    assert_int_equal(d.issue, 1);
+    idv_factory_device_free(&d);
+    line.conf.device = one;
+    line.conf.serial_number = "AB-0002";
+    refused(STATION_REQUEST, IDV_WHY_HAS_ONE, "AB-0001");
+    line.conf.again = true;
+    succeeds(STATION_PROVISION);
+    line.conf.again = false;
+    succeeds(STATION_VERIFY);
+    /* and each is the other's no more */
+    line.conf.serial_number = "AB-0001";
+    refused(STATION_REQUEST, IDV_WHY_DUPLICATE, "AB-0002");
+}
+
 /* --- all of it taken away ---------------------------------------------------
  */
 
@@ -412,9 +452,10 @@ int main(void)
         LINE_TEST(tpm_one_book),   LINE_TEST(tpm_two_books),
         LINE_TEST(lean_two_books), LINE_TEST(direct_one_book),
         LINE_TEST(token_one_book), LINE_TEST(token_two_books),
-        LINE_TEST(tpm_reworks),    LINE_TEST(token_reworks),
-        LINE_TEST(wiped_lockout),  LINE_TEST(wiped_both),
-        LINE_TEST(owner_alone),    LINE_TEST(tries),
+        LINE_TEST(mistaken),       LINE_TEST(tpm_reworks),
+        LINE_TEST(token_reworks),  LINE_TEST(wiped_lockout),
+        LINE_TEST(wiped_both),     LINE_TEST(owner_alone),
+        LINE_TEST(tries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

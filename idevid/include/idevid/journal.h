@@ -19,6 +19,8 @@ enum idv_factory_state {
     IDV_DEVICE_DONE = 5,      /* locked down, self test passed */
     IDV_DEVICE_RETIRED = 6,   /* its identity is not to be trusted any more */
     IDV_DEVICE_WIPED = 7,     /* keys and certificates taken out again */
+    IDV_DEVICE_RELEASED = 8,  /* it was another device: the serial number has
+                                 none now, the device has no serial number */
 };
 /* "none", "seen" ...; "?" for anything else */
 const char *idv_factory_state_to_text(enum idv_factory_state s);
@@ -113,9 +115,11 @@ struct idv_factory_store {
      * devices, when the serial number, the EK or the key belongs to another
      * device (retired and wiped ones count too, except that a wiped EK may come
      * again with its own serial number); IDV_WHY_ORDER when the serial number
-     * is in another order. IDV_E_STATE: the row is not in the
-     * state from any more; the note says what it is in. *why (may be NULL) is
-     * IDV_WHY_STORE beside IDV_E_IO and IDV_E_FORMAT.
+     * is in another order. A row in IDV_DEVICE_RELEASED has no EK and no key,
+     * gives up whatever EKs and keys the serial number had, opens its line of
+     * the order again, and counts as IDV_DEVICE_NONE for from. IDV_E_STATE: the
+     * row is not in the state from any more; the note says what it is in. *why
+     * (may be NULL) is IDV_WHY_STORE beside IDV_E_IO and IDV_E_FORMAT.
      */
     idv_rc (*put)(void *self, const struct idv_factory_device *d,
                   enum idv_factory_state from, const char *kind,

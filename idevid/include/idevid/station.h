@@ -148,6 +148,19 @@ idv_rc idv_factory_retire(const struct idv_factory_store *store,
                           const struct idv_env *env,
                           enum idv_factory_why *why) IDV_CHECKED;
 
+/*
+ * The serial number was never this device's: it was scanned of another label.
+ * The book lets go of what belongs together by it: another device may have the
+ * serial number, and the device another one. A certificate that was made counts
+ * as retired, and so the feed says. IDV_E_STATE: the book does not know it, or
+ * it was released before. A desk with a book of its own is told by itself.
+ */
+idv_rc idv_factory_release(const struct idv_factory_store *store,
+                           const char *serial_number, const char *station,
+                           const char *operator_, const char *reason,
+                           const struct idv_env *env,
+                           enum idv_factory_why *why) IDV_CHECKED;
+
 /* Calls to devices of this process while the station was at it, by what they
  * were for. locks is no part of install. */
 struct idv_station_calls {
