@@ -234,6 +234,12 @@ static idv_rc on_exchange(void *arg, struct idv_msg *req, struct idv_msg *reply)
     return lose_it ? lose(r) : IDV_OK;
 }
 
+idv_rc fakereg_connect(struct fakereg *r, const struct idv_connect *c,
+                       struct idv_peer *peer)
+{
+    return on_connect(r, c, peer);
+}
+
 idv_rc fakereg_exchange(struct fakereg *r, struct idv_msg *req,
                         struct idv_msg *reply)
 {

@@ -53,7 +53,9 @@ struct fakereg {
 };
 void fakereg_init(struct fakereg *r, struct pki *pki);
 void fakereg_free(struct fakereg *r);
-/* One request, for a server of its own. */
+/* One connection or request, for a server of its own. */
+idv_rc fakereg_connect(struct fakereg *r, const struct idv_connect *c,
+                       struct idv_peer *peer);
 idv_rc fakereg_exchange(struct fakereg *r, struct idv_msg *req,
                         struct idv_msg *reply);
 
