@@ -59,6 +59,23 @@ idv_rc idvi_candidate_add(struct idv_pledge *p, const struct idv_url *url,
                     IDV_MAX_CANDIDATES);
 }
 
+/* the maker's, in full: https is the scheme, its path that of the request */
+static idv_rc cloud_new(struct idv_pledge *p)
+{
+    struct idv_url url;
+    const char *text = p->conf.cloud;
+    if (!text)
+        return IDV_OK;
+    if (sk_X509_num(p->conf.cloud_anchors) < 1)
+        return idv_fail(IDV_E_ARG, "pledge: no trust anchor for the cloud "
+                                   "registrar");
+    p->conf.cloud = NULL;
+    IDV_TRY(idv_url_from_text(idv_str(text), &url));
+    if (strlen(url.path) >= sizeof(p->lane[0].path))
+        return idv_fail(IDV_E_LIMIT, "pledge: path of '%.100s'", text);
+    return idvi_candidate_add(p, &url, IDV_FROM_CLOUD);
+}
+
 idv_rc idvi_candidates_new(struct idv_pledge *p)
 {
     const char *const *text = p->conf.registrars;
@@ -68,7 +85,7 @@ idv_rc idvi_candidates_new(struct idv_pledge *p)
         IDV_TRY(idvi_candidate_add(p, &url, IDV_FROM_CONFIG));
     }
     p->conf.registrars = NULL;
-    return IDV_OK;
+    return cloud_new(p);
 }
 
 void idvi_candidate_forget(struct idvi_candidate *c)
@@ -93,6 +110,9 @@ enum idv_origin idvi_candidate_origin(const struct idvi_candidate *c)
 bool idvi_candidate_free(const struct idv_pledge *p,
                          const struct idvi_candidate *c)
 {
+    /* the cloud renews nothing: it is no part of the domain */
+    if (p->renewing && idvi_candidate_origin(c) == IDV_FROM_CLOUD)
+        return false;
     return c->origins && !c->busy && !c->gone &&
            (p->conf.attempts <= 0 || c->tries < p->conf.attempts);
 }
@@ -141,10 +161,11 @@ static int64_t pause_of(const struct idv_pledge *p, int tries)
 }
 
 void idvi_candidate_failed(struct idv_pledge *p, struct idvi_candidate *c,
-                           idv_rc rc, const char *note)
+                           int64_t rest_s, idv_rc rc, const char *note)
 {
+    const int64_t pause = pause_of(p, c->tries);
     c->busy = false;
-    c->due = p->now + pause_of(p, c->tries) * 1000;
+    c->due = p->now + (pause > rest_s ? pause : rest_s) * 1000;
     if (c->tries < INT32_MAX)
         c->tries++;
     c->last = rc;

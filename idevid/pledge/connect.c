@@ -29,8 +29,9 @@ void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
         c->chain = idv_trust_enrollment(a->p->conf.trust)->ldevid;
     }
     if (!provisional) {
-        c->verify = idv_trust_verify_server;
-        c->verify_ctx = a->p->conf.trust;
+        c->verify =
+            a->cloud.est ? idvi_cloud_verify_est : idv_trust_verify_server;
+        c->verify_ctx = a->cloud.est ? (void *)a : a->p->conf.trust;
     }
 }
 

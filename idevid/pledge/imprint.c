@@ -22,6 +22,7 @@ static idv_rc judge(struct idvi_attempt *a, const struct idv_msg *reply,
         .idevid = idvi_idevid(a),
         .nonce = a->nonce,
         .tls_chain = a->chain,
+        .elsewhere = idvi_cloud_elsewhere(a),
     };
     policy.clock_trusted = idv_clock_trusted(a->p->env);
     policy.now = idv_now(a->p->env);
@@ -39,17 +40,24 @@ static idv_rc check_authority(struct idvi_attempt *a,
     return rc;
 }
 
-static idv_rc accept(struct idvi_attempt *a, const struct idv_msg *reply)
+static idv_rc seal(struct idvi_attempt *a, const struct idv_msg *reply,
+                   const struct idv_pinned *pinned)
+{
+    IDV_TRY(check_authority(a, pinned));
+    idvi_say(a, "voucher", idv_assertion_to_text(pinned->voucher.assertion));
+    return idv_trust_imprint(a->p->conf.trust, pinned, idv_view(&reply->body));
+}
+
+static idv_rc accept(struct idvi_attempt *a, const struct idv_msg *reply,
+                     bool *elsewhere)
 {
     struct idv_pinned pinned = {0};
     IDV_TRY(check_media(a, reply));
     IDV_TRY(judge(a, reply, &pinned));
-    idv_rc rc = check_authority(a, &pinned);
-    if (rc == IDV_OK) {
-        idvi_say(a, "voucher", idv_assertion_to_text(pinned.voucher.assertion));
-        rc = idv_trust_imprint(a->p->conf.trust, &pinned,
-                               idv_view(&reply->body));
-    }
+    idv_rc rc =
+        idvi_cloud_voucher(a, &pinned, idv_view(&reply->body), elsewhere);
+    if (rc == IDV_OK && !*elsewhere)
+        rc = seal(a, reply, &pinned);
     idv_pinned_free(&pinned);
     return rc;
 }
@@ -60,25 +68,31 @@ static void settle(struct idvi_attempt *a)
     a->candidate->url = a->at;
     a->losses = 0;
     a->pending = false;
-    a->owe_status = 2;
+    a->owe_status = a->cloud.est ? 0 : 2; /* EST alone is spoken there */
     idv_buf_free(&a->pvr);
     a->nonce[0] = 0;
+}
+
+idv_rc idvi_imprinted(struct idvi_attempt *a, struct idv_ask *ask)
+{
+    settle(a);
+    idvi_go_alone(a, ask);
+    idvi_say(a, "imprinted", idv_trust_assurance(a->p->conf.trust));
+    return idvi_domain_next(a, ask);
 }
 
 idv_rc idvi_imprint(struct idvi_attempt *a, struct idv_told *told,
                     struct idv_ask *ask)
 {
+    bool elsewhere = false;
     a->p->verdict = IDV_VERDICT_OK;
-    idv_rc rc = accept(a, &told->msg);
+    idv_rc rc = accept(a, &told->msg, &elsewhere);
     /* who does not know whether it is imprinted says neither yes nor no */
     if (rc == IDV_E_NOMEM || idv_trust_unsure(a->p->conf.trust))
         return rc;
     if (rc != IDV_OK)
         return idvi_voucher_failed(a, rc, ask);
-    settle(a);
-    idvi_go_alone(a, ask);
-    idvi_say(a, "imprinted", idv_trust_assurance(a->p->conf.trust));
-    return idvi_domain_next(a, ask);
+    return elsewhere ? idvi_cloud_est_connect(a, ask) : idvi_imprinted(a, ask);
 }
 
 idv_rc idvi_status_told(struct idvi_attempt *a, struct idv_told *told,

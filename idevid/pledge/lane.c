@@ -18,6 +18,7 @@ void idvi_attempt_clear(struct idvi_attempt *a)
     struct idv_pledge *p = a->p;
     idvi_request_forget(a);
     idvi_domain_forget(a);
+    idvi_cloud_forget(a);
     *a = (struct idvi_attempt){.p = p, .stage = a->stage};
 }
 
@@ -109,6 +110,7 @@ static void begin(struct idvi_attempt *a, struct idvi_candidate *c)
     a->candidate = c;
     a->at = c->url;
     a->at.path[0] = 0;
+    a->cloud.on = idvi_candidate_origin(c) == IDV_FROM_CLOUD;
     snprintf(a->path, sizeof(a->path), "%.255s", c->url.path);
     idvi_say(a, "connect", a->at.host);
     a->p->begun = c;
@@ -135,6 +137,9 @@ static idv_rc depart(struct idvi_attempt *a, struct idvi_candidate *c,
     if (idv_trust_state(p->conf.trust) == IDV_TRUST_NONE)
         return idvi_request_connect(a, ask);
     idvi_go_alone(a, ask);
+    rc = idvi_cloud_resume(a);
+    if (rc != IDV_OK)
+        return idvi_attempt_failed(a, rc, ask);
     return idvi_domain_connect(a, ask);
 }
 
@@ -302,7 +307,7 @@ idv_rc idvi_attempt_over(struct idvi_attempt *a, struct idv_told *told,
     p->last = a->last;
     memcpy(p->note, a->note, sizeof(p->note));
     if (a->candidate)
-        idvi_candidate_failed(p, a->candidate, a->last, a->note);
+        idvi_candidate_failed(p, a->candidate, a->rest_s, a->last, a->note);
     idvi_attempt_clear(a);
     ask->stir = true;
     return next(a, ask);

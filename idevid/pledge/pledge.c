@@ -37,6 +37,8 @@ static const struct {
                        idvi_pending_news, idvi_attempt_failed},
     [STAGE_STATUS_BAD] = {IDV_TOLD_REPLY, idvi_attempt_over, idvi_attempt_over,
                           NULL, idvi_attempt_failed},
+    [STAGE_EST] = {IDV_TOLD_CONNECTED, idvi_cloud_est, idvi_attempt_lost, NULL,
+                   idvi_attempt_failed},
     [STAGE_STATUS] = {IDV_TOLD_REPLY, idvi_status_told, idvi_domain_lost, NULL,
                       idvi_enroll_failed},
     [STAGE_CACERTS] = {IDV_TOLD_REPLY, idvi_cacerts, idvi_domain_lost, NULL,

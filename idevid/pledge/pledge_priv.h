@@ -13,6 +13,7 @@ enum idvi_stage {
     STAGE_REQUEST,     /* S3 */
     STAGE_PENDING,     /* S3 after 202 */
     STAGE_STATUS_BAD,  /* S4 voucher refused, told so */
+    STAGE_EST,         /* S4 whom the voucher names, not yet imprinted */
     STAGE_STATUS,      /* S4 imprinted, told so */
     STAGE_CACERTS,     /* S5 */
     STAGE_CSRATTRS,    /* S6 */
@@ -38,6 +39,17 @@ struct idvi_candidate {
     char reason[160];
 };
 
+/* On the way from the maker's cloud registrar; zeroed: not on it. */
+struct idvi_cloud {
+    bool on;
+    bool implicit; /* this connection was validated, and is not provisional */
+    int hops;      /* times sent on */
+    char **seen;   /* places on the way, owned */
+    bool est;      /* at the est-domain of a voucher: names are verified */
+    struct idv_pinned pinned; /* by that voucher, until imprinted */
+    struct idv_buf voucher;
+};
+
 /* One attempt, good or bad; a lane is at one, or idle. */
 struct idvi_attempt {
     struct idv_pledge *p;
@@ -60,6 +72,8 @@ struct idvi_attempt {
     int losses;         /* connections lost without progress between */
     bool pending;       /* in 202, */
     int64_t undecided;  /* ms, since */
+    int64_t rest_s;     /* seconds until the next one at least */
+    struct idvi_cloud cloud;
 
     /* within the domain */
     int owe_status; /* times voucher_status may still be sent */
@@ -130,9 +144,9 @@ bool idvi_candidate_free(const struct idv_pledge *p,
 /* The free one that may be begun first, and when; NULL: none. */
 struct idvi_candidate *idvi_candidate_first(struct idv_pledge *p,
                                             int64_t *when);
-/* another try later, each time after twice the pause */
+/* another try later, each time after twice the pause, and not before rest_s */
 void idvi_candidate_failed(struct idv_pledge *p, struct idvi_candidate *c,
-                           idv_rc rc, const char *note);
+                           int64_t rest_s, idv_rc rc, const char *note);
 
 /* --- lane.c: S1, whom to try next, and when --- */
 idv_rc idvi_attempt_failed(struct idvi_attempt *a, idv_rc rc,
@@ -176,8 +190,36 @@ idv_rc idvi_refused(const char *what, const struct idv_msg *reply) IDV_CHECKED;
 /* --- redirect.c --- */
 idvi_step idvi_redirect;
 
+/* --- cloud.c --- */
+void idvi_cloud_forget(struct idvi_attempt *a);
+/* The next connection may be; or else idvi_cloud_verify judges it. */
+bool idvi_cloud_provisional(const struct idvi_attempt *a);
+idv_rc idvi_cloud_verify(void *attempt,
+                         const STACK_OF(X509) * chain) IDV_CHECKED;
+/* Is the connection that there is now validated, though it need not be? */
+void idvi_cloud_judge(struct idvi_attempt *a);
+idv_rc idvi_cloud_redirect(struct idvi_attempt *a, const struct idv_url *to,
+                           const char *path, int status,
+                           struct idv_ask *ask) IDV_CHECKED;
+/* 401; always fails */
+idv_rc idvi_cloud_unknown(struct idvi_attempt *a,
+                          const struct idv_msg *reply) IDV_CHECKED;
+/* A voucher on this connection may speak of another server. */
+bool idvi_cloud_elsewhere(const struct idvi_attempt *a);
+/* Does it? Takes *pinned then, and a->at is there. */
+idv_rc idvi_cloud_voucher(struct idvi_attempt *a, struct idv_pinned *pinned,
+                          struct idv_bytes sealed, bool *elsewhere) IDV_CHECKED;
+idv_rc idvi_cloud_est_connect(struct idvi_attempt *a,
+                              struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_cloud_verify_est(void *attempt,
+                             const STACK_OF(X509) * chain) IDV_CHECKED;
+idv_rc idvi_cloud_resume(struct idvi_attempt *a) IDV_CHECKED;
+idvi_step idvi_cloud_est;
+
 /* --- imprint.c: S4 --- */
 idvi_step idvi_imprint, idvi_status_told;
+/* Sealed: no other attempt matters, and the domain is next. */
+idv_rc idvi_imprinted(struct idvi_attempt *a, struct idv_ask *ask) IDV_CHECKED;
 
 /* --- renew.c --- */
 /* Opens what is to be renewed and where; from idvi_start. */

@@ -80,6 +80,8 @@ idv_rc idvi_redirect(struct idvi_attempt *a, struct idv_told *told,
     IDV_TRY(check_kind(&told->msg));
     IDV_TRY(target(a, told->msg.location, &to));
     const char *path = to.path[0] ? to.path : IDV_PATH_REQUESTVOUCHER;
+    if (a->cloud.on)
+        return idvi_cloud_redirect(a, &to, path, told->msg.status, ask);
     if (idv_url_same_origin(&to, &a->at))
         return within(a, path, told, ask);
     return across(a, &to, path, ask);

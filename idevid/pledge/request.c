@@ -22,6 +22,10 @@ idv_rc idvi_request_connect(struct idvi_attempt *a, struct idv_ask *ask)
 {
     idvi_stage(a, STAGE_IDENTIFY);
     idvi_connect(a, AS_IDEVID, true, ask);
+    if (!idvi_cloud_provisional(a)) {
+        ask->connect.verify = idvi_cloud_verify;
+        ask->connect.verify_ctx = a;
+    }
     ask->patient = true;
     head(a, &ask->connect.first);
     return IDV_OK;
@@ -90,8 +94,11 @@ idv_rc idvi_identify(struct idvi_attempt *a, struct idv_told *told,
         IDV_TRY(same_registrar(a, told));
     IDV_TRY(idvi_take_peer(a, told));
     IDV_TRY(idvi_chain_consistent(a->chain));
+    if (!idvi_cloud_provisional(a))
+        IDV_TRY(idvi_cloud_verify(a, a->chain));
+    idvi_cloud_judge(a);
     if (!again) {
-        idvi_say(a, "provisional",
+        idvi_say(a, a->cloud.implicit ? "cloud" : "provisional",
                  idv_cert_subject(sk_X509_value(a->chain, 0)));
         IDV_TRY(build(a));
     }
@@ -162,6 +169,8 @@ idv_rc idvi_voucher_reply(struct idvi_attempt *a, struct idv_told *told,
         return pending(a, &told->msg, ask);
     if (status >= 300 && status <= 399)
         return idvi_redirect(a, told, ask);
+    if (status == 401 && a->cloud.implicit)
+        return idvi_cloud_unknown(a, &told->msg);
     return idvi_refused("voucher", &told->msg);
 }
 

@@ -12,6 +12,7 @@ static const char *const names[STAGE_COUNT] = {
     [STAGE_REQUEST] = "request",
     [STAGE_PENDING] = "pending",
     [STAGE_STATUS_BAD] = "voucher-refused",
+    [STAGE_EST] = "est-domain",
     [STAGE_STATUS] = "imprinted",
     [STAGE_CACERTS] = "cacerts",
     [STAGE_CSRATTRS] = "csrattrs",

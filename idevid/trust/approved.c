@@ -48,7 +48,7 @@ idv_rc idvi_approved_record(struct idv_trust *t,
     return IDV_OK;
 }
 
-static idv_rc read_voucher(struct idv_bytes sealed, struct idv_voucher *out)
+idv_rc idvi_voucher_read(struct idv_bytes sealed, struct idv_voucher *out)
 {
     IDV_AUTO(opened) opened = {0};
     const char *media = idv_envelope_guess(sealed);
@@ -64,7 +64,7 @@ idv_rc idvi_approved_voucher(struct idv_trust *t, struct idv_bytes sealed)
     IDV_AUTO(buf) content = {.max = IDV_MAX_BODY};
     uint8_t hash[32];
     idv_voucher_init(&v, IDV_VOUCHER);
-    IDV_TRY(read_voucher(sealed, &v));
+    IDV_TRY(idvi_voucher_read(sealed, &v));
     IDV_TRY(idv_voucher_content(&v, &content));
     SHA256(content.p, content.n, hash);
     if (memcmp(hash, t->record.voucher_sha256, sizeof(hash)) != 0)
@@ -96,7 +96,7 @@ static idv_rc approve_again(const struct idv_trust_conf *conf)
     IDV_TRY(idvi_file_read(conf->dir, IDVI_FILE_VOUCHER, &found, &file));
     if (!found)
         return IDV_OK;
-    IDV_TRY(read_voucher(idv_view(&file), &v));
+    IDV_TRY(idvi_voucher_read(idv_view(&file), &v));
     IDV_TRY(ended_record(&seen, &v, &record));
     return approve(&conf->anchor, &v, &record);
 }

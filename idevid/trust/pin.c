@@ -40,6 +40,16 @@ static idv_rc read_pin(struct idv_trust *t, struct idv_buf *file)
     return IDV_OK;
 }
 
+idv_rc idv_trust_voucher(const struct idv_trust *t, struct idv_voucher *out)
+{
+    IDV_AUTO(buf) file = {0};
+    bool found;
+    if (t->state == IDV_TRUST_NONE)
+        return IDV_OK;
+    IDV_TRY(read_file(t, IDVI_FILE_VOUCHER, &found, &file));
+    return found ? idvi_voucher_read(idv_view(&file), out) : IDV_OK;
+}
+
 static idv_rc check_voucher(struct idv_trust *t)
 {
     static const uint8_t none[32];

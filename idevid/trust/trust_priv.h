@@ -100,6 +100,9 @@ idv_rc idvi_approved_record(struct idv_trust *t,
                             const struct idv_pinned *pinned,
                             uint64_t generation,
                             struct idv_record *record) IDV_CHECKED;
+/* A sealed voucher's leaves; nothing of it is verified. */
+idv_rc idvi_voucher_read(struct idv_bytes sealed,
+                         struct idv_voucher *out) IDV_CHECKED;
 /* Is this the voucher of t->record, by its content? Its approval is handed to
  * the device again. */
 idv_rc idvi_approved_voucher(struct idv_trust *t,

@@ -33,9 +33,10 @@ static void judge(struct idv_bytes payload)
 {
     IDV_AUTO(buf) sealed = {0};
     struct idv_signer masa = {.key = pki.masa.key, .cert = pki.masa.cert};
-    struct idv_voucher_claim claim = {pki.idevid.cert,
-                                      "62a2e7693d82fcda2624de58fb6722e5",
-                                      pki.tls_chain, false};
+    struct idv_voucher_claim claim = {.idevid = pki.idevid.cert,
+                                      .nonce =
+                                          "62a2e7693d82fcda2624de58fb6722e5",
+                                      .tls_chain = pki.tls_chain};
     struct idv_voucher_policy policy = {.maker_anchors = pki.anchors};
     struct idv_pinned out;
     enum idv_verdict why;

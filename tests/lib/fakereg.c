@@ -50,6 +50,8 @@ static idv_rc on_connect(void *arg, const struct idv_connect *c,
     struct fakereg *r = arg;
     const bool ldevid = c->key != r->pki->idevid.key;
     r->last = *c;
+    if (r->meet)
+        r->meet(r, c);
     note_event(r, !c->verify ? "C?" : ldevid ? "C+" : "C=");
     if (lost(r))
         return lose(r);

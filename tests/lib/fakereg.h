@@ -32,6 +32,8 @@ struct fakereg {
      * answered (after: true). */
     bool (*hook)(struct fakereg *r, const char *word, bool after,
                  const struct idv_msg *req, struct idv_msg *reply);
+    /* Looks at who is connected to and may change the chain; NULL ok. */
+    void (*meet)(struct fakereg *r, const struct idv_connect *c);
     int lose;        /* the exchange or connection (from 1) that is lost */
     bool lose_after; /* it was served, the answer is lost */
     const STACK_OF(X509) * next_chain; /* shown after a loss; NULL: as before */

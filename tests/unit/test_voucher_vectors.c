@@ -85,7 +85,8 @@ static enum idv_verdict judge(const struct talk *t, X509 *anchor, X509 *leaf,
 {
     STACK_OF(X509) *anchors = pki_stack(anchor, NULL);
     STACK_OF(X509) *chain = pki_stack(leaf, NULL);
-    struct idv_voucher_claim claim = {idevid, nonce, chain, false};
+    struct idv_voucher_claim claim = {
+        .idevid = idevid, .nonce = nonce, .tls_chain = chain};
     struct idv_voucher_policy policy = {
         .maker_anchors = anchors, .clock_trusted = t->times, .now = PKI_NOW};
     struct idv_pinned pinned;

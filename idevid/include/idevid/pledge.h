@@ -25,6 +25,13 @@ struct idv_pledge_conf {
     /* where to go, in this order: "host:port", "[v6]:port", NULL-ended. A
      * link-local address has its zone: "[fe80::1%eth0]:8443". Copied. */
     const char *const *registrars;
+    /* The maker's cloud registrar, last in order: "https://HOST[:PORT][/PATH]"
+     * (without a path, the well-known one); copied, NULL: none. Its TLS is
+     * never provisional: it is verified by cloud_anchors, the Implicit TA set,
+     * and by its name. What it sends to (307, or the est-domain of a voucher)
+     * goes by draft-ietf-anima-brski-cloud. */
+    const char *cloud;
+    const STACK_OF(X509) * cloud_anchors; /* borrowed */
 
     /* Makes the LDevID key inside the device and says where it lives. Called
      * at most once per enrollment; an existing unused key may be returned. */

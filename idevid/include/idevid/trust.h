@@ -267,6 +267,10 @@ const STACK_OF(X509) * idv_trust_successors(const struct idv_trust *t);
  */
 idv_rc idv_trust_imprint(struct idv_trust *t, const struct idv_pinned *pinned,
                          struct idv_bytes voucher) IDV_CHECKED;
+/* Reads the voucher that is kept; without one (or in NONE) out stays as it is.
+ */
+idv_rc idv_trust_voucher(const struct idv_trust *t,
+                         struct idv_voucher *out) IDV_CHECKED;
 /* What a voucher-request says in manufacturer-proprietary, where the device
  * takes only what the maker approved (<idevid/approval.h>); otherwise out stays
  * as it is. */

@@ -132,6 +132,9 @@ struct idv_voucher_claim {
     const STACK_OF(X509) * tls_chain; /* of this very connection, leaf first */
     bool revocation_good; /* the caller has seen CRL or OCSP answers that show
                              every certificate of tls_chain good */
+    bool elsewhere; /* tls_chain is of a cloud registrar, validated otherwise:
+                       when the voucher has an est-domain, step 10 is the
+                       caller's, with that server's chain */
 };
 
 enum idv_pin_kind { IDV_PIN_CERT, IDV_PIN_PUBK, IDV_PIN_PUBK_SHA256 };
