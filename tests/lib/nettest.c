@@ -279,8 +279,11 @@ static void drain_fd(struct conversation *k)
 
 static void handshake_again(struct conversation *k)
 {
+    char c;
     SSL_renegotiate(k->ssl);
-    SSL_do_handshake(k->ssl);
+    SSL_do_handshake(k->ssl); /* asks for it */
+    SSL_read(k->ssl, &c, 1);
+    k->raw->again = !SSL_renegotiate_pending(k->ssl);
     ERR_clear_error();
 }
 

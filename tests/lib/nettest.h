@@ -65,6 +65,7 @@ struct nt_raw {
     bool no_ems; /* refuses the extended master secret */
     bool quiet;  /* no session tickets */
     bool weak;   /* offers what is forbidden today, TLS 1.1 included */
+    bool again;  /* NT_AGAIN: the client did */
     volatile int *flag;
     atomic_bool *sent; /* set by NT_FLAG, too */
     int tell_fd, gate_fd;
