@@ -3,7 +3,7 @@
 """Which test covers which requirement: conformance.py page|faults [SOURCE].
 
 Tests cite requirements (R-P-12, R-S-3): a cmocka test in a comment directly
-above it, behind its head or in it; a story in the titles of its cases; a
+above it, behind its head or in it, not in a heading (/* --- */); a story in the titles of its cases; a
 fuzz target in its head comment. "page" prints idevid-conformance(7) made of
 these and of requirements.txt; "faults" prints, a line each, what is wrong.
 """
@@ -105,7 +105,7 @@ class Citations:
                     n += 1
             comment = ' '.join(lines[start:n + 1])
             n += 1
-            if not ID.search(comment):
+            if not ID.search(comment) or comment.startswith('/* ---'):
                 continue
             follows = TEST.match(lines[n]) if n < len(lines) else None
             case = inside or (follows.group(1) if follows else None)
