@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-pledge discover: who is there, as it is found. */
+#include "config.h" /* ppoll */
+
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +42,29 @@ const struct tool_option pledge_discover_options[] = {
 
 struct seen {
     struct tool *t;
-    idv_rc rc; /* of standard output */
+    idv_rc rc;        /* of standard output */
+    sigset_t waiting; /* signals that are blocked except while it waits */
 };
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
+
+static void catch_signals(sigset_t *waiting)
+{
+    const struct sigaction sa = {.sa_handler = on_signal};
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigprocmask(SIG_BLOCK, &ours, waiting);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+}
 
 static idv_rc print_json(const char *event, const struct idv_offer *o,
                          const char *interface)
@@ -97,8 +121,9 @@ static idv_rc turn(const struct seen *s, const struct idv_watch *w,
     int ms = w->timeout_ms(w->self);
     if (left_ms >= 0 && (ms < 0 || ms > left_ms))
         ms = (int)left_ms;
-    if (poll(fds, n, ms) < 0)
-        n = 0; /* a signal that does not end us */
+    const struct timespec ts = {ms / 1000, ms % 1000 * 1000000L};
+    if (ppoll(fds, n, ms < 0 ? NULL : &ts, &s->waiting) < 0)
+        n = 0; /* a signal */
     IDV_TRY(w->ready(w->self, fds, n));
     return s->rc;
 }
@@ -111,7 +136,8 @@ static idv_rc look(struct seen *s, struct idv_discovery *d, int64_t seconds)
         if (seconds && left <= 0)
             return IDV_OK;
         IDV_TRY(turn(s, idv_discovery_watch(d), left));
-    } while (true);
+    } while (!stop);
+    return IDV_OK;
 }
 
 static idv_rc methods(unsigned *out)
@@ -142,6 +168,7 @@ idv_rc pledge_discover(struct tool *t, int argc, char **argv)
         IDV_TRY(idv_text_to_int(idv_str(opt.seconds), 1, 1000000, "--seconds",
                                 &seconds));
     IDV_TRY(methods(&conf.methods));
+    catch_signals(&s.waiting);
     IDV_TRY(idv_discovery_new(&conf, &d));
     idv_rc rc = look(&s, d, seconds);
     idv_discovery_free(d);

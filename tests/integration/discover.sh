@@ -56,20 +56,15 @@ lab_until 'R-P-4: it is an offer, with the zone' said \
 ok 'another on the other link' flood far right --port 4443
 lab_until 'it has the other zone' said "\"offer\".*\"$right%eth1\",\"port\":4443"
 
-# what follows each of these is an honest flood, heard after it
-ok 'a flood again' flood here left --port 4443
-ok 'one that went further than a link' flood here left --loops 2 --port 5001
-ok 'of another objective' flood here left --objective AN_join_registrar \
-    --port 5002
-ok 'with an address that is not of the link' flood here left \
-    --address 2001:db8::1 --port 5003
 lab here ip addr add fd00::1/64 dev left nodad
-ok 'from an address that is not of the link' flood here left \
-    --source fd00::1 --port 5004
+ok 'a flood again' flood here left --port 4443
+# one of a further link, of another objective, with and from an address that is
+# not of the link, of no bytes, that announces 2^32 elements; then an honest one
+ok 'others, that are no offers, and one more' flood here left \
+    --loops 2 --port 5001 + --objective AN_join_registrar --port 5002 + \
+    --address 2001:db8::1 --port 5003 + --source fd00::1 --port 5004 + \
+    --hex '' + --hex 9affffffff + --port 4444
 lab here ip addr del fd00::1/64 dev left
-ok 'of no bytes' flood here left --hex ''
-ok 'that announces 2^32 elements' flood here left --hex 9affffffff
-ok 'an honest one' flood here left --port 4444
 lab_until 'which is heard' said '"port":4444'
 is 'R-P-4: nothing else was, and nothing twice' \
     "$(grep -c '"origin":"grasp"' "$found")" 3
@@ -115,7 +110,19 @@ lab_until 'we may speak again' may_speak here left
 ok 'a flood' flood here left --port 4446
 lab_until 'R-P-13: it is heard' said '"port":4446'
 
-ok 'it still runs' kill -0 "$device"
-lab_kill "$device"
+kill "$device"
+ok 'it ran all the while, and ends' wait "$device"
 like 'nothing failed in it' "x$(grep -c 'error:' "$found.err")" x0
+
+# --- a D-Bus that takes connections and answers nothing ---
+kill -STOP "$(cat "$LAB/device.dbus.pid")"
+lab_start device "$found" "$bin/idevid-pledge" discover --json -v
+hung=$STARTED
+lab_until 'R-P-5: with a D-Bus that hangs it listens' \
+    grep -q 'grasp-listening interface=eth0' "$found.err"
+ok 'a flood' flood here left --port 4447
+lab_until 'R-P-5: and hears' said '"port":4447'
+kill "$hung"
+ok 'and ends when it is to' wait "$hung"
+kill -CONT "$(cat "$LAB/device.dbus.pid")"
 done_testing

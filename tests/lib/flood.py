@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sends a GRASP flood on a link, or whatever bytes are given in hex.
+"""Sends GRASP floods on a link, or whatever bytes are given in hex.
 
 flood.py INTERFACE [--hex BYTES] [--port N] [--ttl MS] [--loops N]
-         [--address LITERAL] [--objective NAME] [--source LITERAL]
+         [--address LITERAL] [--objective NAME] [--source LITERAL] [+ ...]
 """
 import argparse
 import ipaddress
 import socket
 import struct
+import sys
 
 GROUP, PORT = "ff02::13", 7017
 
@@ -41,16 +42,15 @@ def own_address(interface):
     raise SystemExit(f"{interface}: no link-local address")
 
 
-def flood(a):
-    me = own_address(a.interface)
+def flood(interface, a):
+    me = own_address(interface)
     at = ipaddress.IPv6Address(a.address).packed if a.address else me
     return cbor([9, 0x1234, me, a.ttl,
                  [[a.objective, 4, a.loops, ""], [103, at, 6, a.port]]])
 
 
-def main():
+def options(words):
     p = argparse.ArgumentParser()
-    p.add_argument("interface")
     p.add_argument("--hex", type=bytes.fromhex)
     p.add_argument("--port", type=int, default=4443)
     p.add_argument("--ttl", type=int, default=180000)
@@ -58,15 +58,27 @@ def main():
     p.add_argument("--address")
     p.add_argument("--objective", default="AN_Proxy")
     p.add_argument("--source")
-    a = p.parse_args()
-    index = socket.if_nametoindex(a.interface)
-    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF,
-                 struct.pack("@I", index))
-    if a.source:
-        s.bind((a.source, 0))
-    s.sendto(a.hex if a.hex is not None else flood(a),
-             (GROUP, PORT, 0, index))
+    return p.parse_args(words)
+
+
+def send(interface, a):
+    index = socket.if_nametoindex(interface)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF,
+                     struct.pack("@I", index))
+        if a.source:
+            s.bind((a.source, 0))
+        s.sendto(a.hex if a.hex is not None else flood(interface, a),
+                 (GROUP, PORT, 0, index))
+
+
+def main():
+    interface, words = sys.argv[1], sys.argv[2:]
+    while "+" in words:
+        at = words.index("+")
+        send(interface, options(words[:at]))
+        words = words[at + 1:]
+    send(interface, options(words))
 
 
 main()
