@@ -11,9 +11,7 @@ export supp
 cd "${top_builddir:-.}" || bail 'no build'
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-QUICK='test_json test_codec test_time test_url test_conf test_chain
-    test_csr test_uri test_sigform tests/unit/test_voucher
-    tests/unit/test_report tests/unit/test_envelope
+QUICK='test_codec test_csr tests/unit/test_voucher tests/unit/test_envelope
     tests/unit/test_voucher_check tests/unit/test_trust tests/unit/test_pledge'
 [ "${1:-}" != --quick ] || set -- $QUICK
 
