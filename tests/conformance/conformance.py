@@ -3,8 +3,8 @@
 """Which test covers which requirement: conformance.py page|faults [SOURCE].
 
 Tests cite requirements (R-P-12, R-S-3): a cmocka test in a comment directly
-above it, behind its head or in it, not in a heading (/* --- */); a story in the titles of its cases; a
-fuzz target in its head comment. "page" prints idevid-conformance(7) made of
+above it, behind its head or in it, not in a heading (/* --- */); a story in
+the titles of its cases; a fuzz target in its head comment. "page" prints idevid-conformance(7) made of
 these and of requirements.txt; "faults" prints, a line each, what is wrong.
 """
 import pathlib

@@ -40,6 +40,20 @@ ok 'rogue owner' rogue_world
 fails 1 . 'R-M-35: sold to another owner, no voucher' pledge camera join \
     --registrar "localhost:$ROGUE_PORT"
 like 'still as it left the factory' "$(pledge camera status)" 'state *none'
+# a year ago it knew the time, or did not
+year_ago() {
+    in_device camera env CLOCK_SHIFT=-31536000 \
+        LD_PRELOAD="$BIN/.libs/clockshift.so" "$BIN/idevid-pledge" \
+        -c "$WORLD/camera.ini" --json join --registrar "localhost:$REG_PORT"
+}
+like 'R-P-41: nothing is valid yet to a clock that is a year slow' \
+    "$(year_ago 2>&1)" '"verdict":"signer-unknown"'
+like 'R-P-41: still as it left the factory' "$(pledge camera status)" \
+    'state *none'
+sed -i 's/^clock = .*/clock = none/' "$WORLD/camera.ini"
+ok 'R-P-42: who does not trust that clock joins' year_ago
+ok 'reset' pledge camera reset
+sed -i 's/^clock = .*/clock = trusted/' "$WORLD/camera.ini"
 ok 'its own registrar still gets it' pledge camera join \
     --registrar "localhost:$REG_PORT"
 done_testing

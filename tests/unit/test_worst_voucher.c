@@ -228,7 +228,8 @@ static void never_decides(void **state)
     w.conf.wait_arg = &p;
     assert_int_equal(worst_join(&w), IDV_E_TIMEOUT);
     assert_int_equal(p.longest, 60);
-    assert_in_range(p.waited, IDV_MAX_PENDING - 60, IDV_MAX_PENDING);
+    /* the time that passed by itself counts as well */
+    assert_in_range(p.waited, IDV_MAX_PENDING - 3600, IDV_MAX_PENDING);
     assert_true(asked.all > p.waits);
     assert_int_equal(asked.same, asked.all);
     assert_int_equal(fakedev_state(&w.dev), IDV_TRUST_NONE);
