@@ -17,7 +17,7 @@
 static struct {
     const char *anchors, *idevid, *nonce, *chain, *tls, *out, *key, *cert;
     const char *serial, *assertion, *created, *expires, *pin, *issuer, *prior;
-    const char *proximity, *media;
+    const char *proximity, *media, *est_domain, *more;
     bool request, no_time, id_data, sequence;
 } opt;
 
@@ -364,6 +364,13 @@ static idv_rc make_leaves(struct idv_voucher *v)
     IDV_TRY(set_time(opt.expires, &v->expires_on));
     IDV_TRY(set_cert(opt.pin, &v->pinned_domain_cert));
     IDV_TRY(set_cert(opt.proximity, &v->proximity_registrar_cert));
+    if (opt.est_domain)
+        IDV_TRY(idv_text_copy(v->est_domain, sizeof(v->est_domain),
+                              idv_str(opt.est_domain), "--est-domain"));
+    if (opt.more)
+        IDV_TRY(idv_text_copy(v->additional_configuration_url,
+                              sizeof(v->additional_configuration_url),
+                              idv_str(opt.more), "--configuration-url"));
     if (opt.prior)
         IDV_TRY(tool_read(opt.prior, &v->prior_signed));
     if (!opt.issuer)
@@ -456,6 +463,10 @@ static const struct tool_option make_options[] = {
      &opt.issuer, NULL, NULL},
     {"issuer-sequence", 0, NULL, "idevid-issuer without the outer OCTET STRING",
      NULL, &opt.sequence, NULL},
+    {"est-domain", 0, "NAME", "est-domain, where to enroll", &opt.est_domain,
+     NULL, NULL},
+    {"configuration-url", 0, "URL", "additional-configuration-url", &opt.more,
+     NULL, NULL},
     {"prior", 0, "FILE", "prior-signed-voucher-request", &opt.prior, NULL,
      NULL},
     {"out", 'o', "FILE", "where to (default: standard output)", &opt.out, NULL,

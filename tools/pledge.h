@@ -17,6 +17,7 @@ struct pledge {
     EVP_PKEY *idevid_key;
     STACK_OF(X509) * chain;   /* the IDevID first */
     STACK_OF(X509) * anchors; /* the maker's */
+    STACK_OF(X509) * cloud_anchors;
     /* progress */
     struct idv_device_stats last;
     int64_t start_ms, last_ms;
@@ -56,6 +57,9 @@ struct pledge_work {
  * an enrollment. A signal to end (pledge_catch_signals) is IDV_E_STATE. */
 idv_rc pledge_work(struct pledge *p,
                    const struct pledge_work *work) IDV_CHECKED;
+/* The cloud registrar of the configuration, if there is one, into pc; its
+ * anchors stay p's (pledge_cloud.c). */
+idv_rc pledge_cloud(struct pledge *p, struct idv_pledge_conf *pc) IDV_CHECKED;
 /* SIGTERM and SIGINT end the work at the next opportunity. */
 void pledge_catch_signals(void);
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <idevid/codec.h>
 #include <idevid/discover.h>
 #include <idevid/text.h>
 
@@ -34,6 +35,13 @@ idv_rc find_method(const char *word, unsigned *methods)
         }
     }
     return idv_fail(IDV_E_ARG, "%s: not grasp, mdns, dns-sd or none", word);
+}
+
+static idv_rc cloud_check_uri(const char *text)
+{
+    struct idv_url url;
+    return idv_url_from_text(idv_str(text), &url) == IDV_OK ? IDV_OK
+                                                            : IDV_E_ARG;
 }
 
 static idv_rc find_check_method(const char *text)
@@ -144,6 +152,14 @@ static const struct idv_conf_entry entries[] = {
 
     ROW("network", "registrar", LIST, registrars,
         "registrars to try, HOST:PORT"),
+
+    ROW("cloud", "uri", TEXT, cloud,
+        "the maker's cloud registrar, https://HOST[:PORT][/PATH], tried after "
+        "all others (default: none)",
+        .check = cloud_check_uri),
+    ROW("cloud", "anchors", TEXT, cloud_anchors,
+        "whose certificates it may have, and whom it sends to (PEM); system: "
+        "whom this system trusts"),
 
     ROW("discovery", "method", LIST, find.methods,
         "how to look for others: grasp, mdns, dns-sd, none (default: all, or "

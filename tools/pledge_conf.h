@@ -56,6 +56,7 @@ struct pledge_conf {
     struct anchor_conf anchor;
     struct find_conf find;
     struct tool_device_conf device;
+    char *cloud, *cloud_anchors;
     char *output, *group, *hooks, *agent_state;
     int key_type, voucher_form;
     bool refuse_nonceless;

@@ -11,6 +11,7 @@ void pledge_close(struct pledge *p)
     EVP_PKEY_free(p->idevid_key);
     idv_certs_free(p->chain);
     idv_certs_free(p->anchors);
+    idv_certs_free(p->cloud_anchors);
     idv_json_free(p->steps);
 }
 

@@ -78,6 +78,18 @@ static idv_rc put_agent(struct tool *t, struct idv_json *o)
     return IDV_OK;
 }
 
+/* where the maker's voucher says that there is more to configure */
+static idv_rc put_more(struct tool *t, struct idv_json *o,
+                       const struct idv_trust *trust)
+{
+    IDV_AUTO(voucher) v;
+    idv_voucher_init(&v, IDV_VOUCHER);
+    IDV_TRY(idv_trust_voucher(trust, &v));
+    if (!v.additional_configuration_url[0])
+        return IDV_OK;
+    return put(t, o, "configuration", v.additional_configuration_url);
+}
+
 static idv_rc status_lines(struct tool *t, struct idv_json *o,
                            const struct idv_trust *trust)
 {
@@ -85,6 +97,7 @@ static idv_rc status_lines(struct tool *t, struct idv_json *o,
         put(t, o, "state", idv_trust_state_to_text(idv_trust_state(trust))));
     IDV_TRY(put(t, o, "assurance", idv_trust_assurance(trust)));
     IDV_TRY(put_pin(t, o, trust));
+    IDV_TRY(put_more(t, o, trust));
     IDV_TRY(put_ldevid(t, o, idv_trust_enrollment(trust)));
     return put_agent(t, o);
 }

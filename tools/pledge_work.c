@@ -82,7 +82,7 @@ static idv_rc find_registrars(const struct pledge *p,
         (w->registrars && w->registrars[0]))
         return IDV_OK;
     IDV_TRY(pledge_find_methods(named, methods));
-    return named || *methods
+    return named || *methods || pledge_configuration.cloud
                ? IDV_OK
                : idv_fail(IDV_E_ARG,
                           "no registrar: --registrar HOST:PORT, or "
@@ -117,6 +117,8 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     pc.idevid_key = p->idevid_key;
     pc.idevid_chain = p->chain;
     pc.policy.maker_anchors = p->anchors;
+    if (!work->registrars || !work->registrars[0])
+        IDV_TRY(pledge_cloud(p, &pc));
     pledge_catch_signals();
     pledge_progress(p, "identity",
                     idv_cert_subject(sk_X509_value(p->chain, 0)));

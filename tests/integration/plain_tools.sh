@@ -4,6 +4,7 @@
 # they send is what plain tools understand, and the other way round.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
+. "$(dirname "$0")/plain.inc"
 trap world_end EXIT
 
 command -v python3 >/dev/null || {
@@ -12,54 +13,6 @@ command -v python3 >/dev/null || {
     exit
 }
 
-# key NAME TYPE: a key of the file system
-key() {
-    case $2 in
-    RSA-*) openssl genpkey -quiet -algorithm RSA -pkeyopt \
-        "rsa_keygen_bits:${2#RSA-}" -out "$PLAIN/$1.key" ;;
-    *) openssl genpkey -quiet -algorithm EC -pkeyopt \
-        "ec_paramgen_curve:$2" -out "$PLAIN/$1.key" ;;
-    esac 2>/dev/null
-}
-# root NAME TYPE SUBJECT; below CA NAME TYPE SUBJECT EXTENSIONS
-root() {
-    key "$1" "$2" && openssl req -x509 -new -key "$PLAIN/$1.key" -days 30 \
-        -subj "$3" -out "$PLAIN/$1.pem" -addext keyUsage=keyCertSign,cRLSign
-}
-below() {
-    key "$2" "$3" && openssl req -new -key "$PLAIN/$2.key" -subj "$4" \
-        -out "$PLAIN/$2.csr" && printf '%b' "$5" >"$PLAIN/$2.ext" &&
-        openssl x509 -req -in "$PLAIN/$2.csr" -days 30 -extfile \
-            "$PLAIN/$2.ext" -CA "$PLAIN/$1.pem" -CAkey "$PLAIN/$1.key" \
-            -CAcreateserial -out "$PLAIN/$2.pem" 2>/dev/null
-}
-# plain_world DIRECTORY KEYTYPE: a MASA, a domain and a registrar
-plain_world() {
-    PLAIN=$WORLD/$1
-    mkdir "$PLAIN" && cp "$WORLD/idevid-anchors.pem" "$PLAIN" &&
-        root masa-ca "$2" '/O=Plain Maker/CN=Vouchers' &&
-        below masa-ca masa "$2" '/O=Plain Maker/CN=MASA' \
-            'keyUsage=digitalSignature\n' &&
-        root domain-ca "$2" '/O=Plain Networks/CN=Domain CA' &&
-        below domain-ca registrar "$2" '/O=Plain Networks/CN=registrar' \
-            'keyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth,1.3.6.1.5.5.7.3.28\n' &&
-        cat "$PLAIN/domain-ca.pem" >>"$PLAIN/registrar.pem"
-}
-
-# plain_start [OPTION ...]
-plain_start() {
-    PLAIN_N=$((${PLAIN_N:-0} + 1))
-    PLAIN_OUT=$WORLD/plain$PLAIN_N.out
-    start maker "$PLAIN_OUT" env -u OPENSSL_CONF python3 \
-        "$top_srcdir/tests/lib/plain_registrar.py" "$PLAIN" "$@"
-    PLAIN_PID=$STARTED
-    PLAIN_PORT=$(wait_listening "$PLAIN_OUT" "$STARTED")
-}
-# The registrar saw the whole way, and nothing that it did not understand.
-saw() {
-    sed -n 's/.*"what":"\([a-z_]*\)","code":\([0-9]*\).*/\1=\2/p' "$PLAIN_OUT" |
-        tr '\n' ' '
-}
 WHOLE='requestvoucher=200 voucher_status=200 cacerts=200 csrattrs=204 simpleenroll=200 enrollstatus=200 '
 
 # joins DEVICE WHERE WHAT: and its certificate is one of the domain

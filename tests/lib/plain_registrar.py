@@ -5,10 +5,13 @@ that two mistakes of ours cannot make up for each other.
 
 plain_registrar.py DIRECTORY [host=ADDRESS] [form=cms|jws] [type=data|anima]
                    [behind=CERTIFICATE] [nonce=no]
+                   [cert=NAME] [to=URL] [est=DOMAIN]
 
 DIRECTORY has registrar.pem (chain) and registrar.key, domain-ca.pem and
 domain-ca.key, masa.pem and masa.key, idevid-anchors.pem. With "behind" it is
-behind a TLS terminator with that certificate, and talks HTTP. Prints
+behind a TLS terminator with that certificate, and talks HTTP. As a cloud
+registrar it has the certificate NAME.pem, and sends pledges on to a URL (307),
+or by a voucher to an est-domain. Prints
 {"event":"listening","port":N}; a line for each request says what was found.
 """
 import base64
@@ -149,8 +152,11 @@ def cms_sign(payload):
                    data=payload)
 
 
+CERT = OPT.get('cert', 'registrar')
+
+
 def own_certificate():
-    with open(OPT.get('behind', path('registrar.pem')), 'rb') as f:
+    with open(OPT.get('behind', path(CERT + '.pem')), 'rb') as f:
         return der_of(f.read())
 
 
@@ -183,6 +189,9 @@ def make_voucher(pvr):
         del voucher['nonce']
         later = now + datetime.timedelta(hours=1)
         voucher['expires-on'] = later.strftime('%Y-%m-%dT%H:%M:%SZ')
+    if 'est' in OPT:
+        voucher['est-domain'] = OPT['est']
+        voucher['additional-configuration-url'] = 'https://plain.example/more'
     text = json.dumps({'ietf-voucher:voucher': voucher}).encode()
     return {'cms': cms_sign, 'jws': jws_sign}[FORM](text)
 
@@ -191,7 +200,9 @@ def requestvoucher(call):
     want('media type', call.head['content-type'], MEDIA[FORM])
     want('Accept', MEDIA[FORM] in call.head['accept'], True)
     pvr = read_request(call.body, call.client)
-    call.found(serial=pvr['serial-number'])
+    call.found(serial=pvr['serial-number'], nonce=pvr['nonce'])
+    if 'to' in OPT:
+        return 307, '', b''
     return 200, MEDIA[FORM], make_voucher(pvr)
 
 
@@ -296,6 +307,8 @@ class Call:
         kind = f'Content-Type: {media}\r\n' if media else ''
         if media.startswith('application/pkcs7'):
             kind += 'Content-Transfer-Encoding: base64\r\n'
+        if code == 307:
+            kind += f"Location: {OPT['to']}\r\n"
         return (f'HTTP/1.1 {code} Here\r\n{kind}'
                 f'Content-Length: {len(body)}\r\n\r\n').encode() + body
 
@@ -319,7 +332,7 @@ def serve(connection):
 
 def context():
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(path('registrar.pem'), path('registrar.key'))
+    tls.load_cert_chain(path(CERT + '.pem'), path(CERT + '.key'))
     tls.load_verify_locations(path('idevid-anchors.pem'))
     tls.load_verify_locations(path('domain-ca.pem'))
     tls.verify_mode = ssl.CERT_REQUIRED
