@@ -46,12 +46,6 @@ static struct outcome join_apart(struct worst *w, int listener)
     return o;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MOST_KB (1 << 20) /* shadows, and what is freed is kept */
-#else
-#define MOST_KB (32 << 10)
-#endif
-
 /* joins, with this at the other end */
 static struct outcome against(struct worst *w, struct nt_raw *r,
                               const struct nt_step *steps)

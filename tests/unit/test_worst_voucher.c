@@ -3,6 +3,8 @@
  * reads them, waiting without end, redirections to anywhere. */
 #include "tests/unit/worst.h"
 
+#include <sys/resource.h>
+
 #include <openssl/cms.h>
 
 /* --- vouchers made to break what reads them ------------------------------- */
@@ -139,7 +141,16 @@ static void json_of_many(void)
     sealed("0,", 30000);
 }
 
-/* R-P-18, R-P-94, R-S-18: refused by its name; the next voucher is taken */
+/* kilobytes this process had at the most */
+static long most(void)
+{
+    struct rusage u;
+    assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
+    return u.ru_maxrss;
+}
+
+/* R-P-18, R-P-94, R-S-18: refused by its name, in little memory; the next
+ * voucher is taken */
 static void bombs(void **state)
 {
     static const struct {
@@ -163,6 +174,10 @@ static void bombs(void **state)
     };
     (void)state;
     WORST(w);
+    worst_joins(&w);
+    OK(idv_trust_reset(w.dev.trust));
+    w.reg.vouchers = 0;
+    const long before = most();
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         bomb = (struct idv_buf){.max = IDV_MAX_BODY};
         rows[i].make();
@@ -175,6 +190,8 @@ static void bombs(void **state)
         worst_whole(&w);
         idv_buf_free(&bomb);
     }
+    if (most() - before > MOST_KB)
+        fail_msg("%ld KiB", most() - before);
     w.reg.hook = NULL;
     worst_joins(&w);
 }

@@ -11,6 +11,13 @@
 #include "tests/lib/fakereg.h"
 #include "tests/lib/nettest.h"
 
+/* more than a bounded amount of memory */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MOST_KB (1 << 20) /* shadows, and what is freed is kept */
+#else
+#define MOST_KB (32 << 10)
+#endif
+
 static struct pki pki;
 static struct pki_env pledge_env; /* the pledge's own thread */
 
