@@ -213,8 +213,9 @@ static const struct idv_conf_entry entries[] = {
      .type = IDV_CONF_PATH,
      AT(desk.csr_folder),
      .fallback = "csr",
-     .help = "where requests are put (SERIAL.csr) and certificates looked for "
-             "(SERIAL.pem)"},
+     .help = "where requests are put (SERIAL.csr, with the extensions that are "
+             "wanted for openssl -extfile in SERIAL.ext) and certificates "
+             "looked for (SERIAL.pem)"},
     {.section = "desk",
      .key = "workers",
      .type = IDV_CONF_INT,

@@ -48,7 +48,7 @@ static idv_rc verify(void *ctx, const STACK_OF(X509) * chain)
 /* --- the machine -------------------------------------------------------------
  */
 
-static void ask_connect(const struct trip *t, struct idv_ask *ask)
+static idv_rc ask_connect(const struct trip *t, struct idv_ask *ask)
 {
     struct idv_connect *c = &ask->connect;
     ask->kind = IDV_ASK_CONNECT;
@@ -65,6 +65,7 @@ static void ask_connect(const struct trip *t, struct idv_ask *ask)
     memcpy(c->first.path, t->request->path, sizeof(c->first.path));
     memcpy(c->first.media, t->request->media, sizeof(c->first.media));
     memcpy(c->first.accept, t->request->accept, sizeof(c->first.accept));
+    return idv_buf_put(&c->first.body, idv_view(&t->request->body));
 }
 
 static idv_rc step(void *self, struct idv_told *told, struct idv_ask *ask)
@@ -72,8 +73,7 @@ static idv_rc step(void *self, struct idv_told *told, struct idv_ask *ask)
     struct trip *t = self;
     switch (told->kind) {
     case IDV_TOLD_START:
-        ask_connect(t, ask);
-        return IDV_OK;
+        return ask_connect(t, ask);
     case IDV_TOLD_CONNECTED:
         ask->kind = IDV_ASK_EXCHANGE;
         idv_msg_move(&ask->msg, t->request);

@@ -143,13 +143,17 @@ static idv_rc files_issue(void *self, const struct idv_cert_spec *spec,
 {
     struct upstream *u = self;
     IDV_AUTO(buf) pem = {0};
-    char ask[1024], answer[1024];
+    IDV_AUTO(buf) text = {0};
+    char ask[1024], wish[1024], answer[1024];
     IDV_TRY(file_of(u, spec->serial_number, ".csr", ask));
+    IDV_TRY(file_of(u, spec->serial_number, ".ext", wish));
     IDV_TRY(file_of(u, spec->serial_number, ".pem", answer));
     if (idv_fs_exists(answer))
         return take_file(u, answer, key, out);
     IDV_TRY(idv_fs_mkdir(u->conf->desk.csr_folder, 0755));
     IDV_TRY(csr_to_pem(csr, &pem));
+    IDV_TRY(idv_cert_extfile(spec, key, &text));
+    IDV_TRY(idv_fs_write(wish, idv_view(&text), 0644));
     IDV_TRY(idv_fs_write(ask, idv_view(&pem), 0644));
     return idv_fail(IDV_E_TIMEOUT, "waits for %s, the answer to %s", answer,
                     ask);

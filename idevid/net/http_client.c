@@ -42,6 +42,13 @@ static int before_request(void *client, char *ip, char *local, int port,
     snprintf(c->peer.address, sizeof(c->peer.address), "%s%s", ip,
              zone && !strchr(ip, '%') ? zone : "");
     c->failed = c->connected(c->connected_arg, &c->peer, &c->body);
+    const struct idv_buf *known = &c->to.first.body;
+    if (c->failed == IDV_OK && known->n &&
+        !idv_bytes_eq(idv_view(known), idv_view(&c->body)))
+        c->failed = idv_fail(IDV_E_STATE,
+                             "%s: the first request has another "
+                             "body than was said",
+                             c->where);
     c->began = c->progress = idv_ticks_ms();
     return c->failed == IDV_OK ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -247,8 +254,8 @@ idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
     const struct idv_msg *first = &c->to.first;
     c->connected = connected;
     c->connected_arg = arg;
-    c->first = first->verb == IDV_POST;
-    return begin(c, first, &c->body, c->first);
+    c->first = first->verb == IDV_POST && first->body.n == 0;
+    return begin(c, first, &first->body, c->first);
 }
 
 idv_rc idvi_client_exchange(struct idvi_client *c, struct idv_msg *req)

@@ -225,14 +225,6 @@ commonName = optional
 authorityKeyIdentifier = keyid
 keyUsage = critical, digitalSignature
 1.3.6.1.5.5.7.1.32 = ASN1:IA5STRING:masa.example
-[tpm]
-authorityKeyIdentifier = keyid
-keyUsage = critical, digitalSignature
-1.3.6.1.5.5.7.1.32 = ASN1:IA5STRING:masa.example
-subjectAltName = otherName:1.3.6.1.5.5.7.8.4;SEQUENCE:module
-[module]
-type = OID:2.23.133.1.2
-serial = FORMAT:ASCII,OCTETSTRING:TPM-0002
 EOF
 sign() { # SERIAL OPTIONS ...
     local serial=$1
@@ -270,13 +262,13 @@ refused 'is refused, too' factory TOK-0004 'another key'
 ok 'the one that was asked for' sign TOK-0004
 made 'is taken, and the line goes on' factory TOK-0004
 refused 'a TPM waits as well' factory TPM-0002 '"why":"ca"' --profile tcg
-conf "$LINE" idevid permanent-identifier no
-conf "$LINE" idevid residency-policies no
-conf "$LINE" idevid hw-serial '{serial}'
-ok 'its IDevID is the CA'"'"'s' sign TPM-0002 -extensions tpm
+# what it is to have stands beside the request; what the device knows is in it
+like 'the request names its module' "$(openssl req -noout -text \
+    -in "$LINE/csr/TPM-0002.csr")" 'hardwareModuleName\|othername'
+ok 'its IDevID is the CA'"'"'s' sign TPM-0002 \
+    -extfile "$LINE/csr/TPM-0002.ext"
 made 'and its attestation key is certified here' factory TPM-0002 \
     --profile tcg
-conf "$LINE" idevid hw-serial
 
 # --- by EST
 

@@ -82,7 +82,10 @@ struct idv_connect {
     const STACK_OF(X509) * chain; /* leaf first; borrowed */
     idv_rc (*verify)(void *ctx, const STACK_OF(X509) * server_chain);
     void *verify_ctx;
-    struct idv_msg first; /* without body */
+    /* the first request; its body where it is known before anybody is connected
+       to: it goes with its length then, and CONNECTED is answered by the same.
+       Otherwise (POST) it is chunked. */
+    struct idv_msg first;
 };
 
 struct idv_ask {

@@ -178,6 +178,18 @@ idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
 idv_rc idv_cert_matches(const X509 *cert, const struct idv_cert_spec *spec,
                         const EVP_PKEY *key, int64_t now) IDV_CHECKED;
 
+/*
+ * For an issuer that is somebody else: the extensions that spec says, but those
+ * that name keys (*out the caller's), and a file with them as openssl x509 and
+ * openssl ca read it (-extfile), appended: each by its OID and DER, comments
+ * with the subject and the end.
+ */
+idv_rc idv_cert_extensions(const struct idv_cert_spec *spec,
+                           const EVP_PKEY *key,
+                           STACK_OF(X509_EXTENSION) * *out) IDV_CHECKED;
+idv_rc idv_cert_extfile(const struct idv_cert_spec *spec, const EVP_PKEY *key,
+                        struct idv_buf *out) IDV_CHECKED;
+
 /* A PKCS#10 request, DER. subject and extensions may be NULL; challenge is a
  * challengePassword (1 to 255 bytes of text, else IDV_E_ARG) or NULL. */
 idv_rc idv_csr_make(EVP_PKEY *key, const X509_NAME *subject,
