@@ -22,6 +22,7 @@ struct agent_seen {
     enum idv_trust_state state;
     int64_t from, to; /* the LDevID's validity; ENROLLED */
     uint8_t spread;   /* differs between devices, not between looks */
+    bool unused;      /* nobody was let in with it yet, after a renewal */
 };
 
 /*
@@ -47,13 +48,17 @@ int64_t agent_pause(unsigned failures);
 
 /* What it tells while it works, and when it has ended. */
 struct agent_news {
-    bool ended;
-    idv_rc rc;       /* ended */
-    bool tampered;   /* ended: what is there does not fit together */
-    bool seen_known; /* ended: seen is filled */
+    enum {
+        AGENT_STEP,       /* event and text, as of pledge_progress */
+        AGENT_CANDIDATES, /* text: registrars that it knows, as JSON */
+        AGENT_ENDED,      /* all the rest; text: why it failed */
+    } kind;
+    idv_rc rc;
+    bool tampered;   /* what is there does not fit together */
+    bool seen_known; /* seen is filled */
     struct agent_seen seen;
-    char event[32];          /* otherwise: as of pledge_progress */
-    char text[IDV_NOTE_MAX]; /* detail, or why it failed */
+    char event[32];
+    char text[3500];
 };
 
 struct agent_worker {
@@ -111,6 +116,7 @@ struct agent_state {
     bool known;
     struct agent_seen seen;
     char step[32], detail[IDV_NOTE_MAX]; /* of the work at hand */
+    struct idv_json *candidates;         /* likewise; NULL: none */
     int64_t next;                        /* when something is done; 0 */
     unsigned failures;                   /* in a row */
     char failure[IDV_NOTE_MAX];          /* the last one */

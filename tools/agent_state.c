@@ -22,6 +22,16 @@ static idv_rc put_time(struct idv_json *o, const char *name, int64_t at)
     return tool_put_text(o, name, text);
 }
 
+static idv_rc put_copy(struct idv_json *o, const char *name,
+                       const struct idv_json *value)
+{
+    IDV_AUTO(buf) text = {0};
+    struct idv_json *copy = NULL;
+    IDV_TRY(idv_json_dump(value, false, &text));
+    IDV_TRY(idv_json_parse(idv_view(&text), 0, &copy));
+    return idv_json_set(o, name, copy);
+}
+
 static idv_rc put_all(struct idv_json *o, const struct agent_state *s)
 {
     IDV_TRY(tool_put_int(o, "pid", (uint64_t)getpid()));
@@ -31,6 +41,8 @@ static idv_rc put_all(struct idv_json *o, const struct agent_state *s)
             tool_put_text(o, "state", idv_trust_state_to_text(s->seen.state)));
     IDV_TRY(tool_put_text(o, "step", s->step));
     IDV_TRY(tool_put_text(o, "detail", s->detail));
+    if (s->candidates)
+        IDV_TRY(put_copy(o, "candidates", s->candidates));
     IDV_TRY(put_time(o, "next", s->next));
     IDV_TRY(tool_put_int(o, "failures", s->failures));
     IDV_TRY(tool_put_text(o, "last-failure", s->failure));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <idevid/auto.h>
+#include <idevid/offer.h>
 
 #include "agent.h"
 
@@ -30,12 +31,79 @@ static void tell(const struct agent_news *news)
 
 static void tell_step(void *arg, const char *event, const char *detail)
 {
-    struct agent_news news = {.ended = false};
+    struct agent_news news = {.kind = AGENT_STEP};
     (void)arg;
     snprintf(news.event, sizeof(news.event), "%s", event);
     snprintf(news.text, sizeof(news.text), "%s", detail ? detail : "");
     tell(&news);
 }
+
+/* --- whom it tries -------------------------------------------------------- */
+
+static idv_rc put_candidate(struct idv_json *all,
+                            const struct idv_pledge_candidate *c)
+{
+    struct idv_json *o = idv_json_new_object();
+    idv_rc rc = o ? IDV_OK : IDV_E_NOMEM;
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "origin", idv_origin_name(c->origin));
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "host", c->host);
+    if (rc == IDV_OK)
+        rc = tool_put_int(o, "port", c->port);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "now",
+                           c->busy      ? "tried"
+                           : c->pending ? "asked to wait"
+                                        : "");
+    if (rc == IDV_OK)
+        rc = tool_put_int(o, "tries", (uint64_t)c->tries);
+    if (rc == IDV_OK)
+        rc = tool_put_text(o, "last-failure", c->reason);
+    if (rc != IDV_OK) {
+        idv_json_free(o);
+        return rc;
+    }
+    return idv_json_append(all, o);
+}
+
+/* As JSON; of many those that fit. */
+static idv_rc candidates(const struct idv_pledge *pledge, struct idv_buf *out)
+{
+    IDV_AUTO_PTR(idv_json) all = idv_json_new_array();
+    static struct idv_pledge_snapshot now;
+    idv_pledge_snapshot(pledge, idv_ticks_ms(), &now);
+    for (size_t i = 0; all && i < now.n; i++) {
+        IDV_TRY(put_candidate(all, &now.candidates[i]));
+        IDV_AUTO(buf) text = {0};
+        IDV_TRY(idv_json_dump(all, false, &text));
+        if (text.n >= sizeof(((struct agent_news *)0)->text))
+            return IDV_OK;
+        idv_buf_free(out);
+        IDV_TRY(idv_buf_put(out, idv_view(&text)));
+    }
+    return all ? IDV_OK : IDV_E_NOMEM;
+}
+
+/* when they are others than before */
+static void tell_candidates(void *arg, const struct idv_pledge *pledge)
+{
+    static char before[sizeof(((struct agent_news *)0)->text)];
+    struct agent_news news = {.kind = AGENT_CANDIDATES};
+    IDV_AUTO(buf) text = {0};
+    (void)arg;
+    if (candidates(pledge, &text) != IDV_OK || text.n == 0) {
+        idv_note_clear();
+        return;
+    }
+    memcpy(news.text, text.p, text.n);
+    if (strcmp(news.text, before) == 0)
+        return;
+    memcpy(before, news.text, sizeof(before));
+    tell(&news);
+}
+
+/* --- what it does --------------------------------------------------------- */
 
 static idv_rc look(const struct pledge *p, struct agent_seen *out)
 {
@@ -47,6 +115,7 @@ static idv_rc look(const struct pledge *p, struct agent_seen *out)
         IDV_TRY(idv_cert_times(leaf, &seen.from, &seen.to));
         IDV_TRY(idv_cert_sha256(leaf, hash));
         seen.spread = hash[0];
+        seen.unused = idv_trust_previous(p->s.trust) != NULL;
     }
     *out = seen;
     return IDV_OK;
@@ -54,10 +123,11 @@ static idv_rc look(const struct pledge *p, struct agent_seen *out)
 
 static idv_rc do_what_is_due(struct pledge *p, const struct agent_seen *seen)
 {
-    const struct pledge_work join = {.machine = idv_pledge_join};
-    const struct pledge_work renew = {.machine = idv_pledge_renew,
-                                      .attempts = 1};
+    const struct pledge_work join = {.job = PLEDGE_JOIN};
+    const struct pledge_work renew = {.job = PLEDGE_RENEW, .attempts = 1};
     const struct idv_env *env = p->t->env;
+    if (seen->unused) /* what renewal gave was refused, or nobody was there */
+        return pledge_work(p, &renew);
     switch (agent_due(seen, pledge_configuration.renew_share, idv_now(env))) {
     case AGENT_JOIN:
         return pledge_work(p, &join);
@@ -72,6 +142,7 @@ static idv_rc do_what_is_due(struct pledge *p, const struct agent_seen *seen)
 static idv_rc work(struct pledge *p, struct tool *t, struct agent_news *end)
 {
     p->watch = tell_step;
+    p->look = tell_candidates;
     idv_rc rc = pledge_start(p, t, STATE_CHANGE);
     end->tampered = state_tampered(&p->s, rc);
     if (rc == IDV_OK)
@@ -90,7 +161,7 @@ static idv_rc work(struct pledge *p, struct tool *t, struct agent_news *end)
 static void be_worker(struct tool *t)
 {
     AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
-    struct agent_news end = {.ended = true};
+    struct agent_news end = {.kind = AGENT_ENDED};
     t->quiet = true;
     t->json = false;
     end.rc = tool_open_provider(t);
@@ -154,12 +225,12 @@ void agent_worker_read(struct agent_worker *w, struct agent_news *out)
         n = read(w->news, out, sizeof(*out));
     } while (n < 0 && errno == EINTR);
     if (n == (ssize_t)sizeof(*out)) {
-        if (out->ended)
+        if (out->kind == AGENT_ENDED)
             (void)reap(w);
         return;
     }
     const int status = reap(w);
-    *out = (struct agent_news){.ended = true, .rc = IDV_E_IO};
+    *out = (struct agent_news){.kind = AGENT_ENDED, .rc = IDV_E_IO};
     snprintf(out->text, sizeof(out->text), "the worker ended by %s %d",
              WIFSIGNALED(status) ? "signal" : "code",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

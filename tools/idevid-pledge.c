@@ -7,6 +7,8 @@ struct pledge_conf pledge_configuration;
 static const struct tool_verb verbs[] = {
     {"join", "", "get a voucher, imprint and enroll; nothing if enrolled", 0, 0,
      pledge_join_options, pledge_join, true},
+    {"imprint", "", "without a voucher, by who stands at the device", 0, 0,
+     pledge_imprint_options, pledge_imprint, true},
     {"run", "", "the agent: join when it can, renew when it is time", 0, 0,
      NULL, pledge_run, true},
     {"renew", "", "get a new certificate, before the present one ends", 0, 0,

@@ -62,6 +62,15 @@ static unsigned long number_in_use(const struct state *s)
     return number_of(s, uri_in_use(s), path);
 }
 
+/* Likewise, of the enrollment before. */
+static unsigned long number_before(const struct state *s)
+{
+    char path[1024];
+    const struct idv_enrollment *e =
+        s->trust ? idv_trust_previous(s->trust) : NULL;
+    return e ? number_of(s, e->key_uri, path) : 0;
+}
+
 idv_rc ldevid_path(const struct state *s, const char *uri,
                    char out[static 1024])
 {
@@ -75,8 +84,10 @@ idv_rc ldevid_path(const struct state *s, const char *uri,
 idv_rc ldevid_tidy(const struct state *s)
 {
     char used[NAME_MAX_LDEVID], next[NAME_MAX_LDEVID], path[1024];
-    const unsigned long n = number_in_use(s);
+    char before[NAME_MAX_LDEVID];
+    const unsigned long n = number_in_use(s), b = number_before(s);
     file_name(s, n, used);
+    file_name(s, b, before);
     file_name(s, n + 1, next);
     DIR *d = opendir(s->conf->directory);
     if (!d)
@@ -84,7 +95,9 @@ idv_rc ldevid_tidy(const struct state *s)
     idv_rc rc = IDV_OK;
     for (struct dirent *e; rc == IDV_OK && (e = readdir(d));) {
         if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0 ||
-            strcmp(e->d_name, next) == 0 || (n && strcmp(e->d_name, used) == 0))
+            strcmp(e->d_name, next) == 0 ||
+            (n && strcmp(e->d_name, used) == 0) ||
+            (b && strcmp(e->d_name, before) == 0))
             continue;
         rc = tool_path(s->conf->directory, e->d_name, "", path);
         if (rc == IDV_OK)
@@ -164,21 +177,45 @@ idv_rc ldevid_bound(const struct state *s, bool *bound)
     return IDV_OK;
 }
 
+idv_rc ldevid_renewed(const struct state *s, bool *new_key)
+{
+    const int wanted = s->conf->renewed_key;
+    IDV_TRY(ldevid_bound(s, new_key));
+    if (wanted == RENEWED_KEY_AUTO)
+        return IDV_OK;
+    if (wanted == RENEWED_KEY_NEW && !*new_key && !*s->ldevid_other)
+        return idv_fail(IDV_E_ARG, "enroll.key = new takes turns between two "
+                                   "places: ldevid.key names one");
+    *new_key = wanted == RENEWED_KEY_NEW;
+    return IDV_OK;
+}
+
+/* A certificate there is not overwritten by a renewal: its key may be the only
+ * one that works. */
+static const char *free_place(const struct state *s)
+{
+    const bool takes_turns = *s->ldevid_other &&
+                             s->conf->renewed_key == RENEWED_KEY_NEW &&
+                             strcmp(uri_in_use(s), s->ldevid) == 0;
+    return takes_turns ? s->ldevid_other : s->ldevid;
+}
+
 idv_rc ldevid_make(void *state, enum idv_key_type type, EVP_PKEY **key,
                    char uri[static 512])
 {
     const struct state *s = state;
+    const char *place = free_place(s);
     bool bound;
     IDV_TRY(ldevid_bound(s, &bound));
     if (bound)
         return make_bound(s, type, key, uri);
-    IDV_TRY(idv_text_copy(uri, 512, idv_str(s->ldevid), "URI"));
-    IDV_TRY(tool_key(s->ldevid, type, IDV_KEY_SIGN, key, NULL));
+    IDV_TRY(idv_text_copy(uri, 512, idv_str(place), "URI"));
+    IDV_TRY(tool_key(place, type, IDV_KEY_SIGN, key, NULL));
     if (has_type(*key, type))
         return IDV_OK;
     EVP_PKEY_free(idv_steal(key));
-    IDV_TRY(idv_device_erase(s->dev, s->ldevid));
-    return idv_key_make(s->ldevid, &tool_pin, type, IDV_KEY_SIGN, key);
+    IDV_TRY(idv_device_erase(s->dev, place));
+    return idv_key_make(place, &tool_pin, type, IDV_KEY_SIGN, key);
 }
 
 idv_rc ldevid_open(void *state, const char *uri, EVP_PKEY **key)
@@ -192,10 +229,30 @@ bool ldevid_is_bound(const char *uri)
     return strncmp(uri, "tpm2:object=", 12) == 0;
 }
 
-idv_rc ldevid_retire(const struct state *s, const char *uri)
+void ldevid_keys(const struct state *s, struct ldevid_keys *out)
 {
-    if (*uri && !ldevid_is_bound(uri) && strcmp(uri, uri_in_use(s)) != 0)
-        IDV_TRY(idv_device_erase(s->dev, uri));
+    const struct idv_enrollment *before =
+        s->trust ? idv_trust_previous(s->trust) : NULL;
+    snprintf(out->uri[0], sizeof(out->uri[0]), "%s", uri_in_use(s));
+    snprintf(out->uri[1], sizeof(out->uri[1]), "%s",
+             before ? before->key_uri : "");
+}
+
+static bool among(const char *uri, const struct ldevid_keys *keys)
+{
+    return strcmp(uri, keys->uri[0]) == 0 || strcmp(uri, keys->uri[1]) == 0;
+}
+
+idv_rc ldevid_retire(const struct state *s, const struct ldevid_keys *before)
+{
+    struct ldevid_keys now;
+    ldevid_keys(s, &now);
+    for (int i = 0; i < 2; i++) {
+        const char *uri = before->uri[i];
+        if (*uri && !ldevid_is_bound(uri) && !among(uri, &now) &&
+            !(i && strcmp(uri, before->uri[0]) == 0))
+            IDV_TRY(idv_device_erase(s->dev, uri));
+    }
     return ldevid_tidy(s);
 }
 
@@ -205,5 +262,7 @@ idv_rc ldevid_erase(const struct state *s, const char *uri)
         IDV_TRY(idv_device_erase(s->dev, uri));
     if (!ldevid_is_bound(s->ldevid))
         IDV_TRY(idv_device_erase(s->dev, s->ldevid));
+    if (*s->ldevid_other && s->conf->renewed_key == RENEWED_KEY_NEW)
+        IDV_TRY(idv_device_erase(s->dev, s->ldevid_other));
     return ldevid_tidy(s);
 }

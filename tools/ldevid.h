@@ -29,12 +29,24 @@ idv_rc ldevid_make(void *state, enum idv_key_type type, EVP_PKEY **key,
                    char uri[static 512]) IDV_CHECKED;
 idv_rc ldevid_open(void *state, const char *uri, EVP_PKEY **key) IDV_CHECKED;
 
+/* Is a renewal to ask for a certificate of a new key ([enroll] key)? One that
+ * is not bound is made at the other of two places then. IDV_E_ARG: it is to,
+ * and ldevid.key names one place only. */
+idv_rc ldevid_renewed(const struct state *s, bool *new_key) IDV_CHECKED;
+
 /* Removes files of keys that are neither in use nor asked for: of generations
- * that are over, and the one before a renewal. */
+ * that are over, and the one before a renewal, once the new one was used. */
 idv_rc ldevid_tidy(const struct state *s) IDV_CHECKED;
-/* The key of uri goes, unless it is the one in use now. */
-idv_rc ldevid_retire(const struct state *s, const char *uri) IDV_CHECKED;
-/* All go: uri, what is at [ldevid] key, and the files. */
+
+/* The keys that there are certificates for. */
+struct ldevid_keys {
+    char uri[2][512]; /* of the present and the previous enrollment; "" */
+};
+void ldevid_keys(const struct state *s, struct ldevid_keys *out);
+/* Those of before that there is no certificate for any more go. */
+idv_rc ldevid_retire(const struct state *s,
+                     const struct ldevid_keys *before) IDV_CHECKED;
+/* All go: uri, what is at [ldevid] key or either place, and the files. */
 idv_rc ldevid_erase(const struct state *s, const char *uri) IDV_CHECKED;
 
 #endif

@@ -23,6 +23,7 @@ struct pledge {
     int64_t start_ms, last_ms;
     struct idv_json *steps;
     void (*watch)(void *arg, const char *event, const char *detail);
+    void (*look)(void *arg, const struct idv_pledge *pledge); /* each step */
     void *watch_arg;
 };
 #define PLEDGE_INIT                                                            \
@@ -48,9 +49,14 @@ idv_rc pledge_summary(struct pledge *p, idv_rc rc, const char *note,
 
 /* --- joining and renewing (pledge_work.c) --- */
 
+/* RENEW of an LDevID that has expired goes on with the IDevID when it is
+ * refused, and with the LDevID before it when it was never used
+ * (idv_pledge_reenroll, idv_trust_previous). */
+enum pledge_job { PLEDGE_JOIN, PLEDGE_RENEW };
 struct pledge_work {
-    struct idv_machine (*machine)(struct idv_pledge *);
-    const char *const *registrars; /* NULL-ended; NULL: as configured */
+    enum pledge_job job;
+    const char *const *registrars; /* NULL-ended; NULL or empty: as configured,
+                                      and as discovered */
     int attempts;                  /* as struct idv_pledge_conf has it */
 };
 /* Opens the identity, runs the machine to its end, and does what follows from
@@ -62,6 +68,13 @@ idv_rc pledge_work(struct pledge *p,
 idv_rc pledge_cloud(struct pledge *p, struct idv_pledge_conf *pc) IDV_CHECKED;
 /* SIGTERM and SIGINT end the work at the next opportunity. */
 void pledge_catch_signals(void);
+
+/* --- without a network (pledge_imprint.c) --- */
+
+/* NONE to IMPRINTED by a nonceless voucher in a file, judged as one that a
+ * registrar delivers, except that there is none: whoever comes later has to
+ * validate against what it pins. */
+idv_rc pledge_offline(struct pledge *p, const char *file) IDV_CHECKED;
 
 /* --- what follows (pledge_event.c, pledge_output.c) --- */
 
@@ -76,12 +89,13 @@ idv_rc pledge_output(const struct pledge *p) IDV_CHECKED;
 
 idv_rc pledge_join(struct tool *t, int argc, char **argv);
 idv_rc pledge_run(struct tool *t, int argc, char **argv);
+idv_rc pledge_imprint(struct tool *t, int argc, char **argv);
 idv_rc pledge_renew(struct tool *t, int argc, char **argv);
 idv_rc pledge_status(struct tool *t, int argc, char **argv);
 idv_rc pledge_reset(struct tool *t, int argc, char **argv);
 idv_rc pledge_discover(struct tool *t, int argc, char **argv);
 extern const struct tool_option pledge_discover_options[];
-extern const struct tool_option pledge_join_options[], pledge_renew_options[],
-    pledge_status_options[];
+extern const struct tool_option pledge_imprint_options[], pledge_join_options[],
+    pledge_renew_options[], pledge_status_options[];
 
 #endif

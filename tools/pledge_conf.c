@@ -17,6 +17,7 @@ const char *const anchor_profiles[] = {"auto", "owner", "platform", "token",
 const char *const voucher_forms[] = {"cms", "jws", NULL};
 static const char *const binds[] = {"auto", "no", "yes", NULL};
 static const char *const makers[] = {"if-present", "required", NULL};
+static const char *const renewed_keys[] = {"auto", "same", "new", NULL};
 
 static const struct {
     const char *name;
@@ -129,6 +130,10 @@ static const struct idv_conf_entry entries[] = {
         "its type, unless the registrar asks for another",
         WORDS(key_types, "P-256")),
 
+    ROW("enroll", "key", ENUM, renewed_key,
+        "renewals ask for a certificate of the same key or of a new one; auto: "
+        "a new one where it is bound to the anchor",
+        WORDS(renewed_keys, "auto")),
     ROW("enroll", "output", PATH, output,
         "a directory for files that other programs use (default: none)"),
     ROW("enroll", "group", TEXT, group,
@@ -181,6 +186,9 @@ static const struct idv_conf_entry entries[] = {
     TOOL_CLOCK_ENTRY(struct pledge_conf, device, "auto")
         ROW("policy", "refuse-nonceless", BOOL, refuse_nonceless,
             "refuse vouchers without a nonce", FALLBACK("no")),
+    ROW("policy", "presence", BOOL, presence,
+        "whether who stands at the device may imprint it without a voucher",
+        FALLBACK("no")),
     ROW("policy", "attempts", INT, attempts,
         "rounds over the registrars before join gives up; 0: for ever",
         RANGE(0, 1000000, "3")),

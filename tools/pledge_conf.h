@@ -49,6 +49,8 @@ struct find_conf {
 /* Adds the method of that name, for "none" none. IDV_E_ARG: no such method. */
 idv_rc find_method(const char *word, unsigned *methods) IDV_CHECKED;
 
+enum renewed_key { RENEWED_KEY_AUTO, RENEWED_KEY_SAME, RENEWED_KEY_NEW };
+
 struct pledge_conf {
     char *uri, *key, *certificate, *chain, *anchors, *directory;
     char *anchor_object, *ldevid_key;
@@ -58,8 +60,8 @@ struct pledge_conf {
     struct tool_device_conf device;
     char *cloud, *cloud_anchors;
     char *output, *group, *hooks, *agent_state;
-    int key_type, voucher_form;
-    bool refuse_nonceless;
+    int key_type, voucher_form, renewed_key;
+    bool refuse_nonceless, presence;
     int64_t attempts, renew_share, hook_seconds;
 };
 extern const struct idv_conf_table pledge_table;

@@ -2,7 +2,7 @@
 /* idevid-pledge join and renew: once, in the foreground. */
 #include "pledge.h"
 
-static const char *registrars[TOOL_LIST_MAX + 1];
+static const char *registrars[TOOL_LIST_MAX + 1], *voucher;
 
 const struct tool_option pledge_join_options[] = {{"registrar", 0, "HOST:PORT",
                                                    "try this one (repeatable)",
@@ -17,7 +17,7 @@ idv_rc pledge_join(struct tool *t, int argc, char **argv)
 {
     AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
     const struct pledge_work work = {
-        .machine = idv_pledge_join,
+        .job = PLEDGE_JOIN,
         .registrars = registrars,
         .attempts = (int)pledge_configuration.attempts,
     };
@@ -30,6 +30,13 @@ idv_rc pledge_join(struct tool *t, int argc, char **argv)
         return t->json ? pledge_summary(&p, IDV_OK, "", IDV_VERDICT_OK)
                        : IDV_OK;
     }
+    if (voucher)
+        IDV_TRY(pledge_offline(&p, voucher));
+    if (voucher && !registrars[0] && !pledge_configuration.registrars) {
+        tool_say(t, "imprinted; join enrolls it where there is a registrar");
+        return t->json ? pledge_summary(&p, IDV_OK, "", IDV_VERDICT_OK)
+                       : IDV_OK;
+    }
     return pledge_work(&p, &work);
 }
 
@@ -37,7 +44,7 @@ idv_rc pledge_renew(struct tool *t, int argc, char **argv)
 {
     AUTO_PLEDGE struct pledge p = PLEDGE_INIT;
     const struct pledge_work work = {
-        .machine = idv_pledge_renew,
+        .job = PLEDGE_RENEW,
         .registrars = registrars,
         .attempts = (int)pledge_configuration.attempts,
     };

@@ -81,6 +81,8 @@ static idv_rc sleep_until(struct agent *a, const char *stage, int64_t at)
     a->state.stage = stage;
     a->state.next = at;
     a->state.step[0] = a->state.detail[0] = 0;
+    if (a->state.failures == 0)
+        idv_json_free(idv_steal(&a->state.candidates));
     IDV_TRY(agent_wait_until(&a->wait, at));
     say(a);
     return IDV_OK;
@@ -107,7 +109,8 @@ static idv_rc failed(struct agent *a, const struct agent_news *news)
     idv_log(a->t->env, hopeless(news) ? IDV_LOG_ERROR : IDV_LOG_WARN, "failed",
             "class=%s reason=%s", idv_rc_name(news->rc),
             idv_log_value(news->text));
-    snprintf(s->failure, sizeof(s->failure), "%s", news->text);
+    snprintf(s->failure, sizeof(s->failure), "%.*s",
+             (int)sizeof(s->failure) - 1, news->text);
     s->failed_at = idv_now(a->t->env);
     if (hopeless(news)) {
         a->over = true;
@@ -138,14 +141,29 @@ static idv_rc ended(struct agent *a, const struct agent_news *news)
     return news->rc == IDV_OK ? rest(a) : failed(a, news);
 }
 
+static void take_candidates(struct agent *a, const char *text)
+{
+    struct idv_json *all = NULL;
+    if (idv_json_parse(idv_str(text), 0, &all) != IDV_OK)
+        idv_note_clear();
+    idv_json_free(a->state.candidates);
+    a->state.candidates = all;
+}
+
 static idv_rc hear(struct agent *a)
 {
     struct agent_news news;
     agent_worker_read(&a->worker, &news);
-    if (news.ended)
+    if (news.kind == AGENT_ENDED)
         return ended(a, &news);
+    if (news.kind == AGENT_CANDIDATES) {
+        take_candidates(a, news.text);
+        write_state(a);
+        return IDV_OK;
+    }
     snprintf(a->state.step, sizeof(a->state.step), "%s", news.event);
-    snprintf(a->state.detail, sizeof(a->state.detail), "%s", news.text);
+    snprintf(a->state.detail, sizeof(a->state.detail), "%.*s",
+             (int)sizeof(a->state.detail) - 1, news.text);
     say(a);
     return IDV_OK;
 }
@@ -219,5 +237,6 @@ idv_rc pledge_run(struct tool *t, int argc, char **argv)
     if (!a.stopping)
         tool_notify("STOPPING=1");
     agent_wait_close(&a.wait);
+    idv_json_free(a.state.candidates);
     return rc;
 }

@@ -29,65 +29,139 @@ void pledge_catch_signals(void)
 
 /* --- driving -------------------------------------------------------------- */
 
-/* in lanes while there may be several to ask, else one after the other */
-static idv_rc drive_with(struct pledge_find *find, unsigned methods,
-                         const struct pledge_work *w)
+struct drive {
+    struct pledge *p;
+    struct idv_pledge *pledge;
+    struct idv_crew crew;
+    struct pledge_find find;
+};
+
+/* One machine is a crew of one lane. */
+static idv_rc one_lane(void *machine, size_t lane, struct idv_told *told,
+                       struct idv_ask *ask)
 {
-    IDV_TRY(pledge_find_start(find, methods));
-    const struct idv_drive_conf dc = {
-        .env = find->env, .stop = &stop, .watch = pledge_find_watch(find)};
-    if (w->machine != idv_pledge_join) {
-        const struct idv_machine m = w->machine(find->pledge);
-        return idv_drive(&m, &dc);
-    }
-    const struct idv_crew crew = idv_pledge_join_crew(find->pledge);
-    return idv_drive_crew(&crew, &dc);
+    const struct idv_machine *m = machine;
+    (void)lane;
+    return m->step(m->self, told, ask);
 }
 
-static idv_rc drive(struct pledge *p, const struct idv_pledge_conf *pc,
-                    unsigned methods, const struct pledge_work *w)
+static idv_rc step(void *self, size_t lane, struct idv_told *told,
+                   struct idv_ask *ask)
 {
-    struct idv_pledge *pledge = NULL;
-    char note[IDV_NOTE_MAX];
-    IDV_TRY(idv_pledge_new(pc, p->t->env, &pledge));
-    struct pledge_find find = {.env = p->t->env, .pledge = pledge};
-    idv_rc rc = drive_with(&find, methods, w);
-    pledge_find_end(&find);
-    enum idv_verdict verdict = idv_pledge_verdict(pledge);
-    idv_pledge_free(pledge);
-    snprintf(note, sizeof(note), "%s", idv_note());
-    if (p->t->json) {
-        idv_note_clear();
-        IDV_TRY(pledge_summary(p, rc, note, verdict));
-        return rc == IDV_OK ? rc : idv_fail(rc, "%s", note);
-    }
+    const struct drive *d = self;
+    idv_rc rc = d->crew.step(d->crew.self, lane, told, ask);
+    if (rc == IDV_OK && d->p->look)
+        d->p->look(d->p->watch_arg, d->pledge);
     return rc;
 }
 
-/* Those that are named, and how to look for others; renewal finds the
- * registrar that enrolled us by itself. */
+enum way { JOIN, RENEW, RENEW_PREVIOUS, REENROLL };
+
+static idv_rc drive_on(struct drive *d, enum way way, unsigned methods)
+{
+    struct idv_drive_conf dc = {.env = d->p->t->env, .stop = &stop};
+    struct idv_machine m = {0};
+    if (way == JOIN) {
+        d->crew = idv_pledge_join_crew(d->pledge);
+    } else {
+        m = way == REENROLL ? idv_pledge_reenroll(d->pledge)
+                            : idv_pledge_renew(d->pledge);
+        d->crew = (struct idv_crew){one_lane, 1, &m};
+    }
+    const struct idv_crew seen = {step, d->crew.lanes, d};
+    IDV_TRY(pledge_find_start(&d->find, methods));
+    dc.watch = pledge_find_watch(&d->find);
+    idv_rc rc = idv_drive_crew(&seen, &dc);
+    pledge_find_end(&d->find);
+    return rc;
+}
+
+static idv_rc drive(struct pledge *p, const struct idv_pledge_conf *conf,
+                    enum way way, unsigned methods, enum idv_verdict *verdict)
+{
+    struct drive d = {.p = p};
+    struct idv_pledge_conf pc = *conf;
+    pc.renew_previous = way == RENEW_PREVIOUS;
+    IDV_TRY(idv_pledge_new(&pc, p->t->env, &d.pledge));
+    d.find.pledge = d.pledge;
+    d.find.env = p->t->env;
+    idv_rc rc = drive_on(&d, way, methods);
+    *verdict = idv_pledge_verdict(d.pledge);
+    idv_pledge_free(d.pledge);
+    return rc;
+}
+
+/* --- one way after the other ---------------------------------------------- */
+
+static bool expired(const struct pledge *p)
+{
+    const struct idv_enrollment *e = idv_trust_enrollment(p->s.trust);
+    const struct idv_env *env = p->t->env;
+    int64_t from, to;
+    return e && idv_clock_trusted(env) &&
+           idv_cert_times(sk_X509_value(e->ldevid, 0), &from, &to) == IDV_OK &&
+           idv_now(env) > to;
+}
+
+/* Is this one to be tried, after the ones before it failed? */
+static bool applies(const struct pledge *p, enum pledge_job job, enum way way)
+{
+    switch (way) {
+    case JOIN:
+        return job == PLEDGE_JOIN;
+    case RENEW:
+        return job == PLEDGE_RENEW;
+    case RENEW_PREVIOUS:
+        return job == PLEDGE_RENEW && idv_trust_previous(p->s.trust);
+    case REENROLL: /* RFC 8994 section 6.2.5.5: first with what has expired */
+        return job == PLEDGE_RENEW && expired(p);
+    }
+    return false;
+}
+
+static idv_rc all_ways(struct pledge *p, const struct idv_pledge_conf *pc,
+                       enum pledge_job job, unsigned methods)
+{
+    enum idv_verdict verdict = IDV_VERDICT_OK;
+    char note[IDV_NOTE_MAX] = "";
+    idv_rc rc = IDV_E_STATE;
+    for (int way = JOIN; way <= REENROLL && rc != IDV_OK && !stop; way++) {
+        if (!applies(p, job, (enum way)way))
+            continue;
+        idv_note_clear();
+        rc = drive(p, pc, (enum way)way, methods, &verdict);
+        snprintf(note, sizeof(note), "%s", idv_note());
+    }
+    idv_note_clear();
+    if (p->t->json)
+        IDV_TRY(pledge_summary(p, rc, note, verdict));
+    return rc == IDV_OK ? rc : idv_fail(rc, "%s", note);
+}
+
+/* --- whom to go to -------------------------------------------------------- */
+
+/* Those named on the command line are the only ones. Renewal goes to the
+ * registrar that enrolled us, and to whoever is discovered besides. */
 static idv_rc find_registrars(const struct pledge *p,
                               const struct pledge_work *w,
                               const char *const **registrars, unsigned *methods)
 {
     static const char *const none[] = {NULL};
-    *registrars = w->registrars && w->registrars[0]
-                      ? w->registrars
-                      : (const char *const *)pledge_configuration.registrars;
-    const bool named = *registrars && (*registrars)[0];
-    *methods = 0;
-    if (!named)
-        *registrars = none;
-    if (idv_trust_state(p->s.trust) == IDV_TRUST_ENROLLED ||
-        (w->registrars && w->registrars[0]))
+    const struct pledge_conf *conf = &pledge_configuration;
+    if (w->registrars && w->registrars[0]) {
+        *registrars = w->registrars;
         return IDV_OK;
+    }
+    const bool named = conf->registrars && conf->registrars[0];
+    *registrars = named ? (const char *const *)conf->registrars : none;
     IDV_TRY(pledge_find_methods(named, methods));
-    return named || *methods || pledge_configuration.cloud
-               ? IDV_OK
-               : idv_fail(IDV_E_ARG,
-                          "no registrar: --registrar HOST:PORT, or "
-                          "network.registrar or discovery.method in %s",
-                          p->t->conf_path);
+    if (named || *methods || conf->cloud ||
+        idv_trust_state(p->s.trust) == IDV_TRUST_ENROLLED)
+        return IDV_OK;
+    return idv_fail(IDV_E_ARG,
+                    "no registrar: --registrar HOST:PORT, or "
+                    "network.registrar or discovery.method in %s",
+                    p->t->conf_path);
 }
 
 idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
@@ -105,14 +179,14 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
         .progress_arg = p,
         .attempts = work->attempts,
     };
-    const struct idv_enrollment *e = idv_trust_enrollment(p->s.trust);
-    unsigned methods;
-    char before[512];
-    snprintf(before, sizeof(before), "%s", e ? e->key_uri : "");
+    unsigned methods = 0;
+    struct ldevid_keys before;
+    const bool renewal = idv_trust_enrollment(p->s.trust) != NULL;
+    ldevid_keys(&p->s, &before);
     IDV_TRY(find_registrars(p, work, &pc.registrars, &methods));
     if (methods)
         pc.patience_s = (int)pledge_configuration.find.patience;
-    IDV_TRY(ldevid_bound(&p->s, &pc.renew_key));
+    IDV_TRY(ldevid_renewed(&p->s, &pc.renew_key));
     IDV_TRY(pledge_identity(p));
     pc.idevid_key = p->idevid_key;
     pc.idevid_chain = p->chain;
@@ -122,7 +196,7 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     pledge_catch_signals();
     pledge_progress(p, "identity",
                     idv_cert_subject(sk_X509_value(p->chain, 0)));
-    IDV_TRY(drive(p, &pc, methods, work));
-    IDV_TRY(ldevid_retire(&p->s, before));
-    return pledge_event(p, before[0] ? "renewed" : "enrolled");
+    IDV_TRY(all_ways(p, &pc, work->job, methods));
+    IDV_TRY(ldevid_retire(&p->s, &before));
+    return pledge_event(p, renewal ? "renewed" : "enrolled");
 }

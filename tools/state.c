@@ -53,8 +53,12 @@ static idv_rc places(struct state *s)
     IDV_TRY(place(c, c->certificate, "tpm2:handle=0x01C90200", "idevid", "cert",
                   s->cert));
     IDV_TRY(anchor_place(c, s->anchor));
-    return place(c, c->ldevid_key, "tpm2:handle=0x81020010", "ldevid",
-                 "private", s->ldevid);
+    IDV_TRY(place(c, c->ldevid_key, "tpm2:handle=0x81020010", "ldevid",
+                  "private", s->ldevid));
+    if (c->ldevid_key)
+        return IDV_OK;
+    return place(c, NULL, "tpm2:handle=0x81020011", "ldevid-2", "private",
+                 s->ldevid_other);
 }
 
 static idv_rc take_lock(struct state *s)

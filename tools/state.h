@@ -12,6 +12,7 @@ struct state {
     const struct tool *t;
     const struct pledge_conf *conf;
     char key[512], cert[512], anchor[512], ldevid[512]; /* URIs */
+    char ldevid_other[512]; /* where a renewal's new key is made; "": nowhere */
     int lock;
     struct idv_device *dev;
     struct idv_trust *trust;

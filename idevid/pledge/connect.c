@@ -24,8 +24,11 @@ void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
     c->sni = is_name(a->at.host);
     c->key = a->p->conf.idevid_key;
     c->chain = a->p->conf.idevid_chain;
-    if (as == AS_LDEVID) {
-        c->key = a->p->renewing ? a->p->member_key : a->p->key;
+    if (as == AS_MEMBER) {
+        c->key = a->p->member_key;
+        c->chain = idvi_member(a)->ldevid;
+    } else if (as == AS_NEW) {
+        c->key = a->p->key;
         c->chain = idv_trust_enrollment(a->p->conf.trust)->ldevid;
     }
     if (!provisional) {

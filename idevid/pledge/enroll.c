@@ -16,6 +16,7 @@ idv_rc idvi_cacerts(struct idvi_attempt *a, struct idv_told *told,
     IDV_AUTO_PTR(idv_certs) anchors = NULL;
     IDV_AUTO_PTR(idv_certs) others = NULL;
     int rollovers = 0;
+    IDV_TRY(idvi_member_answered(a));
     IDV_TRY(idv_est_cacerts_read(&told->msg, idv_trust_pin(a->p->conf.trust),
                                  &anchors, &others));
     IDV_TRY(idv_trust_cacerts(a->p->conf.trust, anchors, others, &rollovers));
@@ -176,6 +177,5 @@ idv_rc idvi_enroll(struct idvi_attempt *a, struct idv_told *told,
     if (told->msg.status != 200)
         return idvi_refused("enroll", &told->msg);
     IDV_TRY(take_certificate(a, &told->msg));
-    return a->p->renewing ? idvi_finished(a, told, ask)
-                          : idvi_report_connect(a, ask);
+    return idvi_report_connect(a, ask);
 }

@@ -191,7 +191,7 @@ static idv_rc first_start(struct idvi_attempt *a)
     snprintf(p->note, sizeof(p->note), "pledge: no registrar to go to");
     for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++)
         p->candidates[i].tries = 0;
-    return p->renewing ? idvi_renew_start(a) : IDV_OK;
+    return p->renewing || p->again ? idvi_renew_start(a) : IDV_OK;
 }
 
 idv_rc idvi_start(struct idvi_attempt *a, struct idv_told *told,
@@ -199,7 +199,8 @@ idv_rc idvi_start(struct idvi_attempt *a, struct idv_told *told,
 {
     struct idv_pledge *p = a->p;
     (void)told;
-    if (!p->renewing && idv_trust_state(p->conf.trust) == IDV_TRUST_ENROLLED)
+    if (!p->renewing && !p->again &&
+        idv_trust_state(p->conf.trust) == IDV_TRUST_ENROLLED)
         return idvi_done(a, IDV_OK, "", ask);
     idv_rc rc = a == &p->lane[0] ? first_start(a) : IDV_OK;
     if (rc != IDV_OK) {

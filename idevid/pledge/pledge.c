@@ -55,7 +55,7 @@ static const struct {
                       idvi_attempt_failed},
     [STAGE_REPORT] = {IDV_TOLD_CONNECTED, idvi_report, idvi_finished, NULL,
                       finished_anyway},
-    [STAGE_REPORTED] = {IDV_TOLD_REPLY, idvi_finished, idvi_finished, NULL,
+    [STAGE_REPORTED] = {IDV_TOLD_REPLY, idvi_reported, idvi_finished, NULL,
                         finished_anyway},
 };
 
@@ -116,6 +116,7 @@ static void begin(struct idv_pledge *p, size_t lanes, bool renewing)
 {
     p->lanes = lanes;
     p->renewing = renewing;
+    p->again = false;
     p->alone = NULL;
     p->lonely = false;
     for (size_t i = 0; i < IDV_MAX_LANES; i++) {
@@ -129,6 +130,13 @@ static void begin(struct idv_pledge *p, size_t lanes, bool renewing)
 struct idv_machine idv_pledge_renew(struct idv_pledge *p)
 {
     begin(p, 1, true);
+    return (struct idv_machine){.step = only_step, .self = p};
+}
+
+struct idv_machine idv_pledge_reenroll(struct idv_pledge *p)
+{
+    begin(p, 1, false);
+    p->again = true;
     return (struct idv_machine){.step = only_step, .self = p};
 }
 

@@ -91,6 +91,7 @@ struct idv_pledge {
     struct idv_pledge_conf conf;
     const struct idv_env *env;
     bool renewing; /* S9 */
+    bool again;    /* S9, as one that has nothing but its IDevID */
     int64_t now;   /* ms, as told last; needs no clock that is right */
 
     struct idvi_candidate candidates[IDV_MAX_CANDIDATES];
@@ -164,7 +165,9 @@ idv_rc idvi_hold(struct idvi_attempt *a, int seconds,
                  struct idv_ask *ask) IDV_CHECKED;
 
 /* --- connect.c --- */
-enum idvi_as { AS_IDEVID, AS_LDEVID };
+/* AS_MEMBER: with the LDevID that is being renewed; AS_NEW: with the one that
+ * was issued just now */
+enum idvi_as { AS_IDEVID, AS_MEMBER, AS_NEW };
 /* CONNECT to a->at; verified against the domain unless provisional. */
 void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
                   struct idv_ask *ask);
@@ -222,6 +225,10 @@ idvi_step idvi_imprint, idvi_status_told;
 idv_rc idvi_imprinted(struct idvi_attempt *a, struct idv_ask *ask) IDV_CHECKED;
 
 /* --- renew.c --- */
+/* The enrollment that is being renewed: the present one, or the one before. */
+const struct idv_enrollment *idvi_member(const struct idvi_attempt *a);
+/* An answer came over a connection with the present LDevID: it works. */
+idv_rc idvi_member_answered(struct idvi_attempt *a) IDV_CHECKED;
 /* Opens what is to be renewed and where; from idvi_start. */
 idv_rc idvi_renew_start(struct idvi_attempt *a) IDV_CHECKED;
 /* The extensions wanted, with the subjectAltName of the present LDevID. */
@@ -251,6 +258,6 @@ idv_rc idvi_enroll_failed(struct idvi_attempt *a, idv_rc rc,
                           struct idv_ask *ask) IDV_CHECKED;
 idv_rc idvi_report_connect(struct idvi_attempt *a,
                            struct idv_ask *ask) IDV_CHECKED;
-idvi_step idvi_report, idvi_finished;
+idvi_step idvi_report, idvi_reported, idvi_finished;
 
 #endif

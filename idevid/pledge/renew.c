@@ -11,9 +11,25 @@
 
 #include "pledge/pledge_priv.h"
 
+const struct idv_enrollment *idvi_member(const struct idvi_attempt *a)
+{
+    const struct idv_trust *t = a->p->conf.trust;
+    const struct idv_enrollment *before = idv_trust_previous(t);
+    return a->p->conf.renew_previous && before ? before
+                                               : idv_trust_enrollment(t);
+}
+
 static const X509 *present(const struct idvi_attempt *a)
 {
-    return sk_X509_value(idv_trust_enrollment(a->p->conf.trust)->ldevid, 0);
+    return sk_X509_value(idvi_member(a)->ldevid, 0);
+}
+
+idv_rc idvi_member_answered(struct idvi_attempt *a)
+{
+    struct idv_trust *t = a->p->conf.trust;
+    if (!a->p->renewing || idvi_member(a) != idv_trust_enrollment(t))
+        return IDV_OK;
+    return idv_trust_confirm(t);
 }
 
 /* no registrar configured: the one that knows us */
@@ -46,12 +62,14 @@ static idv_rc choose_key(struct idvi_attempt *a, const char *present_uri)
 
 idv_rc idvi_renew_start(struct idvi_attempt *a)
 {
-    const struct idv_enrollment *e = idv_trust_enrollment(a->p->conf.trust);
+    const struct idv_enrollment *e = idvi_member(a);
     if (!e)
         return idv_fail(IDV_E_STATE, "pledge: not enrolled");
+    IDV_TRY(need_candidate(a, e));
+    if (a->p->again)
+        return IDV_OK;
     if (!a->p->conf.open_key)
         return idv_fail(IDV_E_ARG, "pledge: no way to open the LDevID's key");
-    IDV_TRY(need_candidate(a, e));
     EVP_PKEY_free(idv_steal(&a->p->member_key));
     IDV_TRY(
         a->p->conf.open_key(a->p->conf.key_arg, e->key_uri, &a->p->member_key));

@@ -52,7 +52,7 @@ idv_rc idvi_report_connect(struct idvi_attempt *a, struct idv_ask *ask)
 {
     struct idv_msg *first = &ask->connect.first;
     idvi_stage(a, STAGE_REPORT);
-    idvi_connect(a, AS_LDEVID, false, ask);
+    idvi_connect(a, AS_NEW, false, ask);
     first->verb = IDV_POST;
     strcpy(first->path, IDV_PATH_ENROLLSTATUS);
     strcpy(first->media, "application/json");
@@ -68,6 +68,15 @@ idv_rc idvi_report(struct idvi_attempt *a, struct idv_told *told,
     idvi_stage(a, STAGE_REPORTED);
     ask->kind = IDV_ASK_EXCHANGE;
     return idvi_telemetry(IDV_PATH_ENROLLSTATUS, true, "", &ask->msg);
+}
+
+/* Whatever it says to the report: with this certificate one was let in. */
+idv_rc idvi_reported(struct idvi_attempt *a, struct idv_told *told,
+                     struct idv_ask *ask)
+{
+    if (told->msg.status != 401 && told->msg.status != 403)
+        IDV_TRY(idv_trust_confirm(a->p->conf.trust));
+    return idvi_finished(a, told, ask);
 }
 
 idv_rc idvi_finished(struct idvi_attempt *a, struct idv_told *told,

@@ -56,7 +56,7 @@ idv_rc idvi_domain_connect(struct idvi_attempt *a, struct idv_ask *ask)
     idvi_stage(a, STAGE_RESUME);
     if (a->attrs.challenge)
         idv_buf_free(&a->csr); /* it is bound to the connection that was */
-    idvi_connect(a, a->p->renewing ? AS_LDEVID : AS_IDEVID, false, ask);
+    idvi_connect(a, a->p->renewing ? AS_MEMBER : AS_IDEVID, false, ask);
     head(a, due(a), &ask->connect.first);
     return IDV_OK;
 }

@@ -129,6 +129,41 @@ static idv_rc copy_enrollment(const struct idv_enrollment *from,
     return idv_fail(IDV_E_NOMEM, "enrollment");
 }
 
+/* First in a file of its own, so that one of the two is there whenever this is
+ * cut. One that was never used is not kept instead of one that was. */
+static idv_rc keep_previous(struct idv_trust *t)
+{
+    IDV_AUTO(buf) json = {0};
+    struct idv_enrollment copy;
+    if (t->state != IDV_TRUST_ENROLLED || t->previous.ldevid)
+        return IDV_OK;
+    IDV_TRY(idvi_bundle_to_json(&t->enrollment, t->raw, &json));
+    IDV_TRY(copy_enrollment(&t->enrollment, &copy));
+    idv_rc rc = idvi_file_write(t->dir, IDVI_FILE_PREVIOUS, idv_view(&json));
+    if (rc == IDV_OK)
+        t->previous = copy;
+    else
+        idv_enrollment_free(&copy);
+    return rc;
+}
+
+const struct idv_enrollment *idv_trust_previous(const struct idv_trust *t)
+{
+    return t->state == IDV_TRUST_ENROLLED && t->previous.ldevid ? &t->previous
+                                                                : NULL;
+}
+
+idv_rc idv_trust_confirm(struct idv_trust *t)
+{
+    IDV_TRY(check_acts(t));
+    if (!t->previous.ldevid)
+        return IDV_OK;
+    IDV_TRY(idvi_file_remove(t->dir, IDVI_FILE_PREVIOUS));
+    IDV_TRY(idv_fs_sync(t->dir));
+    idv_enrollment_free(&t->previous);
+    return IDV_OK;
+}
+
 idv_rc idv_trust_enroll(struct idv_trust *t, const struct idv_enrollment *e)
 {
     IDV_AUTO(buf) json = {0};
@@ -138,6 +173,7 @@ idv_rc idv_trust_enroll(struct idv_trust *t, const struct idv_enrollment *e)
         return idv_fail(IDV_E_STATE, "trust: not imprinted");
     IDV_TRY(idvi_enrollment_check(e, t->pin, &t->rollover));
     IDV_TRY(idvi_bundle_to_json(e, t->raw, &json));
+    IDV_TRY(keep_previous(t));
     IDV_TRY(copy_enrollment(e, &copy));
     idv_rc rc = idvi_file_write(t->dir, IDVI_FILE_ENROLLMENT, idv_view(&json));
     if (rc != IDV_OK) {

@@ -123,9 +123,9 @@ idv_rc idvi_pending_remove(const char *dir)
 
 idv_rc idvi_files_remove(const char *dir)
 {
-    static const char *const names[] = {IDVI_FILE_ENROLLMENT,
-                                        IDVI_FILE_ROLLOVER, IDVI_FILE_VOUCHER,
-                                        IDVI_FILE_PIN};
+    static const char *const names[] = {
+        IDVI_FILE_PREVIOUS, IDVI_FILE_ENROLLMENT, IDVI_FILE_ROLLOVER,
+        IDVI_FILE_VOUCHER, IDVI_FILE_PIN};
     idv_rc first = idvi_pending_remove(dir);
     if (first == IDV_OK)
         first = idv_fs_sweep(dir, IDV_FS_TEMP);

@@ -175,15 +175,24 @@ static idv_rc found_unfinished(struct idv_trust *t)
 
 /* --- a record that is ----------------------------------------------------- */
 
-static idv_rc load_enrollment(struct idv_trust *t)
+static idv_rc load_one(struct idv_trust *t, const char *name,
+                       struct idv_enrollment *out, bool *found)
 {
     IDV_AUTO(buf) file = {0};
+    IDV_TRY(idvi_file_read(t->dir, name, found, &file));
+    if (!*found)
+        return IDV_OK;
+    IDV_TRY(idvi_bundle_from_json(idv_view(&file), t->raw, out));
+    return idvi_enrollment_check(out, t->pin, &t->rollover);
+}
+
+static idv_rc load_enrollment(struct idv_trust *t)
+{
     bool found;
-    IDV_TRY(idvi_file_read(t->dir, IDVI_FILE_ENROLLMENT, &found, &file));
+    IDV_TRY(load_one(t, IDVI_FILE_ENROLLMENT, &t->enrollment, &found));
     if (!found)
         return IDV_OK;
-    IDV_TRY(idvi_bundle_from_json(idv_view(&file), t->raw, &t->enrollment));
-    IDV_TRY(idvi_enrollment_check(&t->enrollment, t->pin, &t->rollover));
+    IDV_TRY(load_one(t, IDVI_FILE_PREVIOUS, &t->previous, &found));
     t->state = IDV_TRUST_ENROLLED;
     return IDV_OK;
 }
@@ -264,6 +273,7 @@ void idvi_trust_forget(struct idv_trust *t)
     idvi_pin_forget(t);
     idvi_rollover_free(&t->rollover);
     idv_enrollment_free(&t->enrollment);
+    idv_enrollment_free(&t->previous);
     memset(&t->memo, 0, sizeof(t->memo));
     t->known = t->pending = false;
     t->cut = NULL;

@@ -24,6 +24,7 @@ struct idv_trust {
     struct idv_buf spki;
     struct idvi_rollover rollover;
     struct idv_enrollment enrollment; /* ENROLLED */
+    struct idv_enrollment previous;   /* likewise; ldevid NULL: none */
 };
 
 /* --- files beside the record (files.c) --- */
@@ -33,6 +34,8 @@ struct idv_trust {
 #define IDVI_FILE_ROLLOVER "rollover.json"
 #define IDVI_FILE_MEMO "anchor.json"
 #define IDVI_FILE_ENROLLMENT "enrollment.json"
+/* the one before, while nobody has used the new one */
+#define IDVI_FILE_PREVIOUS "previous.json"
 #define IDVI_FILE_RESET "reset" /* where no counter tells of it */
 /* In there, they wait for the device to hold their record. The memo is written
  * last and leaves last: with it, all is there or in place already. */

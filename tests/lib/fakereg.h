@@ -70,9 +70,10 @@ struct fakedev {
     STACK_OF(X509) * chain; /* IDevID and its CA */
     struct idv_pledge_conf conf;
     int keys_made;
-    EVP_PKEY *last_key;
+    EVP_PKEY *last_key, *earlier_key; /* mem:N, mem:N-1 */
     bool keys_fail;
     bool renew;        /* instead of joining */
+    bool again;        /* likewise: enroll with the IDevID */
     char events[2048]; /* progress, a blank between */
     enum idv_verdict verdict;
 };

@@ -45,6 +45,9 @@ struct idv_pledge_conf {
      * the present key. Who makes them drops the old one, once the enrollment
      * names the new one. */
     bool renew_key;
+    /* Renewal shows the LDevID before the present one, where nobody has been
+     * let in with that yet (idv_trust_previous). */
+    bool renew_previous;
 
     /* One line per thing that happened ("voucher", "imprinted", ...), for
      * people; may be NULL. With several lanes those of different registrars
@@ -99,11 +102,22 @@ struct idv_crew idv_pledge_join_crew(struct idv_pledge *p);
  * The machine that renews the LDevID: in state ENROLLED it asks one of the
  * registrars (none given: the one that enrolled us) for a new certificate of
  * the same names, and the same key unless renew_key is set, showing the present
- * one (RFC 7030 section 4.2.2). The old one stays until the new one is stored.
- * Needs open_key. IDV_E_STATE in another state; IDV_E_REJECT also when the
+ * one (RFC 7030 section 4.2.2). The old one stays until somebody has been let
+ * in with the new one: that is tried at once, by an enrollstatus over a new
+ * connection; whether it was, idv_trust_previous says afterwards. Needs
+ * open_key. IDV_E_STATE in another state; IDV_E_REJECT also when the
  * domain wants another kind of key now and the key is to stay.
  */
 struct idv_machine idv_pledge_renew(struct idv_pledge *p);
+
+/*
+ * The machine for an LDevID that nobody takes any more, because it has expired
+ * (RFC 8994 section 6.2.5.5): in state ENROLLED it enrolls once more with the
+ * IDevID, with registrars that the present trust anchors vouch for, and nobody
+ * else. Where none of these lets it in, only a reset makes way for a new
+ * voucher: the anchor is sealed. IDV_E_STATE in another state.
+ */
+struct idv_machine idv_pledge_reenroll(struct idv_pledge *p);
 
 /* Why the last voucher was refused; IDV_VERDICT_OK if none was. */
 enum idv_verdict idv_pledge_verdict(const struct idv_pledge *p);

@@ -279,9 +279,15 @@ idv_rc idv_trust_statement(struct idv_trust *t,
 bool idv_trust_unsure(const struct idv_trust *t);
 /* Asks the device again if it was unsure: NONE or IMPRINTED afterwards. */
 idv_rc idv_trust_settle(struct idv_trust *t) IDV_CHECKED;
-/* IMPRINTED or ENROLLED → ENROLLED, all or nothing (renewal too). */
+/* IMPRINTED or ENROLLED → ENROLLED, all or nothing (renewal too). What there
+ * was in ENROLLED is kept beside it until idv_trust_confirm. */
 idv_rc idv_trust_enroll(struct idv_trust *t,
                         const struct idv_enrollment *e) IDV_CHECKED;
+/* The enrollment before this one, while this one has not been used; NULL: it
+ * has, or there was none. Its key is the caller's to keep. */
+const struct idv_enrollment *idv_trust_previous(const struct idv_trust *t);
+/* The present one was used, with success: the one before is forgotten. */
+idv_rc idv_trust_confirm(struct idv_trust *t) IDV_CHECKED;
 /* → NONE: the record first, then the files; cut in between, it goes on at the
  * next idv_trust_open. The LDevID key is the caller's to
  * erase (its URI is in the enrollment). */

@@ -130,6 +130,11 @@ struct idv_voucher_claim {
     const X509 *idevid;
     const char *nonce;                /* of this connection's request */
     const STACK_OF(X509) * tls_chain; /* of this very connection, leaf first */
+    /* There is no connection, and nonce and tls_chain are not looked at: a
+     * voucher from a file. It must have no nonce, and whether a registrar is
+     * the one it pins is judged at each connection (idv_trust_verify_server).
+     */
+    bool offline;
     bool revocation_good; /* the caller has seen CRL or OCSP answers that show
                              every certificate of tls_chain good */
     bool elsewhere; /* tls_chain is of a cloud registrar, validated otherwise:
