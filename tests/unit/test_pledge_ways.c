@@ -819,7 +819,6 @@ static void serial_of_ldevid(struct scene *s, struct idv_buf *out)
         sk_X509_value(idv_trust_enrollment(s->dev.trust)->ldevid, 0), out));
 }
 
-/* R-P-67 */
 static const EVP_PKEY *renewed_as; /* key of the connection that asked */
 
 static bool who_renews(struct fakereg *r, const char *word, bool after,
@@ -901,7 +900,6 @@ static void renewing_with_a_new_key(void **state)
     EVP_PKEY_free(old);
 }
 
-/* R-P-67: whatever happens, the present certificate stays */
 /* What renewal gave is kept beside what there was until somebody is let in with
  * it, wherever that is cut; then one of the two renews. */
 static void renewing_keeps_the_pair_that_works(void **state)
@@ -966,6 +964,7 @@ static void enrolling_again_within_the_domain(void **state)
     assert_int_equal(s.reg.vouchers, 1); /* no other way into another domain */
 }
 
+/* R-P-67: whatever happens, the present certificate stays */
 static void renewing_fails(void **state)
 {
     static const struct idv_csrattrs p384 = {

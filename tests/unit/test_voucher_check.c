@@ -255,6 +255,28 @@ static void nonceless(void **state)
     VERDICT(IDV_VERDICT_OK, &t);
 }
 
+/* R-P-39: a voucher from a file, before there is a registrar */
+static void offline(void **state)
+{
+    SCENE(s);
+    SCENE(t);
+    (void)state;
+    s.claim.offline = t.claim.offline = true;
+    s.claim.tls_chain = t.claim.tls_chain = NULL;
+    VERDICT(IDV_VERDICT_NONCE, &t); /* even the right one was not asked for */
+    make_nonceless(&s);
+    VERDICT(IDV_VERDICT_OK, &s);
+    s.policy.now = s.voucher.expires_on + 1;
+    VERDICT(IDV_VERDICT_EXPIRED, &s);
+    s.policy.now = PKI_NOW;
+    s.claim.offline = false; /* a connection that showed nothing is another */
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+    s.claim.offline = true;
+    idv_buf_clear(&s.sealed);
+    s.voucher.revocation_checks = 1; /* of whom? */
+    VERDICT(IDV_VERDICT_REVOKED, &s);
+}
+
 /* --- 7: times, PT-10 ------------------------------------------------------ */
 
 /* R-P-40, R-P-41, R-P-42 */
@@ -498,6 +520,7 @@ int main(void)
         CASE(issuer),
         CASE(nonce),
         CASE(nonceless),
+        CASE(offline),
         CASE(expired),
         CASE(from_the_future),
         IN_CMS(signed_in_the_future),
