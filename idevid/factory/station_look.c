@@ -73,7 +73,10 @@ idv_rc idvi_station_prove(const struct idv_station *s, EVP_PKEY *key,
     return verify(cert, md, idv_bytes(text, sizeof(text)), idv_bytes(sig, n));
 }
 
-/* by the key of this turn */
+/* by the key of this turn. A look changes nothing, so the dictionary-attack
+ * parameters may not be set yet, and power lost now counts as one wrong try:
+ * only of a device that has a certificate of its key, which no station leaves
+ * before they are set, and one that the TPM forgets in its recovery time. */
 static idv_rc prove_loaded(struct idv_station *s, const X509 *cert)
 {
     IDV_AUTO(buf) sig = {0};

@@ -154,13 +154,47 @@ static void wiped(void **arg)
     succeeds(STATION_PROVISION);
 }
 
+/* The maker's anchors are the security officer's to write, with his PIN. */
+static bool officer_there;
+
+static bool officer(void *ctx, const char *what, char *out, size_t max,
+                    size_t *n)
+{
+    (void)ctx;
+    const bool his = strstr(what, "security officer") != NULL;
+    if (max < 4 || (his && !officer_there))
+        return false;
+    memcpy(out, his ? "5678" : "1234", *n = 4);
+    return true;
+}
+
+static void by_its_officer(void **arg)
+{
+    static const struct idv_pin pin = {officer, NULL};
+    (void)arg;
+    need_token();
+    next_token("officer", "TK-0040", IDV_KEY_P256);
+    line.lockdown =
+        (struct idv_lockdown){.maker_anchors = line.pki.anchors, .by_so = true};
+    line.conf.lockdown = &line.lockdown;
+    line.conf.pin = &pin;
+    line.conf.device = "pkcs11:token=officer"; /* a PIN in it would be his */
+    officer_there = false;
+    refused(STATION_PROVISION, IDV_WHY_DEVICE, "");
+    assert_int_equal(succeeds(STATION_LOOK).state, IDV_DEVICE_INSTALLED);
+    officer_there = true;
+    succeeds(STATION_PROVISION);
+    officer_there = false; /* who verifies needs him no more */
+    succeeds(STATION_VERIFY);
+    line.conf.pin = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(types),
-        cmocka_unit_test(stick),
-        cmocka_unit_test(bad_replies),
-        cmocka_unit_test(wiped),
+        cmocka_unit_test(types),          cmocka_unit_test(stick),
+        cmocka_unit_test(bad_replies),    cmocka_unit_test(wiped),
+        cmocka_unit_test(by_its_officer),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
