@@ -5,8 +5,10 @@
 
 #include <openssl/cms.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 
 #include <idevid/codec.h>
+#include <idevid/envelope.h>
 
 #include "tests/lib/softhsm.h"
 #include "tests/lib/station_desk.h"
@@ -257,6 +259,68 @@ static void token_reworks(void **arg)
     reworks();
 }
 
+/* --- for a CA that wants a request of the key -------------------------------
+ */
+
+static X509_REQ *request_of_key(EVP_PKEY **key)
+{
+    IDV_AUTO(buf) cms = {0};
+    IDV_AUTO(opened) o = {0};
+    struct idv_factory_request r = {0};
+    X509_REQ *req = NULL;
+    char path[96];
+    snprintf(path, sizeof(path), "%s/request", line.dir);
+    OK(idv_fs_read(path, 0, &cms));
+    OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, idv_view(&cms), &o));
+    OK(idv_factory_request_from_json(idv_view(&o.payload), &r));
+    if (r.csr.n)
+        OK(idv_csr_from_der(idv_view(&r.csr), &req));
+    *key = X509_REQ_get0_pubkey(req);
+    idv_factory_request_free(&r);
+    return req;
+}
+
+/* signed by the IDevID, with what the device knows of itself */
+static void request_beside(enum idv_key_type type)
+{
+    struct idv_factory_device d;
+    uint8_t id[32];
+    EVP_PKEY *key;
+    line.conf.type = type;
+    line.conf.csr_too = true;
+    succeeds(STATION_REQUEST);
+    X509_REQ *req = request_of_key(&key);
+    assert_non_null(req);
+    assert_int_equal(X509_REQ_verify(req, key), 1);
+    booked(&d);
+    OK(idv_key_fingerprint(key, id));
+    assert_memory_equal(id, d.key, 32);
+    STACK_OF(X509_EXTENSION) *asked = X509_REQ_get_extensions(req);
+    assert_int_equal(sk_X509_EXTENSION_num(asked), 2);
+    assert_true(X509v3_get_ext_by_NID(asked, NID_subject_alt_name, -1) >= 0);
+    assert_true(X509v3_get_ext_by_NID(asked, NID_key_usage, -1) >= 0);
+    sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
+    X509_REQ_free(req);
+    idv_factory_device_free(&d);
+    succeeds(STATION_PROVISION); /* our own desk takes it as well */
+}
+
+static void csr_too(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    with_tpm(IDV_PROFILE_TCG, false);
+    request_beside(IDV_KEY_P256);
+}
+
+static void csr_too_rsa(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    with_tpm(IDV_PROFILE_DIRECT, true);
+    request_beside(IDV_KEY_RSA2048);
+}
+
 /* --- taken for another ------------------------------------------------------
  */
 
@@ -452,6 +516,7 @@ int main(void)
         LINE_TEST(tpm_one_book),   LINE_TEST(tpm_two_books),
         LINE_TEST(lean_two_books), LINE_TEST(direct_one_book),
         LINE_TEST(token_one_book), LINE_TEST(token_two_books),
+        LINE_TEST(csr_too),        LINE_TEST(csr_too_rsa),
         LINE_TEST(mistaken),       LINE_TEST(tpm_reworks),
         LINE_TEST(token_reworks),  LINE_TEST(wiped_lockout),
         LINE_TEST(wiped_both),     LINE_TEST(owner_alone),
