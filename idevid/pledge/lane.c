@@ -123,7 +123,6 @@ static idv_rc depart(struct idvi_attempt *a, struct idvi_candidate *c,
                      struct idv_ask *ask)
 {
     struct idv_pledge *p = a->p;
-    p->lonely = false;
     c->busy = true;
     ask->stir = true;
     if (c->parked)
@@ -163,10 +162,7 @@ static idv_rc nobody(struct idvi_attempt *a, struct idv_ask *ask)
     struct idv_pledge *p = a->p;
     if (p->conf.attempts <= 0)
         return rest(a, IDV_FOREVER, ask);
-    if (!p->lonely)
-        p->lonely_since = p->now;
-    p->lonely = true;
-    const int64_t end = p->lonely_since + p->conf.patience_s * (int64_t)1000;
+    const int64_t end = p->started + p->conf.patience_s * (int64_t)1000;
     if (end > p->now)
         return rest(a, seconds_until(p, end), ask);
     return idvi_done(a, p->last, p->note, ask);
@@ -187,6 +183,7 @@ static idv_rc next(struct idvi_attempt *a, struct idv_ask *ask)
 static idv_rc first_start(struct idvi_attempt *a)
 {
     struct idv_pledge *p = a->p;
+    p->started = p->now;
     p->last = IDV_E_ARG;
     snprintf(p->note, sizeof(p->note), "pledge: no registrar to go to");
     for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++)

@@ -118,7 +118,6 @@ static void begin(struct idv_pledge *p, size_t lanes, bool renewing)
     p->renewing = renewing;
     p->again = false;
     p->alone = NULL;
-    p->lonely = false;
     for (size_t i = 0; i < IDV_MAX_LANES; i++) {
         idvi_attempt_clear(&p->lane[i]);
         p->lane[i].stage = STAGE_IDLE;

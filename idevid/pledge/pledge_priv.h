@@ -100,8 +100,7 @@ struct idv_pledge {
     struct idvi_attempt *alone; /* the only one that goes on; NULL: all */
     const struct idvi_candidate *begun; /* last, */
     int64_t spacing;                    /* ms: before which no other one is */
-    bool lonely;                        /* no candidate is left, */
-    int64_t lonely_since;               /* ms */
+    int64_t started;                    /* ms */
 
     struct idv_buf accept; /* the forms of vouchers that we take */
     enum idv_verdict verdict;

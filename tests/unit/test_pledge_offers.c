@@ -336,6 +336,23 @@ static void patience_rewarded(void **state)
     assert_int_equal(s.crew.rc, IDV_OK);
 }
 
+/* it is counted from the beginning: who fails late ends it at once */
+static void patience_ends(void **state)
+{
+    (void)state;
+    SCENE(s, 1);
+    s.list[0] = NULL;
+    s.dev.conf.attempts = 1;
+    s.dev.conf.patience_s = 60;
+    s.ends[0].reg = NULL;
+    struct event e = {&s, 40 * 1000, r0_comes};
+    will(&e);
+    begin(&s);
+    memcrew_run(&s.crew);
+    assert_int_equal(s.crew.rc, IDV_E_NET);
+    assert_in_range(s.crew.now_ms, 60 * 1000, 61 * 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +368,7 @@ int main(void)
         cmocka_unit_test(no_offers_at_all),
         cmocka_unit_test(patience),
         cmocka_unit_test(patience_rewarded),
+        cmocka_unit_test(patience_ends),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -59,8 +59,9 @@ struct idv_pledge_conf {
      * tries of one registrar the pause doubles from 5 s to an hour, each on
      * its own; different ones are begun 3 s apart (RFC 8995 section 4.1). */
     int attempts;
-    /* When attempts are limited and none is left: how long to go on waiting
-     * for an offer (idv_pledge_offer); 0: not at all. */
+    /* When attempts are limited: how long from the beginning offers are awaited
+     * (idv_pledge_offer), though all that are known have failed; 0: not at
+     * all. */
     int patience_s;
     /* attempts side by side, each with a connection and a nonce of its own; 0:
      * 3; 1: one after the other; at most IDV_MAX_LANES */
