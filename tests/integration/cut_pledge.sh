@@ -36,14 +36,15 @@ plan_of() {
     file) echo "$WORLD/cut/file" ;;
     esac
 }
-# joining KIND DEVICE [PORT]
+# joining KIND DEVICE: or what $VERB says
+VERB=join
 joining() {
     local preload=
     [ "$1" != file ] || preload=$BIN/.libs/fscut.so
     in_device "$2" env ${preload:+LD_PRELOAD="$preload"} \
         FSCUT_PLAN="$(plan_of file)" FSCUT_DIR="$WORLD/$2.state" \
-        "$BIN/idevid-pledge" -c "$WORLD/$2.ini" join \
-        --registrar "localhost:${3:-$REG_PORT}"
+        "$BIN/idevid-pledge" -c "$WORLD/$2.ini" $VERB \
+        --registrar "localhost:$REG_PORT"
 }
 # What is there is whole: the device and its files agree, and say so.
 whole() {
@@ -53,15 +54,19 @@ whole() {
 # after WHAT DEVICE KIND: whole, and joined in the end
 after() {
     ok "R-P-69: $1: what is left is whole" whole "$2"
-    ok "$1: the next start joins" joining none "$2"
+    ok "$1: the next start finds its way" joining none "$2"
     like "$1: it is enrolled" "$(pledge "$2" status)" '^state *enrolled'
-    ok "$1: reset" pledge "$2" reset
+    [ $VERB != join ] || ok "$1: reset" pledge "$2" reset
 }
-# some N: numbers from 1 to N, all or a few, the last among them
+# some N: numbers from 1 to N, all or one, each time elsewhere
+PLACE=0
 some() {
-    local step=$((($1 + ${SAMPLES:-2} - 1) / ${SAMPLES:-2}))
-    [ "${IDEVID_LONG:-0}" = 0 ] || step=1
-    seq "$1" -$step 1 | sort -n
+    if [ "${IDEVID_LONG:-0}" = 0 ]; then
+        PLACE=$(((PLACE + 37) % 100))
+        NUMBERS=$((1 + $1 * PLACE / 100))
+    else
+        NUMBERS=$(seq 1 "$1")
+    fi
 }
 # A TPM counts each loss of power as a wrong value that was tried; nobody has
 # as many in an hour.
@@ -90,9 +95,10 @@ counted() {
 each_of() {
     local n all
     all=$(counted "$1" "$2" 2>"$tap_dir/err") || tap_show "$tap_dir/err"
-    ok "$1: $all of them in a join" [ "${all:-0}" -gt 3 ] || return
-    ok 'reset' pledge "$2" reset
-    for n in $(some "$all"); do
+    ok "$1: $all of them to $VERB" [ "${all:-0}" -gt 3 ] || return
+    [ $VERB != join ] || ok 'reset' pledge "$2" reset
+    some "$all"
+    for n in $NUMBERS; do
         ok "$1: $4 $n of $all" cut_at "$1" "$2" "$3" "$n"
         after "$1: $4 $n" "$2"
     done
@@ -106,6 +112,20 @@ each_of token router before 'killed before call'
 each_of token router after 'killed after call'
 each_of file router before 'killed before change'
 each_of file gateway after 'killed after change'
+
+# --- renewal
+
+ok 'joined' joining none gateway
+ok 'joined' joining none router
+VERB=renew
+each_of TPM gateway \
+    "power $TPM_CTL reset $WORLD/gateway.tpm >/dev/null; kill -9 \$PPID" \
+    'R-P-67: power cut at call'
+each_of token router after 'R-P-67: killed after call'
+each_of file router before 'R-P-67: killed before change'
+each_of file gateway after 'R-P-67: killed after change'
+VERB=join
+ok 'reset' pledge router reset
 
 # --- what the registrar says
 
@@ -127,7 +147,7 @@ killed_at() {
 }
 if command -v python3 >/dev/null; then
     # the shortest way to its end has some 9000 bytes
-    for n in $([ "${IDEVID_LONG:-0}" = 0 ] && echo 1 2500 4500 6500 ||
+    for n in $([ "${IDEVID_LONG:-0}" = 0 ] && echo 2500 4500 6500 ||
         seq 1 128 8000); do
         ok "killed when $n bytes have come" killed_at router "$n"
         kill "$forward"

@@ -3,6 +3,9 @@
  * the pledge finds it, and none of the others keeps it. */
 #include "tests/unit/worst.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 /* --- nine that are wrong -------------------------------------------------- */
 
 static const struct nt_step silent[] = {
@@ -188,11 +191,51 @@ static void one_after_the_other(void **state)
     one_of_ten(1);
 }
 
+/* --- a registrar besieged by others ----------------------------------------
+ */
+
+#define CROWD 300
+
+/* from the neighbour's address; closed again by who has enough of it */
+static int besiege(uint16_t port)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = from;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(port);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    return fd;
+}
+
+/* R-S-13: hundreds of connections that say nothing; the device gets through */
+static void in_a_crowd(void **state)
+{
+    const struct idv_service service = {worst_serve, NULL};
+    int fds[CROWD];
+    (void)state;
+    WORST_DEVICE(w);
+    struct idv_service its = service;
+    its.self = &w;
+    w.server.conf.max_connections = 64;
+    w.server.conf.max_per_address = 16;
+    nt_server_start(&w.server, &pki, &its);
+    worst_to(&w, w.server.port);
+    for (int i = 0; i < CROWD; i++)
+        fds[i] = besiege(w.server.port);
+    worst_joins(&w);
+    for (int i = 0; i < CROWD; i++)
+        close(fds[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(side_by_side),
         cmocka_unit_test(one_after_the_other),
+        cmocka_unit_test(in_a_crowd),
     };
     return cmocka_run_group_tests_name("worst-many", tests, worst_setup,
                                        worst_teardown);
