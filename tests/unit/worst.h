@@ -13,8 +13,11 @@
 
 /* more than a bounded amount of memory */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MOST_KB (1 << 20) /* shadows, and what is freed is kept */
+#define SANITIZED 1 /* shadows, what is freed is kept, no forks with threads   \
+                     */
+#define MOST_KB (1 << 20)
 #else
+#define SANITIZED 0
 #define MOST_KB (32 << 10)
 #endif
 
