@@ -4,10 +4,12 @@
 
 static const char *registrars[TOOL_LIST_MAX + 1], *voucher;
 
-const struct tool_option pledge_join_options[] = {{"registrar", 0, "HOST:PORT",
-                                                   "try this one (repeatable)",
-                                                   NULL, NULL, registrars},
-                                                  {0}};
+const struct tool_option pledge_join_options[] = {
+    {"registrar", 0, "HOST:PORT", "try this one (repeatable)", NULL, NULL,
+     registrars},
+    {"voucher", 0, "FILE", "imprint by this one, without a registrar", &voucher,
+     NULL, NULL},
+    {0}};
 const struct tool_option pledge_renew_options[] = {{"registrar", 0, "HOST:PORT",
                                                     "try this one (repeatable)",
                                                     NULL, NULL, registrars},

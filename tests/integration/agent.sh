@@ -63,6 +63,7 @@ share = 95
 EOF
 }
 agent_conf router
+sed -i 's/^\[enroll\]/&\nkey = new/' "$WORLD/router.ini"
 agent_conf gateway
 
 # listen NAME FILE: who stands in for the service manager
@@ -203,6 +204,18 @@ ok 'another certificate is in the files' test "$(serial router)" != "$old"
 ok 'and they work' use_files router
 ok 'SIGTERM ends it' agent_ends
 later=
+like 'the key is another one, as configured' \
+    "$(cat "$WORLD/router.out/current/key.uri")" 'object=ldevid-2'
+has_key() {
+    OPENSSL_MODULES=$top_builddir/.libs \
+        OPENSSL_CONF=$WORLD/router.out/current/openssl.cnf in_device router \
+        openssl pkey -in "pkcs11:token=router;object=$1;type=private" \
+        -pubout -out /dev/null
+}
+ok 'it is in the token' has_key ldevid-2
+fails 1 . 'and the old one is not, once the new one was used' has_key ldevid
+is 'nothing is kept of the old certificate' \
+    "$(ls "$WORLD/router.state/previous.json" 2>/dev/null)" ''
 
 # --- somebody else resets the device ---
 strace -qq -o "$WORLD/trace" true 2>/dev/null && traced=yes

@@ -122,6 +122,23 @@ ok 'without a nonce' by_voucher gateway free.vcj
 like 'and it shows' "$(anchor gateway show)" 'voucher .*without a nonce'
 ok 'left' anchor gateway reset --yes
 
+# --- the pledge, by a voucher from a file, before there is a registrar
+offline() { pledge gateway join --voucher "$WORLD/$1"; }
+sed -i 's/^\[policy\]/[discovery]\nmethod = none\n&/' "$WORLD/gateway.ini"
+fails 1 'nonced.vcj.*nonce-mismatch' 'R-P-38: not one for another request' \
+    offline nonced.vcj
+fails 1 'expired' 'R-P-40: none that has ended' offline ended.vcj
+fails 1 'serial-mismatch' 'R-P-36: nor another device'"'"'s' offline other.vcj
+fails 1 'signature\|signer-unknown' 'R-P-35: nor a stranger'"'"'s' \
+    offline stranger.vcj
+fails 1 'free.json.*not signed' 'nor one that nobody signed' offline free.json
+like 'nothing happened' "$(pledge gateway status)" 'state *none'
+ok 'R-P-39: one without a nonce imprints' offline free.vcj
+like 'it is imprinted on the owner' "$(anchor gateway show)" \
+    'pin .*Example Networks'
+fails 1 'imprinted already' 'not twice' offline free.vcj
+ok 'reset' pledge gateway reset
+
 # --- at a terminal (script makes one)
 at_terminal() {
     local answer=$1
@@ -151,8 +168,39 @@ asked_at_a_terminal() {
     ok 'a yes' at_terminal yes "$BIN/idevid-anchor -c $WORLD/gateway.ini reset"
     like 'gone' "$(anchor gateway show)" 'state *none'
 }
+# Root at a terminal, the fingerprint given, and only where the configuration
+# lets him.
+present_at_a_terminal() {
+    local by_pledge sha256
+    sha256=$(openssl x509 -in "$ca" -noout -fingerprint -sha256 | cut -d= -f2)
+    by_pledge="$BIN/idevid-pledge -c $WORLD/gateway.ini imprint \
+        --certificate $ca --fingerprint"
+    like 'R-P-52: not unless configured' \
+        "$(at_terminal present "$by_pledge $sha256")" 'presence = no'
+    sed -i 's/^\[policy\]/&\npresence = yes/' "$WORLD/gateway.ini"
+    fails 1 'terminal' 'R-P-50: nor without a terminal' pledge gateway \
+        imprint --certificate "$ca" --fingerprint "$sha256"
+    like 'R-P-52: nor with another fingerprint' \
+        "$(at_terminal present "$by_pledge 00${sha256:2}")" 'not the one given'
+    like 'nor without the word' "$(at_terminal yes "$by_pledge $sha256")" \
+        'not confirmed'
+    like 'nothing happened' "$(pledge gateway status)" 'state *none'
+    like 'R-P-51: who stands at the device imprints it' \
+        "$(at_terminal present "$by_pledge $sha256")" \
+        'imprint-by-hand.*physical-presence=confirmed'
+    like 'the record says that there was no voucher' \
+        "$(anchor gateway show)" 'voucher *none'
+    like 'R-P-52: once' "$(at_terminal present "$by_pledge $sha256")" \
+        'imprinted already'
+    ok 'reset' pledge gateway reset
+}
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
     asked_at_a_terminal
+    if [ "$(id -u)" = 0 ]; then
+        present_at_a_terminal
+    else
+        skip 'imprinting by presence' 'not root'
+    fi
 else
     skip 'what is asked at a terminal' 'no pseudo-terminal to be had here'
 fi
