@@ -153,12 +153,14 @@ struct hwk_nv_by {
 };
 
 /* What is asked for (bits), a command each; the rest is 0. */
-#define HWK_FACTS_STATE 1u /* all but the two counts */
+#define HWK_FACTS_STATE 1u /* all but the two counts of the clock */
 #define HWK_FACTS_CLOCK 2u /* the two counts */
 struct hwk_tpm_facts {
     bool owner_auth_set, lockout_auth_set, in_lockout, platform_enabled;
     uint32_t reset_count, restart_count; /* TPMS_CLOCK_INFO */
-    uint32_t lockout_counter, max_tries, recovery_s;
+    uint32_t lockout_counter, max_tries, recovery_s, lockout_recovery_s;
+    bool owner_auth_known, lockout_auth_known; /* pin-source.owner, .lockout
+        are configured; whether they are right only a try would show */
 };
 
 /* Room that is always enough for certify. */

@@ -63,10 +63,11 @@ static idv_rc dictionary(struct idv_station *s, const struct idv_lockdown *l)
         return as_asked(&f, l)
                    ? IDV_OK
                    : idv_fail(IDV_E_REJECT,
-                              "lockdown: lockoutAuth is set, and dictionary-"
-                              "attack parameters are %u tries, %u s: only who "
-                              "has the value can change them",
-                              f.max_tries, f.recovery_s);
+                              "lockdown: lockoutAuth is set, and the TPM locks "
+                              "after %u wrong values, of which it forgets one "
+                              "every %u s, and stands at %u: only who has "
+                              "lockoutAuth can change that",
+                              f.max_tries, f.recovery_s, f.lockout_counter);
     return idvi_devid_set_lockout(s->dev, &to, idv_bytes(NULL, 0), NULL);
 }
 

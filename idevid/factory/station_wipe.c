@@ -84,20 +84,50 @@ static idv_rc wipe_anchors(struct idv_station *s)
     return idvi_station_nv_drop(s, IDV_MAKER_OWNER_INDEX);
 }
 
+static bool has_values(const struct idv_station *s)
+{
+    return s->tpm && s->seen.device.escrow.n > 0;
+}
+
+/* Before anything is taken out: to try without the value costs a try, after
+ * which the TPM takes not even the right one for a while. */
+static idv_rc values_known(struct idv_station *s, struct hwk_tpm_facts *f)
+{
+    *f = (struct hwk_tpm_facts){.owner_auth_set = false};
+    if (!has_values(s))
+        return IDV_OK;
+    IDV_TRY(idvi_nv_facts(s->dev, HWK_FACTS_STATE, f, NULL));
+    if (f->owner_auth_set && !f->owner_auth_known)
+        return idv_fail(IDV_E_REJECT,
+                        "the TPM's owner hierarchy has a value, which is in "
+                        "escrow, and [device] owner-pin-file does not say it: "
+                        "nothing was changed");
+    if (f->lockout_auth_set && !f->lockout_auth_known)
+        return idv_fail(IDV_E_REJECT,
+                        "the TPM's lockout hierarchy has a value, which is in "
+                        "escrow, and [device] lockout-pin-file does not say "
+                        "it: nothing was changed, and no try was spent");
+    return IDV_OK;
+}
+
 /* by the values there are, as configured; that it takes them shows that they
  * were right */
-static idv_rc wipe_values(struct idv_station *s)
+static idv_rc wipe_values(struct idv_station *s, const struct hwk_tpm_facts *f)
 {
     const struct idv_bytes empty = {(const uint8_t *)"", 0};
-    struct hwk_tpm_facts f;
-    if (!s->tpm || s->seen.device.escrow.n == 0)
-        return IDV_OK;
-    IDV_TRY(idvi_nv_facts(s->dev, HWK_FACTS_STATE, &f, NULL));
-    if (f.owner_auth_set)
+    int why = 0;
+    if (f->owner_auth_set)
         IDV_TRY(idvi_devid_set_auth(s->dev, RH_OWNER, empty, NULL));
-    if (f.lockout_auth_set)
-        IDV_TRY(idvi_devid_set_auth(s->dev, RH_LOCKOUT, empty, NULL));
-    return IDV_OK;
+    if (!f->lockout_auth_set)
+        return IDV_OK;
+    idv_rc rc = idvi_devid_set_auth(s->dev, RH_LOCKOUT, empty, &why);
+    if (rc == IDV_OK || (why != HWK_R_AUTH && why != HWK_R_LOCKOUT))
+        return rc;
+    if (f->lockout_recovery_s == 0)
+        return idv_fail_within(rc, "the TPM takes no other try before it is "
+                                   "started again");
+    return idv_fail_within(rc, "the TPM takes the next try in %u s",
+                           f->lockout_recovery_s);
 }
 
 /* --- all of it -------------------------------------------------------------
@@ -117,10 +147,15 @@ static idv_rc note(struct idv_station *s, enum idv_factory_why *why)
 
 static idv_rc wipe(struct idv_station *s, enum idv_factory_why *why)
 {
+    struct hwk_tpm_facts f;
     idvi_station_count(s, &s->calls.lockdown);
+    idv_rc rc = values_known(s, &f);
+    if (rc == IDV_E_REJECT)
+        return idvi_station_refuse(why, IDV_WHY_STATION, rc);
+    IDV_TRY(rc);
     IDV_TRY(idvi_station_proves(s) ? wipe_tpm(s) : wipe_soft(s));
     IDV_TRY(wipe_anchors(s));
-    IDV_TRY(wipe_values(s));
+    IDV_TRY(wipe_values(s, &f));
     return note(s, why);
 }
 

@@ -86,6 +86,11 @@ static int read_clock(struct hwk_tpm *tpm, struct hwk_tpm_facts *out)
     return hwk_tpm_check(tpm, call.rc, "ReadClock", 0);
 }
 
+static bool is_configured(const struct hwk_tpm *tpm, const char *setting)
+{
+    return tpm->cfg && hwk_config_get(tpm->cfg, setting);
+}
+
 static int read_state(struct hwk_tpm *tpm, struct hwk_tpm_facts *out)
 {
     struct hwk_tpm_properties var;
@@ -100,6 +105,9 @@ static int read_state(struct hwk_tpm *tpm, struct hwk_tpm_facts *out)
     out->lockout_counter = hwk_tpm_property(&var, TPM2_PT_LOCKOUT_COUNTER);
     out->max_tries = hwk_tpm_property(&var, TPM2_PT_MAX_AUTH_FAIL);
     out->recovery_s = hwk_tpm_property(&var, TPM2_PT_LOCKOUT_INTERVAL);
+    out->lockout_recovery_s = hwk_tpm_property(&var, TPM2_PT_LOCKOUT_RECOVERY);
+    out->owner_auth_known = is_configured(tpm, "pin-source.owner");
+    out->lockout_auth_known = is_configured(tpm, "pin-source.lockout");
     return 1;
 }
 
