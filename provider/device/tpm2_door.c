@@ -117,8 +117,10 @@ static int open_job(struct hwk_tpm *tpm, const struct hwk_nv *nv,
                     struct job *job)
 {
     TPM2B_NV_PUBLIC pub;
-    return hwk_tpm_nv_to(nv, &pub) &&
-           hwk_tpm_index_take(tpm, &pub.nvPublic, &job->ix);
+    int ok = hwk_tpm_nv_to(nv, &pub) &&
+             hwk_tpm_index_take(tpm, &pub.nvPublic, &job->ix);
+    job->ix.single = true;
+    return ok;
 }
 
 static void done(struct hwk_tpm *tpm, struct job *job)
@@ -168,6 +170,7 @@ static int define(void *state, const struct hwk_nv *nv, uint32_t hierarchy)
     if (!start(state, &job))
         return 0;
     hwk_tpm_devid_forget(state);
+    job.ix.single = true;
     int ok = hwk_tpm_nv_to(nv, &pub) &&
              hwk_tpm_by_hierarchy(state, hierarchy, &job.by) &&
              hwk_tpm_index_define(state, &pub, &job.by, &job.ix);

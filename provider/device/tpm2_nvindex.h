@@ -10,6 +10,8 @@ struct hwk_tpm_index {
     ESYS_TR tr;          /* ESYS_TR_NONE: none */
     unsigned generation; /* of tpm->esys, which tr belongs to */
     TPMS_NV_PUBLIC pub;
+    bool single; /* for commands of a hierarchy alone, and then closed: what
+                    ESYS thinks of it does not matter any more */
 };
 
 /* Opens it: one NV_ReadPublic. 1, or 0 with a reason, HWK_R_NOT_FOUND when
