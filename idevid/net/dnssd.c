@@ -321,12 +321,14 @@ size_t idvi_dnssd_fds(const struct idvi_dnssd *s, struct pollfd *out,
     size_t n = 0;
     if (!s->round)
         return 0;
-    int bits = ares_getsock(s->round->channel, fds, ARES_GETSOCK_MAXNUM);
+    /* (what c-ares has for these shifts into the sign) */
+    unsigned bits =
+        (unsigned)ares_getsock(s->round->channel, fds, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM && n < max; i++) {
         short events = 0;
-        if (ARES_GETSOCK_READABLE(bits, i))
+        if (bits >> i & 1)
             events |= POLLIN;
-        if (ARES_GETSOCK_WRITABLE(bits, i))
+        if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
             events |= POLLOUT;
         if (events)
             out[n++] = (struct pollfd){.fd = fds[i], .events = events};

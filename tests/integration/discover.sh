@@ -4,7 +4,7 @@
 # by mDNS with real avahi; what comes, goes and comes again, and what is wrong.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/../lib/lab.sh"
-lab_enter "$@"
+lab_enter grasp mdns
 src=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 bin=${top_builddir:-$src/build}
 trap lab_end EXIT

@@ -5,7 +5,7 @@
 # server of their domain.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/../lib/lab.sh"
-lab_enter "$@"
+lab_enter grasp mdns dns-sd
 . "$(dirname "$0")/world.sh"
 trap 'world_end; lab_end' EXIT
 lab_begin

@@ -3,8 +3,9 @@
 # a process in each: nothing is left when those are gone. Sourced after
 # story.sh; the story itself runs on the host "here".
 #
-#   lab_enter "$@"           first: the story goes on in a namespace of its own,
-#                            or every case is skipped, by name, and it ends
+#   lab_enter METHOD ...     first: the story goes on in a namespace of its own,
+#                            or is skipped, by name, when there can be none or
+#                            idevid-pledge is built without one of the methods
 #   lab_begin                an empty lab, below $LAB
 #   lab_host NAME            one more host
 #   lab_wire A IF B IF       a cable between two hosts' new interfaces
@@ -27,6 +28,8 @@ lab_lacks() {
             return
         }
     done
+    "${top_builddir:-build}/idevid-pledge" discover "${@/#/--method=}" \
+        --interface none --seconds 1 2>&1 | sed -n 's/.*\(built without.*\)/\1/p'
     unshare -n -m true 2>/dev/null || echo 'no namespaces here'
     [ ! -e /proc/sys/net/ipv6 ] && echo 'no IPv6 here'
 }
@@ -34,14 +37,14 @@ lab_lacks() {
 lab_enter() {
     local why
     [ -n "${LAB_INSIDE:-}" ] && return
-    why=$(lab_lacks)
+    why=$(lab_lacks "$@")
     if [ -n "$why" ]; then
         skip "${0##*/}" "$why"
         done_testing
         exit 0
     fi
     rm -rf "$tap_dir"
-    LAB_INSIDE=1 exec unshare -n -m bash "$0" "$@"
+    LAB_INSIDE=1 exec unshare -n -m bash "$0"
 }
 
 lab_begin() {
