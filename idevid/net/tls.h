@@ -25,20 +25,31 @@ static inline idv_rc idvi_tls_identity(SSL_CTX *ctx, EVP_PKEY *key,
 }
 
 /*
- * tls-exporter (RFC 9266): 32 bytes of EXPORTER-Channel-Binding with an empty
- * context. TLS 1.2 only with the extended master secret; without it there is
- * no binding that a man in the middle could not make equal: then none.
+ * What RFC 7030 section 3.5 binds an enrollment to. TLS 1.2: tls-unique (RFC
+ * 5929), the first Finished message of the handshake, which is the client's
+ * unless a session was resumed; there is no other handshake, for nobody here
+ * renegotiates. Only with the extended master secret: without it there is no
+ * binding that a man in the middle could not make equal, then none. TLS 1.3:
+ * tls-exporter (RFC 9266), 32 bytes of EXPORTER-Channel-Binding with an empty
+ * context.
  */
 static inline void idvi_tls_binding(SSL *ssl, struct idv_peer *peer)
 {
     static const char label[] = "EXPORTER-Channel-Binding";
+    const size_t room = sizeof(peer->binding);
     peer->binding_n = 0;
-    if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
-        return;
-    if (SSL_export_keying_material(ssl, peer->binding, 32, label,
-                                   sizeof(label) - 1, (const uint8_t *)"", 0,
-                                   1) == 1)
+    if (SSL_version(ssl) < TLS1_3_VERSION) {
+        if (SSL_get_extms_support(ssl) != 1)
+            return;
+        const bool ours = SSL_is_server(ssl) == SSL_session_reused(ssl);
+        const size_t n = ours ? SSL_get_finished(ssl, peer->binding, room)
+                              : SSL_get_peer_finished(ssl, peer->binding, room);
+        peer->binding_n = n <= room ? n : 0;
+    } else if (SSL_export_keying_material(ssl, peer->binding, 32, label,
+                                          sizeof(label) - 1,
+                                          (const uint8_t *)"", 0, 1) == 1) {
         peer->binding_n = 32;
+    }
 }
 
 /* Adds a reference to cert to chain. */

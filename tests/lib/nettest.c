@@ -199,8 +199,12 @@ static void learn(struct conversation *k)
     static const char label[] = "EXPORTER-Channel-Binding";
     struct nt_raw *r = k->raw;
     X509 *leaf = SSL_get1_peer_certificate(k->ssl);
-    SSL_export_keying_material(k->ssl, r->binding, 32, label, sizeof(label) - 1,
-                               (const uint8_t *)"", 0, 1);
+    if (SSL_version(k->ssl) == TLS1_2_VERSION)
+        SSL_get_peer_finished(k->ssl, r->binding, sizeof(r->binding));
+    else
+        SSL_export_keying_material(k->ssl, r->binding, 32, label,
+                                   sizeof(label) - 1, (const uint8_t *)"", 0,
+                                   1);
     const char *sni = SSL_get_servername(k->ssl, TLSEXT_NAMETYPE_host_name);
     snprintf(r->sni, sizeof(r->sni), "%s", sni ? sni : "");
     idv_certs_free(r->shown);

@@ -422,13 +422,13 @@ static void test_tls12(void **state)
     struct nt_machine m;
     (void)state;
     assert_int_equal(post(&r, &m, steps, NULL), IDV_OK);
-    assert_int_equal(m.peer.binding_n, 32); /* extended master secret */
-    assert_memory_equal(m.peer.binding, r.binding, 32);
+    assert_int_equal(m.peer.binding_n, 12); /* tls-unique */
+    assert_memory_equal(m.peer.binding, r.binding, 12);
     assert_true(X509_cmp(sk_X509_value(r.shown, 0), pki.idevid.cert) == 0);
     done(&r, &m);
 }
 
-/* without the extended master secret an exporter binds nothing */
+/* without the extended master secret nothing binds */
 static void test_tls12_unbound(void **state)
 {
     static const struct nt_step steps[] = {{.what = NT_ACCEPT},

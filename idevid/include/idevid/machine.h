@@ -45,8 +45,8 @@ bool idv_accepts(const char *accept, const char *name);
 
 struct idv_peer {
     STACK_OF(X509) * chain; /* as it was shown, leaf first; NULL: none */
-    uint8_t binding[64];    /* tls-exporter "EXPORTER-Channel-Binding" */
-    size_t binding_n;       /* 32; 0: TLS 1.2 without extended master secret */
+    uint8_t binding[64];    /* TLS 1.3: tls-exporter; 1.2: tls-unique */
+    size_t binding_n;       /* 0: TLS 1.2 without extended master secret */
     char address[64];       /* "192.0.2.1" or "fe80::1%eth0" */
     uint64_t connection;    /* differs between connections of a process */
 };
