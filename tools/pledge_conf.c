@@ -6,6 +6,7 @@
 #include <idevid/codec.h>
 #include <idevid/discover.h>
 #include <idevid/text.h>
+#include <idevid/voucher.h>
 
 #include "pledge_conf.h"
 
@@ -38,6 +39,43 @@ idv_rc find_method(const char *word, unsigned *methods)
     return idv_fail(IDV_E_ARG, "%s: not grasp, mdns, dns-sd or none", word);
 }
 
+/* of a list, each word */
+static idv_rc check_words(const char *text, idv_rc (*check)(const char *word))
+{
+    struct idv_bytes rest = idv_str(text), piece;
+    char word[64];
+    while (idv_text_next(&rest, ", \t", &piece)) {
+        if (piece.n == 0)
+            continue;
+        if (idv_text_copy(word, sizeof(word), piece, "word") != IDV_OK)
+            return IDV_E_ARG;
+        IDV_TRY(check(word));
+    }
+    return IDV_OK;
+}
+
+static idv_rc is_assertion(const char *word)
+{
+    enum idv_assertion a;
+    return idv_assertion_from_text(word, &a) == IDV_OK ? IDV_OK : IDV_E_ARG;
+}
+
+static idv_rc policy_check_assertions(const char *text)
+{
+    return check_words(text, is_assertion);
+}
+
+unsigned policy_assertions(char *const *words)
+{
+    unsigned bits = 0;
+    enum idv_assertion a;
+    for (; words && *words; words++) {
+        if (idv_assertion_from_text(*words, &a) == IDV_OK)
+            bits |= 1u << a;
+    }
+    return bits;
+}
+
 static idv_rc cloud_check_uri(const char *text)
 {
     struct idv_url url;
@@ -45,10 +83,15 @@ static idv_rc cloud_check_uri(const char *text)
                                                             : IDV_E_ARG;
 }
 
-static idv_rc find_check_method(const char *text)
+static idv_rc is_method(const char *word)
 {
     unsigned methods = 0;
-    return find_method(text, &methods);
+    return find_method(word, &methods);
+}
+
+static idv_rc find_check_method(const char *text)
+{
+    return check_words(text, is_method);
 }
 
 /* ROW(section, key, type, field, help, what else) */
@@ -189,6 +232,10 @@ static const struct idv_conf_entry entries[] = {
     ROW("policy", "presence", BOOL, presence,
         "whether who stands at the device may imprint it without a voucher",
         FALLBACK("no")),
+    ROW("policy", "refuse-assertions", LIST, refuse_assertions,
+        "assertions whose vouchers are refused: verified, logged, proximity, "
+        "agent-proximity; one without any counts as logged",
+        .check = policy_check_assertions),
     ROW("policy", "attempts", INT, attempts,
         "rounds over the registrars before join gives up; 0: for ever",
         RANGE(0, 1000000, "3")),

@@ -51,6 +51,9 @@ idv_rc find_method(const char *word, unsigned *methods) IDV_CHECKED;
 
 enum renewed_key { RENEWED_KEY_AUTO, RENEWED_KEY_SAME, RENEWED_KEY_NEW };
 
+/* Bits as struct idv_voucher_policy has them, of words the table let pass. */
+unsigned policy_assertions(char *const *words);
+
 struct pledge_conf {
     char *uri, *key, *certificate, *chain, *anchors, *directory;
     char *anchor_object, *ldevid_key;
@@ -59,6 +62,7 @@ struct pledge_conf {
     struct find_conf find;
     struct tool_device_conf device;
     char *cloud, *cloud_anchors;
+    char **refuse_assertions;
     char *output, *group, *hooks, *agent_state;
     int key_type, voucher_form, renewed_key;
     bool refuse_nonceless, presence;

@@ -169,7 +169,9 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     struct idv_pledge_conf pc = {
         .media = idv_envelope_media(
             voucher_forms[pledge_configuration.voucher_form]),
-        .policy = {.refuse_nonceless = pledge_configuration.refuse_nonceless},
+        .policy = {.refuse_nonceless = pledge_configuration.refuse_nonceless,
+                   .refused_assertions = policy_assertions(
+                       pledge_configuration.refuse_assertions)},
         .trust = p->s.trust,
         .make_key = ldevid_make,
         .open_key = ldevid_open,

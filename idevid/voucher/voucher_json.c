@@ -187,6 +187,10 @@ idv_rc idv_voucher_to_json(const struct idv_voucher *v, struct idv_buf *out)
         return idv_fail(IDV_E_ARG, "voucher: no serial-number");
     if (v->nonce[0] && v->expires_on != IDV_TIME_ABSENT)
         return idv_fail(IDV_E_ARG, "voucher: both nonce and expires-on");
+    if (v->last_renewal_date != IDV_TIME_ABSENT &&
+        v->expires_on == IDV_TIME_ABSENT)
+        return idv_fail(IDV_E_ARG,
+                        "voucher: last-renewal-date without expires-on");
     return write_json(v, leaves_to_json, out);
 }
 

@@ -23,6 +23,8 @@ static void inverse(struct idv_bytes json)
     PROMISE(v.serial_number[0]);
     if (v.nonce[0])
         v.expires_on = IDV_TIME_ABSENT;
+    if (v.expires_on == IDV_TIME_ABSENT)
+        v.last_renewal_date = IDV_TIME_ABSENT;
     PROMISE(idv_voucher_to_json(&v, &once) == IDV_OK);
     PROMISE(idv_voucher_from_json(idv_view(&once), IDV_VOUCHER, &w) == IDV_OK);
     PROMISE(idv_voucher_to_json(&w, &twice) == IDV_OK);

@@ -54,6 +54,12 @@ sed -i 's/^clock = .*/clock = none/' "$WORLD/camera.ini"
 ok 'R-P-42: who does not trust that clock joins' year_ago
 ok 'reset' pledge camera reset
 sed -i 's/^clock = .*/clock = trusted/' "$WORLD/camera.ini"
+sed -i 's/^\[policy\]/&\nrefuse-assertions = verified, proximity/' \
+    "$WORLD/camera.ini"
+like 'R-P-43: an assertion that policy refuses' "$(pledge camera --json join \
+    --registrar "localhost:$REG_PORT" 2>/dev/null)" \
+    '"verdict":"assertion-refused"'
+sed -i '/^refuse-assertions/d' "$WORLD/camera.ini"
 ok 'its own registrar still gets it' pledge camera join \
     --registrar "localhost:$REG_PORT"
 done_testing

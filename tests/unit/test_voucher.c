@@ -81,7 +81,7 @@ static void inverses(void **state)
         IDV_AUTO(voucher) v;
         full(&v, (enum idv_voucher_kind)kind);
         inverse_of(&v);
-        v.expires_on = IDV_TIME_ABSENT;
+        v.expires_on = v.last_renewal_date = IDV_TIME_ABSENT;
         strcpy(v.nonce, "x y/z+=");
         v.revocation_checks = kind == IDV_VOUCHER ? 1 : -1;
         inverse_of(&v);
@@ -125,6 +125,10 @@ static void writer_refuses(void **state)
     strcpy(v.nonce, "12345678");
     v.expires_on = 1;
     FAILS(IDV_E_ARG, "both", idv_voucher_to_json(&v, &json));
+    v.expires_on = IDV_TIME_ABSENT;
+    v.last_renewal_date = 0;
+    FAILS(IDV_E_ARG, "last-renewal-date", idv_voucher_to_json(&v, &json));
+    v.last_renewal_date = IDV_TIME_ABSENT;
     v.expires_on = IDV_TIME_ABSENT;
     strcpy(v.nonce, "1\n");
     FAILS(IDV_E_ARG, "control", idv_voucher_to_json(&v, &json));

@@ -59,8 +59,10 @@ static inline void idv_auto_voucher(struct idv_voucher *v)
  * are empty or over their limits, control characters in text; it ignores
  * unknown members, the leaves that a request must not carry, and a
  * manufacturer-proprietary that is not base64 or over its limit. The
- * writer refuses (IDV_E_ARG) what the reader would, and both nonce and
- * expires-on in one voucher; the reader takes them. from(to(v)) = v. */
+ * writer refuses (IDV_E_ARG) what the reader would, both nonce and expires-on
+ * in one voucher, and a last-renewal-date without expires-on; the reader takes
+ * them: that date tells people something, and judges nothing.
+ * from(to(v)) = v. */
 idv_rc idv_voucher_to_json(const struct idv_voucher *v,
                            struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_voucher_from_json(struct idv_bytes json, enum idv_voucher_kind kind,
