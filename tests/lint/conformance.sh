@@ -32,12 +32,14 @@ END
 cat >"$copy/integration/y.sh" <<'END'
 ok 'R-P-999: a title' true
 # R-P-13
+ok 'R-P-66: a title' true
 END
 noticed() {
     like "noticed: $1" "$(conformance faults "$tap_dir/copy")" "$1"
 }
 noticed 'unit/test_x.c:1: one is not run'
 noticed 'R-P-999 is cited and does not exist'
+noticed 'R-P-66 is tested and still counted as later'
 noticed 'integration/y.sh:2: cited in a comment'
 noticed 'R-P-12 has no test, and nothing says why'
 sed -i '/^R-P-5 /d' "$copy/conformance/requirements.txt"
