@@ -80,7 +80,7 @@ static void take_failure(struct crew *c, struct worker *w,
 static void finish(struct crew *c, struct worker *w)
 {
     const uint64_t now = c->progress.done + c->progress.failed;
-    w->busy = false;
+    w->busy = w->asked = false;
     w->tries = 0;
     c->progress.running--;
     fixture_free(&w->fixture);
@@ -106,6 +106,7 @@ static void take_line(struct crew *c, struct worker *w, struct idv_bytes line)
         return;
     }
     const bool failed = strcmp(event, "failed") == 0;
+    w->asked |= strcmp(event, "requested") == 0;
     w->ended |=
         failed || strcmp(event, "done") == 0 || strcmp(event, "kept") == 0;
     if (failed) {

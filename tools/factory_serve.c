@@ -50,6 +50,7 @@ static idv_rc make(struct line *l, struct idv_bytes text, bool *tpm)
     IDV_TRY(factory_need(opt.device, "a job's device"));
     IDV_TRY(factory_job(&job));
     job.tcti = said(o, FIXTURE_TCTI);
+    job.again = job.again && !idv_json_get(o, WORKER_ASKED);
     *tpm = device_is_tpm(&job);
     return device_provision(l, &job, &result);
 }

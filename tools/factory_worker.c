@@ -160,7 +160,7 @@ bool worker_fits(const struct worker *w, const struct fixture *f)
                0;
 }
 
-static idv_rc job_text(const struct fixture *f, struct idv_buf *out)
+static idv_rc job_text(const struct worker *w, struct idv_buf *out)
 {
     static const enum fixture_column told[] = {FIXTURE_NAME, FIXTURE_DEVICE,
                                                FIXTURE_TCTI, FIXTURE_SERIAL,
@@ -169,8 +169,10 @@ static idv_rc job_text(const struct fixture *f, struct idv_buf *out)
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
-        IDV_TRY(
-            tool_put_text(o, fixture_name(told[i]), fixture_text(f, told[i])));
+        IDV_TRY(tool_put_text(o, fixture_name(told[i]),
+                              fixture_text(&w->fixture, told[i])));
+    if (w->asked)
+        IDV_TRY(idv_json_set(o, WORKER_ASKED, idv_json_new_bool(true)));
     IDV_TRY(idv_json_dump(o, false, out));
     return idv_buf_put(out, idv_str("\n"));
 }
@@ -193,7 +195,7 @@ idv_rc worker_give(struct worker *w, const struct worker_conf *c)
 {
     IDV_AUTO(buf) job = {0};
     const bool older = *idv_note();
-    IDV_TRY(job_text(&w->fixture, &job));
+    IDV_TRY(job_text(w, &job));
     if (!w->pid)
         IDV_TRY(begin(w, c));
     w->busy = true;

@@ -11,13 +11,15 @@
 
 /*
  * Jobs go to its standard input, an object in a line, with the names of the
- * fixture's columns; the events of device_event come back, and besides
+ * fixture's columns, and WORKER_ASKED for one that was cut off when its request
+ * was made: with --again it would be made yet another time. The events of device_event come back, and besides
  * {"event":"ready"} whenever it waits for a job. It ends with its input, after
  * a device that failed, and when it has made WORKER_DEVICES.
  */
 #define WORKER_DEVICES 500
 #define WORKER_LINE_MAX 65536
 #define WORKER_READY "ready"
+#define WORKER_ASKED "asked"
 
 struct worker {
     pid_t pid;                   /* 0: there is none */
@@ -26,6 +28,7 @@ struct worker {
     struct idv_buf line;         /* of its output, not whole yet */
     struct fixture fixture;      /* of the job */
     int64_t tries;               /* of the job */
+    bool asked;                  /* of the job: the book has its request */
     bool busy;                   /* it has a job */
     bool ended;                  /* told the end of it: done, kept, failed */
     bool failed;                 /* and that was failed */

@@ -159,6 +159,7 @@ dirty() { awk '/^Private_Dirty/ { print $2 }' "/proc/$AGENT/smaps_rollup"; }
 if grep -q libasan "/proc/$AGENT/maps"; then
     skip 'at rest it holds little: instrumented'
 else
+    ok 'it comes to rest' at_rest "$AGENT"
     ok "at rest it holds little, $(dirty) KiB of its own" \
         test "$(dirty)" -le 2304
 fi

@@ -86,6 +86,26 @@ is 'that it died is no end' "$(events failed) $(grep \
 is 'another one took its place, and went on' \
     "$(workers) $(worker_of TPM-0004)" "2 $(worker_of TPM-0006)"
 
+# --- a rework that is cut
+
+issue() { # SERIAL
+    sqlite3 "$LINE/line.db" \
+        "SELECT issue FROM device WHERE serial_number = '$1'"
+}
+first=$(issue TPM-0001)
+echo '33 before' >"$WORLD/cut/TPM-1/plan"
+provision_again() { # SERIAL
+    fixtures "$1" >"$WORLD/some.csv"
+    factory provision --order batch-7 --fixtures "$WORLD/some.csv" -j 1 \
+        --again --json >"$WORLD/events" 2>"$WORLD/errors"
+}
+provision_again TPM-0001
+is 'a rework, killed when its certificates are installed, is finished' \
+    "$? $(sed -n 's/.*"event":"\([a-z]*\)".*/\1/p' "$WORLD/events" | tr '\n' ' ')" \
+    '0 seen requested issued installed retry seen done ' ||
+    tap_show "$WORLD/events" "$WORLD/errors"
+is 'and made one more identity, not two' "$(issue TPM-0001)" $((first + 1))
+
 # --- a device fails, for good
 
 provision GONE TPM-0007

@@ -168,6 +168,23 @@ pause() {
     read -r -t 0.05 -u 9 _ || :
 }
 
+# How often PID was switched away from so far.
+switches() {
+    awk '/ctxt_switches/ {n += $2} END {print n}' /proc/"$1"/task/*/status
+}
+
+# Until PID has done nothing for half a second.
+at_rest() {
+    local before=-1 now i quiet=0
+    for ((i = 0; i < 600 && quiet < 10; i++)); do
+        now=$(switches "$1") || return
+        quiet=$((now == before ? quiet + 1 : 0))
+        before=$now
+        pause
+    done
+    [ "$quiet" = 10 ]
+}
+
 # wait_text PATTERN FILE PID: prints what the group in PATTERN matches, as soon
 # as a line of FILE does; fails when PID ends before.
 wait_text() {
