@@ -156,6 +156,7 @@ static struct idv_registrar_conf role_conf(struct tool *t, struct worker *w)
         .cert = sk_X509_value(w->ca_chain, 0),
         .chain = w->ca_chain,
         .lifetime_s = conf.lifetime_days * DAY,
+        .servers = conf.servers,
         .env = t->env,
     };
     return (struct idv_registrar_conf){

@@ -83,6 +83,13 @@ static const struct idv_conf_entry entries[] = {
      .min = 1,
      .max = 36500,
      .help = "life of an LDevID"},
+    {.section = "ca",
+     .key = "servers",
+     .type = IDV_CONF_BOOL,
+     AT(servers),
+     .fallback = "no",
+     .help = "an LDevID may be a TLS server's certificate, too, for the name "
+             "that is the CN of its subject"},
     {.section = "est",
      .key = "key-type",
      .type = IDV_CONF_ENUM,

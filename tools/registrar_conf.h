@@ -14,7 +14,7 @@ struct registrar_conf {
     char **known;
     struct tool_device_conf device;
     int audit, est_key_type;
-    bool challenge, renew_by_ra, allow_foreign, allow_nonceless;
+    bool servers, challenge, renew_by_ra, allow_foreign, allow_nonceless;
     int64_t lifetime_days, retry_after;
     int64_t device_hourly, masa_timeout, keep_days;
 };

@@ -8,12 +8,14 @@
 static idv_rc issue(void *self, const struct idv_est_grant *grant,
                     const EVP_PKEY *key, X509 **out)
 {
+    static const char *const server[] = {IDV_OID_SERVER_AUTH, NULL};
     const struct idv_est_local_ca *ca = self;
     int64_t now = idv_now(ca->env);
     struct idv_cert_spec spec = {
         .kind = IDV_CERT_LDEVID,
         .subject = grant->subject,
         .extra = grant->extensions,
+        .purposes = ca->servers ? server : NULL,
         .not_before = now - (ca->backdate_s ? ca->backdate_s : BACKDATE_S),
         .not_after = now + (ca->lifetime_s ? ca->lifetime_s : LIFETIME_S),
     };

@@ -39,6 +39,7 @@ struct idv_est_local_ca {
     const STACK_OF(X509) * chain; /* cert first, up to the root; borrowed */
     int64_t lifetime_s;           /* of what it issues; 0: one year */
     int64_t backdate_s;           /* notBefore = now - this; 0: 5 minutes */
+    bool servers;                 /* id-kp-serverAuth beside clientAuth */
     const struct idv_env *env;
 };
 /* The table over conf, which must stay. */
