@@ -15,7 +15,7 @@ struct scene {
     struct fakedev dev;
     struct fakereg regs[LANES_ENDS];
     struct memcrew_end ends[LANES_ENDS];
-    char names[LANES_ENDS][32];
+    char names[LANES_ENDS][40];
     const char *list[LANES_ENDS + 1]; /* as configured */
     struct memcrew crew;
     struct idv_pledge *p;
