@@ -18,6 +18,8 @@ void hwk_tpm_call_start(struct hwk_tpm_call *call, TPM2_CC code,
     call->rc = TSS2_RC_SUCCESS;
     call->in_n = call->out_n = call->at = 0;
     call->password = password;
+    call->makes = false;
+    call->made = 0;
     hwk_tpm_call_put(call, UINT16,
                      password ? TPM2_ST_SESSIONS : TPM2_ST_NO_SESSIONS);
     hwk_tpm_call_put(call, UINT32, 0); /* the size, once it is known */
@@ -47,7 +49,7 @@ static TSS2_RC exchange(struct hwk_tpm *tpm, struct hwk_tpm_call *call)
 
 TSS2_RC hwk_tpm_call_run(struct hwk_tpm *tpm, struct hwk_tpm_call *call)
 {
-    UINT32 rc = 0, size;
+    UINT32 rc = 0, size = 0;
     if (call->rc == TSS2_RC_SUCCESS)
         call->rc = exchange(tpm, call);
     if (call->rc != TSS2_RC_SUCCESS)
@@ -56,7 +58,11 @@ TSS2_RC hwk_tpm_call_run(struct hwk_tpm *tpm, struct hwk_tpm_call *call)
     hwk_tpm_call_get(call, UINT32, &rc);
     if (call->rc == TSS2_RC_SUCCESS)
         call->rc = rc;
-    if (call->password) /* no command here answers with a handle then */
+    if (call->makes)
+        hwk_tpm_call_get(call, UINT32, &call->made);
+    if (call->password)
         hwk_tpm_call_get(call, UINT32, &size);
+    if (call->rc == TSS2_RC_SUCCESS && size > call->out_n - call->at)
+        call->rc = TSS2_ESYS_RC_MALFORMED_RESPONSE;
     return call->rc;
 }

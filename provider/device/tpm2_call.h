@@ -11,6 +11,8 @@ struct hwk_tpm_call {
     uint8_t in[TPM2_MAX_COMMAND_SIZE], out[TPM2_MAX_RESPONSE_SIZE];
     size_t in_n, out_n, at; /* at: how much of out was read */
     bool password;
+    bool makes;       /* the answer begins with a handle: set after start */
+    TPM2_HANDLE made; /* which is here after run */
 };
 
 /* Starts a command on handles[n]; password: the first one is authorised with
@@ -27,8 +29,8 @@ void hwk_tpm_call_start(struct hwk_tpm_call *call, TPM2_CC code,
     } while (0)
 
 /* Sends it and takes the answer; between begin and end. Afterwards out is read
- * with get, from the first handle or parameter on. Gives rc, which is for
- * hwk_tpm_check. */
+ * with get, from the first parameter on. Gives rc, which is for hwk_tpm_check.
+ */
 TSS2_RC hwk_tpm_call_run(struct hwk_tpm *tpm, struct hwk_tpm_call *call);
 
 /* Reads a part of the answer; a short one is an rc too. */

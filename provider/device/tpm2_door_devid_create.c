@@ -12,6 +12,7 @@
 #include "provider/device/tpm2_hierarchy.h"
 #include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_policy.h"
+#include "provider/device/tpm2_primary.h"
 #include "provider/device/tpm2_resident.h"
 #include "provider/device/tpm2_spec.h"
 
@@ -168,40 +169,63 @@ static int find(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
 
 /* --- making --- */
 
-struct made {
+struct parts {
     TPM2B_PUBLIC *pub;
     TPM2B_CREATION_DATA *data;
     TPM2B_DIGEST *hash;
     TPMT_TK_CREATION *ticket;
 };
 
-static void made_free(struct made *m)
+static TSS2_RC collect(struct hwk_tpm *tpm, struct parts *p,
+                       struct hwk_tpm_primary *out)
 {
-    Esys_Free(m->pub);
-    Esys_Free(m->data);
-    Esys_Free(m->hash);
-    Esys_Free(m->ticket);
+    out->pub = *p->pub;
+    out->data = *p->data;
+    out->hash = *p->hash;
+    out->ticket = *p->ticket;
+    Esys_Free(p->pub);
+    Esys_Free(p->data);
+    Esys_Free(p->hash);
+    Esys_Free(p->ticket);
+    return hwk_tpm_name(&out->pub, &out->name)
+               ? Esys_TR_GetTpmHandle(tpm->esys, out->tr, &out->handle)
+               : (TSS2_RC)TSS2_ESYS_RC_MALFORMED_RESPONSE;
 }
 
-static int command(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
-                   const struct hwk_tpm_hierarchy_by *by, ESYS_TR *tr,
-                   struct made *out)
+static int by_esys(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
+                   const struct hwk_tpm_hierarchy_by *by,
+                   struct hwk_tpm_primary *out, TSS2_RC *rc)
 {
     static const TPM2B_SENSITIVE_CREATE empty;
     static const TPM2B_DATA outside;
     static const TPML_PCR_SELECTION none;
-    char text[HWK_TPM_SPEC_TEXT_MAX];
+    struct parts p = {NULL};
     ESYS_TR session;
-    TSS2_RC rc;
     do {
         if (!hwk_tpm_authorize(tpm, by->tr, by->auth, HWK_TPM_NO_SECRET,
                                &session))
             return 0;
-        rc = Esys_CreatePrimary(tpm->esys, by->tr, session, ESYS_TR_NONE,
-                                ESYS_TR_NONE, &empty, template, &outside, &none,
-                                tr, &out->pub, &out->data, &out->hash,
-                                &out->ticket);
-    } while (hwk_tpm_again(tpm, rc));
+        *rc =
+            Esys_CreatePrimary(tpm->esys, by->tr, session, ESYS_TR_NONE,
+                               ESYS_TR_NONE, &empty, template, &outside, &none,
+                               &out->tr, &p.pub, &p.data, &p.hash, &p.ticket);
+    } while (hwk_tpm_again(tpm, *rc));
+    if (*rc == TSS2_RC_SUCCESS)
+        *rc = collect(tpm, &p, out);
+    return 1;
+}
+
+static int command(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
+                   const struct hwk_tpm_hierarchy_by *by,
+                   struct hwk_tpm_primary *out)
+{
+    char text[HWK_TPM_SPEC_TEXT_MAX];
+    TSS2_RC rc;
+    out->tr = ESYS_TR_NONE;
+    if (hwk_tpm_plain(tpm, by->auth))
+        rc = hwk_tpm_primary_make(tpm, by->handle, template, out);
+    else if (!by_esys(tpm, template, by, out, &rc))
+        return 0;
     if (hwk_tpm_hierarchy_check(tpm, by, rc, "CreatePrimary", by->handle))
         return 1;
     if (!(rc & TPM2_RC_FMT1) || !(rc & TPM2_RC_P) || !hwk_tpm_answered(rc))
@@ -212,50 +236,52 @@ static int command(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
 }
 
 /* the digest is that of what was told of the key's birth */
-static bool is_of_birth(const TPM2B_PUBLIC *pub, const struct made *m)
+static bool is_of_birth(const struct hwk_tpm_primary *m)
 {
     uint8_t p[sizeof(TPMS_CREATION_DATA)];
     TPM2B_DIGEST d;
     size_t n = 0;
-    return !Tss2_MU_TPMS_CREATION_DATA_Marshal(&m->data->creationData, p,
+    return !Tss2_MU_TPMS_CREATION_DATA_Marshal(&m->data.creationData, p,
                                                sizeof(p), &n) &&
-           hwk_tpm_hash(pub->publicArea.nameAlg, p, n, &d) &&
-           d.size == m->hash->size &&
-           memcmp(d.buffer, m->hash->buffer, d.size) == 0;
+           hwk_tpm_hash(m->pub.publicArea.nameAlg, p, n, &d) &&
+           d.size == m->hash.size &&
+           memcmp(d.buffer, m->hash.buffer, d.size) == 0;
 }
 
 static int take(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
-                const struct made *m, struct hwk_tpm_born *b)
+                const struct hwk_tpm_primary *m, struct hwk_tpm_born *b)
 {
-    if (!hwk_tpm_spec_made(template, m->pub) || !hwk_tpm_name(m->pub, &b->name))
+    if (!hwk_tpm_spec_made(template, &m->pub))
         return altered(tpm, "the key is not what was asked for");
-    if (!is_of_birth(m->pub, m) || m->ticket->tag != TPM2_ST_CREATION ||
-        m->ticket->hierarchy != TPM2_RH_ENDORSEMENT)
+    if (!is_of_birth(m) || m->ticket.tag != TPM2_ST_CREATION ||
+        m->ticket.hierarchy != TPM2_RH_ENDORSEMENT)
         return altered(tpm, "what came with the key is not of its birth");
-    b->pub = *m->pub;
-    b->creation = *m->hash;
-    b->ticket = *m->ticket;
-    return hwk_tpm_check(
-        tpm, Esys_TR_GetTpmHandle(tpm->esys, b->tr, &b->handle), "handle", 0);
+    b->handle = m->handle;
+    b->pub = m->pub;
+    b->name = m->name;
+    b->creation = m->hash;
+    b->ticket = m->ticket;
+    return 1;
 }
 
 static int make(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
                 struct hwk_tpm_born *b)
 {
     struct hwk_tpm_hierarchy_by by;
-    struct made m = {NULL};
+    struct hwk_tpm_primary m;
     if (!hwk_tpm_mark(tpm))
         return 0;
     hwk_tpm_spare(tpm, hwk_tpm_born_loaded(tpm) + 1);
     int ok = hwk_tpm_hierarchy_open(tpm, TPM2_RH_ENDORSEMENT, NULL, &by) &&
-             command(tpm, template, &by, &b->tr, &m);
+             command(tpm, template, &by, &m);
     b->generation = tpm->generation;
+    if (ok)
+        b->tr = m.tr;
     if (ok && !take(tpm, template, &m, b)) {
         hwk_tpm_flush(tpm, &b->tr);
         ok = 0;
     }
     hwk_tpm_hierarchy_clear(&by);
-    made_free(&m);
     return ok;
 }
 

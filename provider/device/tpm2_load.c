@@ -9,6 +9,7 @@
 
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_load.h"
+#include "provider/device/tpm2_primary.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_template.h"
 
@@ -35,7 +36,22 @@ static int hierarchy_tr(TPM2_HANDLE hierarchy, ESYS_TR *tr)
     }
 }
 
-int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
+static int primary_by_hand(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
+                           const TPM2B_PUBLIC *template, ESYS_TR *tr,
+                           TPM2B_PUBLIC *pub)
+{
+    struct hwk_tpm_primary made;
+    TSS2_RC rc = hwk_tpm_primary_make(tpm, hierarchy, template, &made);
+    if (!hwk_tpm_check(tpm, rc, "CreatePrimary", hierarchy))
+        return 0;
+    *tr = made.tr;
+    if (pub)
+        *pub = made.pub;
+    return 1;
+}
+
+static int primary_by_esys(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
+                           ESYS_TR root,
                            const struct hwk_secret *hierarchy_auth,
                            const TPM2B_SENSITIVE_CREATE *sensitive,
                            const TPM2B_PUBLIC *template, ESYS_TR *tr,
@@ -45,13 +61,9 @@ int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
     static const TPM2B_DATA outside;
     static const TPML_PCR_SELECTION none;
     TPM2B_PUBLIC *made = NULL;
-    ESYS_TR root = ESYS_TR_NONE, session;
+    ESYS_TR session;
     TSS2_RC rc;
     sensitive = sensitive ? sensitive : &empty;
-    *tr = ESYS_TR_NONE;
-    if (!hierarchy_tr(hierarchy, &root) || !hwk_tpm_mark(tpm))
-        return 0;
-    hwk_tpm_spare(tpm, 1);
     do {
         if (!hwk_tpm_authorize(tpm, root, hierarchy_auth,
                                hwk_tpm_secret_in(sensitive), &session))
@@ -66,6 +78,23 @@ int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
         *pub = *made;
     Esys_Free(made);
     return 1;
+}
+
+int hwk_tpm_create_primary(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy,
+                           const struct hwk_secret *hierarchy_auth,
+                           const TPM2B_SENSITIVE_CREATE *sensitive,
+                           const TPM2B_PUBLIC *template, ESYS_TR *tr,
+                           TPM2B_PUBLIC *pub)
+{
+    ESYS_TR root = ESYS_TR_NONE;
+    *tr = ESYS_TR_NONE;
+    if (!hierarchy_tr(hierarchy, &root) || !hwk_tpm_mark(tpm))
+        return 0;
+    hwk_tpm_spare(tpm, 1);
+    return !sensitive && hwk_tpm_plain(tpm, hierarchy_auth)
+               ? primary_by_hand(tpm, hierarchy, template, tr, pub)
+               : primary_by_esys(tpm, hierarchy, root, hierarchy_auth,
+                                 sensitive, template, tr, pub);
 }
 
 int hwk_tpm_parent_may(struct hwk_tpm *tpm, const struct hwk_tpm_object *parent,

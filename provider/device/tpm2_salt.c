@@ -10,6 +10,7 @@
 #include "provider/device/tpm2_load.h"
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_policy.h"
+#include "provider/device/tpm2_primary.h"
 #include "provider/device/tpm2_template.h"
 
 int hwk_tpm_name(const TPM2B_PUBLIC *pub, TPM2B_NAME *out)
@@ -93,25 +94,14 @@ static int learn(struct hwk_tpm *tpm, TPM2_HANDLE handle,
     return 1;
 }
 
-/* how ESYS writes down a key: with the very public area that was checked, and
- * a handle that nobody else has */
-#define RESOURCE_KEY 1
-
+/* the very public area that was checked, and a handle that nobody else has */
 static int take(struct hwk_tpm *tpm, ESYS_TR *tr)
 {
     const struct hwk_tpm_salt *salt = &tpm->sessions.salt;
-    uint8_t p[sizeof(salt->pub) + sizeof(salt->name) + 16];
-    size_t n = 0;
-    TSS2_RC rc = Tss2_MU_UINT32_Marshal(salt->handle, p, sizeof(p), &n);
-    if (rc == TSS2_RC_SUCCESS)
-        rc = Tss2_MU_TPM2B_NAME_Marshal(&salt->name, p, sizeof(p), &n);
-    if (rc == TSS2_RC_SUCCESS)
-        rc = Tss2_MU_UINT32_Marshal(RESOURCE_KEY, p, sizeof(p), &n);
-    if (rc == TSS2_RC_SUCCESS)
-        rc = Tss2_MU_TPM2B_PUBLIC_Marshal(&salt->pub, p, sizeof(p), &n);
-    if (rc == TSS2_RC_SUCCESS)
-        rc = Esys_TR_Deserialize(tpm->esys, p, n, tr);
-    return hwk_tpm_check(tpm, rc, "salt key", salt->handle);
+    return hwk_tpm_check(
+        tpm,
+        hwk_tpm_primary_tell(tpm, salt->handle, &salt->pub, &salt->name, tr),
+        "salt key", salt->handle);
 }
 
 /* --- a key made for the moment --- */

@@ -24,11 +24,12 @@ static TSS2_RC load_key(struct hwk_tpm_run *run, const TPM2B_PUBLIC *pub,
     if (!hwk_tpm_mark(run->tpm))
         return TSS2_ESYS_RC_IO_ERROR;
     hwk_tpm_call_start(&call, TPM2_CC_LoadExternal, NULL, 0, false);
+    call.makes = true;
     hwk_tpm_call_put(&call, UINT16, 0); /* no private half */
     hwk_tpm_call_put(&call, TPM2B_PUBLIC, &sized);
     hwk_tpm_call_put(&call, UINT32, TPM2_RH_OWNER);
     hwk_tpm_call_run(run->tpm, &call);
-    hwk_tpm_call_get(&call, UINT32, out);
+    *out = call.made;
     return call.rc;
 }
 

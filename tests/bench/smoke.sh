@@ -56,6 +56,9 @@ is 'commands of a line as promised' \
     "$(grep -cE '^line: .* (commands|trips) *met$' "$tap_dir/table")" 4
 is "CPU of a line's devices, in a worker that stays, and what of it is ESYS's" \
     "$(grep -cE '^(line: CPU, tcg|  of it for contexts)' "$tap_dir/table")" 3
+is 'a session takes them, a new key none' \
+    "$(sed -n 's/^  of it for contexts that ESYS makes (\([0-9]*\)).*/\1/p' \
+        "$tap_dir/table")" 14
 is 'figures of the anchor in JSON' \
     "$(grep -c '^{"target":"anchor' "$tap_dir/rows.json")" 32
 for where in directly 'behind tpm2-abrmd'; do
