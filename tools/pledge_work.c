@@ -199,6 +199,7 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     pledge_progress(p, "identity",
                     idv_cert_subject(sk_X509_value(p->chain, 0)));
     IDV_TRY(all_ways(p, &pc, work->job, methods));
-    IDV_TRY(ldevid_retire(&p->s, &before));
-    return pledge_event(p, renewal ? "renewed" : "enrolled");
+    /* the old key goes when nobody is pointed to it any more */
+    IDV_TRY(pledge_event(p, renewal ? "renewed" : "enrolled"));
+    return ldevid_retire(&p->s, &before);
 }

@@ -28,6 +28,11 @@ cat >>"$WORLD/gateway.env" <<EOF
 export HWKEY_TCTI='$BIN/.libs/tcticut.so:$TCTI_PLAN,swtpm:path=$WORLD/gateway.tpm/sock'
 EOF
 
+for d in router gateway; do
+    printf '[enroll]\noutput = %s\nkey = new\n' "$WORLD/$d.out" \
+        >>"$WORLD/$d.ini"
+done
+
 # plan_of KIND: where the plan for it is
 plan_of() {
     case $1 in
@@ -42,7 +47,7 @@ joining() {
     local preload=
     [ "$1" != file ] || preload=$BIN/.libs/fscut.so
     in_device "$2" env ${preload:+LD_PRELOAD="$preload"} \
-        FSCUT_PLAN="$(plan_of file)" FSCUT_DIR="$WORLD/$2.state" \
+        FSCUT_PLAN="$(plan_of file)" FSCUT_DIR="${CUT_BELOW:-$WORLD/$2.}" \
         "$BIN/idevid-pledge" -c "$WORLD/$2.ini" $VERB \
         --registrar "localhost:$REG_PORT"
 }
@@ -51,12 +56,27 @@ whole() {
     pledge "$1" status | tee "$tap_dir/status" &&
         grep -qE '^state *(none|imprinted|enrolled)$' "$tap_dir/status"
 }
-# after WHAT DEVICE KIND: whole, and joined in the end
+# The LDevID in the files for other programs is let in, be it old or new.
+let_in() {
+    local files=$WORLD/$1.out/current
+    OPENSSL_MODULES=$BIN/.libs OPENSSL_CONF=$files/openssl.cnf \
+        in_device "$1" curl -sS --fail --max-time 30 \
+        --cacert "$files/anchors.pem" --cert "$files/fullchain.pem" \
+        --key "$files/key.pem" -o /dev/null \
+        "https://localhost:$REG_PORT/.well-known/est/cacerts"
+}
+# after WHAT DEVICE: whole, and joined in the end
 after() {
     ok "R-P-69: $1: what is left is whole" whole "$2"
+    [ $VERB = join ] ||
+        ok "$1: other programs are let in all the same" let_in "$2"
     ok "$1: the next start finds its way" joining none "$2"
     like "$1: it is enrolled" "$(pledge "$2" status)" '^state *enrolled'
-    [ $VERB != join ] || ok "$1: reset" pledge "$2" reset
+    if [ $VERB = join ]; then
+        ok "$1: reset" pledge "$2" reset
+    else
+        ok "$1: other programs are let in then" let_in "$2"
+    fi
 }
 # some N: numbers from 1 to N, all or one, each time elsewhere
 PLACE=0
@@ -124,8 +144,30 @@ each_of TPM gateway \
 each_of token router after 'R-P-67: killed after call'
 each_of file router before 'R-P-67: killed before change'
 each_of file gateway after 'R-P-67: killed after change'
+CUT_BELOW=$WORLD/router.out
+ok 'R-P-67: killed before the files for other programs change' \
+    cut_at file router before 1
+after 'between renewal and files' router
+CUT_BELOW=
 VERB=join
 ok 'reset' pledge router reset
+
+# --- power and tries
+
+is 'no lockout' "$(pledge gateway status | grep -c ^lockout)" 0
+ok 'one wrong value shall lock the TPM' in_device gateway \
+    tpm2_dictionarylockout -Q -s -n 1 -t 3600 -l 3600
+ok 'the IDevID signs' in_device gateway tpm2_sign -Q -c 0x81020000 -g sha256 \
+    -o "$WORLD/signature" "$WORLD/gateway.ini"
+ok 'the power is lost' sh -c '"$1" reset "$2" >"$3"' - "$TPM_CTL" \
+    "$WORLD/gateway.tpm" "$WORLD/reset.out"
+like 'that counts as a wrong value, and status says so' \
+    "$(pledge gateway status)" '^lockout .*1 of 1'
+like 'and in JSON' "$(pledge gateway status --json)" '"lockout":".*1 of 1'
+ok 'an LDevID key that is bound to the trust anchor works all the same' \
+    let_in gateway
+ok 'it is ended' in_device gateway tpm2_dictionarylockout -Q -c
+is 'status says no more of it' "$(pledge gateway status | grep -c ^lockout)" 0
 
 # --- what the registrar says
 
