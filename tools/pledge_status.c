@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-pledge status: what this device belongs to. */
+#include <stdio.h>
 #include <string.h>
 
 #include <idevid/auto.h>
@@ -78,6 +79,25 @@ static idv_rc put_agent(struct tool *t, struct idv_json *o)
     return IDV_OK;
 }
 
+/* the device refuses keys for now: why nothing else works */
+static idv_rc put_lockout(struct tool *t, struct idv_json *o,
+                          struct idv_device *dev)
+{
+    struct idv_device_info info = {0};
+    struct idv_tpm_facts f = {0};
+    char text[160] = "the PIN is locked";
+    IDV_TRY(idv_device_info(dev, &info));
+    if (!info.in_lockout)
+        return IDV_OK;
+    if (info.tpm) {
+        IDV_TRY(idv_tpm_facts(dev, &f));
+        snprintf(text, sizeof(text),
+                 "%u of %u tries have failed, one is forgotten in %u seconds",
+                 f.failures, f.max_failures, f.recovery_s);
+    }
+    return put(t, o, "lockout", text);
+}
+
 /* where the maker's voucher says that there is more to configure */
 static idv_rc put_more(struct tool *t, struct idv_json *o,
                        const struct idv_trust *trust)
@@ -91,14 +111,16 @@ static idv_rc put_more(struct tool *t, struct idv_json *o,
 }
 
 static idv_rc status_lines(struct tool *t, struct idv_json *o,
-                           const struct idv_trust *trust)
+                           const struct state *s)
 {
+    const struct idv_trust *trust = s->trust;
     IDV_TRY(
         put(t, o, "state", idv_trust_state_to_text(idv_trust_state(trust))));
     IDV_TRY(put(t, o, "assurance", idv_trust_assurance(trust)));
     IDV_TRY(put_pin(t, o, trust));
     IDV_TRY(put_more(t, o, trust));
     IDV_TRY(put_ldevid(t, o, idv_trust_enrollment(trust)));
+    IDV_TRY(put_lockout(t, o, s->dev));
     return put_agent(t, o);
 }
 
@@ -123,7 +145,7 @@ idv_rc pledge_status(struct tool *t, int argc, char **argv)
         return print_certs(p.s.trust);
     if (t->json && !(o = idv_json_new_object()))
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = status_lines(t, o, p.s.trust);
+    idv_rc rc = status_lines(t, o, &p.s);
     if (rc == IDV_OK && o)
         return tool_print_json(o);
     idv_json_free(o);
