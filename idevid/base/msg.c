@@ -64,6 +64,7 @@ void idv_peer_free(struct idv_peer *p)
 {
     if (p->chain)
         idv_certs_free(p->chain);
+    idv_buf_free(&p->staple);
     memset(p, 0, sizeof(*p));
 }
 

@@ -45,7 +45,7 @@ struct idvi_client {
 
 /* The SSL_CTX as curl makes it: identity, verification, binding, SNI. */
 CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client);
-/* once the handshake is done; fills peer.binding */
-void idvi_client_binding(struct idvi_client *c);
+/* once the handshake is done; fills peer.binding and peer.staple */
+idv_rc idvi_client_shaken(struct idvi_client *c);
 
 #endif

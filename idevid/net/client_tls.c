@@ -54,10 +54,22 @@ static void shaking(const SSL *ssl, int where, int ret)
     }
 }
 
-void idvi_client_binding(struct idvi_client *c)
+static idv_rc take_staple(struct idvi_client *c)
 {
-    if (c->ssl)
-        idvi_tls_binding(c->ssl, &c->peer);
+    const uint8_t *der = NULL;
+    const long n = SSL_get_tlsext_status_ocsp_resp(c->ssl, &der);
+    if (!der || n <= 0 || n > IDV_MAX_STAPLE)
+        return IDV_OK;
+    idv_buf_clear(&c->peer.staple);
+    return idv_buf_put(&c->peer.staple, idv_bytes(der, (size_t)n));
+}
+
+idv_rc idvi_client_shaken(struct idvi_client *c)
+{
+    if (!c->ssl)
+        return IDV_OK;
+    idvi_tls_binding(c->ssl, &c->peer);
+    return take_staple(c);
 }
 
 CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client)
@@ -71,6 +83,7 @@ CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp);
     if (!c->to.key)
         return CURLE_OK;
     c->failed = idvi_tls_identity(ctx, c->to.key, c->to.chain);

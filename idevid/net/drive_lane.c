@@ -112,6 +112,7 @@ static idv_rc connected(void *lane, struct idv_peer *peer, struct idv_buf *body)
     struct idv_told told = new_told(IDV_TOLD_CONNECTED);
     told.peer = *peer;
     peer->chain = NULL;
+    peer->staple = (struct idv_buf){0};
     d->fatal = step(l, &told);
     if (d->fatal != IDV_OK)
         return d->fatal;

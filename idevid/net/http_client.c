@@ -37,11 +37,12 @@ static int before_request(void *client, char *ip, char *local, int port,
     if (c->told)
         return CURL_PREREQFUNC_OK;
     c->told = true;
-    idvi_client_binding(c);
     const char *zone = strchr(c->to.host, '%');
     snprintf(c->peer.address, sizeof(c->peer.address), "%s%s", ip,
              zone && !strchr(ip, '%') ? zone : "");
-    c->failed = c->connected(c->connected_arg, &c->peer, &c->body);
+    c->failed = idvi_client_shaken(c);
+    if (c->failed == IDV_OK)
+        c->failed = c->connected(c->connected_arg, &c->peer, &c->body);
     const struct idv_buf *known = &c->to.first.body;
     if (c->failed == IDV_OK && known->n &&
         !idv_bytes_eq(idv_view(known), idv_view(&c->body)))

@@ -48,6 +48,7 @@ idv_rc idvi_take_peer(struct idvi_attempt *a, struct idv_told *told)
                         sk_X509_num(peer->chain));
     idv_certs_free(a->chain);
     a->chain = idv_steal(&peer->chain);
+    idv_buf_move(&a->staple, &peer->staple);
     a->binding_n = peer->binding_n;
     memcpy(a->binding, peer->binding, sizeof(a->binding));
     return IDV_OK;

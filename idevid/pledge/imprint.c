@@ -22,6 +22,7 @@ static idv_rc judge(struct idvi_attempt *a, const struct idv_msg *reply,
         .idevid = idvi_idevid(a),
         .nonce = a->nonce,
         .tls_chain = a->chain,
+        .staple = idv_view(&a->staple),
         .elsewhere = idvi_cloud_elsewhere(a),
     };
     policy.clock_trusted = idv_clock_trusted(a->p->env);
@@ -70,6 +71,7 @@ static void settle(struct idvi_attempt *a)
     a->pending = false;
     a->owe_status = a->cloud.est ? 0 : 2; /* EST alone is spoken there */
     idv_buf_free(&a->pvr);
+    idv_buf_free(&a->staple);
     a->nonce[0] = 0;
 }
 

@@ -65,6 +65,7 @@ struct idvi_attempt {
     bool crossed;           /* followed to another origin */
     int redirects;          /* followed within an origin */
     STACK_OF(X509) * chain; /* of this connection, leaf first */
+    struct idv_buf staple;  /* to it */
     uint8_t binding[64];
     size_t binding_n;
     char nonce[IDV_MAX_NONCE_TEXT + 1];

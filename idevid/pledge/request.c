@@ -35,6 +35,7 @@ void idvi_request_forget(struct idvi_attempt *a)
 {
     idv_certs_free(a->chain);
     a->chain = NULL;
+    idv_buf_free(&a->staple);
     a->binding_n = 0;
     a->nonce[0] = a->path[0] = 0;
     a->crossed = false;

@@ -43,6 +43,7 @@ struct judge {
     const struct idv_voucher_policy *policy;
     struct idv_opened opened;
     struct idv_pinned pinned;
+    STACK_OF(X509) * path; /* of the registrar to the pin; NULL: not judged */
     enum idv_verdict why;
 };
 
@@ -209,17 +210,50 @@ static idv_rc step_chain(struct judge *j)
     if (j->claim->offline ||
         (j->claim->elsewhere && j->pinned.voucher.est_domain[0]))
         return IDV_OK;
-    idv_rc rc = idv_pin_verify(j->claim->tls_chain, j->pinned.cert,
-                               j->pinned.spki_sha256, j->policy->clock_trusted,
-                               j->policy->now);
+    idv_rc rc = idvi_pin_path(j->claim->tls_chain, j->pinned.cert,
+                              j->pinned.spki_sha256, j->policy->clock_trusted,
+                              j->policy->now, &j->path);
     return judge_rc(j, rc, IDV_VERDICT_CHAIN);
 }
 
+/* Of every certificate below the anchor. Of a registrar's own that is pinned
+ * nobody can tell who is trusted. */
+static idv_rc shown_good(const struct judge *j, bool *revoked)
+{
+    const int n = sk_X509_num(j->path);
+    X509 *leaf = sk_X509_value(j->path, 0), *above = sk_X509_value(j->path, 1);
+    if (!j->path)
+        return idv_fail(IDV_E_REJECT, "voucher: revocation checks demanded, "
+                                      "of a server that is not met yet");
+    if (n < 2)
+        return idv_fail(IDV_E_REJECT, "voucher: revocation checks demanded "
+                                      "where no issuer is trusted");
+    if (!j->claim->staple.n)
+        return idv_fail(IDV_E_REJECT, "voucher: revocation checks demanded, "
+                                      "no OCSP response stapled");
+    IDV_TRY(idv_ocsp_check(j->claim->staple, leaf, above,
+                           j->policy->clock_trusted, j->policy->now, revoked));
+    if (n > 2)
+        return idv_fail(IDV_E_REJECT,
+                        "voucher: revocation checks demanded, nothing shows "
+                        "that the intermediate '%s' is good",
+                        idv_cert_subject(above));
+    return IDV_OK;
+}
+
+/* A staple that says revoked counts unless checks are forbidden; that there is
+ * none, or no good one, only when they are demanded. */
 static idv_rc step_revocation(struct judge *j)
 {
-    if (j->pinned.voucher.revocation_checks == 1 && !j->claim->revocation_good)
-        return refuse(j, IDV_VERDICT_REVOKED,
-                      "voucher: revocation checks demanded, none shown good");
+    const int checks = j->pinned.voucher.revocation_checks;
+    const bool demanded = checks == 1 && !j->claim->revocation_good;
+    bool revoked = false;
+    if (checks == 0 || (!demanded && !j->claim->staple.n))
+        return IDV_OK;
+    idv_rc rc = shown_good(j, &revoked);
+    if (demanded || revoked || rc == IDV_E_NOMEM)
+        return judge_rc(j, rc, IDV_VERDICT_REVOKED);
+    idv_note_clear();
     return IDV_OK;
 }
 
@@ -260,6 +294,7 @@ idv_rc idv_voucher_check(const char *media, struct idv_bytes sealed,
     idv_rc rc = run(&j);
     *why = rc != IDV_OK && j.why == IDV_VERDICT_OK ? IDV_VERDICT_FORMAT : j.why;
     idv_opened_free(&j.opened);
+    idv_certs_free(j.path);
     if (rc == IDV_OK)
         *out = j.pinned;
     else

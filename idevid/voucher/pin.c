@@ -58,9 +58,23 @@ static STACK_OF(X509) *
     return NULL;
 }
 
-idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
-                      const uint8_t *spki_sha256, bool check_time, int64_t now)
+static idv_rc leaf_alone(X509 *leaf, bool check_time, int64_t now,
+                         STACK_OF(X509) * *path)
 {
+    IDV_TRY(in_time(leaf, check_time, now));
+    IDV_AUTO_PTR(idv_certs) alone = sk_X509_new_null();
+    if (!alone || !sk_X509_push(alone, leaf))
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    X509_up_ref(leaf);
+    *path = idv_steal(&alone);
+    return IDV_OK;
+}
+
+idv_rc idvi_pin_path(const STACK_OF(X509) * tls_chain, const X509 *pin,
+                     const uint8_t *spki_sha256, bool check_time, int64_t now,
+                     STACK_OF(X509) * *path)
+{
+    *path = NULL;
     uint8_t key[32];
     if (!pin && !spki_sha256)
         return idv_fail(IDV_E_REJECT, "pin: nothing is pinned");
@@ -72,7 +86,7 @@ idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
         memcpy(key, spki_sha256, sizeof(key));
     X509 *leaf = sk_X509_value(tls_chain, 0);
     if (has_key(leaf, key))
-        return in_time(leaf, check_time, now);
+        return leaf_alone(leaf, check_time, now, path);
     STACK_OF(X509) *anchors =
         anchors_of(tls_chain, (X509 *)(uintptr_t)pin, key);
     if (!anchors)
@@ -84,9 +98,16 @@ idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
         .check_time = check_time,
         .now = now,
     };
-    idv_rc rc = idv_chain_verify(leaf, &policy);
+    idv_rc rc = idv_chain_path(leaf, &policy, path);
     sk_X509_free(anchors);
     return rc;
+}
+
+idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
+                      const uint8_t *spki_sha256, bool check_time, int64_t now)
+{
+    IDV_AUTO_PTR(idv_certs) path = NULL;
+    return idvi_pin_path(tls_chain, pin, spki_sha256, check_time, now, &path);
 }
 
 static idv_rc pin_cert(const struct idv_voucher *v, struct idv_pinned *out)

@@ -18,4 +18,10 @@ bool idvi_pin_present(const struct idv_voucher *v);
 idv_rc idvi_pin_take(const struct idv_voucher *v,
                      struct idv_pinned *out) IDV_CHECKED;
 
+/* As idv_pin_verify; *path leads from the leaf to what is pinned: the leaf
+ * alone when its own key is. */
+idv_rc idvi_pin_path(const STACK_OF(X509) * tls_chain, const X509 *pin,
+                     const uint8_t *spki_sha256, bool check_time, int64_t now,
+                     STACK_OF(X509) * *path) IDV_CHECKED;
+
 #endif

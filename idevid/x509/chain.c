@@ -59,7 +59,8 @@ static idv_rc refuse(X509_STORE_CTX *ctx, X509 *leaf)
                     X509_verify_cert_error_string(err));
 }
 
-idv_rc idv_chain_verify(X509 *leaf, const struct idv_chain_policy *policy)
+static idv_rc look(X509 *leaf, const struct idv_chain_policy *policy,
+                   STACK_OF(X509) * *path)
 {
     IDV_AUTO_PTR(X509_STORE) store = NULL;
     IDV_AUTO_PTR(X509_STORE_CTX) ctx = X509_STORE_CTX_new();
@@ -78,5 +79,19 @@ idv_rc idv_chain_verify(X509 *leaf, const struct idv_chain_policy *policy)
     if (policy->eku && !idv_cert_has_eku(leaf, policy->eku))
         return idv_fail(IDV_E_REJECT, "chain: '%s': lacks the key usage %s",
                         idv_cert_subject(leaf), policy->eku);
-    return IDV_OK;
+    if (path)
+        *path = X509_STORE_CTX_get1_chain(ctx);
+    return !path || *path ? IDV_OK : idv_fail(IDV_E_NOMEM, "out of memory");
+}
+
+idv_rc idv_chain_verify(X509 *leaf, const struct idv_chain_policy *policy)
+{
+    return look(leaf, policy, NULL);
+}
+
+idv_rc idv_chain_path(X509 *leaf, const struct idv_chain_policy *policy,
+                      STACK_OF(X509) * *path)
+{
+    *path = NULL;
+    return look(leaf, policy, path);
 }

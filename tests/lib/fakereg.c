@@ -59,6 +59,8 @@ static idv_rc on_connect(void *arg, const struct idv_connect *c,
     assert_int_equal(X509_check_private_key(sk_X509_value(c->chain, 0), c->key),
                      1);
     peer->chain = idv_certs_dup(r->chain);
+    if (r->staple.n)
+        OK(idv_buf_put(&peer->staple, r->staple));
     peer->connection = (uint64_t)r->events;
     memset(peer->binding, 0x40 + r->events, 32);
     peer->binding_n = 32;

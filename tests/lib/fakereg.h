@@ -21,6 +21,7 @@ struct fakereg {
 
     /* what it is and does */
     const STACK_OF(X509) * chain;
+    struct idv_bytes staple;     /* to its chain; borrowed */
     const struct pki_id *signer; /* of vouchers */
     X509 *pin;
     const struct pki_id *issuer; /* of LDevIDs */

@@ -367,6 +367,19 @@ static int listener(uint16_t *port)
     return fd;
 }
 
+/* only called for who asked; libssl frees what it is given */
+static int staple(SSL *ssl, void *raw)
+{
+    struct nt_raw *r = raw;
+    __atomic_store_n(&r->asked, true, __ATOMIC_RELAXED);
+    uint8_t *copy =
+        r->staple.n ? OPENSSL_memdup(r->staple.p, r->staple.n) : NULL;
+    if (!copy)
+        return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)r->staple.n);
+    return SSL_TLSEXT_ERR_OK;
+}
+
 void nt_raw_start(struct nt_raw *r, const struct pki_id *id,
                   const STACK_OF(X509) * chain, const struct nt_step *steps)
 {
@@ -380,6 +393,8 @@ void nt_raw_start(struct nt_raw *r, const struct pki_id *id,
         SSL_CTX_set_options(r->ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
     if (r->quiet)
         SSL_CTX_set_num_tickets(r->ctx, 0);
+    SSL_CTX_set_tlsext_status_cb(r->ctx, staple);
+    SSL_CTX_set_tlsext_status_arg(r->ctx, r);
     r->step = steps;
     r->listener = listener(&r->port);
     must(pthread_create(&r->thread, NULL, play, r) == 0, "thread");
@@ -534,6 +549,7 @@ static idv_rc step(void *self, struct idv_told *told, struct idv_ask *ask)
         idv_peer_free(&m->peer);
         m->peer = told->peer;
         told->peer.chain = NULL;
+        told->peer.staple = (struct idv_buf){0};
         ask->kind = IDV_ASK_DONE;
         if (!m->refuse)
             exchange_or_done(m, ask);

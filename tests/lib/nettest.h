@@ -66,6 +66,8 @@ struct nt_raw {
     bool quiet;  /* no session tickets */
     bool weak;   /* offers what is forbidden today, TLS 1.1 included */
     bool again;  /* NT_AGAIN: the client did */
+    struct idv_bytes staple; /* its OCSP response, to those who ask; borrowed */
+    bool asked;              /* somebody did */
     volatile int *flag;
     atomic_bool *sent; /* set by NT_FLAG, too */
     int tell_fd, gate_fd;

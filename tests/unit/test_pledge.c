@@ -3,6 +3,7 @@
 #include "tests/unit/codec.h"
 
 #include "tests/lib/fakereg.h"
+#include "tests/unit/staple.h"
 
 static struct pki pki;
 
@@ -311,6 +312,30 @@ static void each_reason_for_refusal(void **state)
     }
 }
 
+/* R-P-46 */
+static void revocation_stapled(void **state)
+{
+    (void)state;
+    for (int revoked = 0; revoked < 2; revoked++) {
+        SCENE(s);
+        IDV_AUTO(buf) der = {0};
+        struct staple m = staple_good(&pki);
+        if (revoked)
+            m.status = V_OCSP_CERTSTATUS_REVOKED;
+        staple_make(&m, &der);
+        s.reg.staple = idv_view(&der);
+        s.reg.tweak = revoked ? NULL : revocation_wanted;
+        if (!revoked) {
+            join_well(&s, WHOLE);
+            continue;
+        }
+        assert_int_equal(join(&s), IDV_E_REJECT);
+        assert_int_equal(s.dev.verdict, IDV_VERDICT_REVOKED);
+        assert_string_equal(s.reg.log, "C? rv vs-");
+        assert_int_equal(fakedev_state(&s.dev), IDV_TRUST_NONE);
+    }
+}
+
 /* PT-11 */
 static void nonceless(struct fakereg *r, struct idv_voucher *v)
 {
@@ -444,6 +469,7 @@ int main(void)
         cmocka_unit_test(server_names),
         cmocka_unit_test(registrars_that_are_none),
         cmocka_unit_test(each_reason_for_refusal),
+        cmocka_unit_test(revocation_stapled),
         cmocka_unit_test(nonceless_by_policy),
         cmocka_unit_test(without_a_clock_times_do_not_matter),
         cmocka_unit_test(a_rogue_in_the_middle),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pledge's judgement: pins, the TLS chain, revocation. */
 #include "tests/unit/scene.h"
+#include "tests/unit/staple.h"
 
 /* --- 9: pins, PT-12, PT-31 ------------------------------------------------ */
 
@@ -276,6 +277,140 @@ static void revocation(void **state)
     }
 }
 
+static void staple_with(struct scene *s, const struct staple *made,
+                        struct idv_buf *der)
+{
+    staple_make(made, der);
+    s->claim.staple = idv_view(der);
+}
+
+/* what each state of the leaf makes of what is stapled */
+static void stapled(const struct staple *made, enum idv_verdict absent,
+                    enum idv_verdict demanded)
+{
+    for (int flag = -1; flag <= 1; flag++) {
+        SCENE(s);
+        IDV_AUTO(buf) der = {0};
+        s.voucher.revocation_checks = flag;
+        staple_with(&s, made, &der);
+        VERDICT(flag == 1 ? demanded : flag == 0 ? IDV_VERDICT_OK : absent, &s);
+    }
+}
+
+/* R-P-46 */
+static void revocation_stapled(void **state)
+{
+    struct staple m = staple_good(&pki);
+    (void)state;
+    stapled(&m, IDV_VERDICT_OK, IDV_VERDICT_OK);
+    m.status = V_OCSP_CERTSTATUS_UNKNOWN;
+    stapled(&m, IDV_VERDICT_OK, IDV_VERDICT_REVOKED);
+    m.status = V_OCSP_CERTSTATUS_REVOKED;
+    stapled(&m, IDV_VERDICT_REVOKED, IDV_VERDICT_REVOKED);
+    m.by = &pki.rogue_ca;
+    stapled(&m, IDV_VERDICT_OK, IDV_VERDICT_REVOKED);
+    m = staple_good(&pki);
+    m.until = PKI_NOW - 1;
+    stapled(&m, IDV_VERDICT_OK, IDV_VERDICT_REVOKED);
+    SCENE(s);
+    IDV_AUTO(buf) der = {0};
+    s.voucher.revocation_checks = 1;
+    staple_with(&s, &m, &der);
+    s.policy.clock_trusted = false;
+    VERDICT(IDV_VERDICT_OK, &s);
+}
+
+/* R-P-46: the caller's word that all is good does not outweigh a revocation */
+static void revocation_both(void **state)
+{
+    struct staple m = staple_good(&pki);
+    SCENE(s);
+    IDV_AUTO(buf) der = {0};
+    (void)state;
+    m.status = V_OCSP_CERTSTATUS_REVOKED;
+    s.voucher.revocation_checks = 1;
+    s.claim.revocation_good = true;
+    staple_with(&s, &m, &der);
+    VERDICT(IDV_VERDICT_REVOKED, &s);
+}
+
+/* R-P-46: only who leads to the pin speaks, and only once it did */
+static void revocation_after_chain(void **state)
+{
+    struct staple m = staple_good(&pki);
+    SCENE(s);
+    IDV_AUTO(buf) der = {0};
+    (void)state;
+    m.cert = pki.rogue.cert;
+    m.issuer = pki.rogue_ca.cert;
+    m.by = &pki.rogue_ca;
+    m.status = V_OCSP_CERTSTATUS_REVOKED;
+    staple_with(&s, &m, &der);
+    s.claim.tls_chain = pki.rogue_chain;
+    VERDICT(IDV_VERDICT_CHAIN, &s);
+}
+
+/* R-P-46: pinned itself, there is nobody above whom the voucher trusts */
+static void revocation_pinned_leaf(void **state)
+{
+    struct staple m = staple_good(&pki);
+    SCENE(s);
+    SCENE(t);
+    IDV_AUTO(buf) der = {0};
+    (void)state;
+    pin_with(&s, pki.registrar.cert);
+    s.voucher.revocation_checks = 1;
+    staple_with(&s, &m, &der);
+    VERDICT(IDV_VERDICT_REVOKED, &s);
+    pin_with(&t, pki.registrar.cert);
+    t.claim.staple = s.claim.staple;
+    VERDICT(IDV_VERDICT_OK, &t);
+}
+
+/* R-P-46: an intermediate below the pin, of which nothing is stapled */
+static void revocation_intermediate(void **state)
+{
+    struct idv_cert_spec root = {.kind = IDV_CERT_ROOT, .common_name = "root"},
+                         ca = {.kind = IDV_CERT_CA, .common_name = "between"},
+                         ee = {.kind = IDV_CERT_REGISTRAR, .common_name = "r"};
+    struct pki_id top = pki_issue(&pki, "P-256", &root, NULL);
+    struct pki_id between = pki_issue(&pki, "P-256", &ca, &top);
+    struct pki_id leaf = pki_issue(&pki, "P-256", &ee, &between);
+    STACK_OF(X509) *chain = pki_stack(leaf.cert, between.cert);
+    struct staple m = staple_good(&pki);
+    IDV_AUTO(buf) good = {0};
+    IDV_AUTO(buf) bad = {0};
+    (void)state;
+    m.cert = leaf.cert;
+    m.issuer = between.cert;
+    m.by = &between;
+    staple_make(&m, &good);
+    m.status = V_OCSP_CERTSTATUS_REVOKED;
+    staple_make(&m, &bad);
+    /* pinned: the root or the intermediate; absent or demanded; what it says */
+    for (int i = 0; i < 8; i++) {
+        SCENE(s);
+        const bool at_root = i & 1, demanded = i & 2, revoked = i & 4;
+        struct idv_pinned out;
+        s.claim.tls_chain = chain;
+        s.claim.staple = idv_view(revoked ? &bad : &good);
+        s.voucher.revocation_checks = demanded ? 1 : -1;
+        pin_with(&s, at_root ? top.cert : between.cert);
+        const enum idv_verdict v = judge_into(&s, &out);
+        idv_pinned_free(&out);
+        assert_int_equal(v, revoked || (at_root && demanded)
+                                ? IDV_VERDICT_REVOKED
+                                : IDV_VERDICT_OK);
+        if (v != IDV_VERDICT_OK)
+            assert_non_null(
+                strstr(idv_note(), revoked ? "is revoked" : "intermediate"));
+    }
+    idv_certs_free(chain);
+    pki_id_free(&top);
+    pki_id_free(&between);
+    pki_id_free(&leaf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +427,11 @@ int main(void)
         CASE(chain_through_end_entity),
         CASE(pin_needs_a_pin),
         CASE(revocation),
+        CASE(revocation_stapled),
+        CASE(revocation_both),
+        CASE(revocation_after_chain),
+        CASE(revocation_pinned_leaf),
+        CASE(revocation_intermediate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -47,6 +47,8 @@ struct idv_peer {
     STACK_OF(X509) * chain; /* as it was shown, leaf first; NULL: none */
     uint8_t binding[64];    /* TLS 1.3: tls-exporter; 1.2: tls-unique */
     size_t binding_n;       /* 0: TLS 1.2 without extended master secret */
+    struct idv_buf staple;  /* a server's OCSP response for its leaf, DER; not
+                               judged. Empty: none, or over IDV_MAX_STAPLE */
     char address[64];       /* "192.0.2.1" or "fe80::1%eth0" */
     uint64_t connection;    /* differs between connections of a process */
 };
@@ -127,7 +129,7 @@ struct idv_told {
      * which a machine waits. */
     int64_t at_ms;
     int stalled_ms;       /* STALLED: for so long */
-    struct idv_peer peer; /* owned by told; a machine may steal chain */
+    struct idv_peer peer; /* owned by told; a machine may steal chain, staple */
     struct idv_msg msg;   /* owned by told; a machine may move body */
     idv_rc rc;
     char note[IDV_NOTE_MAX];

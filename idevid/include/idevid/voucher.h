@@ -113,7 +113,7 @@ enum idv_verdict {
     IDV_VERDICT_NO_PIN,    /* 9: nothing pinned */
     IDV_VERDICT_PIN,       /* 9: what is pinned cannot be read */
     IDV_VERDICT_CHAIN,     /* 10: TLS chain does not lead to the pin */
-    IDV_VERDICT_REVOKED,   /* 11: revocation demanded, not shown good */
+    IDV_VERDICT_REVOKED,   /* 11: revoked, or demanded, not shown good */
     IDV_VERDICT_COUNT
 };
 const char *idv_verdict_to_text(enum idv_verdict v); /* "nonce-mismatch", ... */
@@ -139,6 +139,9 @@ struct idv_voucher_claim {
     bool offline;
     bool revocation_good; /* the caller has seen CRL or OCSP answers that show
                              every certificate of tls_chain good */
+    /* An OCSP response that the server stapled to its leaf, DER; empty: none.
+     * Judged once tls_chain led to the pin, by the leaf's issuer there. */
+    struct idv_bytes staple;
     bool elsewhere; /* tls_chain is of a cloud registrar, validated otherwise:
                        when the voucher has an est-domain, step 10 is the
                        caller's, with that server's chain */

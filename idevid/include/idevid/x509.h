@@ -10,10 +10,12 @@
 #include <idevid/env.h>
 #include <idevid/limits.h>
 
-/* id-kp-cmcRA, id-pe-masa-url, id-on-hardwareModuleName, TCG hwType */
+/* id-kp-cmcRA and other purposes, id-pe-masa-url, id-on-hardwareModuleName, TCG
+ * hwType */
 #define IDV_OID_CMC_RA "1.3.6.1.5.5.7.3.28"
 #define IDV_OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 #define IDV_OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+#define IDV_OID_OCSP_SIGNING "1.3.6.1.5.5.7.3.9"
 #define IDV_OID_MASA_URL "1.3.6.1.5.5.7.1.32"
 #define IDV_OID_HW_MODULE_NAME "1.3.6.1.5.5.7.8.4"
 #define IDV_OID_TPM20 "2.23.133.1.2"
@@ -112,6 +114,21 @@ struct idv_chain_policy {
  * 2048 bits are refused too, paths of more than IDV_MAX_CHAIN as well. */
 idv_rc idv_chain_verify(X509 *leaf,
                         const struct idv_chain_policy *policy) IDV_CHECKED;
+/* As idv_chain_verify; *path is what was found, leaf first, anchor last. */
+idv_rc idv_chain_path(X509 *leaf, const struct idv_chain_policy *policy,
+                      STACK_OF(X509) * *path) IDV_CHECKED;
+
+/*
+ * An OCSP response, DER, about cert, which issuer issued: IDV_OK means good.
+ * It is signed by issuer, or by whom issuer directly gave a certificate with
+ * id-kp-OCSPSigning; with check_time it is of its time, and without nextUpdate
+ * at most a day old. Pure: nothing is fetched, and the delegate's own
+ * revocation is not looked at. IDV_E_REJECT names the fault; *revoked is true
+ * only if cert is said to be, by one who may say it, at whatever time.
+ * IDV_E_LIMIT: over IDV_MAX_STAPLE.
+ */
+idv_rc idv_ocsp_check(struct idv_bytes response, X509 *cert, X509 *issuer,
+                      bool check_time, int64_t now, bool *revoked) IDV_CHECKED;
 
 /* --- making --------------------------------------------------------------- */
 
