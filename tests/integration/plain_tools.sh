@@ -77,18 +77,16 @@ nginx_conf() {
     echo "server { listen unix:$WORLD/nginx.sock ssl;"
     echo "ssl_certificate $PLAIN/registrar.pem;"
     echo "ssl_certificate_key $PLAIN/registrar.key;"
+    echo "ssl_stapling on; ssl_stapling_file $WORLD/$1.der;"
     echo "ssl_verify_client on; ssl_verify_depth 3;"
     echo "ssl_client_certificate $WORLD/clients.pem;"
     echo "location / { proxy_pass http://127.0.0.1:$PLAIN_PORT;"
     echo 'proxy_set_header X-Client-Cert $ssl_client_escaped_cert;'
     echo 'proxy_set_header Connection ""; proxy_http_version 1.1; } } }'
 }
-if command -v nginx >/dev/null; then
-    PLAIN=$WORLD/small
-    plain_start type=data "behind=$PLAIN/registrar.pem"
-    cat "$WORLD/idevid-anchors.pem" "$PLAIN/domain-ca.pem" \
-        >"$WORLD/clients.pem"
-    nginx_conf >"$WORLD/nginx.conf"
+# nginx_up STAPLE
+nginx_up() {
+    nginx_conf "$1" >"$WORLD/nginx.conf"
     start maker "$WORLD/nginx.out" nginx -p "$WORLD" -e stderr \
         -c "$WORLD/nginx.conf"
     NGINX_PID=$STARTED
@@ -96,11 +94,32 @@ if command -v nginx >/dev/null; then
         kill -0 "$NGINX_PID" || bail 'nginx ended'
         pause
     done
+}
+if command -v nginx >/dev/null; then
+    PLAIN=$WORLD/small
+    sed -i "s|^anchors = .*|anchors = $PLAIN/masa-ca.pem|" "$WORLD/rsacard.ini"
+    plain_start type=data revocation=yes
+    like 'R-P-46: revocation checks demanded, nothing stapled' \
+        "$(pledge rsacard --json join --registrar \
+            "localhost:$PLAIN_PORT" 2>&1)" \
+        '"verdict":"revocation-not-shown-good"'
+    ok 'openssl ocsp answers' \
+        eval 'plain_ocsp R "$WORLD/revoked.der" && plain_ocsp V "$WORLD/good.der"'
+    plain_start type=data revocation=yes "behind=$PLAIN/registrar.pem"
+    cat "$WORLD/idevid-anchors.pem" "$PLAIN/domain-ca.pem" \
+        >"$WORLD/clients.pem"
+    nginx_up revoked
     start maker "$WORLD/forward.out" python3 \
         "$top_srcdir/tests/lib/forward.py" "$WORLD/nginx.sock"
     port=$(wait_listening "$WORLD/forward.out" "$STARTED")
-    sed -i "s|^anchors = .*|anchors = $PLAIN/masa-ca.pem|" "$WORLD/rsacard.ini"
-    ok 'R-P-61: RSA in a token, nginx in front: it joins' \
+    like 'R-P-46: nginx staples what openssl ocsp said: revoked' \
+        "$(pledge rsacard join --registrar "localhost:$port" 2>&1)" \
+        "registrar.* is revoked"
+    kill "$NGINX_PID" && wait "$NGINX_PID"
+    rm -f "$WORLD/nginx.sock"
+    nginx_up good
+    : >"$PLAIN_OUT"
+    ok 'R-P-46, R-P-61: RSA in a token, nginx in front, good: it joins' \
         pledge rsacard join --registrar "localhost:$port"
     is 'R-P-61: nginx in front: the whole way' "$(saw)" "$WHOLE" ||
         tap_show "$PLAIN_OUT" "$WORLD/nginx.out.err"

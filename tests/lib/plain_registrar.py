@@ -4,7 +4,7 @@
 that two mistakes of ours cannot make up for each other.
 
 plain_registrar.py DIRECTORY [host=ADDRESS] [form=cms|jws] [type=data|anima]
-                   [behind=CERTIFICATE] [nonce=no]
+                   [behind=CERTIFICATE] [nonce=no] [revocation=yes]
                    [cert=NAME] [to=URL] [est=DOMAIN]
 
 DIRECTORY has registrar.pem (chain) and registrar.key, domain-ca.pem and
@@ -184,7 +184,8 @@ def make_voucher(pvr):
     voucher = {'created-on': now.strftime('%Y-%m-%dT%H:%M:%SZ'),
                'assertion': 'logged', 'serial-number': pvr['serial-number'],
                'nonce': pvr['nonce'], 'pinned-domain-cert': pin,
-               'domain-cert-revocation-checks': False}
+               'domain-cert-revocation-checks':
+               OPT.get('revocation') == 'yes'}
     if OPT.get('nonce') == 'no':
         del voucher['nonce']
         later = now + datetime.timedelta(hours=1)
