@@ -211,6 +211,7 @@ wait_listening() {
 start() {
     local name=$1 out=$2
     shift 2
+    : >"$out" # nobody is to read there what the one before it said
     (
         . "$WORLD/$name.env"
         exec "$@"
