@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-registrar run: opens what a worker needs, and serves. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <idevid/auto.h>
+#include <idevid/text.h>
+
+#include "registrar.h"
+
+#define DAY (24 * 3600)
+
+struct maker {
+    struct maker_conf conf;
+    STACK_OF(X509) * anchors;
+    STACK_OF(X509) * masa_anchors;
+};
+
+struct worker {
+    EVP_PKEY *key, *ca_key;
+    STACK_OF(X509) * chain;
+    STACK_OF(X509) * ca_chain;
+    struct maker *makers;
+    struct idv_registrar_maker *table;
+    size_t n_makers;
+    struct idv_csrattrs attrs;
+    struct idv_db *db;
+    struct idv_registrar_store store;
+    struct idv_est_local_ca ca;
+    struct idv_registrar *registrar;
+};
+
+static void worker_clear(void *self)
+{
+    struct worker *w = self;
+    idv_registrar_free(w->registrar);
+    idv_db_close(w->db);
+    EVP_PKEY_free(w->key);
+    EVP_PKEY_free(w->ca_key);
+    idv_certs_free(w->chain);
+    idv_certs_free(w->ca_chain);
+    for (size_t i = 0; i < w->n_makers; i++) {
+        idv_conf_free(&maker_table, &w->makers[i].conf);
+        idv_certs_free(w->makers[i].anchors);
+        idv_certs_free(w->makers[i].masa_anchors);
+    }
+    free(w->makers);
+    free(w->table);
+}
+
+static idv_rc load_maker(const char *path, struct maker *m,
+                         struct idv_registrar_maker *row)
+{
+    IDV_TRY(idv_conf_load(&maker_table, path, &m->conf));
+    IDV_TRY(idv_certs_open(m->conf.anchors, NULL, &m->anchors));
+    if (m->conf.masa_anchors)
+        IDV_TRY(idv_certs_open(m->conf.masa_anchors, NULL, &m->masa_anchors));
+    *row = (struct idv_registrar_maker){
+        .name = m->conf.name,
+        .anchors = m->anchors,
+        .ignore_expiry = m->conf.ignore_expiry,
+        .admit = (enum idv_admit)m->conf.admit,
+        .masa_url = m->conf.masa_url,
+        .masa_fallback = m->conf.masa_fallback,
+        .masa_anchors = m->masa_anchors,
+        .masa_client_auth = m->conf.masa_client_auth,
+        .id_data = m->conf.id_data,
+        .issuer_sequence = m->conf.issuer_sequence,
+    };
+    return IDV_OK;
+}
+
+static idv_rc load_makers(struct worker *w)
+{
+    size_t n = idv_list_count(registrar_conf.makers);
+    w->makers = calloc(n ? n : 1, sizeof(*w->makers));
+    w->table = calloc(n ? n : 1, sizeof(*w->table));
+    if (!w->makers || !w->table)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    for (; w->n_makers < n; w->n_makers++)
+        IDV_TRY(load_maker(registrar_conf.makers[w->n_makers],
+                           &w->makers[w->n_makers], &w->table[w->n_makers]));
+    return IDV_OK;
+}
+
+static idv_rc open_keys(struct worker *w)
+{
+    IDV_TRY(idv_certs_open(registrar_conf.cert, &tool_pin, &w->chain));
+    IDV_TRY(idv_key_open(registrar_conf.key, &tool_pin, &w->key));
+    IDV_TRY(idv_certs_open(registrar_conf.ca_cert, &tool_pin, &w->ca_chain));
+    IDV_TRY(idv_key_open(registrar_conf.ca_key, &tool_pin, &w->ca_key));
+    if (registrar_conf.est_key_type > 0) {
+        w->attrs.has_key_type = true;
+        w->attrs.key_type =
+            (enum idv_key_type)(registrar_conf.est_key_type - 1);
+    }
+    w->attrs.challenge = registrar_conf.challenge;
+    return IDV_OK;
+}
+
+static struct idv_registrar_conf role_conf(struct tool *t, struct worker *w)
+{
+    bool asks = w->attrs.has_key_type || w->attrs.challenge;
+    w->ca = (struct idv_est_local_ca){
+        .key = w->ca_key,
+        .cert = sk_X509_value(w->ca_chain, 0),
+        .chain = w->ca_chain,
+        .lifetime_s = registrar_conf.lifetime_days * DAY,
+        .servers = registrar_conf.servers,
+        .env = t->env,
+    };
+    return (struct idv_registrar_conf){
+        .key = w->key,
+        .cert = sk_X509_value(w->chain, 0),
+        .chain = w->chain,
+        .makers = w->table,
+        .n_makers = w->n_makers,
+        .store = &w->store,
+        .est = {.ca = idv_est_local_ca(&w->ca),
+                .store = idv_db_est_store(w->db),
+                .attrs = asks ? &w->attrs : NULL,
+                .renew_by_ra = registrar_conf.renew_by_ra},
+        .ldevid_subject = registrar_conf.subject,
+        .audit = (enum idv_audit_mode)registrar_conf.audit,
+        .audit_policy = {.known = (const char *const *)registrar_conf.known,
+                         .allow_foreign_nonced = registrar_conf.allow_foreign,
+                         .allow_nonceless = registrar_conf.allow_nonceless},
+        .retry_after_s = (int)registrar_conf.retry_after,
+        .masa_timeout_s = (int)registrar_conf.masa_timeout,
+        .device_hourly = (unsigned)registrar_conf.device_hourly,
+    };
+}
+
+static idv_rc worker_setup(struct tool *t, void *self,
+                           struct idv_server_worker *out)
+{
+    struct worker *w = self;
+    unsigned pruned = 0;
+    IDV_TRY(open_keys(w));
+    IDV_TRY(load_makers(w));
+    IDV_TRY(idv_db_open(registrar_conf.service.database, &w->db));
+    IDV_TRY(idv_db_prune(
+        w->db, idv_now(t->env) - registrar_conf.keep_days * DAY, &pruned));
+    w->store = idv_db_registrar_store(w->db);
+    struct idv_registrar_conf rc = role_conf(t, w);
+    IDV_TRY(idv_registrar_new(&rc, t->env, &w->registrar));
+    out->key = w->key;
+    out->chain = w->chain;
+    out->service = idv_registrar_service(w->registrar);
+    return IDV_OK;
+}
+
+idv_rc registrar_run(struct tool *t, int argc, char **argv)
+{
+    const struct service s = {.tool = t,
+                              .conf = &registrar_conf.service,
+                              .size = sizeof(struct worker),
+                              .setup = worker_setup,
+                              .clear = worker_clear};
+    (void)argc;
+    (void)argv;
+    return service_run(&s);
+}
