@@ -6,6 +6,7 @@
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
 #   BENCH_PARTS     which tables (operations anchor desk line joins
 #                   rest)
+#   BENCH_REST_S    how long an agent at rest is looked at (60)
 #
 # calls are Cryptoki functions or TPM commands per operation; ratio is against
 # the first line of its group, in interleaved rounds, medians; KiB is the
