@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store of the services in one SQLite file, and its use by people. */
+/* The store of the services in one database, and its use by people. */
 #ifndef IDEVID_DB_H
 #define IDEVID_DB_H
 
@@ -13,15 +13,37 @@
 struct idv_db;
 
 /*
- * Opens, or makes, the file at path ("sqlite:PATH" too) and brings its schema
- * up to date. Several handles and processes may use one file; one handle is
- * for one thread. What the contracts of the stores call durable is on disk when
- * a call returns, and so is what people change. IDV_E_IO names the file and
- * what is wrong: no such directory, no permission, disk full; IDV_E_FORMAT:
- * not a database, or of another program, or of a later version.
+ * Opens, or makes, the SQLite file at a path ("sqlite:PATH" too), or what a URL
+ * of PostgreSQL names (postgresql://...; password and TLS as libpq has them),
+ * and brings its schema up to date (schema.sql). Several handles and processes
+ * may use one; one handle is for one thread and not for a fork's child.
+ *
+ * What the contracts of the stores call durable is on disk when a call returns,
+ * and so is what people change; after idv_db_batch, when idv_db_commit returns.
+ *
+ * IDV_E_IO names the database and what is wrong: no such directory, no
+ * permission, disk full, no connection, a statement that takes longer than a
+ * minute; IDV_E_FORMAT: not a database, or of another program, or of a later
+ * version; IDV_E_ARG: a URL that cannot be understood, or of a database that
+ * this program was built without. A password in a URL comes into no note.
+ *
+ * A server that goes away is not the end of the handle: the call that meets it
+ * is IDV_E_IO, and later ones connect again by themselves, once in a second.
+ * Whether a transaction was committed when the connection broke is asked of the
+ * server afterwards; where nobody can be asked, a call may have been done that
+ * said IDV_E_IO. It does no harm to repeat it: all keys are of what was asked.
  */
-idv_rc idv_db_open(const char *path, struct idv_db **out) IDV_CHECKED;
+idv_rc idv_db_open(const char *url, struct idv_db **out) IDV_CHECKED;
 void idv_db_close(struct idv_db *db);
+
+/*
+ * Of a worker that serves many: from here on calls return before what they did
+ * is on disk, and idv_db_commit waits once for all of them, also for what other
+ * processes did and was read here. Nothing may be answered before it returned
+ * IDV_OK; otherwise all that was done since the last one may be lost.
+ */
+idv_rc idv_db_batch(struct idv_db *db) IDV_CHECKED;
+idv_rc idv_db_commit(struct idv_db *db) IDV_CHECKED;
 
 /* The tables that the roles declare; valid as long as db. */
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);
@@ -29,11 +51,11 @@ struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
 struct idv_est_store idv_db_est_store(struct idv_db *db);
 
 /*
- * The same for a line's book, which is a file of its own form: what one of the
- * two opens the other refuses (IDV_E_FORMAT). The book's tables are told in
+ * The same for a line's book, which is a database of its own form: what one of
+ * the two opens the other refuses (IDV_E_FORMAT). The book's tables are told in
  * factory_schema.sql.
  */
-idv_rc idv_db_open_factory(const char *path, struct idv_db **out) IDV_CHECKED;
+idv_rc idv_db_open_factory(const char *url, struct idv_db **out) IDV_CHECKED;
 struct idv_factory_store idv_db_factory_store(struct idv_db *db);
 
 /* --- MASA: for people ----------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 static idv_rc view(void *self, bool open)
 {
-    return open ? idvi_exec(self, NULL, "BEGIN", "") : idvi_end(self, IDV_OK);
+    return open ? idvi_view(self) : idvi_end(self, IDV_OK);
 }
 
 struct idv_factory_store idv_db_factory_store(struct idv_db *db)

@@ -1,6 +1,27 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the services keep. Times are seconds since 1970, enumerations the
 -- numbers of the headers, hashes SHA-256 of DER, "" and x'' stand for absent.
+--
+-- How a version is added. A version that has been released is never edited.
+-- The next one is a file of its own, migrations/NNN-what.sql, named at the end
+-- of SERVICES_SQL in Makefile.inc, and begins with
+--     --@ version N reader M
+-- N is one more than the last; M is the oldest version that a program may know
+-- and still use the result: that of the row before, as long as all that is done
+-- is added (CREATE TABLE, CREATE INDEX, ADD COLUMN ... DEFAULT), so that old
+-- and new programs run side by side on one database. What an old program would
+-- trip over, such as a column dropped or filled otherwise, waits until one
+-- minor version later, when M can be raised; older programs then refuse the
+-- database by name. At the first start of a new program all its versions are
+-- applied in one transaction while other starters wait.
+--
+-- One text serves both: it is written for SQLite, and for PostgreSQL BLOB
+-- becomes BYTEA, INTEGER PRIMARY KEY a BIGINT identity. What cannot be said for
+-- both stands after "--@ sqlite" or "--@ postgresql", up to "--@ both". Whole
+-- lines are comments or none are. tests/unit/test_schema.c brings a database of
+-- version 1 to the last one on both.
+
+--@ version 1 reader 1
 
 -- MASA: devices made
 CREATE TABLE device (
@@ -47,10 +68,19 @@ CREATE TABLE audit_event (
 );
 CREATE INDEX audit_event_device ON audit_event (device_id, id);
 CREATE INDEX audit_event_date ON audit_event (device_id, date);
+--@ sqlite
 CREATE TRIGGER audit_event_kept BEFORE DELETE ON audit_event
 BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
 CREATE TRIGGER audit_event_fixed BEFORE UPDATE ON audit_event
 BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+--@ postgresql
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0]; END $$;
+CREATE TRIGGER audit_event_kept BEFORE DELETE OR UPDATE ON audit_event
+    FOR EACH ROW EXECUTE FUNCTION refuse('the audit log only grows');
+CREATE TRIGGER audit_event_whole BEFORE TRUNCATE ON audit_event
+    EXECUTE FUNCTION refuse('the audit log only grows');
+--@ both
 
 -- registrar: the ledger
 CREATE TABLE session (

@@ -223,7 +223,7 @@ static void locked(void **state)
     enum idv_factory_why why = IDV_WHY_NONE;
     OK(idv_db_open_factory(b->path, &other));
     OK(idvi_begin(other));
-    sqlite3_busy_timeout(b->db->h, 1);
+    sqlite3_busy_timeout(idvi_sqlite_of(b->db)->h, 1);
     FAILS(IDV_E_IO, "locked", put(b, IDV_DEVICE_NONE, IDV_DEVICE_SEEN, &why));
     assert_int_equal(why, IDV_WHY_STORE);
     assert_int_equal(state_of(b), IDV_DEVICE_NONE); /* reading goes on */
@@ -294,8 +294,9 @@ static const char *plan(struct book *b, const char *sql)
     sqlite3_stmt *st = NULL;
     char explain[512];
     snprintf(explain, sizeof(explain), "EXPLAIN QUERY PLAN %s", sql);
-    assert_int_equal(sqlite3_prepare_v2(b->db->h, explain, -1, &st, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(idvi_sqlite_of(b->db)->h, explain, -1, &st, NULL),
+        SQLITE_OK);
     for (*text = 0; sqlite3_step(st) == SQLITE_ROW;)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s; ",
                  (const char *)sqlite3_column_text(st, 3));
@@ -317,8 +318,8 @@ static void by_index(void **state)
     OK(CALL(b, order_next, "L1", "f1", 1, 2, serial));
     OK(CALL(b, challenge_find, "L1", hash, &found, &made));
     unsigned asked = 0;
-    for (size_t i = 0; i < b->db->n_cached; i++) {
-        const char *sql = b->db->cache[i].sql;
+    for (size_t i = 0; i < idvi_sqlite_of(b->db)->n_cached; i++) {
+        const char *sql = idvi_sqlite_of(b->db)->cache[i].sql;
         if (strncmp(sql, "SELECT", 6) != 0 && strncmp(sql, "UPDATE", 6) != 0)
             continue;
         const char *how = plan(b, sql);

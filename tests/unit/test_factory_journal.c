@@ -75,8 +75,9 @@ static void edit(struct book *b, const char *sql)
         "DROP TRIGGER IF EXISTS device_kept; DROP TRIGGER IF EXISTS claim_kept;"
         "DROP TRIGGER IF EXISTS claim_fixed; PRAGMA foreign_keys = OFF";
     char *error = NULL;
-    (void)sqlite3_exec(b->db->h, lifted, NULL, NULL, NULL);
-    if (sqlite3_exec(b->db->h, sql, NULL, NULL, &error) != SQLITE_OK)
+    (void)sqlite3_exec(idvi_sqlite_of(b->db)->h, lifted, NULL, NULL, NULL);
+    if (sqlite3_exec(idvi_sqlite_of(b->db)->h, sql, NULL, NULL, &error) !=
+        SQLITE_OK)
         fail_msg("%s: %s", sql, error);
 }
 
