@@ -44,10 +44,16 @@ static const struct tool_verb verbs[] = {
      registrar_list, true},
     {"approve", "SERIAL ...", "let these devices in", 1, -1, maker_options,
      registrar_approve, true},
-    {"refuse", "SERIAL ...", "keep these devices out", 1, -1, maker_options,
-     registrar_refuse, true},
+    {"deny", "SERIAL ...", "keep these devices out", 1, -1, maker_options,
+     registrar_deny, true},
+    {"refuse", "SERIAL ...", "the same as deny", 1, -1, maker_options,
+     registrar_deny, true},
+    {"show", "SERIAL", "all that is known of a device", 1, 1, NULL,
+     registrar_show, true},
     {"log", "[SERIAL]", "how far each device came, newest first", 0, 1, NULL,
      registrar_log, true},
+    {"status", "", "how the service and its devices stand", 0, 0, NULL,
+     registrar_status, true},
     {0}};
 
 static idv_rc configure(struct tool *t)
@@ -62,8 +68,10 @@ int main(int argc, char **argv)
         .name = "idevid-registrar",
         .about =
             "The owner's registrar: admits devices, gets their vouchers from "
-            "the maker and\nlets them enroll (RFC 8995, RFC 7030). Verbs other "
-            "than run use the database\ndirectly, also while it runs.",
+            "the maker and\nlets them enroll (RFC 8995, RFC 7030). Other verbs "
+            "ask "
+            "the running service\non its admin socket, or the database when "
+            "none runs.",
         .verbs = verbs,
         .options = none,
         .environment = TOOL_DEVICE_ENVIRONMENT,

@@ -20,10 +20,25 @@ idv_rc registrar_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_init(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_rollover(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
+/* registrar_ask.c: asks the service, or the store, by the admin table */
+idv_rc registrar_ask(struct tool *t, const char *path, struct idv_json *in,
+                     idv_rc (*page)(struct tool *t,
+                                    const struct idv_json *answer)) IDV_CHECKED;
+/* Calls each for the rows of a page; with --json prints them itself. */
+idv_rc registrar_rows(struct tool *t, const struct idv_json *answer,
+                      void (*each)(struct tool *t,
+                                   const struct idv_json *row)) IDV_CHECKED;
+/* One line of JSON. */
+idv_rc registrar_print(struct tool *t, const struct idv_json *v) IDV_CHECKED;
+/* A member of a row, "" when absent. */
+const char *registrar_cell(const struct idv_json *row, const char *name);
+
 /* registrar_people.c: what was decided, and how far devices came */
 idv_rc registrar_list(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_show(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_approve(struct tool *t, int argc, char **argv) IDV_CHECKED;
-idv_rc registrar_refuse(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_deny(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_log(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_status(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 #endif

@@ -1,53 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idevid-registrar list, approve, refuse, log. */
+/* idevid-registrar list, show, approve, deny, log, status. */
 #include <idevid/codec.h>
 #include <idevid/text.h>
 
 #include "registrar.h"
 
-static const char *decision_word(enum idv_decision d)
+#define cell registrar_cell
+
+/* --- list ----------------------------------------------------------------- */
+
+static void list_row(struct tool *t, const struct idv_json *row)
 {
-    static const char *const words[] = {"undecided", "pending", "approved",
-                                        "refused"};
-    return (unsigned)d < 4 ? words[d] : "unknown";
+    tool_say(t, "%-24s %-16s %s", cell(row, "serial-number"),
+             cell(row, "maker"), cell(row, "decision"));
 }
 
-static idv_rc decision_json(const struct idv_db_decision *d)
+static idv_rc list_page(struct tool *t, const struct idv_json *answer)
 {
-    struct idv_json *o = idv_json_new_object();
-    if (!o)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = tool_put_text(o, "serial-number", d->serial_number);
-    if (rc == IDV_OK)
-        rc = tool_put_text(o, "maker", d->maker);
-    if (rc == IDV_OK)
-        rc = tool_put_text(o, "decision", decision_word(d->decision));
-    return tool_print_put(o, rc);
-}
-
-static bool decision_each(void *arg, const struct idv_db_decision *d)
-{
-    struct service_use *u = arg;
-    if (u->t->json)
-        u->rc = decision_json(d);
-    else
-        tool_say(u->t, "%-24s %-16s %s", d->serial_number, d->maker,
-                 decision_word(d->decision));
-    return u->rc == IDV_OK;
+    return registrar_rows(t, answer, list_row);
 }
 
 idv_rc registrar_list(struct tool *t, int argc, char **argv)
 {
-    AUTO_DB struct idv_db *db = NULL;
-    struct service_use u = {t, IDV_OK, false};
+    struct idv_json *in = idv_json_new_object();
     (void)argc;
     (void)argv;
-    IDV_TRY(idv_db_open(registrar_conf.service.database, &db));
-    IDV_TRY(idv_db_decision_each(
-        db, registrar_opt.pending ? IDV_DECISION_PENDING : IDV_DECISION_NONE,
-        decision_each, &u));
-    return u.rc;
+    if (!in)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = tool_put_bool(in, "pending", registrar_opt.pending);
+    if (rc == IDV_OK)
+        return registrar_ask(t, "/list", in, list_page);
+    idv_json_free(in);
+    return rc;
 }
+
+/* --- approve, deny -------------------------------------------------------- */
 
 /* The maker may be left out where there is one only. */
 static idv_rc the_maker(char out[static 64])
@@ -63,67 +50,158 @@ static idv_rc the_maker(char out[static 64])
     return rc;
 }
 
-static idv_rc decide(struct tool *t, int argc, char **argv,
-                     enum idv_decision decision)
+static idv_rc decided(struct tool *t, const struct idv_json *answer)
 {
-    AUTO_DB struct idv_db *db = NULL;
+    if (t->json)
+        return registrar_print(t, answer);
+    tool_say(t, "%s of %s: %s", cell(answer, "serial-number"),
+             cell(answer, "maker"), cell(answer, "decision"));
+    return IDV_OK;
+}
+
+static idv_rc put_decision(struct idv_json *in, const char *maker,
+                           const char *serial, const char *decision)
+{
+    IDV_TRY(tool_put_text(in, "maker", maker));
+    IDV_TRY(tool_put_text(in, "serial-number", serial));
+    return tool_put_text(in, "decision", decision);
+}
+
+static idv_rc decide(struct tool *t, int argc, char **argv,
+                     const char *decision)
+{
     char maker[64];
     IDV_TRY(the_maker(maker));
-    IDV_TRY(idv_db_open(registrar_conf.service.database, &db));
     for (int i = 0; i < argc; i++) {
-        IDV_TRY(idv_db_decide(db, maker, argv[i], decision, idv_now(t->env)));
-        tool_say(t, "%s of %s: %s", argv[i], maker, decision_word(decision));
+        struct idv_json *in = idv_json_new_object();
+        if (!in)
+            return idv_fail(IDV_E_NOMEM, "out of memory");
+        idv_rc rc = put_decision(in, maker, argv[i], decision);
+        if (rc != IDV_OK) {
+            idv_json_free(in);
+            return rc;
+        }
+        IDV_TRY(registrar_ask(t, "/decide", in, decided));
     }
     return IDV_OK;
 }
 
 idv_rc registrar_approve(struct tool *t, int argc, char **argv)
 {
-    return decide(t, argc, argv, IDV_DECISION_APPROVED);
+    return decide(t, argc, argv, "approved");
 }
 
-idv_rc registrar_refuse(struct tool *t, int argc, char **argv)
+idv_rc registrar_deny(struct tool *t, int argc, char **argv)
 {
-    return decide(t, argc, argv, IDV_DECISION_REFUSED);
+    return decide(t, argc, argv, "refused");
 }
 
-static idv_rc session_json(const struct idv_session *s, const char *date)
+/* --- log, show ------------------------------------------------------------ */
+
+static void log_row(struct tool *t, const struct idv_json *row)
 {
-    struct idv_json *o = idv_json_new_object();
-    if (!o)
+    tool_say(t, "%s  %-20s %-16s %-14s %s", cell(row, "changed"),
+             cell(row, "serial-number"), cell(row, "address"),
+             cell(row, "state"), cell(row, "reason"));
+}
+
+static idv_rc log_page(struct tool *t, const struct idv_json *answer)
+{
+    return registrar_rows(t, answer, log_row);
+}
+
+static idv_rc ask_of(struct tool *t, const char *path, const char *serial,
+                     idv_rc (*page)(struct tool *t,
+                                    const struct idv_json *answer))
+{
+    struct idv_json *in = idv_json_new_object();
+    if (!in)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = tool_put_text(o, "changed", date);
+    idv_rc rc = tool_put_text(in, "serial-number", serial);
     if (rc == IDV_OK)
-        rc = tool_put_text(o, "serial-number", s->serial_number);
-    if (rc == IDV_OK)
-        rc = tool_put_text(o, "maker", s->maker);
-    if (rc == IDV_OK)
-        rc = tool_put_text(o, "address", s->address);
-    if (rc == IDV_OK)
-        rc = tool_put_text(o, "state", idv_session_state_to_text(s->state));
-    if (rc == IDV_OK)
-        rc = tool_put_text(o, "reason", s->reason);
-    return tool_print_put(o, rc);
-}
-
-static bool session_each(void *arg, const struct idv_session *s)
-{
-    struct service_use *u = arg;
-    char date[IDV_TIME_TEXT];
-    u->rc = idv_time_to_text(s->changed, date);
-    if (u->rc == IDV_OK && u->t->json)
-        u->rc = session_json(s, date);
-    else if (u->rc == IDV_OK)
-        tool_say(u->t, "%s  %-20s %-16s %-14s %s", date, s->serial_number,
-                 s->address, idv_session_state_to_text(s->state), s->reason);
-    return u->rc == IDV_OK;
+        return registrar_ask(t, path, in, page);
+    idv_json_free(in);
+    return rc;
 }
 
 idv_rc registrar_log(struct tool *t, int argc, char **argv)
 {
-    AUTO_DB struct idv_db *db = NULL;
-    struct service_use u = {t, IDV_OK, false};
-    IDV_TRY(idv_db_open(registrar_conf.service.database, &db));
-    IDV_TRY(idv_db_session_each(db, argc ? argv[0] : NULL, session_each, &u));
-    return u.rc;
+    return ask_of(t, "/log", argc ? argv[0] : NULL, log_page);
+}
+
+static void event_row(struct tool *t, const struct idv_json *e)
+{
+    tool_say(t, "%s    %-15s %s %s %s", cell(e, "date"), cell(e, "kind"),
+             cell(e, "status"), cell(e, "reason"), cell(e, "detail"));
+}
+
+static void cert_row(struct tool *t, const struct idv_json *c)
+{
+    tool_say(t, "%s  %-12s until %s  sha256 %s", cell(c, "issued"),
+             cell(c, "state"), cell(c, "not-after"), cell(c, "sha256"));
+}
+
+static void each_of(struct tool *t, const struct idv_json *list,
+                    void (*row)(struct tool *t, const struct idv_json *v))
+{
+    for (size_t i = 0; i < idv_json_count(list); i++)
+        row(t, idv_json_at(list, i, NULL));
+}
+
+static void session_row(struct tool *t, const struct idv_json *s)
+{
+    log_row(t, s);
+    each_of(t, idv_json_get(s, "events"), event_row);
+}
+
+static idv_rc show_page(struct tool *t, const struct idv_json *answer)
+{
+    if (t->json)
+        return registrar_print(t, answer);
+    each_of(t, idv_json_get(answer, "decisions"), list_row);
+    each_of(t, idv_json_get(answer, "sessions"), session_row);
+    each_of(t, idv_json_get(answer, "certificates"), cert_row);
+    return IDV_OK;
+}
+
+idv_rc registrar_show(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return ask_of(t, "/show", argv[0], show_page);
+}
+
+/* --- status --------------------------------------------------------------- */
+
+static void say_numbers(struct tool *t, const char *what,
+                        const struct idv_json *o)
+{
+    for (size_t i = 0; i < idv_json_count(o); i++) {
+        const char *name = "";
+        int64_t n = 0;
+        const struct idv_json *v = idv_json_at(o, i, &name);
+        if (idv_json_type(v) == IDV_JSON_INT &&
+            idv_json_int(v, name, &n) == IDV_OK)
+            tool_say(t, "%-10s %-22s %lld", what, name, (long long)n);
+    }
+}
+
+static idv_rc status_page(struct tool *t, const struct idv_json *answer)
+{
+    bool running = false;
+    if (t->json)
+        return registrar_print(t, answer);
+    IDV_TRY(
+        idv_json_bool(idv_json_get(answer, "running"), "running", &running));
+    tool_say(t, "%s", running ? "running" : "not running");
+    say_numbers(t, "devices", idv_json_get(answer, "devices"));
+    say_numbers(t, "sessions", idv_json_get(answer, "sessions"));
+    say_numbers(t, "service", idv_json_get(answer, "service"));
+    return IDV_OK;
+}
+
+idv_rc registrar_status(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return registrar_ask(t, "/status", idv_json_new_object(), status_page);
 }

@@ -6,6 +6,7 @@
 #include <idevid/auto.h>
 #include <idevid/text.h>
 
+#include "idevid/registrar/admin.h"
 #include "registrar.h"
 
 #define DAY (24 * 3600)
@@ -28,6 +29,8 @@ struct worker {
     struct idv_registrar_store store;
     struct idv_est_local_ca ca;
     struct idv_registrar *registrar;
+    struct idv_registrar_admin people;
+    struct idv_admin admin;
 };
 
 static void worker_clear(void *self)
@@ -147,6 +150,13 @@ static idv_rc worker_setup(struct tool *t, void *self,
     out->key = w->key;
     out->chain = w->chain;
     out->service = idv_registrar_service(w->registrar);
+    w->people = (struct idv_registrar_admin){
+        .people = idv_db_registrar_people(w->db), .running = true};
+    w->admin = (struct idv_admin){.role = "registrar",
+                                  .env = t->env,
+                                  .rows = idv_registrar_admin_rows,
+                                  .self = &w->people};
+    out->admin = idv_admin_service(&w->admin);
     return IDV_OK;
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the two services do the same way: listen, say so, stop. */
+#include <grp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <idevid/text.h>
 
 #include "notify.h"
 #include "service.h"
@@ -89,6 +92,22 @@ static size_t inherited(int fds[static 16])
     return (size_t)count;
 }
 
+static idv_rc admin_of(const struct service_conf *c,
+                       struct idv_server_conf *out)
+{
+    if (idv_list_count(c->admin) > 1)
+        return idv_fail(IDV_E_ARG, "server.admin: more than one");
+    out->admin_path = c->admin ? c->admin[0] : NULL;
+    if (!c->admin_group)
+        return IDV_OK;
+    const struct group *g = getgrnam(c->admin_group);
+    if (!g)
+        return idv_fail(IDV_E_ARG, "server.admin-group: no group '%s'",
+                        c->admin_group);
+    out->admin_gid = g->gr_gid;
+    return IDV_OK;
+}
+
 idv_rc service_run(const struct service *s)
 {
     int fds[16];
@@ -110,6 +129,7 @@ idv_rc service_run(const struct service *s)
     };
     if (conf.inherited_n)
         conf.listen = NULL;
+    IDV_TRY(admin_of(s->conf, &conf));
     idv_rc rc = idv_server_run(&conf);
     tool_notify("STOPPING=1");
     return rc;

@@ -15,6 +15,8 @@
 /* What both configurations say. */
 struct service_conf {
     char **listen;
+    char **admin; /* none or one */
+    char *admin_group;
     char *database;
     int64_t workers, max_connections;
 };
@@ -41,6 +43,20 @@ struct service_conf {
          .min = 1,                                                             \
          .max = 65536,                                                         \
          .help = "connections of one worker; more wait"},
+/* For a service with an admin table. */
+#define SERVICE_ADMIN_ENTRIES(struct_, member, admin_default)                  \
+    {.section = "server",                                                      \
+     .key = "admin",                                                           \
+     .type = IDV_CONF_PATHS,                                                   \
+     .offset = offsetof(struct_, member.admin),                                \
+     .fallback = admin_default,                                                \
+     .help = "the unix socket on which the other commands ask; empty: none"},  \
+        {.section = "server",                                                  \
+         .key = "admin-group",                                                 \
+         .type = IDV_CONF_TEXT,                                                \
+         .offset = offsetof(struct_, member.admin_group),                      \
+         .help = "members of this group may ask there, too, not only root "    \
+                 "and the user who runs the service"},
 #define SERVICE_STORE_ENTRY(struct_, member, database_default)                 \
     {.section = "store",                                                       \
      .key = "database",                                                        \
@@ -71,6 +87,25 @@ idv_rc service_run(const struct service *s) IDV_CHECKED;
 
 /* Sets one worker up and clears it: do keys, certificates and store fit? */
 idv_rc service_probe(const struct service *s) IDV_CHECKED;
+
+/*
+ * Asks what a verb is about: the service on its admin socket if it is there,
+ * otherwise direct, which opens the store and answers by the same table (so is
+ * said with -v). in is taken; each page of the answer goes to page. A service
+ * that refuses is not gone around.
+ */
+struct service_ask {
+    struct tool *tool;
+    const struct service_conf *conf;
+    const char *path;
+    idv_rc (*direct)(struct tool *t, const char *path, struct idv_bytes in,
+                     struct idv_msg *reply);
+    idv_rc (*page)(struct tool *t, const struct idv_json *answer);
+};
+idv_rc service_ask(const struct service_ask *a,
+                   struct idv_json *in) IDV_CHECKED;
+/* "local:uid=N": who asks when the store is used directly. */
+void service_who(char out[static 32]);
 
 /* A database that is closed at the end of its block, and what a listing of it
  * carries along. */

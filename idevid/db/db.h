@@ -8,7 +8,7 @@
 
 #include "idevid/est/server.h"
 #include "idevid/masa/masa.h"
-#include "idevid/registrar/registrar.h"
+#include "idevid/registrar/people.h"
 
 struct idv_db;
 
@@ -49,6 +49,7 @@ idv_rc idv_db_commit(struct idv_db *db) IDV_CHECKED;
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);
 struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
 struct idv_est_store idv_db_est_store(struct idv_db *db);
+struct idv_registrar_people idv_db_registrar_people(struct idv_db *db);
 
 /*
  * The same for a line's book, which is a database of its own form: what one of

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -209,30 +208,40 @@ void idvi_http_serve(struct evhttp_request *req, void *worker)
     begin(x);
 }
 
-static void name_local_peer(struct evhttp_request *req, struct idv_peer *peer)
+/* NULL: nobody who may ask, or no memory */
+static struct idvi_exchange *
+admin_exchange(struct idvi_worker *w, struct evhttp_request *req, int *status)
 {
     struct evhttp_connection *c = evhttp_request_get_connection(req);
     struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
-    struct ucred who = {0};
-    socklen_t n = sizeof(who);
-    if (bev && getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED, &who,
-                          &n) == 0)
-        snprintf(peer->address, sizeof(peer->address), "unix:uid=%u",
-                 (unsigned)who.uid);
-    else
-        strcpy(peer->address, "unix");
+    struct idvi_local_peer who;
+    *status = 503;
+    if (!bev || !w->made.admin.serve)
+        return NULL;
+    if (!idvi_local_peer(bufferevent_getfd(bev), w->conf->admin_gid, &who)) {
+        idv_log(w->conf->env, IDV_LOG_WARN, "admin-refused", "uid=%u gid=%u",
+                who.uid, who.gid);
+        *status = 403;
+        return NULL;
+    }
+    struct idvi_exchange *x = exchange_new(w, req);
+    if (x)
+        snprintf(x->admin_peer.address, sizeof(x->admin_peer.address),
+                 "unix:uid=%u", who.uid);
+    return x;
 }
 
 void idvi_http_serve_admin(struct evhttp_request *req, void *worker)
 {
     struct idvi_worker *w = worker;
-    struct idvi_exchange *x = w->made.admin.serve ? exchange_new(w, req) : NULL;
+    int status = 503;
+    struct idvi_exchange *x = admin_exchange(w, req, &status);
     if (!x) {
-        evhttp_send_reply(req, 503, NULL, NULL);
+        put_header(req, "Connection", "close");
+        evhttp_send_reply(req, status, NULL, NULL);
         return;
     }
     x->service = &w->made.admin;
-    name_local_peer(req, &x->admin_peer);
     idv_call_init(&x->call, &x->admin_peer);
     begin(x);
 }

@@ -193,6 +193,14 @@ static bool answers(const struct sockaddr_un *a)
     return yes;
 }
 
+/* (chown before chmod: never open to the group it had before) */
+static int open_to_group(const struct idv_server_conf *conf)
+{
+    if (chown(conf->admin_path, (uid_t)-1, conf->admin_gid) != 0)
+        return -1;
+    return chmod(conf->admin_path, 0660);
+}
+
 static idv_rc open_admin(const struct idv_server_conf *conf,
                          struct idvi_sockets *s)
 {
@@ -210,6 +218,7 @@ static idv_rc open_admin(const struct idv_server_conf *conf,
     /* on Linux the mode of the socket's inode becomes that of the file */
     if (fchmod(fd, 0600) != 0 ||
         bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+        (conf->admin_gid && open_to_group(conf) != 0) ||
         listen(fd, BACKLOG) != 0)
         return cannot(conf, conf->admin_path);
     return IDV_OK;

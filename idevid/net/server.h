@@ -3,6 +3,8 @@
 #ifndef IDEVID_NET_SERVER_H
 #define IDEVID_NET_SERVER_H
 
+#include <sys/types.h>
+
 #include <idevid/env.h>
 #include <idevid/machine.h>
 
@@ -41,10 +43,13 @@ struct idv_server_conf {
      * NULL. They are shared by the workers, not closed at the end. */
     const int *inherited;
     size_t inherited_n;
-    /* a unix socket (mode 0600 under the caller's umask) on which workers
-     * answer plain HTTP with their admin service; NULL none. A socket left by
-     * a dead process is replaced, one that answers is not (IDV_E_NET). */
+    /* a unix socket on which workers answer plain HTTP with their admin
+     * service, to root, to the user who runs the service, and with admin_gid
+     * (0: none) to members of that group, as the kernel tells them; others get
+     * 403. NULL: none. A socket left by a dead process is replaced, one that
+     * answers is not (IDV_E_NET). */
     const char *admin_path;
+    gid_t admin_gid;
 
     /* ask clients for a certificate: none is accepted, and of any that comes
      * the handshake proves only that the client has its key. Chains are the

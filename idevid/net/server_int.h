@@ -120,6 +120,15 @@ const char *idvi_http_misframed(struct evhttp_request *req);
 idv_rc idvi_http_to_msg(struct evhttp_request *req, struct idv_msg *msg,
                         size_t max_body, int *status) IDV_CHECKED;
 
+/* --- local_peer.c: who is at the other end of a unix socket --------------- */
+
+struct idvi_local_peer {
+    unsigned uid, gid;
+};
+/* Root, this process's user, or of that group (0: no group), by the kernel's
+ * word; *out is filled also when it is somebody else. */
+bool idvi_local_peer(int fd, gid_t group, struct idvi_local_peer *out);
+
 /* --- upstream.c: requests of the service ---------------------------------- */
 
 typedef void idvi_upstream_done(void *arg, struct idv_told *told);

@@ -27,7 +27,11 @@ until registrar list --pending | grep -q TOK-1; do
 done
 like 'R-R-31: the device waits for a decision' \
     "$(registrar list --pending)" TOK-1
+is 'asked of the service, not of the database' \
+    "$(registrar -v list --pending 2>&1 | grep -c no-service)" 0
 ok 'a person approves' registrar approve TOK-1
+like 'the service says who did' "$(cat "$WORLD/owner.out.err")" \
+    'admin .*path=/decide who="unix:uid=[0-9]*" status=200 .*TOK-1'
 ok 'R-P-29: it asks again and joins' wait "$joining"
 like 'R-P-32: it said that it waits' "$(cat "$WORLD/join.out" "$WORLD/join.out.err")" \
     'pending'
@@ -38,4 +42,31 @@ ok 'a person refuses the other' registrar refuse TOK-2
 fails 1 . 'R-R-15: it is refused' pledge toaster join \
     --registrar "localhost:$REG_PORT"
 is 'the MASA heard nothing of it' "$(masa log TOK-2 --json | wc -l)" 0
+
+# --- the same questions, asked of the service and of the database ---
+like 'status: it runs' "$(registrar status)" '^running'
+printf '%s\n' 'list --json' 'show TOK-1 --json' 'log --json' 'log TOK-1' \
+    >"$WORLD/verbs"
+n=0
+while read -r verb; do
+    n=$((n + 1))
+    registrar $verb >"$WORLD/by-service.$n"
+done <"$WORLD/verbs"
+like 'show: what was issued' "$(cat "$WORLD/by-service.2")" \
+    '"certificates":\[{"issued":'
+fails 1 'nothing is known of device TOK-9' 'a device nobody heard of' \
+    registrar show TOK-9
+kill "$REG_PID"
+wait "$REG_PID"
+ok 'the socket is gone' test ! -e "$WORLD/owner.sock"
+n=0
+while read -r verb; do
+    n=$((n + 1))
+    is "the database answers the same: $verb" "$(registrar $verb)" \
+        "$(cat "$WORLD/by-service.$n")"
+done <"$WORLD/verbs"
+like 'status: it does not run' "$(registrar status)" '^not running'
+like 'which is said' "$(registrar -v list 2>&1)" no-service
+fails 1 'nothing is known of device TOK-9' 'a device nobody heard of, still' \
+    registrar show TOK-9
 done_testing

@@ -145,6 +145,7 @@ EOF
     cat >"$WORLD/$name.ini" <<EOF
 [server]
 listen = ${REG_LISTEN:-127.0.0.1:0}
+admin = $WORLD/$name.sock
 workers = 1
 [registrar]
 key = pkcs11:token=$name;object=registrar;type=private

@@ -2,6 +2,7 @@
 /* The server against clients that behave and clients that do not. */
 #include "config.h"
 
+#include <grp.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -748,6 +751,56 @@ static idv_rc admin(void *self, struct idv_call *call, struct idv_told *told,
                                           : idv_str(call->peer->address));
 }
 
+/* asks as that user; the status, or that there was no answer */
+static int admin_as(const char *path, uid_t uid, gid_t gid)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct idv_msg req, reply;
+        idv_msg_init(&req);
+        idv_msg_init(&reply);
+        if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+            setresuid(uid, uid, uid) != 0)
+            _exit(1);
+        strcpy(req.path, "/list");
+        if (idv_admin_exchange(path, &req, NT_LIMIT_S, &reply) != IDV_OK)
+            _exit(2);
+        _exit(reply.status / 100 * 10 + reply.status % 100);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void test_admin_for_whom(void **state)
+{
+    struct nt_server s = {.admin = {admin, NULL}};
+    char dir[] = "/tmp/idevid-admin.XXXXXX", path[64];
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can be somebody else */
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chmod(dir, 0755), 0);
+    snprintf(path, sizeof(path), "%s/admin.sock", dir);
+    s.conf.admin_path = path;
+    s.conf.admin_gid = 54321;
+    nt_server_start(&s, &pki, &service);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+    assert_int_equal(st.st_gid, 54321);
+    assert_int_equal(admin_as(path, 0, 0), 20);
+    assert_int_equal(admin_as(path, 65534, 54321), 20);
+    assert_int_equal(admin_as(path, 65534, 65534), 2);
+    /* not by the file's mode alone */
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_int_equal(admin_as(path, 65534, 65534), 43);
+    nt_server_stop(&s);
+    rmdir(dir);
+}
+
 static void test_admin(void **state)
 {
     char dir[] = "/tmp/idevid-net-XXXXXX", path[64], who[32];
@@ -825,6 +878,7 @@ int main(void)
         cmocka_unit_test(test_inherited),
         cmocka_unit_test(test_stop_with_idle),
         cmocka_unit_test(test_admin),
+        cmocka_unit_test(test_admin_for_whom),
     };
     return cmocka_run_group_tests_name("net-server", tests, setup, teardown);
 }

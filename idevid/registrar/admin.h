@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people may ask a registrar: the rows of its admin table. */
+#ifndef IDEVID_REGISTRAR_ADMIN_H
+#define IDEVID_REGISTRAR_ADMIN_H
+
+#include "idevid/admin/admin.h"
+#include "idevid/registrar/people.h"
+
+/* What the rows work on; all borrowed. */
+struct idv_registrar_admin {
+    struct idv_registrar_people people;
+    bool running; /* asked of a service, not of a store at rest */
+    /* puts what only the running service knows into a status; may be NULL */
+    idv_rc (*live)(void *arg, struct idv_json *out);
+    void *arg;
+};
+
+/*
+ * Path, members of what is asked, members of the answer:
+ *   /list    {"pending": bool}          rows of serial-number, maker,
+ *            decision, asked, decided
+ *   /decide  {"maker", "serial-number", "decision": "approved" | "refused" |
+ *            "forgotten"}               {"serial-number", "maker", "decision"}
+ *   /log     {"serial-number": ""}      rows of changed, serial-number, maker,
+ *            address, state, reason
+ *   /show    {"serial-number"}          decisions, the newest sessions with
+ *            their events, certificates: each as rows of its own; 409: unknown
+ *   /status  {}                         {"running", "sessions": {STATE: n},
+ *            "devices": {"pending", "approved", "refused"}, ...}
+ */
+extern const struct idv_admin_row idv_registrar_admin_rows[];
+
+/* admin_show.c */
+idv_rc idvi_reg_admin_show(void *self,
+                           const struct idv_admin_call *c) IDV_CHECKED;
+/* What a row of /list and of /log says. */
+idv_rc idvi_reg_put_decided(struct idv_json *o,
+                            const struct idv_registrar_decided *d) IDV_CHECKED;
+idv_rc idvi_reg_put_session(struct idv_json *o,
+                            const struct idv_session *s) IDV_CHECKED;
+
+#endif
