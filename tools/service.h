@@ -60,10 +60,12 @@ struct service_conf {
 #define SERVICE_STORE_ENTRY(struct_, member, database_default)                 \
     {.section = "store",                                                       \
      .key = "database",                                                        \
-     .type = IDV_CONF_PATH,                                                    \
+     .type = IDV_CONF_URI,                                                     \
      .offset = offsetof(struct_, member.database),                             \
      .fallback = database_default,                                             \
-     .help = "the SQLite file"},
+     .help =                                                                   \
+         "an SQLite file, or postgresql://USER@HOST/NAME as libpq takes it, "  \
+         "its password better in a passfile"},
 
 struct service {
     struct tool *tool;

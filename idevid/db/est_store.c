@@ -14,7 +14,10 @@ static idv_rc first_row(struct idvi_query *q, bool *found,
                         struct idv_issued *out)
 {
     IDV_TRY(idvi_query_next(q, found));
-    return *found ? idvi_issued_row(q, out) : IDV_OK;
+    if (!*found)
+        return IDV_OK;
+    idvi_rely(q->db);
+    return idvi_issued_row(q, out);
 }
 
 static idv_rc find_csr(void *self, const uint8_t client_sha256[32],
@@ -63,26 +66,30 @@ static idv_rc add_row(struct idv_db *db, const struct idv_issued *i)
                      idv_view(&i->cert));
 }
 
+struct adding {
+    const struct idv_issued *issued;
+    bool *fresh;
+};
+
 /* one in force for the same request stays the only one */
-static idv_rc add_if_none(struct idv_db *db, const struct idv_issued *issued,
-                          bool *fresh)
+static idv_rc add_if_none(struct idv_db *db, void *arg)
 {
+    const struct adding *a = arg;
+    const struct idv_issued *i = a->issued;
     struct idv_issued old = {0};
     bool found = false;
-    idv_rc rc =
-        find_csr(db, issued->client_sha256, issued->csr_sha256, &found, &old);
-    *fresh = !found || old.state != IDV_ISSUED_VALID ||
-             old.not_after <= issued->issued;
+    idv_rc rc = find_csr(db, i->client_sha256, i->csr_sha256, &found, &old);
+    *a->fresh =
+        !found || old.state != IDV_ISSUED_VALID || old.not_after <= i->issued;
     idv_issued_free(&old);
     IDV_TRY(rc);
-    return *fresh ? add_row(db, issued) : IDV_OK;
+    return *a->fresh ? add_row(db, i) : IDV_OK;
 }
 
 static idv_rc add(void *self, const struct idv_issued *issued, bool *fresh)
 {
-    struct idv_db *db = self;
-    IDV_TRY(idvi_begin(db));
-    return idvi_end(db, add_if_none(db, issued, fresh));
+    struct adding a = {issued, fresh};
+    return idvi_within(self, add_if_none, &a);
 }
 
 struct idv_est_store idv_db_est_store(struct idv_db *db)

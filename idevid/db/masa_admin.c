@@ -16,13 +16,19 @@ static idv_rc device_there(struct idv_db *db, const struct idv_masa_device *d,
     return idvi_query_next(&q, there);
 }
 
+struct adding {
+    const struct idv_masa_device *device;
+    bool *fresh;
+};
+
 /* an absent certificate or maker does not wipe out what is known */
-static idv_rc put_device(struct idv_db *db, const struct idv_masa_device *d,
-                         bool *fresh)
+static idv_rc put_device(struct idv_db *db, void *arg)
 {
+    const struct adding *a = arg;
+    const struct idv_masa_device *d = a->device;
     bool there = false;
     IDV_TRY(device_there(db, d, &there));
-    *fresh = !there;
+    *a->fresh = !there;
     return idvi_exec(
         db, NULL,
         "INSERT INTO device (keyid, serial_number, maker, owner, blocked,"
@@ -43,8 +49,8 @@ idv_rc idv_db_device_add(struct idv_db *db, const struct idv_masa_device *d,
 {
     if (!d->serial_number[0] || !d->keyid_n || d->keyid_n > IDV_MAX_KEYID)
         return idv_fail(IDV_E_ARG, "device: no serial number or issuer");
-    IDV_TRY(idvi_begin(db));
-    return idvi_end(db, put_device(db, d, fresh));
+    struct adding a = {d, fresh};
+    return idvi_within(db, put_device, &a);
 }
 
 static idv_rc
@@ -71,11 +77,15 @@ idv_rc idv_db_device_each(struct idv_db *db, const char *serial,
                           void *arg)
 {
     IDVI_QUERY(q);
-    IDV_TRY(idvi_query(db, &q,
-                       IDVI_DEVICE_SELECT
-                       " WHERE $1 = '' OR d.serial_number = $1"
-                       " ORDER BY d.serial_number, d.keyid",
-                       "t", serial));
+    if (serial)
+        IDV_TRY(idvi_stream(db, &q,
+                            IDVI_DEVICE_SELECT " WHERE d.serial_number = $1"
+                                               " ORDER BY d.keyid",
+                            "t", serial));
+    else
+        IDV_TRY(idvi_stream(
+            db, &q, IDVI_DEVICE_SELECT " ORDER BY d.serial_number, d.keyid",
+            ""));
     return device_rows(&q, each, arg);
 }
 
@@ -166,18 +176,23 @@ idv_rc idv_db_registrar_each(struct idv_db *db,
     }
 }
 
+#define EVENT_SELECT                                                           \
+    "SELECT d.serial_number, a.date, a.domain_id, a.nonce, a.assertion"        \
+    " FROM audit_event a JOIN device d ON d.id = a.device_id"
+
 idv_rc idv_db_log_each(struct idv_db *db, const char *serial,
                        bool (*each)(void *arg, const char *serial,
                                     const struct idv_audit_event *e),
                        void *arg)
 {
     IDVI_QUERY(q);
-    IDV_TRY(idvi_query(db, &q,
-                       "SELECT d.serial_number, a.date, a.domain_id, a.nonce,"
-                       " a.assertion FROM audit_event a JOIN device d"
-                       " ON d.id = a.device_id WHERE $1 = ''"
-                       " OR d.serial_number = $1 ORDER BY a.id",
-                       "t", serial));
+    if (serial)
+        IDV_TRY(idvi_stream(db, &q,
+                            EVENT_SELECT " WHERE d.serial_number = $1"
+                                         " ORDER BY a.id",
+                            "t", serial));
+    else
+        IDV_TRY(idvi_stream(db, &q, EVENT_SELECT " ORDER BY a.id", ""));
     for (bool row = false;;) {
         char name[IDV_MAX_SERIAL + 1];
         struct idv_audit_event e = {0};

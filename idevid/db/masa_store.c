@@ -92,7 +92,10 @@ static idv_rc issue_find(void *self, const uint8_t rvr_sha256[32], int64_t now,
                        " AND repeat_until > $2",
                        "hi", rvr_sha256, now));
     IDV_TRY(idvi_query_next(&q, found));
-    return *found ? issue_row(&q, out) : IDV_OK;
+    if (!*found)
+        return IDV_OK;
+    idvi_rely(self);
+    return issue_row(&q, out);
 }
 
 /* the same bytes may be issued for again once their time is over */
@@ -124,21 +127,25 @@ static idv_rc put_event(struct idv_db *db, const struct idv_masa_issue *i)
                      (int64_t)i->assertion);
 }
 
-static idv_rc put_both(struct idv_db *db, const struct idv_masa_issue *issue,
-                       bool *fresh)
+struct issuing {
+    const struct idv_masa_issue *issue;
+    bool *fresh;
+};
+
+static idv_rc put_both(struct idv_db *db, void *arg)
 {
+    const struct issuing *a = arg;
     unsigned added = 0;
-    IDV_TRY(put_issue(db, issue, &added));
-    *fresh = added > 0;
-    return *fresh ? put_event(db, issue) : IDV_OK;
+    IDV_TRY(put_issue(db, a->issue, &added));
+    *a->fresh = added > 0;
+    return *a->fresh ? put_event(db, a->issue) : IDV_OK;
 }
 
 static idv_rc issue_add(void *self, const struct idv_masa_issue *issue,
                         bool *fresh)
 {
-    struct idv_db *db = self;
-    IDV_TRY(idvi_begin(db));
-    return idvi_end(db, put_both(db, issue, fresh));
+    struct issuing a = {issue, fresh};
+    return idvi_within(self, put_both, &a);
 }
 
 static idv_rc event_count(void *self, int64_t device_id,
@@ -166,7 +173,9 @@ static idv_rc owner_known(void *self, int64_t device_id, const char *domain_id,
                        "SELECT 1 FROM audit_event WHERE device_id = $1"
                        " AND domain_id = $2 LIMIT 1",
                        "it", device_id, domain_id));
-    return idvi_query_next(&q, known);
+    IDV_TRY(idvi_query_next(&q, known));
+    idvi_rely(self);
+    return IDV_OK;
 }
 
 static idv_rc count_events(struct idv_db *db, int64_t device_id, int64_t *n)
@@ -207,6 +216,7 @@ static idv_rc log_read(void *self, int64_t device_id, struct idv_audit_log *out)
 {
     int64_t n = 0;
     out->version = 1;
+    idvi_rely(self);
     IDV_TRY(count_events(self, device_id, &n));
     IDV_TRY(read_events(self, device_id, out));
     if (n > (int64_t)out->n)

@@ -25,11 +25,11 @@ idv_rc idv_db_decision_each(struct idv_db *db, enum idv_decision only,
                             void *arg)
 {
     IDVI_QUERY(q);
-    IDV_TRY(idvi_query(db, &q,
-                       "SELECT maker, serial_number, decision, asked, decided"
-                       " FROM decision WHERE $1 = 0 OR decision = $1"
-                       " ORDER BY maker, serial_number",
-                       "i", (int64_t)only));
+    IDV_TRY(idvi_stream(db, &q,
+                        "SELECT maker, serial_number, decision, asked, decided"
+                        " FROM decision WHERE $1 = 0 OR decision = $1"
+                        " ORDER BY maker, serial_number",
+                        "i", (int64_t)only));
     for (bool row = false;;) {
         struct idv_db_decision d = {0};
         IDV_TRY(idvi_query_next(&q, &row));
@@ -48,10 +48,14 @@ idv_rc idv_db_session_each(struct idv_db *db, const char *serial,
                            void *arg)
 {
     IDVI_QUERY(q);
-    IDV_TRY(idvi_query(db, &q,
-                       IDVI_SESSION_SELECT
-                       " WHERE $1 = '' OR serial_number = $1 ORDER BY id DESC",
-                       "t", serial));
+    if (serial)
+        IDV_TRY(idvi_stream(db, &q,
+                            IDVI_SESSION_SELECT
+                            " WHERE serial_number = $1 ORDER BY id DESC",
+                            "t", serial));
+    else
+        IDV_TRY(
+            idvi_stream(db, &q, IDVI_SESSION_SELECT " ORDER BY id DESC", ""));
     for (bool row = false, more = true; more;) {
         struct idv_session s = {0};
         IDV_TRY(idvi_query_next(&q, &row));
@@ -97,10 +101,12 @@ idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
                           void *arg)
 {
     IDVI_QUERY(q);
-    IDV_TRY(idvi_query(db, &q,
-                       IDVI_ISSUED_SELECT
-                       " WHERE $1 = '' OR serial_number = $1 ORDER BY id",
-                       "t", serial));
+    if (serial)
+        IDV_TRY(idvi_stream(
+            db, &q, IDVI_ISSUED_SELECT " WHERE serial_number = $1 ORDER BY id",
+            "t", serial));
+    else
+        IDV_TRY(idvi_stream(db, &q, IDVI_ISSUED_SELECT " ORDER BY id", ""));
     for (bool row = false, more = true; more;) {
         struct idv_issued i = {0};
         IDV_TRY(idvi_query_next(&q, &row));

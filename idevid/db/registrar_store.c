@@ -20,7 +20,12 @@ static idv_rc one_session(struct idv_db *db, const char *sql,
     IDVI_QUERY(q);
     IDV_TRY(idvi_query(db, &q, sql, "h", key));
     IDV_TRY(idvi_query_next(&q, found));
-    return *found ? idvi_session_row(&q, out) : IDV_OK;
+    if (!*found)
+        return IDV_OK;
+    IDV_TRY(idvi_session_row(&q, out));
+    if (out->state >= IDV_SESSION_VOUCHER_SENT)
+        idvi_rely(db);
+    return IDV_OK;
 }
 
 static idv_rc session_get(void *self, const uint8_t pvr_sha256[32], bool *found,

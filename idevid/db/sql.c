@@ -163,9 +163,9 @@ idv_rc idvi_exec(struct idv_db *db, unsigned *changed, const char *sql,
 {
     va_list ap;
     va_start(ap, types);
-    db->written = true;
     idv_rc rc = exec(db, changed, sql, types, &ap);
     va_end(ap);
+    db->written = true;
     return rc;
 }
 

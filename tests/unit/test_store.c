@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stores on each database program: shared, refused, and used by people. */
+#include "tests/unit/codec.h"
+
+#include <sys/wait.h>
+
+#include "tests/unit/place.h"
+#include "tests/unit/store.h"
+
+struct fixture {
+    struct place place;
+    struct idv_db *db;
+};
+
+static int setup_in(void **state, struct pg *pg)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    place_make(&f->place, pg);
+    OK(idv_db_open(f->place.url, &f->db));
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    if (!f)
+        return 0;
+    idv_db_close(f->db);
+    place_drop(&f->place);
+    free(f);
+    return 0;
+}
+
+/* where there is no PostgreSQL its half is skipped */
+static struct fixture *ready(void **state)
+{
+    if (!*state)
+        skip();
+    return *state;
+}
+
+static void two_handles(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_db *other = NULL;
+    bool fresh = false;
+    OK(add_device(f->db, "A", 1));
+    OK(idv_db_open(f->place.url, &other));
+    OK(issue(f->db, 1, &fresh));
+    assert_true(fresh);
+    OK(issue(other, 1, &fresh));
+    assert_false(fresh); /* the same request: one voucher, one event */
+    OK(issue(other, 2, &fresh));
+    assert_true(fresh);
+    assert_int_equal(events(f->db), 2);
+    idv_db_close(other);
+}
+
+/* Workers that all begin at once on a store that is not there yet. */
+static int worker(const char *url)
+{
+    struct idv_db *db = NULL;
+    bool fresh = false;
+    int issued = 0;
+    if (idv_db_open(url, &db) != IDV_OK)
+        return 100;
+    if (add_device(db, "A", 1) != IDV_OK)
+        return 101;
+    for (int n = 1; n <= 10; n++) {
+        if (issue(db, n, &fresh) != IDV_OK)
+            return 102;
+        issued += fresh;
+    }
+    idv_db_close(db);
+    return issued;
+}
+
+static void many_processes(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_db *db = NULL;
+    int total = 0;
+    struct place new = {0};
+    place_make(&new, f->place.pg);
+    for (int i = 0; i < 4; i++) {
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+            _exit(worker(new.url));
+    }
+    for (int i = 0; i < 4; i++) {
+        int status = 0;
+        assert_true(wait(&status) > 0 && WIFEXITED(status));
+        assert_true(WEXITSTATUS(status) < 100);
+        total += WEXITSTATUS(status);
+    }
+    assert_int_equal(total, 10);
+    OK(idv_db_open(new.url, &db));
+    assert_int_equal(events(db), 10);
+    idv_db_close(db);
+    place_drop(&new);
+}
+
+static void log_only_grows(void **state)
+{
+    struct fixture *f = ready(state);
+    bool fresh = false;
+    OK(add_device(f->db, "A", 1));
+    OK(issue(f->db, 1, &fresh));
+    FAILS(IDV_E_STATE, "only grows",
+          idvi_exec(f->db, NULL, "DELETE FROM audit_event", ""));
+    FAILS(IDV_E_STATE, "only grows",
+          idvi_exec(f->db, NULL, "UPDATE audit_event SET nonce = 'x'", ""));
+    FAILS(IDV_E_STATE, "", idvi_exec(f->db, NULL, "DELETE FROM device", ""));
+    assert_int_equal(events(f->db), 1);
+}
+
+static bool look_again(void *arg, const struct idv_masa_device *d)
+{
+    struct fixture *f = arg;
+    assert_int_equal(devices(f->db, d->serial_number), 1);
+    return true;
+}
+
+static void nested(void **state) /* a callback that asks the same again */
+{
+    struct fixture *f = ready(state);
+    OK(add_device(f->db, "A", 1));
+    OK(add_device(f->db, "B", 1));
+    OK(idv_db_device_each(f->db, NULL, look_again, f));
+    assert_int_equal(devices(f->db, NULL), 2);
+}
+
+static void odd_values(void **state) /* never trusted to fit */
+{
+    struct fixture *f = ready(state);
+    int n = 0;
+    OK(add_device(f->db, "A", 1));
+    OK(idvi_exec(f->db, NULL, "UPDATE device SET owner = $1", "t",
+                 "0123456789012345678901234567890123456789012345678901234567890"
+                 "1234567890123456789012345678901234567890"));
+    FAILS(IDV_E_FORMAT, "does not fit",
+          idv_db_device_each(f->db, NULL, count_device, &n));
+}
+
+/* --- devices -------------------------------------------------------------- */
+
+static void blocks(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(add_device(f->db, "A", 1));
+    FAILS(IDV_E_STATE, "'B'",
+          idv_db_device_block(f->db, idv_str(""), "B", true, "lost"));
+    OK(add_device(f->db, "A", 2));
+    FAILS(IDV_E_STATE, "several",
+          idv_db_device_block(f->db, idv_str(""), "A", true, "lost"));
+    uint8_t keyid[20] = {2};
+    OK(idv_db_device_block(f->db, idv_bytes(keyid, 20), "A", true, "lost"));
+}
+
+static struct pki pki;
+
+static void put_base64(struct idv_buf *out, struct idv_bytes raw)
+{
+    pki_must(idv_base64_from_bytes(raw, 0, out), "base64");
+}
+
+static void export_line(struct idv_buf *out, const char *serial, bool json)
+{
+    IDV_AUTO(buf) issuer = {0};
+    IDV_AUTO(buf) cert = {0};
+    IDV_AUTO(buf) issuer64 = {0};
+    IDV_AUTO(buf) cert64 = {0};
+    pki_must(idv_idevid_issuer(pki.idevid.cert, false, &issuer), "issuer");
+    pki_must(idv_cert_to_der(pki.idevid.cert, &cert), "der");
+    put_base64(&issuer64, idv_view(&issuer));
+    put_base64(&cert64, idv_view(&cert));
+    idv_buf_clear(out);
+    pki_must(idv_buf_putf(out,
+                          json ? "{\"serial-number\":\"%s\","
+                                 "\"idevid-issuer\":\"%s\","
+                                 "\"certificate\":\"%s\",\"new\":1}\n"
+                               : "\"%s\",%s,%s\r\n",
+                          serial, (char *)issuer64.p, (char *)cert64.p),
+             "line");
+}
+
+static bool keep_device(void *arg, const struct idv_masa_device *d)
+{
+    struct idv_masa_device *to = arg;
+    pki_must(idv_buf_put(&to->cert, idv_view(&d->cert)), "keep");
+    strcpy(to->serial_number, d->serial_number);
+    to->keyid_n = d->keyid_n;
+    return true;
+}
+
+static void imports(void **state)
+{
+    struct fixture *f = ready(state);
+    IDV_AUTO(buf) line = {0};
+    struct idv_masa_device d = {0};
+    bool fresh = false;
+    for (int json = 0; json <= 1; json++) {
+        export_line(&line, PKI_SERIAL, json);
+        OK(idv_db_device_import(f->db, idv_view(&line), &fresh));
+        assert_int_equal(fresh, !json);
+    }
+    assert_int_equal(devices(f->db, PKI_SERIAL), 1);
+    OK(idv_db_device_each(f->db, NULL, keep_device, &d));
+    assert_string_equal(d.serial_number, PKI_SERIAL);
+    assert_int_equal(d.keyid_n, 20);
+    assert_true(d.cert.n > 100);
+    idv_masa_device_free(&d);
+}
+
+static void imports_not(void **state)
+{
+    static const struct {
+        const char *line, *part;
+    } rows[] = {
+        {"", "no serial-number"},
+        {"A", "no idevid-issuer"},
+        {"A,!!", "base64"},
+        {"A,AAAA", ""},
+        {"\"A,BBgw", "quote"},
+        {"\"A\"x,BBgw", "after a quote"},
+        {"A,b,c,d,e,f", "more than"},
+        {"{\"serial-number\":1}", "not a text"},
+        {"{\"serial-number\":\"A\",\"serial-number\":\"B\"}", ""},
+        {"{", ""},
+    };
+    struct fixture *f = ready(state);
+    IDV_AUTO(buf) line = {0};
+    bool fresh = false;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        FAILS(IDV_E_FORMAT, rows[i].part,
+              idv_db_device_import(f->db, idv_str(rows[i].line), &fresh));
+    export_line(&line, "OTHER", true);
+    FAILS(IDV_E_FORMAT, "is that of '" PKI_SERIAL "'",
+          idv_db_device_import(f->db, idv_view(&line), &fresh));
+    assert_int_equal(devices(f->db, NULL), 0);
+}
+
+/* --- the registrar's side ------------------------------------------------- */
+
+static bool keep_decision(void *arg, const struct idv_db_decision *d)
+{
+    *(struct idv_db_decision *)arg = *d;
+    return true;
+}
+
+static void decisions(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_registrar_store s = idv_db_registrar_store(f->db);
+    struct idv_db_decision seen = {0};
+    enum idv_decision d;
+    OK(s.decision(s.self, "m", "A", false, 1, &d));
+    assert_int_equal(d, IDV_DECISION_NONE);
+    OK(s.decision(s.self, "m", "A", true, 2, &d));
+    assert_int_equal(d, IDV_DECISION_PENDING);
+    OK(idv_db_decision_each(f->db, IDV_DECISION_PENDING, keep_decision, &seen));
+    assert_string_equal(seen.serial_number, "A");
+    assert_true(seen.asked == 2 && seen.decided == 0);
+    OK(idv_db_decide(f->db, "m", "A", IDV_DECISION_APPROVED, 3));
+    OK(s.decision(s.self, "m", "A", true, 4, &d));
+    assert_int_equal(d, IDV_DECISION_APPROVED);
+    OK(s.decision(s.self, "other", "A", false, 4, &d));
+    assert_int_equal(d, IDV_DECISION_NONE);
+    OK(idv_db_decide(f->db, "m", "A", IDV_DECISION_NONE, 5));
+    OK(s.decision(s.self, "m", "A", false, 6, &d));
+    assert_int_equal(d, IDV_DECISION_NONE);
+}
+
+static void claims(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_registrar_store s = idv_db_registrar_store(f->db);
+    struct idv_session session = {.state = IDV_SESSION_PVR_OK, .changed = 10};
+    bool yes = false;
+    OK(s.session_add(s.self, &session, &yes));
+    assert_true(yes);
+    OK(s.session_add(s.self, &session, &yes));
+    assert_false(yes);
+    OK(s.session_claim(s.self, session.pvr_sha256, 20, 5, &yes));
+    assert_true(yes);
+    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, &yes));
+    assert_false(yes);
+    OK(s.session_claim(s.self, session.pvr_sha256, 50, 21, &yes));
+    assert_true(yes); /* the first claim is stale */
+    OK(s.session_update(s.self, &session, IDV_SESSION_PVR_OK, &yes));
+    assert_false(yes);
+    OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
+    assert_true(yes);
+}
+
+static void prunes(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_registrar_store s = idv_db_registrar_store(f->db);
+    struct idv_session a = {.changed = 10}, b = {.changed = 10};
+    bool fresh;
+    unsigned n = 0;
+    b.pvr_sha256[0] = 1;
+    OK(idv_buf_puts(&b.voucher, "v"));
+    OK(s.session_add(s.self, &a, &fresh));
+    OK(s.session_add(s.self, &b, &fresh));
+    OK(add_device(f->db, "A", 1));
+    OK(issue(f->db, 1, &fresh)); /* repeatable until 200 */
+    OK(idv_db_prune(f->db, 100, &n));
+    assert_int_equal(n, 1); /* the session without voucher */
+    OK(idv_db_prune(f->db, 300, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(events(f->db), 1);
+    idv_session_free(&b);
+}
+
+static struct pg pg;
+
+static int in_sqlite(void **state)
+{
+    return setup_in(state, NULL);
+}
+
+static int in_postgresql(void **state)
+{
+    return pg.dir[0] ? setup_in(state, &pg) : 0;
+}
+
+#define T(f)                                                                   \
+    {#f, f, in_sqlite, teardown, NULL},                                        \
+    {                                                                          \
+#f " (PostgreSQL)", f, in_postgresql, teardown, NULL                   \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(two_handles), T(many_processes), T(log_only_grows), T(nested),
+        T(odd_values),  T(blocks),         T(imports),        T(imports_not),
+        T(decisions),   T(claims),         T(prunes),
+    };
+    pki_make(&pki);
+    (void)pg_start(&pg);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pg_stop(&pg);
+    pki_free(&pki);
+    return failed;
+}
