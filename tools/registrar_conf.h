@@ -5,17 +5,19 @@
 
 #include <idevid/conf.h>
 
+#include "registrar_ca.h"
 #include "service.h"
 
 struct registrar_conf {
     struct service_conf service;
-    char *key, *cert, *ca_key, *ca_cert, *subject;
+    char *key, *cert;
+    struct registrar_ca_conf ca;
     char **makers;
     char **known;
     struct tool_device_conf device;
-    int audit, est_key_type;
-    bool servers, challenge, renew_by_ra, allow_foreign, allow_nonceless;
-    int64_t lifetime_days, retry_after;
+    int audit;
+    bool allow_foreign, allow_nonceless;
+    int64_t retry_after;
     int64_t device_hourly, masa_timeout, keep_days;
 };
 extern const struct idv_conf_table registrar_table;

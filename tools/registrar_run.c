@@ -18,16 +18,14 @@ struct maker {
 };
 
 struct worker {
-    EVP_PKEY *key, *ca_key;
+    EVP_PKEY *key;
     STACK_OF(X509) * chain;
-    STACK_OF(X509) * ca_chain;
+    struct registrar_ca ca;
     struct maker *makers;
     struct idv_registrar_maker *table;
     size_t n_makers;
-    struct idv_csrattrs attrs;
     struct idv_db *db;
     struct idv_registrar_store store;
-    struct idv_est_local_ca ca;
     struct idv_registrar *registrar;
     struct idv_registrar_admin people;
     struct idv_admin admin;
@@ -39,9 +37,8 @@ static void worker_clear(void *self)
     idv_registrar_free(w->registrar);
     idv_db_close(w->db);
     EVP_PKEY_free(w->key);
-    EVP_PKEY_free(w->ca_key);
     idv_certs_free(w->chain);
-    idv_certs_free(w->ca_chain);
+    registrar_ca_clear(&w->ca);
     for (size_t i = 0; i < w->n_makers; i++) {
         idv_conf_free(&maker_table, &w->makers[i].conf);
         idv_certs_free(w->makers[i].anchors);
@@ -86,44 +83,23 @@ static idv_rc load_makers(struct worker *w)
     return IDV_OK;
 }
 
-static idv_rc open_keys(struct worker *w)
+static idv_rc open_keys(struct tool *t, struct worker *w)
 {
     IDV_TRY(idv_certs_open(registrar_conf.cert, &tool_pin, &w->chain));
     IDV_TRY(idv_key_open(registrar_conf.key, &tool_pin, &w->key));
-    IDV_TRY(idv_certs_open(registrar_conf.ca_cert, &tool_pin, &w->ca_chain));
-    IDV_TRY(idv_key_open(registrar_conf.ca_key, &tool_pin, &w->ca_key));
-    if (registrar_conf.est_key_type > 0) {
-        w->attrs.has_key_type = true;
-        w->attrs.key_type =
-            (enum idv_key_type)(registrar_conf.est_key_type - 1);
-    }
-    w->attrs.challenge = registrar_conf.challenge;
-    return IDV_OK;
+    return registrar_ca_open(&w->ca, &registrar_conf.ca, t->env);
 }
 
-static struct idv_registrar_conf role_conf(struct tool *t, struct worker *w)
+static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
 {
-    bool asks = w->attrs.has_key_type || w->attrs.challenge;
-    w->ca = (struct idv_est_local_ca){
-        .key = w->ca_key,
-        .cert = sk_X509_value(w->ca_chain, 0),
-        .chain = w->ca_chain,
-        .lifetime_s = registrar_conf.lifetime_days * DAY,
-        .servers = registrar_conf.servers,
-        .env = t->env,
-    };
-    return (struct idv_registrar_conf){
+    const struct idv_est_store store = idv_db_est_store(w->db);
+    *out = (struct idv_registrar_conf){
         .key = w->key,
         .cert = sk_X509_value(w->chain, 0),
         .chain = w->chain,
         .makers = w->table,
         .n_makers = w->n_makers,
         .store = &w->store,
-        .est = {.ca = idv_est_local_ca(&w->ca),
-                .store = idv_db_est_store(w->db),
-                .attrs = asks ? &w->attrs : NULL,
-                .renew_by_ra = registrar_conf.renew_by_ra},
-        .ldevid_subject = registrar_conf.subject,
         .audit = (enum idv_audit_mode)registrar_conf.audit,
         .audit_policy = {.known = (const char *const *)registrar_conf.known,
                          .allow_foreign_nonced = registrar_conf.allow_foreign,
@@ -132,6 +108,7 @@ static struct idv_registrar_conf role_conf(struct tool *t, struct worker *w)
         .masa_timeout_s = (int)registrar_conf.masa_timeout,
         .device_hourly = (unsigned)registrar_conf.device_hourly,
     };
+    return registrar_ca_use(&w->ca, &store, &out->est, &out->profile);
 }
 
 static idv_rc worker_setup(struct tool *t, void *self,
@@ -139,13 +116,14 @@ static idv_rc worker_setup(struct tool *t, void *self,
 {
     struct worker *w = self;
     unsigned pruned = 0;
-    IDV_TRY(open_keys(w));
+    struct idv_registrar_conf rc;
+    IDV_TRY(open_keys(t, w));
     IDV_TRY(load_makers(w));
     IDV_TRY(idv_db_open(registrar_conf.service.database, &w->db));
     IDV_TRY(idv_db_prune(
         w->db, idv_now(t->env) - registrar_conf.keep_days * DAY, &pruned));
     w->store = idv_db_registrar_store(w->db);
-    struct idv_registrar_conf rc = role_conf(t, w);
+    IDV_TRY(role_conf(w, &rc));
     IDV_TRY(idv_registrar_new(&rc, t->env, &w->registrar));
     out->key = w->key;
     out->chain = w->chain;

@@ -92,6 +92,31 @@ static idv_rc add(void *self, const struct idv_issued *issued, bool *fresh)
     return idvi_within(self, add_if_none, &a);
 }
 
+static idv_rc find_number(struct idv_db *db, const char *client, bool *found,
+                          int64_t *number)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q, "SELECT id FROM acp_node WHERE client = $1", "t",
+                       client));
+    IDV_TRY(idvi_query_next(&q, found));
+    return *found ? idvi_query_get(&q, "i", number) : IDV_OK;
+}
+
+static idv_rc number(void *self, const char *client, int64_t *out)
+{
+    struct idv_db *db = self;
+    bool found = false;
+    IDV_TRY(find_number(db, client, &found, out));
+    if (found)
+        return IDV_OK;
+    IDV_TRY(idvi_exec(db, NULL,
+                      "INSERT INTO acp_node (client) VALUES ($1)"
+                      " ON CONFLICT (client) DO NOTHING",
+                      "t", client));
+    IDV_TRY(find_number(db, client, &found, out));
+    return found ? IDV_OK : idv_fail(IDV_E_STATE, "store: a number is lost");
+}
+
 struct idv_est_store idv_db_est_store(struct idv_db *db)
 {
     return (struct idv_est_store){
@@ -99,6 +124,7 @@ struct idv_est_store idv_db_est_store(struct idv_db *db)
         .find_csr = find_csr,
         .find_cert = find_cert,
         .find_subject = find_subject,
+        .number = number,
         .add = add,
     };
 }

@@ -21,6 +21,16 @@ static const uint8_t *find(struct idv_bytes in, const char *what)
     return (const uint8_t *)memmem(in.p, in.n, what, strlen(what));
 }
 
+/* "-----END x-----", and nothing behind it */
+static idv_rc check_end(struct idv_bytes in)
+{
+    struct idv_bytes label = idv_bytes(in.p + 9, in.n - 9);
+    const uint8_t *dashes = find(label, "-----");
+    if (!dashes || dashes + 5 != in.p + in.n)
+        return idv_fail(IDV_E_FORMAT, "EST: something behind the PEM");
+    return IDV_OK;
+}
+
 /* what is between "-----BEGIN x-----" and "-----END", if that is there */
 static idv_rc without_armour(struct idv_bytes in, struct idv_bytes *out)
 {
@@ -37,7 +47,7 @@ static idv_rc without_armour(struct idv_bytes in, struct idv_bytes *out)
     if (!end)
         return idv_fail(IDV_E_FORMAT, "EST: PEM without an end");
     *out = idv_bytes(rest.p, (size_t)(end - rest.p));
-    return IDV_OK;
+    return check_end(idv_bytes(end, rest.n - (size_t)(end - rest.p)));
 }
 
 idv_rc idv_est_body_to_der(struct idv_bytes body, struct idv_buf *out)

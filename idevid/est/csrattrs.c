@@ -143,14 +143,6 @@ static idv_rc take_attribute(struct idv_bytes attribute, struct idv_csrattrs *a)
     return IDV_OK;
 }
 
-/* id-aa-certificationRequestInfoTemplate, 1.2.840.113549.1.9.16.2.61 */
-static bool is_template(struct idv_bytes oid)
-{
-    static const uint8_t want[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
-                                   0x01, 0x09, 0x10, 0x02, 0x3d};
-    return idv_bytes_eq(oid, idv_bytes(want, sizeof(want)));
-}
-
 /* Who understands the template does not look at the older elements, but for
  * the channel binding, which it does not replace. */
 static idv_rc prefer_template(struct idv_bytes items, struct idv_csrattrs *a)
@@ -164,7 +156,7 @@ static idv_rc prefer_template(struct idv_bytes items, struct idv_csrattrs *a)
         if (item.tag != TLV_SEQUENCE)
             continue;
         IDV_TRY(split(item.value, &oid, &value, &first));
-        if (!value || !is_template(oid))
+        if (!value || !idvi_attrs_is_template(oid))
             continue;
         IDV_TRY(idvi_attrs_template(first.whole, &t, &understood));
         if (!understood)
@@ -206,8 +198,7 @@ idv_rc idv_csrattrs_from_der(struct idv_bytes der, struct idv_csrattrs *out)
 
 /* --- writer --------------------------------------------------------------- */
 
-static idv_rc put_attribute(struct idv_buf *out, int nid,
-                            struct idv_bytes value)
+idv_rc idvi_attrs_put(struct idv_buf *out, int nid, struct idv_bytes value)
 {
     IDV_AUTO(buf) content = {0};
     IDV_TRY(idvi_tlv_put_nid(&content, nid));
@@ -215,32 +206,43 @@ static idv_rc put_attribute(struct idv_buf *out, int nid,
     return idvi_tlv_put(out, TLV_SEQUENCE, idv_view(&content));
 }
 
+idv_rc idvi_attrs_type(enum idv_key_type type, int *curve, long *bits)
+{
+    for (size_t i = 0; i < TYPES; i++) {
+        if (types[i].type != type)
+            continue;
+        *curve = types[i].nid;
+        *bits = types[i].bits;
+        return IDV_OK;
+    }
+    return idv_fail(IDV_E_ARG, "csrattrs: unknown key type");
+}
+
 static idv_rc put_type(struct idv_buf *out, enum idv_key_type type)
 {
     IDV_AUTO(buf) value = {0};
-    size_t i = 0;
-    while (i < TYPES && types[i].type != type)
-        i++;
-    if (i == TYPES)
-        return idv_fail(IDV_E_ARG, "csrattrs: unknown key type");
-    if (types[i].nid != NID_undef) {
-        IDV_TRY(idvi_tlv_put_nid(&value, types[i].nid));
-        return put_attribute(out, NID_X9_62_id_ecPublicKey, idv_view(&value));
+    int curve = NID_undef;
+    long n = 0;
+    IDV_TRY(idvi_attrs_type(type, &curve, &n));
+    if (curve != NID_undef) {
+        IDV_TRY(idvi_tlv_put_nid(&value, curve));
+        return idvi_attrs_put(out, NID_X9_62_id_ecPublicKey, idv_view(&value));
     }
-    const uint8_t bits[2] = {(uint8_t)(types[i].bits >> 8),
-                             (uint8_t)types[i].bits};
+    const uint8_t bits[2] = {(uint8_t)(n >> 8), (uint8_t)n};
     IDV_TRY(idvi_tlv_put(&value, TLV_INTEGER, idv_bytes(bits, 2)));
-    return put_attribute(out, NID_rsaEncryption, idv_view(&value));
+    return idvi_attrs_put(out, NID_rsaEncryption, idv_view(&value));
 }
 
-static idv_rc put_extensions(struct idv_buf *out,
-                             const STACK_OF(X509_EXTENSION) * list)
+idv_rc idvi_attrs_put_extensions(struct idv_buf *out,
+                                 const STACK_OF(X509_EXTENSION) * list)
 {
     uint8_t *der = NULL;
+    if (sk_X509_EXTENSION_num(list) <= 0)
+        return IDV_OK;
     int n = i2d_X509_EXTENSIONS((const X509_EXTENSIONS *)list, &der);
     if (n < 0)
         return idv_fail(IDV_E_CRYPTO, "csrattrs: extensions");
-    idv_rc rc = put_attribute(out, NID_ext_req, idv_bytes(der, (size_t)n));
+    idv_rc rc = idvi_attrs_put(out, NID_ext_req, idv_bytes(der, (size_t)n));
     OPENSSL_free(der);
     return rc;
 }
@@ -263,9 +265,12 @@ idv_rc idv_csrattrs_to_der(const struct idv_csrattrs *a, struct idv_buf *out)
         IDV_TRY(idvi_tlv_put_nid(&items, NID_pkcs9_challengePassword));
     if (a->has_key_type)
         IDV_TRY(put_type(&items, a->key_type));
-    if (sk_X509_EXTENSION_num(a->extensions) > 0)
-        IDV_TRY(put_extensions(&items, a->extensions));
+    IDV_TRY(idvi_attrs_put_extensions(&items, a->extensions));
+    if (a->digest_nid && a->as_template)
+        return idv_fail(IDV_E_ARG, "csrattrs: a template tells no digest");
     if (a->digest_nid)
         IDV_TRY(put_digest(&items, a));
+    if (a->as_template)
+        IDV_TRY(idvi_attrs_put_template(&items, a));
     return idvi_tlv_put(out, TLV_SEQUENCE, idv_view(&items));
 }

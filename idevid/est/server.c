@@ -70,14 +70,46 @@ static idv_rc cacerts(struct idvi_est_call *c)
     return reply_body(c, IDV_MEDIA_CERTS_ONLY, &der);
 }
 
+/* what all are asked for, and the names of this one */
+static idv_rc collect(struct idvi_est_call *c, struct idv_csrattrs *out)
+{
+    const struct idv_est_server_conf *conf = &c->server->conf;
+    IDV_AUTO_PTR(X509_EXTENSION) san = NULL;
+    const STACK_OF(X509_EXTENSION) *list = NULL;
+    if (conf->attrs) {
+        list = conf->attrs->extensions;
+        *out = *conf->attrs;
+        out->extensions = NULL;
+    }
+    for (int i = 0; i < sk_X509_EXTENSION_num(list); i++)
+        IDV_TRY(idvi_est_add_extension(&out->extensions,
+                                       sk_X509_EXTENSION_value(list, i)));
+    if (conf->names)
+        IDV_TRY(idvi_judge(&c->no, conf->names(conf->arg, c->call->peer, &san),
+                           403, "no-name",
+                           "no name can be given to this device"));
+    return san ? idvi_est_add_extension(&out->extensions, san) : IDV_OK;
+}
+
+static bool asks(const struct idv_csrattrs *a)
+{
+    return a->has_key_type || a->challenge || a->digest_nid || a->extensions;
+}
+
+/* R-R-40 */
 static idv_rc csrattrs(struct idvi_est_call *c)
 {
     IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
+    struct idv_csrattrs a = {0};
     IDV_TRY(check_get(c, IDV_MEDIA_CSRATTRS));
-    if (!c->server->conf.attrs)
-        return idv_msg_reply(&c->call->reply, 204, "", idv_str(""));
-    IDV_TRY(idv_csrattrs_to_der(c->server->conf.attrs, &der));
-    return reply_body(c, IDV_MEDIA_CSRATTRS, &der);
+    idv_rc rc = collect(c, &a);
+    const bool any = asks(&a);
+    if (rc == IDV_OK && any)
+        rc = idv_csrattrs_to_der(&a, &der);
+    idv_csrattrs_free(&a);
+    IDV_TRY(rc);
+    return any ? reply_body(c, IDV_MEDIA_CSRATTRS, &der)
+               : idv_msg_reply(&c->call->reply, 204, "", idv_str(""));
 }
 
 static idv_rc dispatch(struct idvi_est_call *c)

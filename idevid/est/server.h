@@ -17,6 +17,7 @@ struct idv_est_grant {
     STACK_OF(X509_EXTENSION) * extensions;  /* owned; NULL none */
     char serial_number[IDV_MAX_SERIAL + 1]; /* of the device; "" unknown:
                             a request that names another one is refused */
+    int64_t lifetime_s; /* at most that long; 0: as the CA has it */
 };
 void idv_est_grant_free(struct idv_est_grant *g);
 
@@ -34,12 +35,15 @@ struct idv_est_ca {
 
 /* The CA that signs here, with a key in software, a token or a TPM. */
 struct idv_est_local_ca {
-    EVP_PKEY *key;                /* borrowed */
-    X509 *cert;                   /* borrowed */
-    const STACK_OF(X509) * chain; /* cert first, up to the root; borrowed */
-    int64_t lifetime_s;           /* of what it issues; 0: one year */
-    int64_t backdate_s;           /* notBefore = now - this; 0: 5 minutes */
-    bool servers;                 /* id-kp-serverAuth beside clientAuth */
+    EVP_PKEY *key;                 /* borrowed */
+    X509 *cert;                    /* borrowed */
+    const STACK_OF(X509) * chain;  /* cert first, up to the root; borrowed */
+    int64_t lifetime_s;            /* of what it issues; 0: one year */
+    int64_t backdate_s;            /* notBefore = now - this; 0: 5 minutes */
+    bool servers;                  /* id-kp-serverAuth beside clientAuth */
+    const char *const *purposes;   /* more of them, OIDs; NULL none */
+    const char *const *policies;   /* of its certificates, OIDs; NULL none */
+    const char *crl_url, *aia_url; /* http(s); NULL: not said */
     const struct idv_env *env;
 };
 /* The table over conf, which must stay. */
@@ -76,6 +80,8 @@ struct idv_est_store {
     /* the newest of that subject */
     idv_rc (*find_subject)(void *self, const uint8_t subject_sha256[32],
                            bool *found, struct idv_issued *out);
+    /* The client's own number for good, from 1; given when first asked for. */
+    idv_rc (*number)(void *self, const char *client, int64_t *number);
     /* *fresh false: one for the same client and request is there already and
      * nothing was added */
     idv_rc (*add)(void *self, const struct idv_issued *issued, bool *fresh);
@@ -107,6 +113,11 @@ struct idv_est_server_conf {
      * admits nobody. */
     idv_rc (*admit)(void *arg, struct idv_peer *peer,
                     struct idv_est_verdict *out);
+    /* What csrattrs tells this client beyond attrs: the names (*san, a
+     * subjectAltName, the caller's) that it would be granted; none is NULL.
+     * Where this is set, a request must carry the names that admit grants.
+     * NULL: names are granted without a word. */
+    idv_rc (*names)(void *arg, struct idv_peer *peer, X509_EXTENSION **san);
     /* Told of a certificate that is in the store, before it is answered, also
      * when it is answered once more; NULL ok. */
     idv_rc (*issued)(void *arg, struct idv_peer *peer,

@@ -37,6 +37,8 @@ idv_rc idvi_est_issue(struct idvi_est_call *c) IDV_CHECKED;
 /* R-R-44: the certificate being renewed, whose names become the grant. */
 idv_rc idvi_est_renewal(struct idvi_est_call *c) IDV_CHECKED;
 
+/* The same names, in whatever order; NULL is none. */
+bool idvi_est_same_names(X509_EXTENSION *a, X509_EXTENSION *b);
 /* The subjectAltName of a list of extensions, or NULL. */
 X509_EXTENSION *idvi_est_san(const STACK_OF(X509_EXTENSION) * list);
 idv_rc idvi_est_add_extension(STACK_OF(X509_EXTENSION) * *list,

@@ -162,6 +162,20 @@ static idv_rc add_configured(struct idvi_est_call *c)
     return IDV_OK;
 }
 
+/* R-R-41: the names that csrattrs told this client. */
+static idv_rc check_names(struct idvi_est_call *c)
+{
+    X509_EXTENSION *due = idvi_est_san(c->grant.extensions);
+    if (!c->server->conf.names || !due)
+        return IDV_OK;
+    STACK_OF(X509_EXTENSION) *have = X509_REQ_get_extensions(c->csr);
+    bool same = idvi_est_same_names(due, idvi_est_san(have));
+    sk_X509_EXTENSION_pop_free(have, X509_EXTENSION_free);
+    return same ? IDV_OK
+                : idvi_refuse(&c->no, 400, "csr-names",
+                              "names differ from those of csrattrs");
+}
+
 static idv_rc admit(struct idvi_est_call *c)
 {
     const struct idv_est_server_conf *conf = &c->server->conf;
@@ -186,6 +200,7 @@ idv_rc idvi_est_enroll(struct idvi_est_call *c)
     IDV_TRY(idvi_est_read_csr(c));
     IDV_TRY(admit(c));
     IDV_TRY(check_serial(c));
+    IDV_TRY(check_names(c));
     IDV_TRY(add_configured(c));
     return idvi_est_issue(c);
 }

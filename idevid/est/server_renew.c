@@ -81,12 +81,8 @@ static idv_rc find_renewed(struct idvi_est_call *c, bool *found,
 static bool same_san(const X509 *old, X509_REQ *csr)
 {
     STACK_OF(X509_EXTENSION) *asked = X509_REQ_get_extensions(csr);
-    X509_EXTENSION *a = idvi_est_san(X509_get0_extensions(old));
-    X509_EXTENSION *b = idvi_est_san(asked);
-    bool same = !a && !b;
-    if (a && b)
-        same = ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(a),
-                                     X509_EXTENSION_get_data(b)) == 0;
+    bool same = idvi_est_same_names(idvi_est_san(X509_get0_extensions(old)),
+                                    idvi_est_san(asked));
     sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
     return same;
 }

@@ -16,6 +16,15 @@
  * what is given counts: the key's type, extensions with a value.
  */
 
+/* id-aa-certificationRequestInfoTemplate, 1.2.840.113549.1.9.16.2.61 */
+static const uint8_t template_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                       0x01, 0x09, 0x10, 0x02, 0x3d};
+
+bool idvi_attrs_is_template(struct idv_bytes oid)
+{
+    return idv_bytes_eq(oid, idv_bytes(template_oid, sizeof(template_oid)));
+}
+
 /* id-aa-extensionReqTemplate, 1.2.840.113549.1.9.16.2.62 */
 static bool is_ext_template(struct idv_bytes oid)
 {
@@ -150,4 +159,67 @@ idv_rc idvi_attrs_template(struct idv_bytes der, struct idv_csrattrs *a,
         return rc;
     idv_note_clear();
     return IDV_OK;
+}
+
+/* --- writer --------------------------------------------------------------- */
+
+/* RSAPublicKey whose modulus has that size and says nothing else. */
+static idv_rc put_placeholder(struct idv_buf *out, size_t bytes)
+{
+    static const uint8_t exponent[] = {0x01, 0x00, 0x01};
+    uint8_t modulus[1 + 1024] = {0x00, 0x80};
+    IDV_AUTO(buf) numbers = {0};
+    IDV_AUTO(buf) bits = {0};
+    if (bytes >= sizeof(modulus))
+        return idv_fail(IDV_E_ARG, "csrattrs: RSA with %zu bytes", bytes);
+    IDV_TRY(idvi_tlv_put(&numbers, TLV_INTEGER, idv_bytes(modulus, 1 + bytes)));
+    IDV_TRY(idvi_tlv_put(&numbers, TLV_INTEGER,
+                         idv_bytes(exponent, sizeof(exponent))));
+    IDV_TRY(idv_buf_put(&bits, idv_bytes("", 1))); /* no unused bits */
+    IDV_TRY(idvi_tlv_put(&bits, TLV_SEQUENCE, idv_view(&numbers)));
+    return idvi_tlv_put(out, TLV_BIT_STRING, idv_view(&bits));
+}
+
+static idv_rc put_key(struct idv_buf *out, enum idv_key_type type)
+{
+    static const uint8_t null[] = {0x05, 0x00};
+    IDV_AUTO(buf) algorithm = {0};
+    IDV_AUTO(buf) spki = {0};
+    int curve = NID_undef;
+    long bits = 0;
+    IDV_TRY(idvi_attrs_type(type, &curve, &bits));
+    IDV_TRY(idvi_tlv_put_nid(&algorithm, curve != NID_undef
+                                             ? NID_X9_62_id_ecPublicKey
+                                             : NID_rsaEncryption));
+    if (curve != NID_undef)
+        IDV_TRY(idvi_tlv_put_nid(&algorithm, curve));
+    else
+        IDV_TRY(idv_buf_put(&algorithm, idv_bytes(null, sizeof(null))));
+    IDV_TRY(idvi_tlv_put(&spki, TLV_SEQUENCE, idv_view(&algorithm)));
+    if (curve == NID_undef)
+        IDV_TRY(put_placeholder(&spki, (size_t)bits / 8));
+    return idvi_tlv_put(out, TLV_CONTEXT(0), idv_view(&spki));
+}
+
+idv_rc idvi_attrs_put_template(struct idv_buf *out,
+                               const struct idv_csrattrs *a)
+{
+    IDV_AUTO(buf) fields = {0};
+    IDV_AUTO(buf) attributes = {0};
+    IDV_AUTO(buf) value = {0};
+    IDV_AUTO(buf) attribute = {0};
+    if (!a->has_key_type && sk_X509_EXTENSION_num(a->extensions) <= 0)
+        return IDV_OK;
+    IDV_TRY(idvi_tlv_put(&fields, TLV_INTEGER, idv_bytes("", 1)));
+    if (a->has_key_type)
+        IDV_TRY(put_key(&fields, a->key_type));
+    IDV_TRY(idvi_attrs_put_extensions(&attributes, a->extensions));
+    IDV_TRY(idvi_tlv_put(&fields, TLV_CONTEXT(1), idv_view(&attributes)));
+    IDV_TRY(idvi_tlv_put(&value, TLV_SEQUENCE, idv_view(&fields)));
+    IDV_TRY(idvi_tlv_put(&attribute, TLV_OID,
+                         idv_bytes(template_oid, sizeof(template_oid))));
+    IDV_AUTO(buf) set = {0};
+    IDV_TRY(idvi_tlv_put(&set, TLV_SET, idv_view(&value)));
+    IDV_TRY(idv_buf_put(&attribute, idv_view(&set)));
+    return idvi_tlv_put(out, TLV_SEQUENCE, idv_view(&attribute));
 }

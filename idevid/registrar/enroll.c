@@ -7,30 +7,27 @@
 
 /* --- what the EST server asks back ---------------------------------------- */
 
-/* A member asking again keeps its names. */
-static idv_rc grant_member(struct idvi_reg_call *c, struct idv_est_grant *g)
-{
-    IDV_AUTO_PTR(X509) old = NULL;
-    memcpy(g->serial_number, c->issued.serial_number, sizeof(g->serial_number));
-    IDV_TRY(idv_cert_from_der(idv_view(&c->issued.cert), &old));
-    g->subject = X509_NAME_dup(X509_get_subject_name(old));
-    return g->subject ? IDV_OK : idv_fail(IDV_E_NOMEM, "out of memory");
-}
-
 static idv_rc admit(void *arg, struct idv_peer *peer,
                     struct idv_est_verdict *out)
 {
     struct idvi_reg_call *c = arg;
     (void)peer;
-    if (!c->maker)
-        return grant_member(c, &out->grant);
-    memcpy(out->grant.serial_number, c->id.serial_number,
-           sizeof(out->grant.serial_number));
-    IDV_TRY(idvi_reg_subject(c->reg->conf.ldevid_subject, c->id.serial_number,
-                             &out->grant.subject));
-    if (c->session.state == IDV_SESSION_LOG_OK)
+    idv_rc rc = idvi_reg_grant(c, &out->grant);
+    if (rc == IDV_E_REJECT) {
+        out->status = 403;
+        out->reason = "no name can be given to this device";
+        return IDV_OK;
+    }
+    IDV_TRY(rc);
+    if (c->maker && c->session.state == IDV_SESSION_LOG_OK)
         return idvi_reg_session_move(c, IDV_SESSION_ENROLLING);
     return IDV_OK;
+}
+
+static idv_rc names(void *arg, struct idv_peer *peer, X509_EXTENSION **san)
+{
+    (void)peer;
+    return idvi_reg_names(arg, san);
 }
 
 static idv_rc issued(void *arg, struct idv_peer *peer,
@@ -51,6 +48,7 @@ static idv_rc serve_est(struct idvi_reg_call *c)
     enum idv_next next = IDV_NEXT_REPLY;
     conf.admit = admit;
     conf.issued = issued;
+    conf.names = names;
     conf.arg = c;
     IDV_TRY(idv_est_server_new(&conf, c->reg->env, &est));
     struct idv_service s = idv_est_server_service(est);
@@ -146,8 +144,11 @@ static idv_rc renew(struct idvi_reg_call *c)
 idv_rc idvi_reg_est(struct idvi_reg_call *c)
 {
     const char *path = c->call->req.path;
-    if (c->call->req.verb != IDV_POST)
+    if (c->call->req.verb != IDV_POST) {
+        if (strcmp(path, IDV_PATH_CSRATTRS) == 0)
+            IDV_TRY(idvi_reg_recognise(c));
         return serve_est(c);
+    }
     if (strcmp(path, IDV_PATH_SIMPLEENROLL) == 0)
         return gate(c);
     return strcmp(path, IDV_PATH_SIMPLEREENROLL) == 0 ? renew(c) : serve_est(c);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who asks: the TLS client certificate, judged. */
+#include <string.h>
+
 #include "idevid/registrar/registrar_call.h"
 
 static idv_rc take_leaf(struct idvi_reg_call *c)
@@ -45,6 +47,24 @@ idv_rc idvi_reg_identify(struct idvi_reg_call *c)
     IDV_TRY(find_maker(c));
     return idvi_judge(&c->no, idv_devid_from_cert(c->leaf, &c->id), 403,
                       "idevid", "device certificate is not an IDevID");
+}
+
+idv_rc idvi_reg_recognise(struct idvi_reg_call *c)
+{
+    const struct idv_peer *peer = c->call->peer;
+    bool member = false;
+    if (!peer || sk_X509_num(peer->chain) <= 0)
+        return IDV_OK;
+    IDV_TRY(idvi_reg_ldevid(c, &member));
+    if (member)
+        return IDV_OK;
+    idv_rc rc = idvi_reg_identify(c);
+    if (rc == IDV_E_REJECT && c->no.status) {
+        memset(&c->no, 0, sizeof(c->no));
+        c->maker = NULL;
+        rc = IDV_OK;
+    }
+    return rc;
 }
 
 idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found)

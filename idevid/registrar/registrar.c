@@ -63,10 +63,9 @@ static idv_rc check_makers(const struct idv_registrar_conf *conf)
 
 static idv_rc check_est(const struct idv_registrar_conf *conf)
 {
-    IDV_AUTO_PTR(X509_NAME) name = NULL;
     if (!conf->est.ca.issue || !conf->est.store.add)
         return idv_fail(IDV_E_ARG, "registrar: no CA to enroll with");
-    return idvi_reg_subject(conf->ldevid_subject, "0", &name);
+    return idv_est_profile_check(&conf->profile);
 }
 
 /* Whatever of our chain a MASA pinned, it is us (R-R-37). */

@@ -7,6 +7,7 @@
 #include <idevid/machine.h>
 #include <idevid/voucher.h>
 
+#include "idevid/est/profile.h"
 #include "idevid/est/server.h"
 
 /* --- what is configured --------------------------------------------------- */
@@ -50,11 +51,11 @@ struct idv_registrar_conf {
     const struct idv_registrar_maker *makers; /* borrowed */
     size_t n_makers;
     const struct idv_registrar_store *store; /* borrowed */
-    struct idv_est_server_conf est;          /* admit, issued, arg are ours */
-    /* Subject of an LDevID: "TYPE=value, ..." with {serial} for the device's;
-     * backslash quotes a comma. A serialNumber RDN is always added. NULL:
-     * "CN={serial}". */
-    const char *ldevid_subject;
+    struct idv_est_server_conf est; /* admit, issued, names, arg are ours */
+    /* Names of an LDevID: a subject "TYPE=value, ..." with {serial} for the
+     * device's, backslash quotes a comma; a serialNumber RDN is always added.
+     */
+    struct idv_est_profile profile;
     enum idv_audit_mode audit;
     struct idv_audit_policy audit_policy; /* own domainID is added to known */
     int retry_after_s;                    /* of a 202; 0: 30 */

@@ -48,6 +48,9 @@ struct idvi_reg_call {
 idv_rc idvi_reg_identify(struct idvi_reg_call *c) IDV_CHECKED;
 /* ... or an LDevID of this domain (*found), with the leaf set in any case. */
 idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found) IDV_CHECKED;
+/* One of the two, or neither, which is no refusal; also without a certificate.
+ */
+idv_rc idvi_reg_recognise(struct idvi_reg_call *c) IDV_CHECKED;
 
 /* request.c, policy.c, upstream.c, relay.c: requestvoucher. */
 idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c) IDV_CHECKED;
@@ -91,11 +94,14 @@ idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_first_client(struct idvi_reg_call *c,
                              uint8_t out[static 32]) IDV_CHECKED;
 
+/* grant.c: the names that this client gets, whoever it is. */
+idv_rc idvi_reg_grant(struct idvi_reg_call *c,
+                      struct idv_est_grant *g) IDV_CHECKED;
+/* ... those that a request must carry; *san NULL: none. */
+idv_rc idvi_reg_names(struct idvi_reg_call *c,
+                      X509_EXTENSION **san) IDV_CHECKED;
+
 /* enroll.c */
 idv_rc idvi_reg_est(struct idvi_reg_call *c) IDV_CHECKED;
-
-/* subject.c: a name from the configured pattern, with the serialNumber. */
-idv_rc idvi_reg_subject(const char *pattern, const char *serial,
-                        X509_NAME **out) IDV_CHECKED;
 
 #endif

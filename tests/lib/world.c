@@ -180,6 +180,12 @@ static idv_rc e_subject(void *self, const uint8_t subject[32], bool *found,
     FAULTY(est_real(w).find_subject(w->reg_db, subject, found, out));
 }
 
+static idv_rc e_number(void *self, const char *client, int64_t *number)
+{
+    struct world *w = self;
+    FAULTY(est_real(w).number(w->reg_db, client, number));
+}
+
 static idv_rc e_add(void *self, const struct idv_issued *issued, bool *fresh)
 {
     struct world *w = self;
@@ -209,7 +215,7 @@ static void make_stores(struct world *w)
                                                 r_count, r_add,      r_update,
                                                 r_claim, r_decision, r_status};
     w->reg_conf.est.store =
-        (struct idv_est_store){w, e_csr, e_cert, e_subject, e_add};
+        (struct idv_est_store){w, e_csr, e_cert, e_subject, e_number, e_add};
 }
 
 static void register_device(struct world *w)

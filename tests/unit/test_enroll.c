@@ -115,7 +115,7 @@ static void subject_pattern(void **state)
 {
     struct fixture *f = *state;
     char text[256];
-    f->w.reg_conf.ldevid_subject =
+    f->w.reg_conf.profile.subject =
         "O=Example\\, Inc., OU=devices, CN=dev-{serial}.example.com";
     world_configure(&f->w);
     assert_int_equal(enroll(f), 200);
@@ -132,10 +132,10 @@ static void bad_pattern(void **state)
 {
     struct fixture *f = *state;
     struct idv_registrar *r = NULL;
-    f->w.reg_conf.ldevid_subject = "nonsense";
+    f->w.reg_conf.profile.subject = "nonsense";
     FAILS(IDV_E_ARG, "TYPE=value",
           idv_registrar_new(&f->w.reg_conf, &f->w.pki.env.env, &r));
-    f->w.reg_conf.ldevid_subject = "C=toolong";
+    f->w.reg_conf.profile.subject = "C=toolong";
     FAILS(IDV_E_ARG, "cannot be set",
           idv_registrar_new(&f->w.reg_conf, &f->w.pki.env.env, &r));
 }

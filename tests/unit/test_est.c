@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's half of EST: bodies, csrattrs, cacerts, certificates. */
+#define _GNU_SOURCE /* memmem */
 #include "tests/unit/codec.h"
 
 #include <openssl/objects.h>
@@ -76,6 +77,9 @@ static void bodies_that_are_none(void **state)
         "MAMC!QU=",
         "-----BEGIN X-----\nMAMCAQU=\n",
         "-----BEGIN X",
+        "-----BEGIN X-----\nMAMCAQU=\n-----END X-----\nMAMCAQU=",
+        "-----BEGIN X-----\nMAMCAQU=\n-----END X",
+        "MAMCAQU=MAMCAQU=",
         "<html></html>",
     };
     static uint8_t big[IDV_MAX_BODY + 4];
@@ -240,6 +244,44 @@ static void csrattrs_template(void **state)
              &a);
     assert_true(a.has_key_type);
     assert_int_equal(a.key_type, IDV_KEY_P384);
+}
+
+/* What is written in the form of RFC 9908 as well is read by who knows both and
+ * by who knows the older one only. */
+static void csrattrs_template_written(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct idv_csrattrs a = {.has_key_type = true,
+                                 .key_type = (enum idv_key_type)i,
+                                 .challenge = i % 2,
+                                 .as_template = true};
+        struct idv_csrattrs b;
+        IDV_AUTO(buf) raw = {0};
+        a.extensions = sk_X509_EXTENSION_new_null();
+        sk_X509_EXTENSION_push(
+            a.extensions, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                                              "DNS:device.example.com"));
+        OK(idv_csrattrs_to_der(&a, &raw));
+        OK(idv_csrattrs_from_der(idv_view(&raw), &b));
+        assert_true(b.has_key_type);
+        assert_int_equal(b.key_type, i);
+        assert_int_equal(b.challenge, i % 2);
+        assert_int_equal(sk_X509_EXTENSION_num(b.extensions), 1);
+        idv_csrattrs_free(&b);
+        /* its attribute's type spoilt, it is one that nobody knows */
+        uint8_t *oid = (uint8_t *)memmem(
+            raw.p, raw.n, "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3d", 11);
+        assert_non_null(oid);
+        oid[10] = 0x7f;
+        OK(idv_csrattrs_from_der(idv_view(&raw), &b));
+        assert_int_equal(b.key_type, i);
+        assert_int_equal(sk_X509_EXTENSION_num(b.extensions), 1);
+        idv_csrattrs_free(&b);
+        a.digest_nid = NID_sha256;
+        FAILS(IDV_E_ARG, "template", idv_csrattrs_to_der(&a, &raw));
+        idv_csrattrs_free(&a);
+    }
 }
 
 static void reply_with(struct idv_msg *m, int status, const char *media,
@@ -483,6 +525,7 @@ int main(void)
         cmocka_unit_test(csrattrs_key_types),
         cmocka_unit_test(csrattrs_that_are_none),
         cmocka_unit_test(csrattrs_template),
+        cmocka_unit_test(csrattrs_template_written),
         cmocka_unit_test(csrattrs_replies),
         cmocka_unit_test(cacerts_are_sorted),
         cmocka_unit_test(cacerts_that_will_not_do),

@@ -25,9 +25,13 @@ struct idv_csrattrs {
     STACK_OF(X509_EXTENSION) *
         extensions; /* to put into the request, or NULL */
     int digest_nid; /* wanted signature digest, 0 none */
+    /* also in the form of RFC 9908, for who reads that; only written, and only
+     * with something that it can tell */
+    bool as_template;
 };
 void idv_csrattrs_free(struct idv_csrattrs *a);
-/* DER both ways (RFC 7030 section 4.5.2, RFC 8951 section 4). */
+/* DER both ways (RFC 7030 section 4.5.2, RFC 8951 section 4). IDV_E_ARG: a
+ * digest beside as_template, which has no place for it. */
 idv_rc idv_csrattrs_to_der(const struct idv_csrattrs *a,
                            struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_csrattrs_from_der(struct idv_bytes der,

@@ -5,9 +5,10 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 
+#include <idevid/auto.h>
 #include <idevid/text.h>
 
-#include "idevid/registrar/registrar_call.h"
+#include "idevid/est/profile.h"
 
 #define DEFAULT_PATTERN "CN={serial}"
 #define SERIAL "{serial}"
@@ -26,15 +27,16 @@ static idv_rc next_part(const char **at, struct idv_buf *out)
     return IDV_OK;
 }
 
-static idv_rc fill(const char *value, const char *serial, struct idv_buf *out)
+idv_rc idvi_est_fill(const char *pattern, const char *serial,
+                     struct idv_buf *out)
 {
     const char *hole;
-    while ((hole = strstr(value, SERIAL)) != NULL) {
-        IDV_TRY(idv_buf_put(out, idv_bytes(value, (size_t)(hole - value))));
+    while ((hole = strstr(pattern, SERIAL)) != NULL) {
+        IDV_TRY(idv_buf_put(out, idv_bytes(pattern, (size_t)(hole - pattern))));
         IDV_TRY(idv_buf_puts(out, serial));
-        value = hole + strlen(SERIAL);
+        pattern = hole + strlen(SERIAL);
     }
-    return idv_buf_puts(out, value);
+    return idv_buf_puts(out, pattern);
 }
 
 static idv_rc cannot_set(const char *type)
@@ -55,7 +57,7 @@ static idv_rc add_part(X509_NAME *name, struct idv_bytes part,
     IDV_TRY(idv_buf_put(&type, idv_text_trim(left)));
     IDV_TRY(idv_buf_put(&pattern, idv_text_trim(part)));
     IDV_TRY(idv_buf_puts(&pattern, ""));
-    IDV_TRY(fill((const char *)pattern.p, serial, &value));
+    IDV_TRY(idvi_est_fill((const char *)pattern.p, serial, &value));
     if (type.n == 0 || value.n == 0 ||
         X509_NAME_add_entry_by_txt(name, (const char *)type.p, MBSTRING_UTF8,
                                    value.p, (int)value.n, -1, 0) != 1)
@@ -77,8 +79,8 @@ static idv_rc add_serial(X509_NAME *name, const char *serial)
     return cannot_set("serialNumber");
 }
 
-idv_rc idvi_reg_subject(const char *pattern, const char *serial,
-                        X509_NAME **out)
+idv_rc idv_est_subject(const char *pattern, const char *serial, bool number,
+                       X509_NAME **out)
 {
     IDV_AUTO_PTR(X509_NAME) name = X509_NAME_new();
     IDV_AUTO(buf) part = {.max = 1024};
@@ -89,7 +91,8 @@ idv_rc idvi_reg_subject(const char *pattern, const char *serial,
         IDV_TRY(next_part(&at, &part));
         IDV_TRY(add_part(name, idv_view(&part), serial));
     }
-    IDV_TRY(add_serial(name, serial));
+    if (number)
+        IDV_TRY(add_serial(name, serial));
     *out = idv_steal(&name);
     return IDV_OK;
 }

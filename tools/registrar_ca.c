@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A CA of the registrar's, opened as its configuration says. */
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/objects.h>
+
+#include <idevid/auto.h>
+#include <idevid/codec.h>
+#include <idevid/fs.h>
+#include <idevid/text.h>
+
+#include "registrar_ca.h"
+
+#define DAY (24 * 3600)
+
+const char *const registrar_key_types[] = {
+    "any", "P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", NULL};
+const char *const registrar_digests[] = {"any", "SHA-256", "SHA-384", "SHA-512",
+                                         NULL};
+
+idv_rc registrar_check_url(const char *value)
+{
+    if (strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0)
+        return IDV_OK;
+    return idv_fail(IDV_E_ARG, "not an http or https URL");
+}
+
+static idv_rc check_oid(struct idv_bytes text)
+{
+    IDV_AUTO_PTR(idv_char) s = NULL;
+    IDV_TRY(idv_text_dup(text, &s));
+    IDV_AUTO_PTR(ASN1_OBJECT) oid = OBJ_txt2obj(s, 1);
+    ERR_clear_error();
+    return oid ? IDV_OK : idv_fail(IDV_E_ARG, "'%.60s' is no OID (1.2.3)", s);
+}
+
+idv_rc registrar_check_oids(const char *value)
+{
+    struct idv_bytes rest = idv_str(value), piece;
+    while (idv_text_next(&rest, ", \t", &piece)) {
+        if (piece.n)
+            IDV_TRY(check_oid(piece));
+    }
+    return IDV_OK;
+}
+
+/* --- names approved for single devices ------------------------------------ */
+
+/* SERIAL is the rest of the line: it may have blanks. */
+static bool split(struct idv_bytes line, struct idv_bytes *name,
+                  struct idv_bytes *serial)
+{
+    *serial = line;
+    if (!idv_text_next(serial, " \t", name))
+        return false;
+    *serial = idv_text_trim(*serial);
+    return name->n > 0 && serial->n > 0;
+}
+
+static idv_rc read_approved(const char *path, char ***list)
+{
+    IDV_AUTO(buf) text = {0};
+    struct idv_bytes line, name, serial;
+    IDV_TRY(idv_fs_read(path, 0, &text));
+    struct idv_bytes rest = idv_view(&text);
+    for (int n = 1; idv_text_next(&rest, "\n", &line); n++) {
+        line = idv_text_trim(line);
+        if (line.n == 0 || line.p[0] == '#')
+            continue;
+        if (!split(line, &name, &serial))
+            return idv_fail(IDV_E_ARG, "%s:%d: not NAME SERIAL", path, n);
+        IDV_TRY(idv_list_add(list, line));
+    }
+    return IDV_OK;
+}
+
+static idv_rc find_approved(void *arg, const char *serial, char ***names)
+{
+    const struct registrar_ca *ca = arg;
+    struct idv_bytes name, whose;
+    for (size_t i = 0; ca->approved && ca->approved[i]; i++) {
+        if (split(idv_str(ca->approved[i]), &name, &whose) &&
+            idv_bytes_eq(whose, idv_str(serial)))
+            IDV_TRY(idv_list_add(names, name));
+    }
+    return IDV_OK;
+}
+
+/* --- what devices are asked for ------------------------------------------- */
+
+static void ask(struct registrar_ca *ca)
+{
+    static const int digests[] = {0, NID_sha256, NID_sha384, NID_sha512};
+    const struct registrar_ca_conf *conf = ca->conf;
+    ca->attrs = (struct idv_csrattrs){
+        .has_key_type = conf->key_type > 0,
+        .key_type = conf->key_type > 0 ? (enum idv_key_type)(conf->key_type - 1)
+                                       : (enum idv_key_type)0,
+        .challenge = conf->challenge,
+        .digest_nid = digests[conf->digest],
+        .as_template = conf->as_template,
+    };
+}
+
+/* Unique by the CA's key, and marked as nobody's hardware address. */
+static idv_rc default_acp_registrar(struct registrar_ca *ca, uint8_t out[6])
+{
+    IDV_AUTO(buf) id = {0};
+    uint8_t hash[32];
+    IDV_TRY(idv_domain_id(sk_X509_value(ca->chain, 0), &id));
+    if (EVP_Digest(id.p, id.n, hash, NULL, EVP_sha256(), NULL) != 1)
+        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    memcpy(out, hash, 6);
+    out[0] = (uint8_t)((out[0] & 0xfc) | 0x02);
+    return IDV_OK;
+}
+
+static idv_rc acp_registrar(struct registrar_ca *ca, uint8_t out[6])
+{
+    IDV_AUTO(buf) raw = {.max = 6};
+    if (!ca->conf->acp_registrar)
+        return default_acp_registrar(ca, out);
+    if (idv_hex_to_bytes(idv_str(ca->conf->acp_registrar), &raw) != IDV_OK ||
+        raw.n != 6)
+        return idv_fail_within(IDV_E_ARG, "acp-registrar: not 12 hex digits");
+    memcpy(out, raw.p, 6);
+    return IDV_OK;
+}
+
+/* --- opened --------------------------------------------------------------- */
+
+idv_rc registrar_ca_open(struct registrar_ca *ca,
+                         const struct registrar_ca_conf *conf,
+                         const struct idv_env *env)
+{
+    ca->conf = conf;
+    IDV_TRY(idv_certs_open(conf->cert, &tool_pin, &ca->chain));
+    IDV_TRY(idv_key_open(conf->key, &tool_pin, &ca->key));
+    if (conf->approved)
+        IDV_TRY(read_approved(conf->approved, &ca->approved));
+    ask(ca);
+    ca->local = (struct idv_est_local_ca){
+        .key = ca->key,
+        .cert = sk_X509_value(ca->chain, 0),
+        .chain = ca->chain,
+        .lifetime_s = conf->lifetime_days * DAY,
+        .servers = conf->servers,
+        .purposes = (const char *const *)conf->purposes,
+        .policies = (const char *const *)conf->policies,
+        .crl_url = conf->crl_url,
+        .aia_url = conf->aia_url,
+        .env = env,
+    };
+    return IDV_OK;
+}
+
+idv_rc registrar_ca_use(struct registrar_ca *ca,
+                        const struct idv_est_store *store,
+                        struct idv_est_server_conf *est,
+                        struct idv_est_profile *profile)
+{
+    const struct registrar_ca_conf *conf = ca->conf;
+    *est = (struct idv_est_server_conf){
+        .ca = idv_est_local_ca(&ca->local),
+        .store = *store,
+        .attrs = &ca->attrs,
+        .renew_by_ra = conf->renew_by_ra,
+    };
+    *profile = (struct idv_est_profile){
+        .subject = conf->subject,
+        .names = (const char *const *)conf->names,
+        .approved = find_approved,
+        .arg = ca,
+        .acp_domain = conf->acp_domain,
+        .acp_rsub = conf->acp_rsub,
+    };
+    return acp_registrar(ca, profile->acp_registrar);
+}
+
+void registrar_ca_clear(struct registrar_ca *ca)
+{
+    EVP_PKEY_free(ca->key);
+    idv_certs_free(ca->chain);
+    idv_list_free(ca->approved);
+    memset(ca, 0, sizeof(*ca));
+}
