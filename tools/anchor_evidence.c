@@ -2,9 +2,9 @@
 /* idevid-anchor evidence: the TPM proves the anchor to somebody else. */
 #include <idevid/auto.h>
 #include <idevid/codec.h>
-#include <idevid/evidence.h>
 
 #include "anchor.h"
+#include "evidence.h"
 #include "sheet.h"
 
 static const char *nonce, *iak, *certificate, *out_file;
@@ -20,22 +20,6 @@ const struct tool_option anchor_evidence_options[] = {
     {"out", 'o', "FILE", "where to (default: standard output)", &out_file, NULL,
      NULL},
     {0}};
-
-static idv_rc make(const struct state *s, struct idv_bytes raw,
-                   struct idv_evidence *out)
-{
-    const struct anchor_conf *c = &s->conf->anchor;
-    const char *from = certificate ? certificate : c->iak_certificate;
-    IDV_AUTO_PTR(idv_certs) chain = NULL;
-    struct idv_evidence_request request;
-    IDV_TRY(idv_evidence_request_of(s->trust, &request));
-    if (from)
-        IDV_TRY(idv_certs_open(from, &tool_pin, &chain));
-    request.key_uri = iak ? iak : c->iak;
-    request.chain = chain;
-    request.nonce = raw;
-    return idv_evidence_make(s->dev, &request, out);
-}
 
 static idv_rc as_json(const struct tool *t, const struct idv_evidence *e)
 {
@@ -73,7 +57,7 @@ idv_rc anchor_evidence(struct tool *t, int argc, char **argv)
         return idv_fail(IDV_E_ARG, "--nonce: not 8 to 32 bytes in hexadecimal");
     }
     IDV_TRY(state_open(t, &anchor_configuration, STATE_LOOK, &s));
-    IDV_TRY(make(&s, idv_view(&raw), &e));
+    IDV_TRY(tool_evidence(&s, iak, certificate, idv_view(&raw), &e));
     idv_rc rc = put_out(t, &e);
     idv_evidence_free(&e);
     return rc;

@@ -13,6 +13,7 @@
 static const char *const key_types[] = {"P-256",    "P-384",    "P-521",
                                         "RSA-2048", "RSA-3072", NULL};
 
+static const char *const evidence_when[] = {"asked", "always", "never", NULL};
 const char *const anchor_profiles[] = {"auto", "owner", "platform", "token",
                                        NULL};
 const char *const voucher_forms[] = {"cms", "jws", NULL};
@@ -225,6 +226,11 @@ static const struct idv_conf_entry entries[] = {
     ROW("discovery", "patience", INT, find.patience,
         "seconds that join waits for somebody to be found",
         RANGE(1, 1000000, "60")),
+
+    ROW("pledge", "evidence", ENUM, evidence,
+        "when the report of a join carries the TPM's proof of the imprint: if "
+        "the registrar asks for it, or anyway",
+        WORDS(evidence_when, "asked")),
 
     TOOL_CLOCK_ENTRY(struct pledge_conf, device, "auto")
         ROW("policy", "refuse-nonceless", BOOL, refuse_nonceless,

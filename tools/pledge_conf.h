@@ -49,6 +49,7 @@ struct find_conf {
 /* Adds the method of that name, for "none" none. IDV_E_ARG: no such method. */
 idv_rc find_method(const char *word, unsigned *methods) IDV_CHECKED;
 
+enum evidence_when { EVIDENCE_ASKED, EVIDENCE_ALWAYS, EVIDENCE_NEVER };
 enum renewed_key { RENEWED_KEY_AUTO, RENEWED_KEY_SAME, RENEWED_KEY_NEW };
 
 /* Bits as struct idv_voucher_policy has them, of words the table let pass. */
@@ -64,7 +65,7 @@ struct pledge_conf {
     char *cloud, *cloud_anchors;
     char **refuse_assertions;
     char *output, *group, *hooks, *agent_state;
-    int key_type, voucher_form, renewed_key;
+    int key_type, voucher_form, renewed_key, evidence;
     bool refuse_nonceless, presence;
     int64_t attempts, renew_share, hook_seconds;
 };

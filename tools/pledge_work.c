@@ -6,6 +6,7 @@
 #include <idevid/auto.h>
 #include <idevid/drive.h>
 
+#include "evidence.h"
 #include "ldevid.h"
 #include "pledge.h"
 #include "pledge_find.h"
@@ -166,6 +167,7 @@ static idv_rc find_registrars(const struct pledge *p,
 
 idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
 {
+    const int when = pledge_configuration.evidence;
     struct idv_pledge_conf pc = {
         .media = idv_envelope_media(
             voucher_forms[pledge_configuration.voucher_form]),
@@ -177,6 +179,9 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
         .open_key = ldevid_open,
         .key_type = (enum idv_key_type)pledge_configuration.key_type,
         .key_arg = &p->s,
+        .evidence = when == EVIDENCE_NEVER ? NULL : tool_evidence_der,
+        .evidence_arg = &p->s,
+        .evidence_unasked = when == EVIDENCE_ALWAYS,
         .progress = pledge_progress,
         .progress_arg = p,
         .attempts = work->attempts,

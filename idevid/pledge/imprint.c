@@ -70,6 +70,7 @@ static void settle(struct idvi_attempt *a)
     a->losses = 0;
     a->pending = false;
     a->owe_status = a->cloud.est ? 0 : 2; /* EST alone is spoken there */
+    idvi_evidence_bind(a);
     idv_buf_free(&a->pvr);
     idv_buf_free(&a->staple);
     a->nonce[0] = 0;
@@ -100,7 +101,7 @@ idv_rc idvi_imprint(struct idvi_attempt *a, struct idv_told *told,
 idv_rc idvi_status_told(struct idvi_attempt *a, struct idv_told *told,
                         struct idv_ask *ask)
 {
-    (void)told;
+    idvi_evidence_asked(a, &told->msg);
     idvi_say(a, "voucher_status", "accepted");
     a->owe_status = 0;
     a->losses = 0;

@@ -105,6 +105,11 @@ struct idv_pledge {
 
     struct idv_buf accept; /* the forms of vouchers that we take */
     enum idv_verdict verdict;
+    struct {
+        bool asked;     /* by a registrar of the domain */
+        bool bound;     /* there is */
+        uint8_t to[32]; /* the hash of the request that was granted */
+    } evidence;
     EVP_PKEY *key;        /* outlives attempts */
     EVP_PKEY *member_key; /* S9: that of the present LDevID */
     enum idv_key_type key_type;
@@ -249,9 +254,19 @@ idv_rc idvi_enroll_body(struct idvi_attempt *a, struct idv_msg *m) IDV_CHECKED;
 /* One of the type that is wanted, made unless there is one. */
 idv_rc idvi_need_key(struct idvi_attempt *a) IDV_CHECKED;
 
+/* --- evidence.c: proof of the imprint, if the registrar asks for it --- */
+/* The voucher for a->pvr imprints. */
+void idvi_evidence_bind(struct idvi_attempt *a);
+/* Does the answer to a voucher_status ask for it? */
+void idvi_evidence_asked(struct idvi_attempt *a, const struct idv_msg *reply);
+/* Stays empty where none is to be sent, or none can be made. */
+idv_rc idvi_evidence_make(struct idvi_attempt *a,
+                          struct idv_buf *out) IDV_CHECKED;
+
 /* --- report.c: S8 and what is told when things fail --- */
+/* evidence: DER, or empty */
 idv_rc idvi_telemetry(const char *path, bool status, const char *reason,
-                      struct idv_msg *m) IDV_CHECKED;
+                      struct idv_bytes evidence, struct idv_msg *m) IDV_CHECKED;
 idv_rc idvi_voucher_failed(struct idvi_attempt *a, idv_rc rc,
                            struct idv_ask *ask) IDV_CHECKED;
 idv_rc idvi_enroll_failed(struct idvi_attempt *a, idv_rc rc,

@@ -13,9 +13,10 @@
 #define ENROLL_REASON "enrollment failed"
 
 idv_rc idvi_telemetry(const char *path, bool status, const char *reason,
-                      struct idv_msg *m)
+                      struct idv_bytes evidence, struct idv_msg *m)
 {
-    struct idv_telemetry t = {.version = 1, .status = status};
+    struct idv_telemetry t = {
+        .version = 1, .status = status, .evidence = evidence};
     snprintf(t.reason, sizeof(t.reason), "%s", reason);
     m->verb = IDV_POST;
     snprintf(m->path, sizeof(m->path), "%s", path);
@@ -29,7 +30,7 @@ static idv_rc tell(struct idvi_attempt *a, enum idvi_stage stage, idv_rc rc,
     idvi_remember(a, rc);
     idvi_stage(a, stage);
     ask->kind = IDV_ASK_EXCHANGE;
-    return idvi_telemetry(path, false, reason, &ask->msg);
+    return idvi_telemetry(path, false, reason, idv_str(""), &ask->msg);
 }
 
 idv_rc idvi_voucher_failed(struct idvi_attempt *a, idv_rc rc,
@@ -62,12 +63,15 @@ idv_rc idvi_report_connect(struct idvi_attempt *a, struct idv_ask *ask)
 idv_rc idvi_report(struct idvi_attempt *a, struct idv_told *told,
                    struct idv_ask *ask)
 {
+    IDV_AUTO(buf) evidence = {0};
     IDV_TRY(idvi_take_peer(a, told));
     IDV_TRY(idv_trust_verify_server(a->p->conf.trust, a->chain));
+    IDV_TRY(idvi_evidence_make(a, &evidence));
     idvi_say(a, "enrollstatus", "over a new connection, with the LDevID");
     idvi_stage(a, STAGE_REPORTED);
     ask->kind = IDV_ASK_EXCHANGE;
-    return idvi_telemetry(IDV_PATH_ENROLLSTATUS, true, "", &ask->msg);
+    return idvi_telemetry(IDV_PATH_ENROLLSTATUS, true, "", idv_view(&evidence),
+                          &ask->msg);
 }
 
 /* Whatever it says to the report: with this certificate one was let in. */

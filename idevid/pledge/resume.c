@@ -47,7 +47,8 @@ idv_rc idvi_domain_next(struct idvi_attempt *a, struct idv_ask *ask)
     head(a, stage, &ask->msg);
     idvi_stage(a, stage);
     if (stage == STAGE_STATUS)
-        return idvi_telemetry(IDV_PATH_VOUCHER_STATUS, true, "", &ask->msg);
+        return idvi_telemetry(IDV_PATH_VOUCHER_STATUS, true, "", idv_str(""),
+                              &ask->msg);
     return stage == STAGE_ENROLL ? idvi_enroll_body(a, &ask->msg) : IDV_OK;
 }
 

@@ -134,9 +134,20 @@ fi
 PLAIN=$WORLD/small
 plain_start type=data nonce=no
 joins gate "localhost:$PLAIN_PORT" 'R-P-39: without a nonce'
-plain_start form=jws
+is 'nobody asked for evidence, none came' "$(wc -c <"$PLAIN/evidence.der")" 0
+ok 'an attestation key' device_iak gate
+plain_start form=jws evidence=request
 printf '[voucher]\nform = jws\n' >>"$WORLD/gate.ini"
 joins gate "127.0.0.1:$PLAIN_PORT" 'vouchers in JWS'
+ok 'R-P-54: asked for evidence, it proves the imprint that this request led to' \
+    env -i PATH="$PATH" "$BIN/idevid-anchor" verify-evidence \
+    --nonce "$(sha256sum "$PLAIN/request" | cut -d ' ' -f 1)" \
+    --ca "$WORLD/maker/anchors.pem" --pin "$PLAIN/domain-ca.pem" \
+    "$PLAIN/evidence.der"
+printf '[pledge]\nevidence = never\n' >>"$WORLD/gate.ini"
+plain_start form=jws evidence=request
+joins gate "127.0.0.1:$PLAIN_PORT" 'asked, and configured not to'
+is 'none came' "$(wc -c <"$PLAIN/evidence.der")" 0
 
 # --- somebody in the middle -------------------------------------------------------
 # The MASA believes his registrar's certificate and pins the owner's domain.

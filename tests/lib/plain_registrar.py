@@ -200,6 +200,8 @@ def make_voucher(pvr):
 def requestvoucher(call):
     want('media type', call.head['content-type'], MEDIA[FORM])
     want('Accept', MEDIA[FORM] in call.head['accept'], True)
+    with open(path('request'), 'wb') as f:
+        f.write(call.body)
     pvr = read_request(call.body, call.client)
     call.found(serial=pvr['serial-number'], nonce=pvr['nonce'])
     if 'to' in OPT:
@@ -251,15 +253,25 @@ def status(call):
     return 200, '', b''
 
 
+def voucher_status(call):
+    answer = status(call)
+    if OPT.get('evidence') != 'request':
+        return answer
+    return 200, 'application/json', b'{"evidence":"requested"}'
+
+
 def enrollstatus(call):
     with open(path('ldevid.pem'), 'rb') as f:
         want('who reports', der_of(call.client), der_of(f.read()))
+    context = json.loads(call.body).get('reason-context', {})
+    with open(path('evidence.der'), 'wb') as f:
+        f.write(base64.b64decode(context.get('imprint-evidence', '')))
     return status(call)
 
 
 ROUTES = {
     'POST /.well-known/brski/requestvoucher': requestvoucher,
-    'POST /.well-known/brski/voucher_status': status,
+    'POST /.well-known/brski/voucher_status': voucher_status,
     'GET /.well-known/est/cacerts': cacerts,
     'GET /.well-known/est/csrattrs': csrattrs,
     'POST /.well-known/est/simpleenroll': simpleenroll,

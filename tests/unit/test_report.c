@@ -23,7 +23,9 @@ static idv_rc audit(const char *json, struct idv_audit_log *out)
 /* R-P-54 */
 static void telemetry_inverse(void **state)
 {
-    struct idv_telemetry back, t = {1, false, "refused", "nonce-mismatch"};
+    struct idv_telemetry back, t = {.version = 1,
+                                     .reason = "refused",
+                                     .detail = "nonce-mismatch"};
     IDV_AUTO(buf) json = {0};
     (void)state;
     OK(idv_telemetry_to_json(&t, &json));
@@ -38,6 +40,63 @@ static void telemetry_inverse(void **state)
     assert_string_equal((char *)json.p, "{\"version\":1,\"status\":true}");
     OK(telemetry((char *)json.p, &back));
     assert_memory_equal(&good, &back, sizeof(good));
+}
+
+/* evidence: there and back, and what is none */
+static void telemetry_evidence(void **state)
+{
+    static const char *const bad[] = {"17", "{}", "\"A\"", "\"AA==\\n\"",
+                                      "\"A-_A\""};
+    const struct idv_telemetry t = {
+        .version = 1, .status = true, .evidence = idv_str("proof")};
+    const struct idv_telemetry both = {.version = 1,
+                                       .status = true,
+                                       .detail = "x",
+                                       .evidence = idv_str("proof")};
+    struct idv_telemetry back, long_one = t;
+    static uint8_t bytes[IDV_MAX_REPORTED + 1];
+    IDV_AUTO(buf) json = {0};
+    IDV_AUTO(buf) der = {0};
+    (void)state;
+    OK(idv_telemetry_to_json(&t, &json));
+    assert_string_equal((char *)json.p,
+                        "{\"version\":1,\"status\":true,\"reason-context\":"
+                        "{\"imprint-evidence\":\"cHJvb2Y=\"}}");
+    OK(idv_telemetry_evidence(idv_view(&json), &der));
+    assert_true(idv_bytes_eq(idv_view(&der), idv_str("proof")));
+    idv_buf_clear(&json);
+    OK(idv_telemetry_to_json(&both, &json));
+    OK(telemetry((char *)json.p, &back));
+    assert_string_equal(back.detail, "x");
+    long_one.evidence = idv_bytes(bytes, sizeof(bytes));
+    FAILS(IDV_E_LIMIT, "evidence", idv_telemetry_to_json(&long_one, &json));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        idv_buf_clear(&json);
+        OK(idv_buf_putf(&json, "{\"reason-context\":{\"imprint-evidence\":%s}}",
+                        bad[i]));
+        idv_buf_clear(&der);
+        FAILS(IDV_E_FORMAT, "imprint-evidence",
+              idv_telemetry_evidence(idv_view(&json), &der));
+        assert_int_equal(der.n, 0);
+    }
+    OK(idv_telemetry_evidence(idv_str("{\"reason-context\":[]}"), &der));
+    assert_int_equal(der.n, 0);
+}
+
+static void answer_inverse(void **state)
+{
+    struct idv_status_answer a = {.evidence = true}, back = {0};
+    IDV_AUTO(buf) json = {0};
+    (void)state;
+    OK(idv_status_answer_to_json(&a, &json));
+    assert_string_equal((char *)json.p, "{\"evidence\":\"requested\"}");
+    OK(idv_status_answer_from_json(idv_view(&json), &back));
+    assert_true(back.evidence);
+    a.evidence = false;
+    idv_buf_clear(&json);
+    OK(idv_status_answer_to_json(&a, &json));
+    OK(idv_status_answer_from_json(idv_view(&json), &back));
+    assert_false(back.evidence);
 }
 
 static void telemetry_reads(void **state)
@@ -237,6 +296,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(telemetry_inverse),
+        cmocka_unit_test(telemetry_evidence),
+        cmocka_unit_test(answer_inverse),
         cmocka_unit_test(telemetry_reads),
         cmocka_unit_test(telemetry_refuses),
         cmocka_unit_test(audit_inverse),

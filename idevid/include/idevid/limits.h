@@ -16,8 +16,10 @@
 #define IDV_MAX_PROPRIETARY 8192   /* bytes of manufacturer-proprietary */
 #define IDV_MAX_URL 1024           /* a URL, a Location, a MASA URL */
 #define IDV_MAX_REASON 512         /* telemetry reason kept and logged */
-#define IDV_MAX_AUDIT_EVENTS 1024  /* events read of one audit log */
-#define IDV_MAX_RETRY_AFTER 60     /* seconds a pledge waits, RFC 8995 5.6 */
+#define IDV_MAX_STATUS_ANSWER 1024 /* bytes of an answer to voucher_status */
+#define IDV_MAX_REPORTED (32 * 1024) /* DER bytes of evidence in a report */
+#define IDV_MAX_AUDIT_EVENTS 1024    /* events read of one audit log */
+#define IDV_MAX_RETRY_AFTER 60       /* seconds a pledge waits, RFC 8995 5.6 */
 #define IDV_MAX_PENDING (4 * 24 * 3600) /* seconds in 202, RFC 8995 5.6 */
 #define IDV_MAX_LANES 8                 /* attempts of a pledge side by side */
 #define IDV_MAX_CANDIDATES 32      /* registrars and proxies it remembers */

@@ -49,6 +49,17 @@ struct idv_pledge_conf {
      * let in with that yet (idv_trust_previous). */
     bool renew_previous;
 
+    /* Makes evidence of the imprint for nonce (<idevid/evidence.h>), DER, at
+     * most IDV_MAX_REPORTED bytes: the enrollstatus of a join carries it when
+     * the registrar asks (struct idv_status_answer), or without being asked.
+     * The nonce is the SHA-256 of the voucher-request that was granted, so one
+     * that goes on after a restart, which has none, sends none. Where it cannot
+     * be made that is logged, and the enrollment is none the worse. NULL:
+     * never. */
+    idv_rc (*evidence)(void *arg, struct idv_bytes nonce, struct idv_buf *out);
+    void *evidence_arg;
+    bool evidence_unasked;
+
     /* One line per thing that happened ("voucher", "imprinted", ...), for
      * people; may be NULL. With several lanes those of different registrars
      * come in between. */

@@ -193,19 +193,46 @@ idv_rc idv_authority_check(const X509 *leaf,
 /* --- telemetry (RFC 8995 5.7) ----------------------------------------------
  */
 
+/* The member of reason-context in which an enrollstatus carries evidence of the
+ * imprint (<idevid/evidence.h>): base64 of its DER. Its nonce is the SHA-256 of
+ * the pledge's voucher-request as it was sent, the whole signed container. */
+#define IDV_MEMBER_EVIDENCE "imprint-evidence"
+
 struct idv_telemetry {
     int64_t version; /* 1 */
     bool status;
     char reason[IDV_MAX_REASON]; /* "" absent */
-    char detail[IDV_MAX_REASON]; /* reason-context, one member "detail" */
+    char detail[IDV_MAX_REASON]; /* reason-context, member "detail" */
+    struct idv_bytes evidence;   /* likewise, DER; borrowed, written only */
 };
 /* The reader takes what it needs, cuts long texts at IDV_MAX_REASON - 1 bytes
  * and accepts a number as a string; a higher version is for the caller to
- * notice. */
+ * notice. The writer fails with IDV_E_LIMIT when evidence is over
+ * IDV_MAX_REPORTED. */
 idv_rc idv_telemetry_to_json(const struct idv_telemetry *t,
                              struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_telemetry_from_json(struct idv_bytes json,
                                struct idv_telemetry *out) IDV_CHECKED;
+/* The evidence in a report, DER, not judged; out stays empty where there is
+ * none. IDV_E_FORMAT: it is no base64 text; IDV_E_LIMIT: over IDV_MAX_REPORTED.
+ */
+idv_rc idv_telemetry_evidence(struct idv_bytes json,
+                              struct idv_buf *out) IDV_CHECKED;
+
+/*
+ * What a registrar may answer to a voucher_status (application/json, 200), the
+ * one thing that it may ask for: {"evidence":"requested"}, that the
+ * enrollstatus carries evidence. Pledges that know nothing of it ignore
+ * answers; the reader ignores other members and values, and fails with
+ * IDV_E_FORMAT or IDV_E_LIMIT (over IDV_MAX_STATUS_ANSWER).
+ */
+struct idv_status_answer {
+    bool evidence;
+};
+idv_rc idv_status_answer_to_json(const struct idv_status_answer *a,
+                                 struct idv_buf *out) IDV_CHECKED;
+idv_rc idv_status_answer_from_json(struct idv_bytes json,
+                                   struct idv_status_answer *out) IDV_CHECKED;
 
 /* --- audit log (RFC 8995 5.8) -----------------------------------------------
  */
