@@ -202,12 +202,19 @@ static idv_rc worker_setup(struct tool *t, void *self,
     return IDV_OK;
 }
 
+static struct idv_db *worker_database(void *self)
+{
+    struct worker *w = self;
+    return w->db;
+}
+
 static struct service service(struct tool *t)
 {
     return (struct service){.tool = t,
                             .conf = &conf.service,
                             .size = sizeof(struct worker),
                             .setup = worker_setup,
+                            .database = worker_database,
                             .clear = worker_clear};
 }
 

@@ -138,12 +138,19 @@ static idv_rc worker_setup(struct tool *t, void *self,
     return IDV_OK;
 }
 
+static struct idv_db *worker_database(void *self)
+{
+    struct worker *w = self;
+    return w->db;
+}
+
 idv_rc registrar_run(struct tool *t, int argc, char **argv)
 {
     const struct service s = {.tool = t,
                               .conf = &registrar_conf.service,
                               .size = sizeof(struct worker),
                               .setup = worker_setup,
+                              .database = worker_database,
                               .clear = worker_clear};
     (void)argc;
     (void)argv;

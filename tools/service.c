@@ -52,6 +52,12 @@ static void worker_free(void *self)
     free(w);
 }
 
+static idv_rc worker_commit(void *self)
+{
+    struct worker *w = self;
+    return idv_db_commit(w->s->database(w->own));
+}
+
 static idv_rc make(void *arg, struct idv_server_worker *out)
 {
     const struct service *s = arg;
@@ -60,10 +66,13 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     w->s = s;
     idv_rc rc = s->setup(s->tool, w->own, out);
+    if (rc == IDV_OK)
+        rc = idv_db_batch(s->database(w->own));
     if (rc != IDV_OK) {
         worker_free(w);
         return rc;
     }
+    out->commit = worker_commit;
     out->free = worker_free;
     out->self = w;
     return IDV_OK;

@@ -76,6 +76,7 @@ struct service {
     size_t size;
     idv_rc (*setup)(struct tool *t, void *worker,
                     struct idv_server_worker *out);
+    struct idv_db *(*database)(void *worker); /* that its calls write to */
     void (*clear)(void *worker);
 };
 

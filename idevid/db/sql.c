@@ -242,6 +242,7 @@ idv_rc idv_db_batch(struct idv_db *db)
 {
     IDV_TRY(db->driver->wait(db, false));
     db->batching = true;
+    db->written = db->relied = false; /* up to here each waited for itself */
     return IDV_OK;
 }
 

@@ -2,6 +2,7 @@
 /* From a request to the service and back, perhaps by way of an upstream. */
 #include "config.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +24,14 @@ struct idvi_exchange {
     struct idv_call call;
     int64_t began;
     bool head;
+    struct idvi_held held; /* what next says */
+    enum idv_next next;
 };
 
 static void exchange_free(struct idvi_exchange *x)
 {
     LIST_REMOVE(x, link);
+    idvi_unhold(x->worker, &x->held);
     idv_call_free(&x->call);
     idv_peer_free(&x->admin_peer);
     if (x->conn)
@@ -118,25 +122,42 @@ static void refuse(struct idvi_exchange *x, int status, const char *why)
     reply(x);
 }
 
+static void failed(struct idvi_exchange *x, idv_rc rc)
+{
+    idv_log_failure(x->worker->conf->env, "serve-failed", rc);
+    refuse(x, 500, "internal error");
+}
+
 static void on_upstream(void *exchange, struct idv_told *told);
+
+/* what the call did is on the disk, or will never be */
+static void go(struct idvi_held *held, idv_rc committed)
+{
+    struct idvi_exchange *x =
+        (void *)((char *)held - offsetof(struct idvi_exchange, held));
+    idv_rc rc = IDV_OK;
+    if (committed != IDV_OK)
+        refuse(x, 503, "not now, try again");
+    else if (x->next == IDV_NEXT_REPLY)
+        reply(x);
+    else
+        rc = idvi_upstream_start(x->worker->upstreams, &x->call.up, on_upstream,
+                                 x);
+    if (rc != IDV_OK)
+        failed(x, rc);
+}
 
 static void serve(struct idvi_exchange *x, struct idv_told *told)
 {
-    struct idvi_worker *w = x->worker;
-    enum idv_next next = IDV_NEXT_REPLY;
+    x->next = IDV_NEXT_REPLY;
     idv_note_clear();
-    idv_rc rc = x->service->serve(x->service->self, &x->call, told, &next);
-    if (rc == IDV_OK && next == IDV_NEXT_UPSTREAM)
-        rc = idvi_upstream_start(w->upstreams, &x->call.up, on_upstream, x);
-    else if (rc == IDV_OK && x->call.reply.status < 200)
+    idv_rc rc = x->service->serve(x->service->self, &x->call, told, &x->next);
+    if (rc == IDV_OK && x->next == IDV_NEXT_REPLY && x->call.reply.status < 200)
         rc = idv_fail(IDV_E_STATE, "service: no status in its reply");
-    if (rc != IDV_OK) {
-        idv_log_failure(w->conf->env, "serve-failed", rc);
-        refuse(x, 500, "internal error");
-        return;
-    }
-    if (next == IDV_NEXT_REPLY)
-        reply(x);
+    if (rc == IDV_OK)
+        idvi_hold(x->worker, &x->held);
+    else
+        failed(x, rc);
 }
 
 static void on_upstream(void *exchange, struct idv_told *told)
@@ -181,6 +202,7 @@ static struct idvi_exchange *exchange_new(struct idvi_worker *w,
         return NULL;
     x->worker = w;
     x->req = req;
+    x->held.go = go;
     x->began = idv_ticks_ms();
     x->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
     LIST_INSERT_HEAD(&w->exchanges, x, link);

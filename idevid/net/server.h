@@ -21,6 +21,13 @@ struct idv_server_worker {
     /* told when a request was refused before service saw it, too long or no
      * HTTP; once a connection, which ends. self is service's. May be NULL. */
     void (*turned_away)(void *self, const struct idv_peer *peer);
+    /* What the calls since the last commit did, and has to last, is on disk
+     * when it returns IDV_OK. Before that none of them is answered and nothing
+     * of theirs goes upstream; where it fails they are answered 503. Called
+     * when the loop has nothing else to do, and 5 ms after the first of them at
+     * the latest. NULL: that is so when serve returns. self is the one below.
+     */
+    idv_rc (*commit)(void *self);
     void (*free)(void *self); /* at the end of the worker; may be NULL */
     void *self;
 };

@@ -47,6 +47,9 @@ struct idvi_worker {
     LIST_HEAD(, idvi_conn) conns;
     LIST_HEAD(, idvi_exchange) exchanges;
     TAILQ_HEAD(, idvi_linger) lingering; /* the oldest first */
+    TAILQ_HEAD(, idvi_held) held;        /* what waits for the commit */
+    int64_t held_since;                  /* ticks, the first of them */
+    unsigned held_n;                     /* so many came */
     unsigned live, lingering_n;
     bool draining, paused;
     struct event *ev_stop, *ev_term, *ev_drain, *ev_resume;
@@ -60,6 +63,22 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
                        void (*started)(void *arg), void *arg) IDV_CHECKED;
 /* Accept or let wait in the backlog, by the number of connections. */
 void idvi_worker_gate(struct idvi_worker *w);
+
+/* --- commit.c: what waits until what was done is on the disk -------------- */
+
+struct idvi_held {
+    TAILQ_ENTRY(idvi_held) link;
+    bool waits;
+    void (*go)(struct idvi_held *h, idv_rc rc); /* rc: how the commit ended */
+};
+/* Goes at once where nothing has to be waited for. */
+void idvi_hold(struct idvi_worker *w, struct idvi_held *h);
+void idvi_unhold(struct idvi_worker *w, struct idvi_held *h); /* never goes */
+/* One turn of the loop; false: it is over. */
+bool idvi_worker_turn(struct idvi_worker *w, int how);
+/* After a turn: commits and lets go, if anything waits. More that is ready is
+ * served before, for 5 ms at most. */
+bool idvi_commit_turn(struct idvi_worker *w);
 
 /* --- supervise.c: worker processes ---------------------------------------- */
 

@@ -234,12 +234,12 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
     LIST_INIT(&w.conns);
     LIST_INIT(&w.exchanges);
     TAILQ_INIT(&w.lingering);
+    TAILQ_INIT(&w.held);
     idv_rc rc = make_all(&w, sockets, slot);
     if (rc == IDV_OK) {
         started(arg);
         while (!(w.draining && w.live == 0)) {
-            if (event_base_loop(w.base, EVLOOP_ONCE) != 0 ||
-                event_base_got_break(w.base))
+            if (!idvi_worker_turn(&w, EVLOOP_ONCE) || !idvi_commit_turn(&w))
                 break;
         }
     }

@@ -36,6 +36,8 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
     w->service = s->service;
     w->admin = s->admin;
     w->turned_away = s->turned_away;
+    w->commit = s->commit;
+    w->self = s->service.self;
     return IDV_OK;
 }
 

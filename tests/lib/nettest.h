@@ -25,6 +25,7 @@ struct nt_server {
     const STACK_OF(X509) * chain; /* default: tls_chain */
     struct idv_service service, admin;
     void (*turned_away)(void *self, const struct idv_peer *peer); /* preset */
+    idv_rc (*commit)(void *self); /* preset; with the service's */
     uint16_t port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];

@@ -27,7 +27,7 @@ as_owner() {
 
 go() {
     as_owner "$bin/pg_ctl" -s -w -t 120 -D "$dir/data" -l "$dir/log" -o "-k $dir \
--c listen_addresses= -c fsync=off -c max_connections=60 \
+-c listen_addresses= -c fsync=off -c wal_writer_delay=10s -c max_connections=60 \
 -c shared_buffers=16MB -c autovacuum=off" start > /dev/null ||
         { cat "$dir/log" >&2; exit 1; }
 }

@@ -316,6 +316,119 @@ static void prunes(void **state)
     idv_session_free(&b);
 }
 
+/* --- many at once --------------------------------------------------------- */
+
+#define CROWD 8
+
+/* runs body in so many processes; the sum of what they return (below 200) */
+static int crowd(const char *url, int (*body)(struct idv_db *db, int i))
+{
+    int total = 0;
+    for (int i = 0; i < CROWD; i++) {
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            struct idv_db *db = NULL;
+            idv_rc rc = idv_db_open(url, &db);
+            int n = rc == IDV_OK ? body(db, i) : 255;
+            if (n > 199)
+                print_error("%s\n", idv_note());
+            idv_db_close(db);
+            _exit(n);
+        }
+    }
+    for (int i = 0; i < CROWD; i++) {
+        int status = 0;
+        assert_true(wait(&status) > 0 && WIFEXITED(status));
+        assert_true(WEXITSTATUS(status) < 200);
+        total += WEXITSTATUS(status);
+    }
+    return total;
+}
+
+static int same_request(struct idv_db *db, int i)
+{
+    int issued = 0;
+    (void)i;
+    if (idv_db_batch(db) != IDV_OK)
+        return 255;
+    for (int n = 0; n < 125; n++) {
+        bool fresh = false;
+        if (issue(db, 1, &fresh) != IDV_OK || idv_db_commit(db) != IDV_OK)
+            return 254;
+        issued += fresh;
+    }
+    return issued;
+}
+
+/* the same request a thousand times at once: one voucher and one entry */
+static void one_voucher(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(add_device(f->db, "A", 1));
+    assert_int_equal(crowd(f->place.url, same_request), 1);
+    assert_int_equal(events(f->db), 1);
+}
+
+#define SESSIONS 100
+
+static int claim_all(struct idv_db *db, int i)
+{
+    struct idv_registrar_store s = idv_db_registrar_store(db);
+    int claimed = 0;
+    for (int n = 0; n < SESSIONS; n++) {
+        uint8_t key[32] = {(uint8_t)((n + i * 13) % SESSIONS)};
+        bool mine = false;
+        if (s.session_claim(s.self, key, 20, 5, &mine) != IDV_OK)
+            return 254;
+        claimed += mine;
+    }
+    return claimed;
+}
+
+/* each session's MASA is asked by one worker, and none is left out */
+static void one_asks(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_registrar_store s = idv_db_registrar_store(f->db);
+    for (int n = 0; n < SESSIONS; n++) {
+        struct idv_session session = {.state = IDV_SESSION_PVR_OK,
+                                      .pvr_sha256 = {(uint8_t)n}};
+        bool fresh = false;
+        OK(s.session_add(s.self, &session, &fresh));
+    }
+    assert_int_equal(crowd(f->place.url, claim_all), SESSIONS);
+}
+
+static idv_rc certify(struct idv_db *db, uint8_t csr, uint8_t cert, bool *fresh)
+{
+    struct idv_est_store s = idv_db_est_store(db);
+    struct idv_issued i = {.csr_sha256 = {csr},
+                           .cert_sha256 = {csr, cert},
+                           .issued = 10,
+                           .not_after = 20};
+    return s.add(s.self, &i, fresh);
+}
+
+static int enroll_all(struct idv_db *db, int i)
+{
+    int fresh_n = 0;
+    for (int n = 0; n < 20; n++) {
+        bool fresh = false;
+        if (certify(db, (uint8_t)n, (uint8_t)i, &fresh) != IDV_OK)
+            return 254;
+        fresh_n += fresh;
+    }
+    return fresh_n;
+}
+
+/* a request enrolled by several at once has one certificate */
+static void one_certificate(void **state)
+{
+    struct fixture *f = ready(state);
+    assert_int_equal(crowd(f->place.url, enroll_all), 20);
+}
+
 static struct pg pg;
 
 static int in_sqlite(void **state)
@@ -337,9 +450,10 @@ static int in_postgresql(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(two_handles), T(many_processes), T(log_only_grows), T(nested),
-        T(odd_values),  T(blocks),         T(imports),        T(imports_not),
-        T(decisions),   T(claims),         T(prunes),
+        T(two_handles), T(many_processes),  T(log_only_grows), T(nested),
+        T(odd_values),  T(blocks),          T(imports),        T(imports_not),
+        T(decisions),   T(claims),          T(prunes),         T(one_voucher),
+        T(one_asks),    T(one_certificate),
     };
     pki_make(&pki);
     (void)pg_start(&pg);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What calls lead to waits until what they did is on the disk, many at once. */
+#include "net/server_int.h"
+
+#define WAIT_MS 5 /* of the first one, for others to come along */
+
+void idvi_hold(struct idvi_worker *w, struct idvi_held *h)
+{
+    if (!w->made.commit) {
+        h->go(h, IDV_OK);
+        return;
+    }
+    if (TAILQ_EMPTY(&w->held))
+        w->held_since = idv_ticks_ms();
+    TAILQ_INSERT_TAIL(&w->held, h, link);
+    h->waits = true;
+    w->held_n++;
+}
+
+void idvi_unhold(struct idvi_worker *w, struct idvi_held *h)
+{
+    if (h->waits)
+        TAILQ_REMOVE(&w->held, h, link);
+    h->waits = false;
+}
+
+/* those that came along while this is done wait for the next one */
+static void let_go(struct idvi_worker *w)
+{
+    struct idvi_held *h;
+    TAILQ_HEAD(, idvi_held) all;
+    TAILQ_INIT(&all);
+    idv_note_clear();
+    idv_rc rc = w->made.commit(w->made.self);
+    if (rc != IDV_OK)
+        idv_log_failure(w->conf->env, "commit-failed", rc);
+    TAILQ_CONCAT(&all, &w->held, link);
+    w->held_n = 0;
+    while ((h = TAILQ_FIRST(&all))) {
+        TAILQ_REMOVE(&all, h, link);
+        h->waits = false;
+        h->go(h, rc);
+    }
+}
+
+bool idvi_worker_turn(struct idvi_worker *w, int how)
+{
+    return event_base_loop(w->base, how) == 0 && !event_base_got_break(w->base);
+}
+
+bool idvi_commit_turn(struct idvi_worker *w)
+{
+    unsigned before = 0;
+    while (w->held_n > before && idv_ticks_ms() - w->held_since < WAIT_MS) {
+        before = w->held_n;
+        if (!idvi_worker_turn(w, EVLOOP_NONBLOCK))
+            return false;
+    }
+    if (!TAILQ_EMPTY(&w->held))
+        let_go(w);
+    return true;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is on the disk when: an SQLite store when the power fails. */
+#include "tests/unit/codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "tests/unit/store.h"
+
+/* --- a disk that has what was synced -------------------------------------- */
+
+static char dir[64], path[80];
+static int syncs, broken; /* errno of the next syncs */
+
+/* what is in the files now is what remains of them */
+static void keep(void)
+{
+    char command[512];
+    snprintf(command, sizeof(command),
+             "cd %s && rm -rf left && mkdir left && cp s.db s.db-wal left/",
+             dir);
+    assert_int_equal(system(command), 0);
+}
+
+static bool of_wal(int fd)
+{
+    char link[64], name[128], wal[96];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, sizeof(name) - 1);
+    name[n > 0 ? n : 0] = 0;
+    snprintf(wal, sizeof(wal), "%s-wal", path);
+    return strcmp(name, wal) == 0;
+}
+
+/* libsqlite3 calls these */
+#define VISIBLE __attribute__((visibility("default")))
+VISIBLE int fdatasync(int fd)
+{
+    if (fcntl(fd, F_GETFD) < 0)
+        return -1;
+    if (broken) {
+        errno = broken;
+        return -1;
+    }
+    if (of_wal(fd)) {
+        syncs++;
+        keep();
+    }
+    return 0;
+}
+
+VISIBLE int fsync(int fd)
+{
+    return fdatasync(fd);
+}
+
+/* --- what a store that was there has kept --------------------------------- */
+
+static int setup(void **state)
+{
+    struct idv_db *db = NULL;
+    test_dir(dir);
+    snprintf(path, sizeof(path), "%s/s.db", dir);
+    broken = 0;
+    OK(idv_db_open(path, &db));
+    OK(add_device(db, "A", 1));
+    syncs = 0;
+    *state = db;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    idv_db_close(*state);
+    test_dir_drop(dir);
+    return 0;
+}
+
+static int events_left(void)
+{
+    struct idv_db *db = NULL;
+    char left[96];
+    snprintf(left, sizeof(left), "%s/left/s.db", dir);
+    OK(idv_db_open(left, &db));
+    int n = events(db);
+    idv_db_close(db);
+    return n;
+}
+
+static void add(struct idv_db *db, int n)
+{
+    bool fresh = false;
+    OK(issue(db, n, &fresh));
+    assert_true(fresh);
+}
+
+static void each_at_once(void **state)
+{
+    struct idv_db *db = *state;
+    add(db, 1);
+    assert_int_equal(syncs, 1);
+    OK(idv_db_commit(db)); /* nothing is left to do */
+    assert_int_equal(syncs, 1);
+    assert_int_equal(events_left(), 1);
+}
+
+static void many_by_one(void **state)
+{
+    struct idv_db *db = *state;
+    OK(idv_db_batch(db));
+    for (int n = 1; n <= 20; n++)
+        add(db, n);
+    assert_int_equal(syncs, 0);
+    OK(idv_db_commit(db));
+    assert_int_equal(syncs, 1);
+    add(db, 21); /* committed never, answered never */
+    assert_int_equal(events_left(), 20);
+}
+
+static void nothing_written(void **state)
+{
+    struct idv_db *db = *state;
+    struct idv_registrar_store s = idv_db_registrar_store(db);
+    struct idv_session session = {.state = IDV_SESSION_PVR_OK};
+    bool fresh = false;
+    OK(idv_db_batch(db));
+    assert_int_equal(events(db), 0);
+    OK(s.session_add(s.self, &session, &fresh)); /* can be done again */
+    OK(idv_db_commit(db));
+    assert_int_equal(syncs, 0);
+}
+
+/* what another process did and is answered from here */
+static void relied_on(void **state)
+{
+    struct idv_db *db = *state, *other = NULL;
+    struct idv_masa_store s;
+    struct idv_masa_issue i = {0};
+    uint8_t rvr[32] = {1};
+    bool found = false;
+    OK(idv_db_open(path, &other));
+    OK(idv_db_batch(db));
+    OK(idv_db_batch(other));
+    s = idv_db_masa_store(other);
+    add(db, 1);
+    OK(s.issue_find(s.self, rvr, 150, &found, &i));
+    assert_true(found);
+    OK(idv_db_commit(other));
+    assert_int_equal(syncs, 1);
+    assert_int_equal(events_left(), 1);
+    OK(s.issue_find(s.self, rvr, 150, &found, &i));
+    OK(idv_db_commit(other)); /* nobody wrote since */
+    assert_int_equal(syncs, 1);
+    idv_masa_issue_free(&i);
+    idv_db_close(other);
+}
+
+static void sync_fails(void **state)
+{
+    struct idv_db *db = *state;
+    OK(idv_db_batch(db));
+    add(db, 1);
+    broken = EIO;
+    FAILS(IDV_E_IO, "s.db: cannot sync", idv_db_commit(db));
+    broken = 0;
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(each_at_once), T(many_by_one), T(nothing_written),
+        T(relied_on),    T(sync_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
