@@ -73,6 +73,12 @@ void pg_sql(struct pg *p, const char *sql)
     must("sql", p->dir, sql, line, sizeof(line));
 }
 
+void pg_load(struct pg *p, const char *file)
+{
+    char line[8];
+    must("load", p->dir, file, line, sizeof(line));
+}
+
 void pg_halt(struct pg *p)
 {
     char line[8];

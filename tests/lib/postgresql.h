@@ -17,6 +17,8 @@ void pg_stop(struct pg *p); /* also one that was never started */
 /* The URL of an empty schema. */
 void pg_url(struct pg *p, char url[static 256]);
 void pg_sql(struct pg *p, const char *sql);
+/* Runs a file's statements in the schema of the last URL. */
+void pg_load(struct pg *p, const char *file);
 /* Ends as a crash would; comes back. */
 void pg_halt(struct pg *p);
 void pg_go(struct pg *p);

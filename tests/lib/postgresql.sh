@@ -5,6 +5,7 @@
 #   postgresql.sh start PID         prints its directory; 77 where there is none
 #   postgresql.sh url DIR [SCHEMA]  prints the URL, of a new schema
 #   postgresql.sh sql DIR SQL       runs that
+#   postgresql.sh load DIR FILE     runs a file's statements in the newest schema
 #   postgresql.sh halt DIR          ends it as a crash would
 #   postgresql.sh go DIR            starts it again
 #   postgresql.sh stop DIR          ends it and removes the directory
@@ -66,11 +67,17 @@ url)
     url="postgresql://idevid@/postgres?host=$dir"
     if [ -n "$3" ]; then
         sql "CREATE SCHEMA $3"
+        echo "$3" > "$dir/schema"
         url="$url&options=-csearch_path%3D$3"
     fi
     echo "$url"
     ;;
 sql) sql "$3" ;;
+load)
+    PGOPTIONS="-c search_path=$(cat "$dir/schema")" psql -X -q -A -t \
+        -v ON_ERROR_STOP=1 -d "postgresql://idevid@/postgres?host=$dir" \
+        -f "$3" > "$dir/load.log"
+    ;;
 halt) halt ;;
 go) go ;;
 stop)
