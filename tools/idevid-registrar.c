@@ -79,6 +79,7 @@ int main(int argc, char **argv)
         .maker_table = &maker_table,
         .conf_path = "/etc/idevid/registrar.ini",
         .conf = &registrar_conf,
+        .check = registrar_check_conf,
         .configure = configure,
     };
     return tool_main(&t, argc, argv);

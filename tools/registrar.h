@@ -16,6 +16,9 @@ extern struct registrar_options registrar_opt;
 /* registrar_run.c */
 idv_rc registrar_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
+/* registrar_announce.c: the processes that make it known */
+void registrar_announce(struct tool *t, struct idv_server_aside out[static 2]);
+
 /* registrar_init.c */
 idv_rc registrar_init(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_rollover(struct tool *t, int argc, char **argv) IDV_CHECKED;

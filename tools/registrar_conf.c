@@ -6,6 +6,9 @@
 
 static const char *const audit_modes[] = {"required", "if-offered", "off",
                                           NULL};
+/* (in the order of IDV_ANNOUNCE_...) */
+static const char *const announces[] = {"no", "registrar", "proxy", "both",
+                                        NULL};
 static const char *const admits[] = {"listed", "ask", "all", NULL};
 
 #define AT(field) .offset = offsetof(struct registrar_conf, field)
@@ -82,6 +85,35 @@ static const struct idv_conf_entry entries[] = {
      AT(allow_nonceless),
      .fallback = "no",
      .help = "accept events of other domains without a nonce"},
+    {.section = "announce",
+     .key = "interfaces",
+     .type = IDV_CONF_LIST,
+     AT(announce_on),
+     .help = "names of the interfaces on which the registrar makes itself "
+             "known; its [server] listen must be reached there"},
+    {.section = "announce",
+     .key = "grasp",
+     .type = IDV_CONF_ENUM,
+     AT(announce_grasp),
+     .fallback = "no",
+     .words = announces,
+     .help = "GRASP floods: to join proxies as a registrar, to devices on the "
+             "link as a proxy"},
+    {.section = "announce",
+     .key = "mdns",
+     .type = IDV_CONF_ENUM,
+     AT(announce_mdns),
+     .fallback = "no",
+     .words = announces,
+     .help = "the same by mDNS, with avahi"},
+    {.section = "announce",
+     .key = "period",
+     .type = IDV_CONF_INT,
+     AT(announce_period),
+     .fallback = "60",
+     .min = 60,
+     .max = 3600,
+     .help = "seconds between two floods"},
     SERVICE_STORE_ENTRY(struct registrar_conf, service,
                         "/var/lib/idevid/registrar/registrar.db"){
         .section = "store",

@@ -19,8 +19,15 @@ struct registrar_conf {
     bool allow_foreign, allow_nonceless;
     int64_t retry_after;
     int64_t device_hourly, masa_timeout, keep_days;
+    /* [announce] */
+    char **announce_on;
+    int announce_grasp, announce_mdns; /* bits: registrar 1, proxy 2 */
+    int64_t announce_period;
 };
 extern const struct idv_conf_table registrar_table;
+
+/* What the table cannot say: IDV_E_ARG names the key. */
+idv_rc registrar_check_conf(const void *conf) IDV_CHECKED;
 
 struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;

@@ -146,13 +146,17 @@ static struct idv_db *worker_database(void *self)
 
 idv_rc registrar_run(struct tool *t, int argc, char **argv)
 {
-    const struct service s = {.tool = t,
-                              .conf = &registrar_conf.service,
-                              .size = sizeof(struct worker),
-                              .setup = worker_setup,
-                              .database = worker_database,
-                              .clear = worker_clear};
+    struct idv_server_aside asides[2];
+    struct service s = {.tool = t,
+                        .conf = &registrar_conf.service,
+                        .size = sizeof(struct worker),
+                        .setup = worker_setup,
+                        .database = worker_database,
+                        .clear = worker_clear};
     (void)argc;
     (void)argv;
+    registrar_announce(t, asides);
+    s.asides = asides;
+    s.asides_n = 2;
     return service_run(&s);
 }

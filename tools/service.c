@@ -134,6 +134,8 @@ idv_rc service_run(const struct service *s)
         .workers = (unsigned)s->conf->workers,
         .make = make,
         .ready = ready,
+        .asides = s->asides,
+        .asides_n = s->asides_n,
         .arg = &copy,
     };
     if (conf.inherited_n)

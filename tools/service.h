@@ -78,6 +78,8 @@ struct service {
                     struct idv_server_worker *out);
     struct idv_db *(*database)(void *worker); /* that its calls write to */
     void (*clear)(void *worker);
+    const struct idv_server_aside *asides; /* as in struct idv_server_conf */
+    size_t asides_n;
 };
 
 /*

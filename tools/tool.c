@@ -351,6 +351,15 @@ static idv_rc find_conf(struct tool *t, int n, char **argv)
     return IDV_OK;
 }
 
+static idv_rc read_conf(const struct tool *t, void *conf)
+{
+    IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, conf));
+    idv_rc rc = t->check ? t->check(conf) : IDV_OK;
+    if (rc != IDV_OK)
+        idv_conf_free(t->conf_table, conf);
+    return rc;
+}
+
 static idv_rc load_conf(struct tool *t, int n, char **argv)
 {
     if (!t->conf_table)
@@ -358,7 +367,7 @@ static idv_rc load_conf(struct tool *t, int n, char **argv)
     IDV_TRY(find_conf(t, n, argv));
     if (!t->conf_path)
         return IDV_OK;
-    IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, t->conf));
+    IDV_TRY(read_conf(t, t->conf));
     return t->configure ? t->configure(t) : IDV_OK;
 }
 
@@ -367,7 +376,7 @@ idv_rc tool_reload(struct tool *t, size_t size)
     void *next = calloc(1, size);
     if (!next)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = idv_conf_load(t->conf_table, t->conf_path, next);
+    idv_rc rc = read_conf(t, next);
     if (rc == IDV_OK) {
         idv_conf_free(t->conf_table, t->conf);
         memcpy(t->conf, next, size);
@@ -430,7 +439,7 @@ static idv_rc answer(struct tool *t, const struct asked *asked,
     } else if (asked->test) {
         if (!t->conf_path)
             return idv_fail(IDV_E_ARG, "--test: --conf FILE is missing");
-        IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, t->conf));
+        IDV_TRY(read_conf(t, t->conf));
         tool_say(t, "%s: in order", t->conf_path);
     } else
         *done = false;

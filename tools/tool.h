@@ -109,6 +109,8 @@ struct tool {
      * verb's first argument; one whose argument is no directory has none */
     const char *conf_in_dir;
     void *conf;
+    /* what the table cannot say of a configuration; --test asks it, too */
+    idv_rc (*check)(const void *conf);
     idv_rc (*configure)(struct tool *t);
     /* filled by tool_main: */
     struct idv_env_system sys;

@@ -55,15 +55,33 @@ static bool is_usable(unsigned flags)
            (!(flags & IFA_F_TENTATIVE) || (flags & IFA_F_OPTIMISTIC));
 }
 
+static void keep(struct idvi_link *link, int family, const struct rtattr *a)
+{
+    struct in6_addr *to = &link->at[link->at_n];
+    size_t n = family == AF_INET6 ? 16 : 4;
+    if (!a || RTA_PAYLOAD(a) != n || link->at_n == IDVI_LINK_ADDRESSES)
+        return;
+    memset(to, 0, sizeof(*to));
+    if (n == 4)
+        to->s6_addr[10] = to->s6_addr[11] = 0xff;
+    memcpy(to->s6_addr + 16 - n, RTA_DATA(a), n);
+    link->at_n++;
+}
+
 static void take_address(struct idvi_links_table *t, struct nlmsghdr *m)
 {
     struct ifaddrmsg *info = NLMSG_DATA(m);
     int n = (int)(m->nlmsg_len - NLMSG_LENGTH(sizeof(*info)));
     struct idvi_link *link = find(t, info->ifa_index);
     unsigned flags = info->ifa_flags;
+    const struct rtattr *address = NULL, *local = NULL;
     for (struct rtattr *a = IFA_RTA(info); RTA_OK(a, n); a = RTA_NEXT(a, n)) {
         if (a->rta_type == IFA_FLAGS && RTA_PAYLOAD(a) == sizeof(flags))
             memcpy(&flags, RTA_DATA(a), sizeof(flags));
+        else if (a->rta_type == IFA_ADDRESS)
+            address = a;
+        else if (a->rta_type == IFA_LOCAL) /* address is its peer's then */
+            local = a;
     }
     if (!link || !is_usable(flags))
         return;
@@ -71,6 +89,10 @@ static void take_address(struct idvi_links_table *t, struct nlmsghdr *m)
         link->local6 = true;
     else if (info->ifa_family == AF_INET || info->ifa_family == AF_INET6)
         link->other = true;
+    else
+        return;
+    if (!(flags & (IFA_F_TEMPORARY | IFA_F_DEPRECATED)))
+        keep(link, info->ifa_family, local ? local : address);
 }
 
 bool idvi_links_take(struct idvi_links_table *t, struct idv_bytes answer)

@@ -4,10 +4,12 @@
 #define IDEVID_NET_LINKS_H
 
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <idevid/buf.h>
 
 #define IDVI_LINKS_MAX 32
+#define IDVI_LINK_ADDRESSES 8
 
 struct idvi_link {
     unsigned index;
@@ -15,6 +17,10 @@ struct idvi_link {
     bool running; /* up, with carrier, multicast, no loopback */
     bool local6;  /* has an IPv6 link-local address that may be used */
     bool other;   /* has an address of another kind that may be used */
+    /* the first ones that may be used, IPv4 as ::ffff:192.0.2.1; none that is
+     * temporary or deprecated */
+    struct in6_addr at[IDVI_LINK_ADDRESSES];
+    size_t at_n;
 };
 
 struct idvi_links_table {
@@ -28,7 +34,8 @@ struct idvi_links {
 };
 
 /*
- * Called for each interface that is not as it was. was NULL: it is new (what
+ * Called for each interface that is not as it was (but for which addresses it
+ * has). was NULL: it is new (what
  * the first look finds is); is NULL: it is gone.
  */
 typedef void idvi_link_changed(void *arg, const struct idvi_link *was,

@@ -38,6 +38,17 @@ struct idv_server_bound {
     uint16_t port;
 };
 
+/* A process beside the workers, which has no keys and serves nobody. */
+struct idv_server_aside {
+    const char *name; /* in the log */
+    /* Its life, in the new process; SIGTERM has its default meaning there. One
+     * that returns, or dies, is begun again with back-off. */
+    idv_rc (*run)(void *arg, const struct idv_server_bound *bound, size_t n);
+    /* asked before it is begun; NULL: always */
+    bool (*wanted)(void *arg);
+    void *arg;
+};
+
 struct idv_server_conf {
     const char *name; /* "registrar": begins notes and names the log events */
     const struct idv_env *env;
@@ -91,6 +102,10 @@ struct idv_server_conf {
     idv_rc (*reload)(void *arg);
     /* once, when every worker has been made and listens */
     void (*ready)(void *arg, const struct idv_server_bound *bound, size_t n);
+    /* begun when that was said, anew after a reload; not in_process. They end
+     * with the server: by SIGTERM, and with it when it is killed. */
+    const struct idv_server_aside *asides;
+    size_t asides_n;
     /* for tests: each worker started, also restarted ones; may be NULL */
     void (*started)(void *arg, unsigned slot, int pid);
     void *arg;

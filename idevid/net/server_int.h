@@ -3,6 +3,7 @@
 #ifndef IDEVID_NET_SERVER_INT_H
 #define IDEVID_NET_SERVER_INT_H
 
+#include <signal.h>
 #include <sys/queue.h>
 
 #include <event2/bufferevent_ssl.h>
@@ -84,6 +85,32 @@ bool idvi_commit_turn(struct idvi_worker *w);
 
 idv_rc idvi_supervise(const struct idv_server_conf *conf,
                       const struct idvi_sockets *sockets) IDV_CHECKED;
+
+/* --- aside.c: processes beside the workers --------------------------------
+ */
+
+struct idvi_aside {
+    pid_t pid; /* 0: none */
+    int64_t since, retry_at;
+    int backoff_ms;
+};
+struct idvi_asides {
+    const struct idv_server_conf *conf;
+    const struct idvi_sockets *sockets;
+    const sigset_t *mask; /* what its processes block */
+    struct idvi_aside *at;
+    bool stopping;
+};
+idv_rc
+idvi_asides_init(struct idvi_asides *s) IDV_CHECKED; /* the rest is set */
+void idvi_asides_free(struct idvi_asides *s);
+/* Begins those that are due; when the next one is (INT64_MAX: none). */
+void idvi_asides_begin(struct idvi_asides *s);
+int64_t idvi_asides_due(const struct idvi_asides *s);
+void idvi_asides_reap(struct idvi_asides *s);
+void idvi_asides_renew(struct idvi_asides *s); /* each begins anew */
+void idvi_asides_stop(struct idvi_asides *s, int signal);
+bool idvi_asides_left(const struct idvi_asides *s);
 
 /* --- conn.c: one TLS connection ------------------------------------------- */
 

@@ -49,6 +49,7 @@ struct super {
     bool announced, stopping;
     idv_rc failed; /* the first start did */
     int64_t kill_at;
+    struct idvi_asides asides;
 };
 
 /* what a worker writes once */
@@ -162,6 +163,7 @@ static void stop_all(struct super *s)
         end_proc(&s->slot[i].next);
         end_proc(&s->slot[i].old);
     }
+    idvi_asides_stop(&s->asides, SIGTERM);
 }
 
 static void kill_all(struct super *s)
@@ -175,6 +177,7 @@ static void kill_all(struct super *s)
         if (t->old.pid)
             kill(t->old.pid, SIGKILL);
     }
+    idvi_asides_stop(&s->asides, SIGKILL);
 }
 
 static void announce(struct super *s)
@@ -282,6 +285,7 @@ static void reap(struct super *s)
                 ended(s, pids[k], status);
         }
     }
+    idvi_asides_reap(&s->asides);
 }
 
 static void reload(struct super *s)
@@ -293,8 +297,10 @@ static void reload(struct super *s)
     s->reloads++;
     if (rc != IDV_OK)
         idv_log_failure(s->conf->env, "reload-failed", rc);
-    else
+    else {
+        idvi_asides_renew(&s->asides);
         idv_log(s->conf->env, IDV_LOG_INFO, "reload", "workers=%zu", s->n);
+    }
 }
 
 static void on_signals(struct super *s)
@@ -373,6 +379,8 @@ static int until_due(const struct super *s)
         if (t->old.pid && old_until(s, t) < at)
             at = old_until(s, t);
     }
+    if (s->announced && idvi_asides_due(&s->asides) < at)
+        at = idvi_asides_due(&s->asides);
     if (at == INT64_MAX)
         return -1;
     return at <= now ? 0 : (int)(at - now);
@@ -384,7 +392,7 @@ static bool any_left(const struct super *s)
         if (s->slot[i].now.pid || s->slot[i].next.pid || s->slot[i].old.pid)
             return true;
     }
-    return false;
+    return idvi_asides_left(&s->asides);
 }
 
 /* signals, the stop descriptor, and the pipes of those being made */
@@ -410,6 +418,8 @@ static idv_rc turn(struct super *s, struct pollfd *p)
 {
     if (!s->stopping)
         IDV_TRY(start_due(s));
+    if (s->announced)
+        idvi_asides_begin(&s->asides);
     IDV_TRY(wait_for_news(s, p));
     for (size_t i = 0; i < s->n; i++) {
         if (p[3 + 2 * i].revents)
@@ -446,6 +456,9 @@ idv_rc idvi_supervise(const struct idv_server_conf *conf,
                       const struct idvi_sockets *sockets)
 {
     struct super s = {.conf = conf, .sockets = sockets, .n = sockets->slots};
+    s.asides = (struct idvi_asides){
+        .conf = conf, .sockets = sockets, .mask = &s.before};
+    IDV_TRY(idvi_asides_init(&s.asides));
     sigset_t mine;
     sigemptyset(&mine);
     sigaddset(&mine, SIGTERM);
@@ -453,8 +466,10 @@ idv_rc idvi_supervise(const struct idv_server_conf *conf,
     sigaddset(&mine, SIGHUP);
     sigaddset(&mine, SIGCHLD);
     s.slot = calloc(s.n, sizeof(*s.slot));
-    if (!s.slot)
+    if (!s.slot) {
+        idvi_asides_free(&s.asides);
         return idv_fail(IDV_E_NOMEM, "out of memory");
+    }
     pthread_sigmask(SIG_BLOCK, &mine, &s.before);
     s.signals = signalfd(-1, &mine, SFD_NONBLOCK | SFD_CLOEXEC);
     idv_rc rc = s.signals >= 0
@@ -464,5 +479,6 @@ idv_rc idvi_supervise(const struct idv_server_conf *conf,
         close(s.signals);
     pthread_sigmask(SIG_SETMASK, &s.before, NULL);
     free(s.slot);
+    idvi_asides_free(&s.asides);
     return rc;
 }

@@ -57,7 +57,7 @@ only 'printing is for tools' 'idevid/base/log|idevid/base/env' \
 only 'the environment is for tools, and for the provider alone' \
     'provider/(conf|device/tpm2_(lock|tcti_bus))|idevid/net/listen' \
     '\b(secure_)?getenv ?\(' idevid provider
-only 'exiting is for tools' 'idevid/net/supervise' \
+only 'exiting is for tools' 'idevid/net/(supervise|aside)' \
     '\b(_exit|exit|abort) ?\(' idevid provider
 only 'a token is left logged in and initialised' \
     'provider/device/p11_(module|end)' \
