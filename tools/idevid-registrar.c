@@ -34,6 +34,22 @@ static const struct tool_option maker_options[] = {
      &registrar_opt.maker, NULL, NULL},
     {0}};
 
+static const struct tool_option revoke_options[] = {
+    {"certificate", 0, "FILE", "this one alone (PEM)",
+     &registrar_opt.certificate, NULL, NULL},
+    {"reason", 0, "REASON", "as RFC 5280 writes it: keyCompromise, superseded",
+     &registrar_opt.reason, NULL, NULL},
+    {0}};
+
+static const struct tool_option crl_options[] = {
+    {"label", 0, "LABEL", "of the CA with that label", &registrar_opt.label,
+     NULL, NULL},
+    {"out", 0, "FILE", "in DER to a file; otherwise in PEM to the output",
+     &registrar_opt.out, NULL, NULL},
+    {"again", 0, NULL, "a new one, though the last one would do", NULL,
+     &registrar_opt.again, NULL},
+    {0}};
+
 static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, registrar_run, true},
     {"init", "DIR", "make the domain CA and the registrar's key", 1, 1,
@@ -52,6 +68,10 @@ static const struct tool_verb verbs[] = {
      registrar_show, true},
     {"log", "[SERIAL]", "how far each device came, newest first", 0, 1, NULL,
      registrar_log, true},
+    {"revoke", "[SERIAL]", "take certificates back: all of a device's, or one",
+     0, 1, revoke_options, registrar_revoke, true},
+    {"crl", "", "the list of revoked certificates", 0, 0, crl_options,
+     registrar_crl, true},
     {"status", "", "how the service and its devices stand", 0, 0, NULL,
      registrar_status, true},
     {0}};

@@ -9,7 +9,8 @@ extern struct registrar_conf registrar_conf;
 
 struct registrar_options {
     const char *token, *domain, *names[TOOL_LIST_MAX + 1], *type, *maker;
-    bool pending;
+    const char *certificate, *reason, *label, *out;
+    bool pending, again;
 };
 extern struct registrar_options registrar_opt;
 
@@ -43,5 +44,9 @@ idv_rc registrar_approve(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_deny(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_log(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_status(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* registrar_revoke.c: certificates taken back, and the list of them */
+idv_rc registrar_revoke(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_crl(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 #endif

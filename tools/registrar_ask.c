@@ -11,7 +11,8 @@ static idv_rc direct(struct tool *t, const char *path, struct idv_bytes in,
     AUTO_DB struct idv_db *db = NULL;
     char who[32];
     IDV_TRY(idv_db_open(registrar_conf.service.database, &db));
-    struct idv_registrar_admin rows = {.people = idv_db_registrar_people(db)};
+    struct idv_registrar_admin rows = {.people = idv_db_registrar_people(db),
+                                       .issued = idv_db_est_store(db)};
     const struct idv_admin a = {.role = "registrar",
                                 .env = t->env,
                                 .rows = idv_registrar_admin_rows,

@@ -155,27 +155,31 @@ idv_rc registrar_ca_open(struct registrar_ca *ca,
     return IDV_OK;
 }
 
-idv_rc registrar_ca_use(struct registrar_ca *ca,
-                        const struct idv_est_store *store,
-                        struct idv_est_server_conf *est,
-                        struct idv_est_profile *profile)
+idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
+                        struct idv_registrar_ca *out)
 {
     const struct registrar_ca_conf *conf = ca->conf;
-    *est = (struct idv_est_server_conf){
-        .ca = idv_est_local_ca(&ca->local),
-        .store = *store,
-        .attrs = &ca->attrs,
-        .renew_by_ra = conf->renew_by_ra,
+    ca->crl = (struct idv_crl_maker){
+        .key = ca->key,
+        .cert = sk_X509_value(ca->chain, 0),
+        .store = idv_db_crl_store(db),
+        .lifetime_s = conf->crl_days * DAY,
     };
-    *profile = (struct idv_est_profile){
-        .subject = conf->subject,
-        .names = (const char *const *)conf->names,
-        .approved = find_approved,
-        .arg = ca,
-        .acp_domain = conf->acp_domain,
-        .acp_rsub = conf->acp_rsub,
+    *out = (struct idv_registrar_ca){
+        .est = {.ca = idv_est_local_ca(&ca->local),
+                .store = idv_db_est_store(db),
+                .attrs = &ca->attrs,
+                .renew_by_ra = conf->renew_by_ra},
+        .profile = {.subject = conf->subject,
+                    .names = (const char *const *)conf->names,
+                    .approved = find_approved,
+                    .arg = ca,
+                    .acp_domain = conf->acp_domain,
+                    .acp_rsub = conf->acp_rsub},
+        .crl = &ca->crl,
+        .revoke_unused = conf->revoke_unused,
     };
-    return acp_registrar(ca, profile->acp_registrar);
+    return acp_registrar(ca, out->profile.acp_registrar);
 }
 
 void registrar_ca_clear(struct registrar_ca *ca)

@@ -5,7 +5,7 @@
 
 #include <idevid/conf.h>
 
-#include "idevid/est/profile.h"
+#include "idevid/db/db.h"
 #include "tool.h"
 
 struct registrar_ca_conf {
@@ -13,9 +13,9 @@ struct registrar_ca_conf {
     char *subject, *approved, *acp_domain, *acp_rsub, *acp_registrar;
     char *crl_url, *aia_url;
     char **names, **purposes, **policies;
-    int64_t lifetime_days;
+    int64_t lifetime_days, crl_days;
     int key_type, digest;
-    bool servers, challenge, as_template, renew_by_ra;
+    bool servers, challenge, as_template, renew_by_ra, revoke_unused;
 };
 
 /* registrar_ca.c */
@@ -76,6 +76,15 @@ idv_rc registrar_check_oids(const char *value);
                            "where the CA's certificate is, as certificates "   \
                            "say",                                              \
                            .check = registrar_check_url),                      \
+        REGISTRAR_CA_ENTRY(s, m, "ca", "crl-days", INT, crl_days,              \
+                           "life of a CRL; a new one is made at half of it, "  \
+                           "and when something was revoked",                   \
+                           .fallback = "7", .min = 1, .max = 365),             \
+        REGISTRAR_CA_ENTRY(s, m, "ca", "revoke-on-bad-status", BOOL,           \
+                           revoke_unused,                                      \
+                           "revoke a certificate that the device says it "     \
+                           "cannot use",                                       \
+                           .fallback = "no"),                                  \
         REGISTRAR_CA_ENTRY(s, m, "est", "key-type", ENUM, key_type,            \
                            "the key type that devices are told to use",        \
                            .fallback = "any", .words = registrar_key_types),   \
@@ -103,6 +112,7 @@ struct registrar_ca {
     STACK_OF(X509) * chain;
     struct idv_csrattrs attrs;
     struct idv_est_local_ca local;
+    struct idv_crl_maker crl;
     char **approved; /* "NAME SERIAL" each */
 };
 /* Opens key, certificates and lists; cleared by the caller, also when it
@@ -110,11 +120,10 @@ struct registrar_ca {
 idv_rc registrar_ca_open(struct registrar_ca *ca,
                          const struct registrar_ca_conf *conf,
                          const struct idv_env *env) IDV_CHECKED;
-/* What the role wants to know of it; ca must stay where it is. */
-idv_rc registrar_ca_use(struct registrar_ca *ca,
-                        const struct idv_est_store *store,
-                        struct idv_est_server_conf *est,
-                        struct idv_est_profile *profile) IDV_CHECKED;
+/* What the role wants to know of it, but the label; ca must stay where it is.
+ */
+idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
+                        struct idv_registrar_ca *out) IDV_CHECKED;
 void registrar_ca_clear(struct registrar_ca *ca);
 
 #endif

@@ -61,13 +61,18 @@ static const struct idv_conf_entry entries[] = {
      .max = 600,
      .help = "seconds a MASA may take to answer"},
     REGISTRAR_CA_ENTRIES(struct registrar_conf, ca){
-        .section = "audit",
-        .key = "mode",
-        .type = IDV_CONF_ENUM,
-        AT(audit),
-        .fallback = "required",
-        .words = audit_modes,
-        .help = "whether an acceptable audit log is needed before enrollment"},
+        .section = "est",
+        .key = "labels",
+        .type = IDV_CONF_PATHS,
+        AT(labels),
+        .help = "a file for each further CA, with [label], [ca] and [est]"},
+    {.section = "audit",
+     .key = "mode",
+     .type = IDV_CONF_ENUM,
+     AT(audit),
+     .fallback = "required",
+     .words = audit_modes,
+     .help = "whether an acceptable audit log is needed before enrollment"},
     {.section = "audit",
      .key = "known-domains",
      .type = IDV_CONF_LIST,
@@ -196,3 +201,15 @@ static const struct idv_conf_entry maker_entries[] = {
 const struct idv_conf_table maker_table = {
     "idevid-registrar maker", "One manufacturer, for the registrar.",
     maker_entries, sizeof(maker_entries) / sizeof(*maker_entries)};
+
+static const struct idv_conf_entry label_entries[] = {
+    {.section = "label",
+     .key = "name",
+     .type = IDV_CONF_TEXT,
+     .offset = offsetof(struct label_conf, name),
+     .required = true,
+     .help = "the label in the paths of this CA, /.well-known/est/NAME/..."},
+    REGISTRAR_CA_ENTRIES(struct label_conf, ca)};
+const struct idv_conf_table label_table = {
+    "idevid-registrar label", "A further CA of the registrar.", label_entries,
+    sizeof(label_entries) / sizeof(*label_entries)};

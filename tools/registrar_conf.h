@@ -12,7 +12,7 @@ struct registrar_conf {
     struct service_conf service;
     char *key, *cert;
     struct registrar_ca_conf ca;
-    char **makers;
+    char **makers, **labels;
     char **known;
     struct tool_device_conf device;
     int audit;
@@ -35,5 +35,12 @@ struct maker_conf {
     bool ignore_expiry, masa_client_auth, id_data, issuer_sequence;
 };
 extern const struct idv_conf_table maker_table;
+
+/* A file of its own for each label: a CA as in the registrar's. */
+struct label_conf {
+    char *name;
+    struct registrar_ca_conf ca;
+};
+extern const struct idv_conf_table label_table;
 
 #endif

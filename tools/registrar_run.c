@@ -8,6 +8,7 @@
 
 #include "idevid/registrar/admin.h"
 #include "registrar.h"
+#include "registrar_labels.h"
 
 #define DAY (24 * 3600)
 
@@ -20,7 +21,7 @@ struct maker {
 struct worker {
     EVP_PKEY *key;
     STACK_OF(X509) * chain;
-    struct registrar_ca ca;
+    struct registrar_cas cas;
     struct maker *makers;
     struct idv_registrar_maker *table;
     size_t n_makers;
@@ -38,7 +39,7 @@ static void worker_clear(void *self)
     idv_db_close(w->db);
     EVP_PKEY_free(w->key);
     idv_certs_free(w->chain);
-    registrar_ca_clear(&w->ca);
+    registrar_cas_clear(&w->cas);
     for (size_t i = 0; i < w->n_makers; i++) {
         idv_conf_free(&maker_table, &w->makers[i].conf);
         idv_certs_free(w->makers[i].anchors);
@@ -87,12 +88,11 @@ static idv_rc open_keys(struct tool *t, struct worker *w)
 {
     IDV_TRY(idv_certs_open(registrar_conf.cert, &tool_pin, &w->chain));
     IDV_TRY(idv_key_open(registrar_conf.key, &tool_pin, &w->key));
-    return registrar_ca_open(&w->ca, &registrar_conf.ca, t->env);
+    return registrar_cas_open(&w->cas, t->env);
 }
 
 static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
 {
-    const struct idv_est_store store = idv_db_est_store(w->db);
     *out = (struct idv_registrar_conf){
         .key = w->key,
         .cert = sk_X509_value(w->chain, 0),
@@ -108,7 +108,7 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
         .masa_timeout_s = (int)registrar_conf.masa_timeout,
         .device_hourly = (unsigned)registrar_conf.device_hourly,
     };
-    return registrar_ca_use(&w->ca, &store, &out->est, &out->profile);
+    return registrar_cas_use(&w->cas, w->db, out);
 }
 
 static idv_rc worker_setup(struct tool *t, void *self,
@@ -128,8 +128,10 @@ static idv_rc worker_setup(struct tool *t, void *self,
     out->key = w->key;
     out->chain = w->chain;
     out->service = idv_registrar_service(w->registrar);
-    w->people = (struct idv_registrar_admin){
-        .people = idv_db_registrar_people(w->db), .running = true};
+    w->people =
+        (struct idv_registrar_admin){.people = idv_db_registrar_people(w->db),
+                                     .issued = idv_db_est_store(w->db),
+                                     .running = true};
     w->admin = (struct idv_admin){.role = "registrar",
                                   .env = t->env,
                                   .rows = idv_registrar_admin_rows,

@@ -6,6 +6,7 @@
 #include <idevid/journal.h>
 #include <idevid/json.h>
 
+#include "idevid/est/crl.h"
 #include "idevid/est/server.h"
 #include "idevid/masa/masa.h"
 #include "idevid/registrar/people.h"
@@ -49,6 +50,7 @@ idv_rc idv_db_commit(struct idv_db *db) IDV_CHECKED;
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);
 struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
 struct idv_est_store idv_db_est_store(struct idv_db *db);
+struct idv_crl_store idv_db_crl_store(struct idv_db *db);
 struct idv_registrar_people idv_db_registrar_people(struct idv_db *db);
 
 /*
@@ -129,9 +131,6 @@ idv_rc idv_db_status_each(struct idv_db *db, const uint8_t pvr_sha256[32],
 idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
                           bool (*each)(void *arg, const struct idv_issued *i),
                           void *arg) IDV_CHECKED;
-/* *found false: no such certificate. */
-idv_rc idv_db_issued_revoke(struct idv_db *db, const uint8_t cert_sha256[32],
-                            bool *found) IDV_CHECKED;
 /* Removes sessions that changed last before then and never got a voucher, and
  * repeatable requests whose time is over; returns how many. The log and
  * issued certificates stay. */

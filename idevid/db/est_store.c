@@ -4,10 +4,11 @@
 
 idv_rc idvi_issued_row(struct idvi_query *q, struct idv_issued *out)
 {
-    return idvi_query_get(
-        q, "hhhhtiinb", out->client_sha256, out->csr_sha256, out->cert_sha256,
-        out->subject_sha256, out->serial_number, sizeof(out->serial_number),
-        &out->issued, &out->not_after, &out->state, &out->cert);
+    return idvi_query_get(q, "hhhhtiininb", out->client_sha256, out->csr_sha256,
+                          out->cert_sha256, out->subject_sha256,
+                          out->serial_number, sizeof(out->serial_number),
+                          &out->issued, &out->not_after, &out->state,
+                          &out->revoked, &out->reason, &out->cert);
 }
 
 static idv_rc first_row(struct idvi_query *q, bool *found,
@@ -51,6 +52,30 @@ static idv_rc find_subject(void *self, const uint8_t subject_sha256[32],
                                           " ORDER BY id DESC LIMIT 1",
                        "h", subject_sha256));
     return first_row(&q, found, out);
+}
+
+static idv_rc find_client(void *self, const uint8_t client_sha256[32],
+                          bool *found, struct idv_issued *out)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(self, &q,
+                       IDVI_ISSUED_SELECT " WHERE client_sha256 = $1"
+                                          " ORDER BY id DESC LIMIT 1",
+                       "h", client_sha256));
+    return first_row(&q, found, out);
+}
+
+static idv_rc revoke(void *self, const uint8_t cert_sha256[32], int reason,
+                     int64_t now, bool *done)
+{
+    unsigned n = 0;
+    IDV_TRY(idvi_exec(self, &n,
+                      "UPDATE issued SET state = $1, revoked = $2, reason = $3"
+                      " WHERE cert_sha256 = $4 AND state = $5",
+                      "iiihi", (int64_t)IDV_ISSUED_REVOKED, now,
+                      (int64_t)reason, cert_sha256, (int64_t)IDV_ISSUED_VALID));
+    *done = n > 0;
+    return IDV_OK;
 }
 
 static idv_rc add_row(struct idv_db *db, const struct idv_issued *i)
@@ -124,6 +149,8 @@ struct idv_est_store idv_db_est_store(struct idv_db *db)
         .find_csr = find_csr,
         .find_cert = find_cert,
         .find_subject = find_subject,
+        .find_client = find_client,
+        .revoke = revoke,
         .number = number,
         .add = add,
     };

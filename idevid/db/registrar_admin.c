@@ -121,17 +121,6 @@ idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
     return IDV_OK;
 }
 
-idv_rc idv_db_issued_revoke(struct idv_db *db, const uint8_t cert_sha256[32],
-                            bool *found)
-{
-    unsigned n = 0;
-    IDV_TRY(idvi_exec(db, &n,
-                      "UPDATE issued SET state = $1 WHERE cert_sha256 = $2",
-                      "ih", (int64_t)IDV_ISSUED_REVOKED, cert_sha256));
-    *found = n > 0;
-    return IDV_OK;
-}
-
 static idv_rc prune(struct idv_db *db, int64_t before, unsigned *n)
 {
     unsigned more = 0;

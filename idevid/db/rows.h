@@ -31,7 +31,8 @@ idv_rc idvi_session_row(struct idvi_query *q,
 
 #define IDVI_ISSUED_SELECT                                                     \
     "SELECT client_sha256, csr_sha256, cert_sha256, subject_sha256,"           \
-    " serial_number, issued, not_after, state, cert FROM issued"
+    " serial_number, issued, not_after, state, revoked, reason, cert FROM "    \
+    "issued"
 idv_rc idvi_issued_row(struct idvi_query *q,
                        struct idv_issued *out) IDV_CHECKED;
 

@@ -61,6 +61,8 @@ struct idv_issued {
     char serial_number[IDV_MAX_SERIAL + 1]; /* device, "" unknown */
     int64_t issued, not_after;
     enum idv_issued_state state;
+    int64_t revoked;     /* when; 0 never */
+    int reason;          /* of it: CRLReason, RFC 5280 section 5.3.1 */
     struct idv_buf cert; /* DER */
 };
 void idv_issued_free(struct idv_issued *i);
@@ -80,6 +82,12 @@ struct idv_est_store {
     /* the newest of that subject */
     idv_rc (*find_subject)(void *self, const uint8_t subject_sha256[32],
                            bool *found, struct idv_issued *out);
+    /* the newest that this client asked for */
+    idv_rc (*find_client)(void *self, const uint8_t client_sha256[32],
+                          bool *found, struct idv_issued *out);
+    /* *done false: no such certificate in force */
+    idv_rc (*revoke)(void *self, const uint8_t cert_sha256[32], int reason,
+                     int64_t now, bool *done);
     /* The client's own number for good, from 1; given when first asked for. */
     idv_rc (*number)(void *self, const char *client, int64_t *number);
     /* *fresh false: one for the same client and request is there already and

@@ -75,13 +75,17 @@ static void put_header(struct evhttp_request *req, const char *name,
 static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
                        const struct idv_msg *m, bool head, bool last)
 {
-    char number[24];
+    char number[32];
     bool bodiless = m->status == 204 || m->status == 304;
     put_header(req, "Content-Type", m->media);
     put_header(req, "Location", m->location);
     if (m->retry_after >= 0) {
         snprintf(number, sizeof(number), "%d", m->retry_after);
         put_header(req, "Retry-After", number);
+    }
+    if (m->max_age >= 0) {
+        snprintf(number, sizeof(number), "max-age=%d", m->max_age);
+        put_header(req, "Cache-Control", number);
     }
     if (last || w->draining)
         put_header(req, "Connection", "close");

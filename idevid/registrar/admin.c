@@ -224,7 +224,11 @@ static idv_rc status(void *self, const struct idv_admin_call *c)
 }
 
 const struct idv_admin_row idv_registrar_admin_rows[] = {
-    {"/list", list, false},     {"/show", idvi_reg_admin_show, false},
-    {"/decide", decide, true},  {"/log", log_rows, false},
-    {"/status", status, false}, {0},
+    {"/list", list, false},
+    {"/show", idvi_reg_admin_show, false},
+    {"/decide", decide, true},
+    {"/log", log_rows, false},
+    {"/status", status, false},
+    {"/revoke", idvi_reg_admin_revoke, true},
+    {0},
 };

@@ -9,6 +9,7 @@
 /* What the rows work on; all borrowed. */
 struct idv_registrar_admin {
     struct idv_registrar_people people;
+    struct idv_est_store issued;
     bool running; /* asked of a service, not of a store at rest */
     /* puts what only the running service knows into a status; may be NULL */
     idv_rc (*live)(void *arg, struct idv_json *out);
@@ -25,6 +26,8 @@ struct idv_registrar_admin {
  *            address, state, reason
  *   /show    {"serial-number"}          decisions, the newest sessions with
  *            their events, certificates: each as rows of its own; 409: unknown
+ *   /revoke  {"serial-number": all of a device's, or "sha256": hex of one
+ *            [, "reason"]}              {"revoked": n}; 409: none in force
  *   /status  {}                         {"running", "sessions": {STATE: n},
  *            "devices": {"pending", "approved", "refused"}, ...}
  */
@@ -33,6 +36,9 @@ extern const struct idv_admin_row idv_registrar_admin_rows[];
 /* admin_show.c */
 idv_rc idvi_reg_admin_show(void *self,
                            const struct idv_admin_call *c) IDV_CHECKED;
+/* admin_revoke.c */
+idv_rc idvi_reg_admin_revoke(void *self,
+                             const struct idv_admin_call *c) IDV_CHECKED;
 /* What a row of /list and of /log says. */
 idv_rc idvi_reg_put_decided(struct idv_json *o,
                             const struct idv_registrar_decided *d) IDV_CHECKED;

@@ -43,7 +43,7 @@ static idv_rc issued(void *arg, struct idv_peer *peer,
 
 static idv_rc serve_est(struct idvi_reg_call *c)
 {
-    struct idv_est_server_conf conf = c->reg->conf.est;
+    struct idv_est_server_conf conf = c->ca->est;
     struct idv_est_server *est = NULL;
     enum idv_next next = IDV_NEXT_REPLY;
     conf.admit = admit;

@@ -26,9 +26,9 @@ static idv_rc grant_member(struct idvi_reg_call *c, struct idv_est_grant *g)
 /* A node's number in the ACP is its own for good. */
 static idv_rc node_number(struct idvi_reg_call *c, int64_t *number)
 {
-    const struct idv_est_store *store = &c->reg->conf.est.store;
+    const struct idv_est_store *store = &c->reg->conf.ca.est.store;
     IDV_AUTO(buf) who = {0};
-    if (!c->reg->conf.profile.acp_domain)
+    if (!c->ca->profile.acp_domain)
         return IDV_OK;
     IDV_TRY(idv_buf_putf(&who, "%s/%s", c->maker->name, c->id.serial_number));
     return store->number(store->self, (const char *)who.p, number);
@@ -41,8 +41,8 @@ idv_rc idvi_reg_grant(struct idvi_reg_call *c, struct idv_est_grant *g)
         return grant_member(c, g);
     memcpy(g->serial_number, c->id.serial_number, sizeof(g->serial_number));
     IDV_TRY(node_number(c, &number));
-    return idv_est_profile_grant(&c->reg->conf.profile, c->id.serial_number,
-                                 number, g);
+    return idv_est_profile_grant(&c->ca->profile, c->id.serial_number, number,
+                                 g);
 }
 
 /* Nobody is told a name, and none is used up, before there is a voucher. */

@@ -67,13 +67,24 @@ idv_rc idvi_reg_recognise(struct idvi_reg_call *c)
     return rc;
 }
 
-idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found)
+static idv_rc issued_by(struct idvi_reg_call *c,
+                        const struct idv_registrar_ca *ca, bool *found)
 {
     struct idv_est_server *est = NULL;
-    IDV_TRY(take_leaf(c));
-    IDV_TRY(idv_est_server_new(&c->reg->conf.est, c->reg->env, &est));
+    IDV_TRY(idv_est_server_new(&ca->est, c->reg->env, &est));
     idv_rc rc = idv_est_server_ldevid(est, c->leaf, c->call->peer->chain, found,
                                       &c->issued);
     idv_est_server_free(est);
     return rc;
+}
+
+/* Any of our CAs makes members. */
+idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found)
+{
+    const struct idv_registrar_conf *conf = &c->reg->conf;
+    IDV_TRY(take_leaf(c));
+    IDV_TRY(issued_by(c, &conf->ca, found));
+    for (size_t i = 0; i < conf->n_labels && !*found; i++)
+        IDV_TRY(issued_by(c, &conf->labels[i], found));
+    return IDV_OK;
 }

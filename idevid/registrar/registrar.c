@@ -61,11 +61,19 @@ static idv_rc check_makers(const struct idv_registrar_conf *conf)
     return IDV_OK;
 }
 
+static idv_rc check_ca(const struct idv_registrar_ca *ca)
+{
+    if (!ca->est.ca.issue || !ca->est.store.add)
+        return idv_fail(IDV_E_ARG, "registrar: no CA to enroll with");
+    return idv_est_profile_check(&ca->profile);
+}
+
 static idv_rc check_est(const struct idv_registrar_conf *conf)
 {
-    if (!conf->est.ca.issue || !conf->est.store.add)
-        return idv_fail(IDV_E_ARG, "registrar: no CA to enroll with");
-    return idv_est_profile_check(&conf->profile);
+    IDV_TRY(check_ca(&conf->ca));
+    for (size_t i = 0; i < conf->n_labels; i++)
+        IDV_TRY(check_ca(&conf->labels[i]));
+    return idvi_reg_check_labels(conf);
 }
 
 /* Whatever of our chain a MASA pinned, it is us (R-R-37). */
@@ -136,8 +144,12 @@ static idv_rc dispatch(struct idvi_reg_call *c)
         {IDVI_BRSKI "/voucher_status", idvi_reg_voucher_status},
         {IDVI_BRSKI "/enrollstatus", idvi_reg_enrollstatus},
     };
-    if (idv_est_path(c->call->req.path))
+    if (idvi_reg_is_crl(c->call->req.path))
+        return idvi_reg_crl(c);
+    if (idv_est_path(c->call->req.path)) {
+        IDV_TRY(idvi_reg_label(c));
         return idvi_reg_est(c);
+    }
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
         if (strcmp(c->call->req.path, paths[i].path) != 0)
             continue;
@@ -165,6 +177,7 @@ static idv_rc call_state(struct idv_registrar *r, struct idv_call *call,
         if (!c)
             return idv_fail(IDV_E_NOMEM, "out of memory");
         idv_voucher_init(&c->pvr, IDV_VOUCHER_REQUEST);
+        c->ca = &r->conf.ca;
         call->state = c;
         call->free_state = call_free;
     }

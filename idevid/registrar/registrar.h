@@ -7,6 +7,7 @@
 #include <idevid/machine.h>
 #include <idevid/voucher.h>
 
+#include "idevid/est/crl.h"
 #include "idevid/est/profile.h"
 #include "idevid/est/server.h"
 
@@ -39,6 +40,22 @@ enum idv_audit_mode {
     IDV_AUDIT_OFF,        /* history is ignored */
 };
 
+/* A CA that devices enroll with, and what it makes of them. All borrowed. */
+struct idv_registrar_ca {
+    /* .../est/LABEL/... (RFC 7030 section 3.2.2): letters, digits, "-._~",
+     * not the name of an operation; NULL: the one without */
+    const char *label;
+    struct idv_est_server_conf est; /* admit, issued, names, arg are ours */
+    /* Names of an LDevID: a subject "TYPE=value, ..." with {serial} for the
+     * device's, backslash quotes a comma; a serialNumber RDN is always added.
+     */
+    struct idv_est_profile profile;
+    /* Makes the CRL that is served as /crl/ca.crl, or /crl/LABEL.crl; NULL
+     * none. */
+    const struct idv_crl_maker *crl;
+    bool revoke_unused; /* a certificate that the device could not use */
+};
+
 struct idv_registrar_store;
 
 struct idv_registrar_conf {
@@ -51,11 +68,10 @@ struct idv_registrar_conf {
     const struct idv_registrar_maker *makers; /* borrowed */
     size_t n_makers;
     const struct idv_registrar_store *store; /* borrowed */
-    struct idv_est_server_conf est; /* admit, issued, names, arg are ours */
-    /* Names of an LDevID: a subject "TYPE=value, ..." with {serial} for the
-     * device's, backslash quotes a comma; a serialNumber RDN is always added.
-     */
-    struct idv_est_profile profile;
+    /* Whom devices enroll with, and what else they may ask for by label. */
+    struct idv_registrar_ca ca;            /* its label is NULL */
+    const struct idv_registrar_ca *labels; /* borrowed */
+    size_t n_labels;
     enum idv_audit_mode audit;
     struct idv_audit_policy audit_policy; /* own domainID is added to known */
     int retry_after_s;                    /* of a 202; 0: 30 */
@@ -169,11 +185,11 @@ void idv_registrar_free(struct idv_registrar *r);
 
 /*
  * Serves, under /.well-known, brski/requestvoucher, brski/voucher_status,
- * brski/enrollstatus and EST. Stateless between calls but for the store, so
- * any number of workers and threads may serve; one call is served by one.
- * Every refusal is logged once: event "refused" with why=CODE, a code of its
- * own each, and answered by status and a short text (RFC 8995 sections
- * 5.3 and 5.6).
+ * brski/enrollstatus and EST, and the CRLs of its CAs. Stateless between calls
+ * but for the store, so any number of workers and threads may serve; one call
+ * is served by one. Every refusal is logged once: event "refused" with
+ * why=CODE, a code of its own each, and answered by status and a short text
+ * (RFC 8995 sections 5.3 and 5.6).
  */
 struct idv_service idv_registrar_service(struct idv_registrar *r);
 

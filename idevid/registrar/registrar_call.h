@@ -22,6 +22,9 @@ struct idvi_reg_call {
     struct idvi_refusal no;
     int64_t now;
 
+    /* whom it wants to enroll with */
+    const struct idv_registrar_ca *ca;
+
     /* who asks: one of an IDevID (maker set) and an LDevID (issued set) */
     X509 *leaf; /* borrowed from the peer */
     uint8_t leaf_sha256[32];
@@ -94,12 +97,24 @@ idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_first_client(struct idvi_reg_call *c,
                              uint8_t out[static 32]) IDV_CHECKED;
 
+/* label.c: which CA the path is of; takes the label out of it. */
+idv_rc idvi_reg_label(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_check_labels(const struct idv_registrar_conf *conf) IDV_CHECKED;
+/* list.c: /crl/NAME.crl */
+bool idvi_reg_is_crl(const char *path);
+idv_rc idvi_reg_crl(struct idvi_reg_call *c) IDV_CHECKED;
+
 /* grant.c: the names that this client gets, whoever it is. */
 idv_rc idvi_reg_grant(struct idvi_reg_call *c,
                       struct idv_est_grant *g) IDV_CHECKED;
 /* ... those that a request must carry; *san NULL: none. */
 idv_rc idvi_reg_names(struct idvi_reg_call *c,
                       X509_EXTENSION **san) IDV_CHECKED;
+
+/* revoke.c: the certificate that a device says it cannot use: its own, or the
+ * last that was issued to its IDevID. */
+idv_rc idvi_reg_revoke_unused(struct idvi_reg_call *c,
+                              bool by_ldevid) IDV_CHECKED;
 
 /* enroll.c */
 idv_rc idvi_reg_est(struct idvi_reg_call *c) IDV_CHECKED;

@@ -84,7 +84,7 @@ idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c)
 
 idv_rc idvi_reg_first_client(struct idvi_reg_call *c, uint8_t out[static 32])
 {
-    const struct idv_est_store *store = &c->reg->conf.est.store;
+    const struct idv_est_store *store = &c->reg->conf.ca.est.store;
     bool found = true;
     memcpy(out, c->issued.client_sha256, 32);
     for (int i = 0; i < RENEWALS_MAX && found; i++) {
@@ -126,9 +126,10 @@ idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c)
     IDV_TRY(record(c, "enrollstatus", &t, matches));
     if (!enrolled(c->session.state))
         return thanks(c);
-    if (!t.status)
+    if (!t.status) {
+        IDV_TRY(idvi_reg_revoke_unused(c, matches));
         IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_ESTATUS_FAIL));
-    else if (matches)
+    } else if (matches)
         IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_ESTATUS_OK));
     return thanks(c);
 }

@@ -180,6 +180,20 @@ static idv_rc e_subject(void *self, const uint8_t subject[32], bool *found,
     FAULTY(est_real(w).find_subject(w->reg_db, subject, found, out));
 }
 
+static idv_rc e_client(void *self, const uint8_t client[32], bool *found,
+                       struct idv_issued *out)
+{
+    struct world *w = self;
+    FAULTY(est_real(w).find_client(w->reg_db, client, found, out));
+}
+
+static idv_rc e_revoke(void *self, const uint8_t cert[32], int reason,
+                       int64_t now, bool *done)
+{
+    struct world *w = self;
+    FAULTY(est_real(w).revoke(w->reg_db, cert, reason, now, done));
+}
+
 static idv_rc e_number(void *self, const char *client, int64_t *number)
 {
     struct world *w = self;
@@ -214,8 +228,8 @@ static void make_stores(struct world *w)
     w->reg_store = (struct idv_registrar_store){w,       r_get,      r_last,
                                                 r_count, r_add,      r_update,
                                                 r_claim, r_decision, r_status};
-    w->reg_conf.est.store =
-        (struct idv_est_store){w, e_csr, e_cert, e_subject, e_number, e_add};
+    w->reg_conf.ca.est.store = (struct idv_est_store){
+        w, e_csr, e_cert, e_subject, e_client, e_revoke, e_number, e_add};
 }
 
 static void register_device(struct world *w)
@@ -260,7 +274,7 @@ static void configure_registrar(struct world *w)
     conf->makers = &w->reg_maker;
     conf->n_makers = 1;
     conf->store = &w->reg_store;
-    conf->est.ca = idv_est_local_ca(&w->ca);
+    conf->ca.est.ca = idv_est_local_ca(&w->ca);
 }
 
 void world_configure(struct world *w)

@@ -115,7 +115,7 @@ static void subject_pattern(void **state)
 {
     struct fixture *f = *state;
     char text[256];
-    f->w.reg_conf.profile.subject =
+    f->w.reg_conf.ca.profile.subject =
         "O=Example\\, Inc., OU=devices, CN=dev-{serial}.example.com";
     world_configure(&f->w);
     assert_int_equal(enroll(f), 200);
@@ -132,10 +132,10 @@ static void bad_pattern(void **state)
 {
     struct fixture *f = *state;
     struct idv_registrar *r = NULL;
-    f->w.reg_conf.profile.subject = "nonsense";
+    f->w.reg_conf.ca.profile.subject = "nonsense";
     FAILS(IDV_E_ARG, "TYPE=value",
           idv_registrar_new(&f->w.reg_conf, &f->w.pki.env.env, &r));
-    f->w.reg_conf.profile.subject = "C=toolong";
+    f->w.reg_conf.ca.profile.subject = "C=toolong";
     FAILS(IDV_E_ARG, "cannot be set",
           idv_registrar_new(&f->w.reg_conf, &f->w.pki.env.env, &r));
 }
@@ -245,7 +245,8 @@ static void revoked(void **state)
     bool found = false;
     become_member(f);
     OK(idv_db_issued_each(f->w.reg_db, PKI_SERIAL, take_hash, hash));
-    OK(idv_db_issued_revoke(f->w.reg_db, hash, &found));
+    const struct idv_est_store *s = &f->w.reg_conf.ca.est.store;
+    OK(s->revoke(s->self, hash, 1, PKI_NOW, &found));
     assert_true(found);
     world_csr(f->key, f->name, NULL, &f->csr);
     because(f, reenroll(f), 403, "renew-stranger");

@@ -109,7 +109,7 @@ static void names_are(const STACK_OF(X509_EXTENSION) * list, const char *want)
 
 static void use_names(struct fixture *f)
 {
-    f->w.reg_conf.profile = (struct idv_est_profile){
+    f->w.reg_conf.ca.profile = (struct idv_est_profile){
         .names = dns,
         .acp_domain = "acp.example.com",
         .acp_rsub = "area51.research",
@@ -155,7 +155,8 @@ static void order_of_names(void **state)
     struct fixture *f = *state;
     struct idv_csrattrs a = {0};
     use_names(f);
-    f->w.reg_conf.profile.acp_domain = f->w.reg_conf.profile.acp_rsub = NULL;
+    f->w.reg_conf.ca.profile.acp_domain = f->w.reg_conf.ca.profile.acp_rsub =
+        NULL;
     world_configure(&f->w);
     a.extensions = sk_X509_EXTENSION_new_null();
     sk_X509_EXTENSION_push(a.extensions,
@@ -188,7 +189,7 @@ static void names_are_not_for_all(void **state)
     assert_int_equal(ask_attrs(f, &none, &a), 204);
     world_peer(&f->w.member, f->w.pki.rogue_idevid.cert, NULL, 4);
     assert_int_equal(ask_attrs(f, &f->w.member, &a), 204);
-    const struct idv_est_store *s = &f->w.reg_conf.est.store;
+    const struct idv_est_store *s = &f->w.reg_conf.ca.est.store;
     OK(s->number(s->self, "maker/other", &n));
     assert_int_equal(n, 1);
     OK(s->number(s->self, "maker/another", &n));
@@ -208,15 +209,15 @@ static void approved_names(void **state)
     static char good[] = "printer.example", bad[] = "no name";
     struct fixture *f = *state;
     struct idv_csrattrs a = {0};
-    f->w.reg_conf.profile.approved = one_more;
-    f->w.reg_conf.profile.arg = good;
+    f->w.reg_conf.ca.profile.approved = one_more;
+    f->w.reg_conf.ca.profile.arg = good;
     world_configure(&f->w);
     assert_int_equal(ask_attrs(f, &f->w.pledge, &a), 200);
     names_are(a.extensions, "DNS:printer.example");
     request(f, NULL, &a);
     idv_csrattrs_free(&a);
     assert_int_equal(enroll(f), 200);
-    f->w.reg_conf.profile.arg = bad;
+    f->w.reg_conf.ca.profile.arg = bad;
     world_configure(&f->w);
     because(f, ask_attrs(f, &f->w.pledge, &a), 403, "no-name");
     because(f, enroll(f), 403, "no name can be given to this device");

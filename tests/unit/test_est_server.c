@@ -41,7 +41,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     world_make(&f->w);
-    f->conf = f->w.reg_conf.est;
+    f->conf = f->w.reg_conf.ca.est;
     f->conf.admit = admit;
     f->conf.arg = f;
     f->key = EVP_EC_gen("P-256");

@@ -352,7 +352,7 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
     f->w.reg_conf.cert = f->w.pki.domain_ca.cert;
     new_fails(f, "cmcRA");
     f->w.reg_conf = good;
-    f->w.reg_conf.est.ca.issue = NULL;
+    f->w.reg_conf.ca.est.ca.issue = NULL;
     new_fails(f, "CA");
     f->w.reg_conf = good;
     f->w.reg_maker.anchors = NULL;

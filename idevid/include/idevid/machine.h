@@ -22,6 +22,7 @@ struct idv_msg {
     char accept[256];           /* request: Accept; "" none */
     char location[IDV_MAX_URL]; /* reply: Location; "" none */
     int retry_after;            /* reply: seconds; -1 absent */
+    int max_age;                /* reply: may be kept so long, s; -1 not said */
     struct idv_buf body;        /* owned; bounded by IDV_MAX_BODY */
 };
 void idv_msg_init(struct idv_msg *m); /* an empty GET, no Retry-After */
