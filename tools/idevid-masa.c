@@ -439,6 +439,14 @@ static idv_rc show_log(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
+/* --- backup --------------------------------------------------------------- */
+
+static idv_rc backup(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return service_backup(t, conf.service.database, argv[0]);
+}
+
 /* --- tables ------------------------------------------------------------- */
 
 static const struct tool_option block_options[] = {
@@ -469,6 +477,8 @@ static const struct tool_verb verbs[] = {
      true},
     {"owner", "SERIAL [CERT]",
      "the domain CA it was sold to: others get no voucher", 1, 2, NULL, owner,
+     true},
+    {"backup", "FILE", "copy the database as it is now", 1, 1, NULL, backup,
      true},
     {"registrar", "CERT", "name a registrar or domain CA and what it may", 1, 1,
      registrar_options, registrar, true},

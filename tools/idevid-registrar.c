@@ -50,6 +50,14 @@ static const struct tool_option crl_options[] = {
      &registrar_opt.again, NULL},
     {0}};
 
+static const struct tool_option export_options[] = {
+    {"since", 0, "DATE", "from then on (2026-01-31 or 2026-01-31T12:00:00Z)",
+     &registrar_opt.since, NULL, NULL},
+    {"until", 0, "DATE", "before then", &registrar_opt.until, NULL, NULL},
+    {"format", 0, "FORMAT", "json (default; a line a row) or csv",
+     &registrar_opt.format, NULL, NULL},
+    {0}};
+
 static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, registrar_run, true},
     {"init", "DIR", "make the domain CA and the registrar's key", 1, 1,
@@ -72,6 +80,12 @@ static const struct tool_verb verbs[] = {
      0, 1, revoke_options, registrar_revoke, true},
     {"crl", "", "the list of revoked certificates", 0, 0, crl_options,
      registrar_crl, true},
+    {"export", "", "the ledger: decisions, devices, reports, certificates", 0,
+     0, export_options, registrar_export, true},
+    {"prune", "", "let go what the configuration does not keep any longer", 0,
+     0, NULL, registrar_prune, true},
+    {"backup", "FILE", "copy the database as it is now", 1, 1, NULL,
+     registrar_backup, true},
     {"status", "", "how the service and its devices stand", 0, 0, NULL,
      registrar_status, true},
     {0}};

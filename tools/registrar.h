@@ -10,6 +10,7 @@ extern struct registrar_conf registrar_conf;
 struct registrar_options {
     const char *token, *domain, *names[TOOL_LIST_MAX + 1], *type, *maker;
     const char *certificate, *reason, *label, *out;
+    const char *since, *until, *format;
     bool pending, again;
 };
 extern struct registrar_options registrar_opt;
@@ -19,6 +20,13 @@ idv_rc registrar_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* registrar_announce.c: the processes that make it known */
 void registrar_announce(struct tool *t, struct idv_server_aside out[static 2]);
+
+/* registrar_ledger.c: what was kept, out of it, and no more */
+idv_rc registrar_export(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_prune(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_backup(struct tool *t, int argc, char **argv) IDV_CHECKED;
+/* As configured, from now. */
+void registrar_retention(const struct tool *t, struct idv_db_retention *out);
 
 /* registrar_init.c */
 idv_rc registrar_init(struct tool *t, int argc, char **argv) IDV_CHECKED;

@@ -129,6 +129,16 @@ static const struct idv_conf_entry entries[] = {
         .min = 1,
         .max = 36500,
         .help = "how long requests that came to nothing are remembered"},
+    {.section = "store",
+     .key = "keep-ledger-days",
+     .type = IDV_CONF_INT,
+     AT(keep_ledger_days),
+     .fallback = "0",
+     .min = 0,
+     .max = 36500,
+     .help =
+         "how long devices that got a voucher, and certificates after their "
+         "end, are kept; 0: for ever"},
     TOOL_CLOCK_ENTRY(struct registrar_conf, device, "trusted")
         TOOL_DEVICE_ENTRIES(struct registrar_conf, device)};
 const struct idv_conf_table registrar_table = {

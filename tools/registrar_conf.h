@@ -18,7 +18,7 @@ struct registrar_conf {
     int audit;
     bool allow_foreign, allow_nonceless;
     int64_t retry_after;
-    int64_t device_hourly, masa_timeout, keep_days;
+    int64_t device_hourly, masa_timeout, keep_days, keep_ledger_days;
     /* [announce] */
     char **announce_on;
     int announce_grasp, announce_mdns; /* bits: registrar 1, proxy 2 */

@@ -10,7 +10,7 @@
 #include "registrar.h"
 #include "registrar_labels.h"
 
-#define DAY (24 * 3600)
+#define PRUNED_AT_START 10000
 
 struct maker {
     struct maker_conf conf;
@@ -115,13 +115,14 @@ static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
     struct worker *w = self;
-    unsigned pruned = 0;
+    struct idv_db_retention keep;
+    uint64_t pruned = 0;
     struct idv_registrar_conf rc;
     IDV_TRY(open_keys(t, w));
     IDV_TRY(load_makers(w));
     IDV_TRY(idv_db_open(registrar_conf.service.database, &w->db));
-    IDV_TRY(idv_db_prune(
-        w->db, idv_now(t->env) - registrar_conf.keep_days * DAY, &pruned));
+    registrar_retention(t, &keep);
+    IDV_TRY(idv_db_prune(w->db, &keep, PRUNED_AT_START, &pruned));
     w->store = idv_db_registrar_store(w->db);
     IDV_TRY(role_conf(w, &rc));
     IDV_TRY(idv_registrar_new(&rc, t->env, &w->registrar));

@@ -145,3 +145,12 @@ idv_rc service_run(const struct service *s)
     tool_notify("STOPPING=1");
     return rc;
 }
+
+idv_rc service_backup(struct tool *t, const char *database, const char *path)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    IDV_TRY(idv_db_open(database, &db));
+    IDV_TRY(idv_db_backup(db, path));
+    tool_say(t, "%s", path);
+    return IDV_OK;
+}

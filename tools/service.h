@@ -112,6 +112,10 @@ idv_rc service_ask(const struct service_ask *a,
 /* "local:uid=N": who asks when the store is used directly. */
 void service_who(char out[static 32]);
 
+/* Copies the database to a new file. */
+idv_rc service_backup(struct tool *t, const char *database,
+                      const char *path) IDV_CHECKED;
+
 /* A database that is closed at the end of its block, and what a listing of it
  * carries along. */
 struct service_use {

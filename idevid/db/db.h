@@ -131,9 +131,38 @@ idv_rc idv_db_status_each(struct idv_db *db, const uint8_t pvr_sha256[32],
 idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
                           bool (*each)(void *arg, const struct idv_issued *i),
                           void *arg) IDV_CHECKED;
-/* Removes sessions that changed last before then and never got a voucher, and
- * repeatable requests whose time is over; returns how many. The log and
- * issued certificates stay. */
-idv_rc idv_db_prune(struct idv_db *db, int64_t before, unsigned *n) IDV_CHECKED;
+/*
+ * What may go, by its age: all are times, 0 keeps. unfinished: sessions that
+ * never got a voucher and changed last before then, and requests that may be
+ * repeated until then. finished: all other sessions, with what their pledges
+ * reported, that changed last before then, and certificates that ended before.
+ * Decisions and the MASA's log stay.
+ */
+struct idv_db_retention {
+    int64_t unfinished, finished;
+};
+/* Goes on until about so many rows are gone, in small transactions. */
+idv_rc idv_db_prune(struct idv_db *db, const struct idv_db_retention *r,
+                    uint64_t most, uint64_t *n) IDV_CHECKED;
+
+/* Where a ledger goes, row by row; anything but IDV_OK ends it. */
+struct idv_db_ledger {
+    idv_rc (*decision)(void *arg, const struct idv_db_decision *d);
+    idv_rc (*session)(void *arg, const struct idv_session *s);
+    idv_rc (*status)(void *arg, const struct idv_status_event *e);
+    idv_rc (*issued)(void *arg, const struct idv_issued *i);
+    void *arg;
+};
+/* All that was decided, changed, reported and issued from since on, before
+ * until (0: no end): kind by kind, each in its order, as of one moment. Rows
+ * are never all in memory. */
+idv_rc idv_db_ledger_each(struct idv_db *db, int64_t since, int64_t until,
+                          const struct idv_db_ledger *to) IDV_CHECKED;
+
+/* --- both: for people ----------------------------------------------------- */
+
+/* A copy of the SQLite file as of now, also while it is written to; path must
+ * not be there. IDV_E_ARG: not with this database program, and what does it. */
+idv_rc idv_db_backup(struct idv_db *db, const char *path) IDV_CHECKED;
 
 #endif

@@ -71,6 +71,8 @@ struct idvi_driver {
 
     /* whether a commit waits for the disk */
     idv_rc (*wait)(struct idv_db *db, bool on);
+    /* IDV_E_ARG: how else it is done */
+    idv_rc (*backup)(struct idv_db *db, const char *path);
     /* All that was committed before, here and elsewhere, is on the disk.
      * written: something of this handle's must be. */
     idv_rc (*sync)(struct idv_db *db, bool written);

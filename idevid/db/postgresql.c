@@ -213,6 +213,14 @@ static idv_rc script(struct idv_db *db, const char *sql)
     return idvi_pg_simple(db, sql, NULL, 0);
 }
 
+static idv_rc no_backup(struct idv_db *db, const char *path)
+{
+    (void)path;
+    return idv_fail(IDV_E_ARG,
+                    "store: %s: PostgreSQL is backed up by its own pg_dump",
+                    db->path);
+}
+
 static const struct idvi_driver driver = {
     .dialect = IDVI_POSTGRESQL,
     .open = open_url,
@@ -230,6 +238,7 @@ static const struct idvi_driver driver = {
     .rollback = idvi_pg_rollback,
     .conflict = idvi_pg_conflict,
     .wait = idvi_pg_wait,
+    .backup = no_backup,
     .sync = idvi_pg_sync,
 };
 const struct idvi_driver *const idvi_postgresql_driver = &driver;

@@ -2,6 +2,25 @@
 /* What people do with the registrar's store: decide, look, revoke, prune. */
 #include "idevid/db/rows.h"
 
+idv_rc idvi_decision_row(struct idvi_query *q, struct idv_db_decision *out)
+{
+    return idvi_query_get(q, "ttnii", out->maker, sizeof(out->maker),
+                          out->serial_number, sizeof(out->serial_number),
+                          &out->decision, &out->asked, &out->decided);
+}
+
+idv_rc idvi_status_row(struct idvi_query *q, struct idvi_status *out)
+{
+    struct idv_status_event *e = &out->event;
+    e->kind = out->kind;
+    e->reason = out->reason;
+    e->detail = out->detail;
+    return idvi_query_get(q, "hitfftt", e->pvr_sha256, &e->date, out->kind,
+                          sizeof(out->kind), &e->status, &e->cert_matches,
+                          out->reason, sizeof(out->reason), out->detail,
+                          sizeof(out->detail));
+}
+
 idv_rc idv_db_decide(struct idv_db *db, const char *maker, const char *serial,
                      enum idv_decision decision, int64_t now)
 {
@@ -26,18 +45,15 @@ idv_rc idv_db_decision_each(struct idv_db *db, enum idv_decision only,
 {
     IDVI_QUERY(q);
     IDV_TRY(idvi_stream(db, &q,
-                        "SELECT maker, serial_number, decision, asked, decided"
-                        " FROM decision WHERE $1 = 0 OR decision = $1"
-                        " ORDER BY maker, serial_number",
+                        IDVI_DECISION_SELECT " WHERE $1 = 0 OR decision = $1"
+                                             " ORDER BY maker, serial_number",
                         "i", (int64_t)only));
     for (bool row = false;;) {
         struct idv_db_decision d = {0};
         IDV_TRY(idvi_query_next(&q, &row));
         if (!row)
             return IDV_OK;
-        IDV_TRY(idvi_query_get(&q, "ttnii", d.maker, sizeof(d.maker),
-                               d.serial_number, sizeof(d.serial_number),
-                               &d.decision, &d.asked, &d.decided));
+        IDV_TRY(idvi_decision_row(&q, &d));
         if (!each(arg, &d))
             return IDV_OK;
     }
@@ -77,21 +93,15 @@ idv_rc idv_db_status_each(struct idv_db *db, const uint8_t pvr_sha256[32],
 {
     IDVI_QUERY(q);
     IDV_TRY(idvi_query(db, &q,
-                       "SELECT pvr_sha256, date, kind, status, cert_matches,"
-                       " reason, detail FROM status_event"
-                       " WHERE pvr_sha256 = $1 ORDER BY id",
+                       IDVI_STATUS_SELECT " WHERE pvr_sha256 = $1 ORDER BY id",
                        "h", pvr_sha256));
     for (bool row = false;;) {
-        char kind[32], reason[IDV_MAX_REASON], detail[IDV_MAX_REASON];
-        struct idv_status_event e = {
-            .kind = kind, .reason = reason, .detail = detail};
+        struct idvi_status s = {0};
         IDV_TRY(idvi_query_next(&q, &row));
         if (!row)
             return IDV_OK;
-        IDV_TRY(idvi_query_get(&q, "hitfftt", e.pvr_sha256, &e.date, kind,
-                               sizeof(kind), &e.status, &e.cert_matches, reason,
-                               sizeof(reason), detail, sizeof(detail)));
-        if (!each(arg, &e))
+        IDV_TRY(idvi_status_row(&q, &s));
+        if (!each(arg, &s.event))
             return IDV_OK;
     }
 }
@@ -119,24 +129,4 @@ idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
         IDV_TRY(rc);
     }
     return IDV_OK;
-}
-
-static idv_rc prune(struct idv_db *db, int64_t before, unsigned *n)
-{
-    unsigned more = 0;
-    IDV_TRY(idvi_exec(db, n,
-                      "DELETE FROM session WHERE changed < $1"
-                      " AND length(voucher) = 0",
-                      "i", before));
-    IDV_TRY(idvi_exec(db, &more, "DELETE FROM issue WHERE repeat_until < $1",
-                      "i", before));
-    *n += more;
-    return IDV_OK;
-}
-
-idv_rc idv_db_prune(struct idv_db *db, int64_t before, unsigned *n)
-{
-    *n = 0;
-    IDV_TRY(idvi_begin(db));
-    return idvi_end(db, prune(db, before, n));
 }

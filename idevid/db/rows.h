@@ -29,6 +29,21 @@ idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,
 idv_rc idvi_session_row(struct idvi_query *q,
                         struct idv_session *out) IDV_CHECKED;
 
+#define IDVI_DECISION_SELECT                                                   \
+    "SELECT maker, serial_number, decision, asked, decided FROM decision"
+idv_rc idvi_decision_row(struct idvi_query *q,
+                         struct idv_db_decision *out) IDV_CHECKED;
+
+#define IDVI_STATUS_SELECT                                                     \
+    "SELECT pvr_sha256, date, kind, status, cert_matches, reason, detail"      \
+    " FROM status_event"
+struct idvi_status {
+    struct idv_status_event event; /* its texts are those below */
+    char kind[32], reason[IDV_MAX_REASON], detail[IDV_MAX_REASON];
+};
+idv_rc idvi_status_row(struct idvi_query *q,
+                       struct idvi_status *out) IDV_CHECKED;
+
 #define IDVI_ISSUED_SELECT                                                     \
     "SELECT client_sha256, csr_sha256, cert_sha256, subject_sha256,"           \
     " serial_number, issued, not_after, state, revoked, reason, cert FROM "    \

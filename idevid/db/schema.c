@@ -245,6 +245,11 @@ idv_rc idv_db_open_factory(const char *url, struct idv_db **out)
     return open_form(url, &forms[1], out);
 }
 
+idv_rc idv_db_backup(struct idv_db *db, const char *path)
+{
+    return db->driver->backup(db, path);
+}
+
 void idv_db_close(struct idv_db *db)
 {
     if (!db)

@@ -150,5 +150,6 @@ const struct idvi_driver idvi_sqlite_driver = {
     .rollback = idvi_sqlite_rollback,
     .conflict = idvi_sqlite_conflict,
     .wait = idvi_sqlite_wait,
+    .backup = idvi_sqlite_backup,
     .sync = idvi_sqlite_sync,
 };

@@ -49,6 +49,7 @@ idv_rc idvi_sqlite_commit(struct idv_db *db) IDV_CHECKED;
 void idvi_sqlite_rollback(struct idv_db *db);
 bool idvi_sqlite_conflict(const struct idv_db *db);
 idv_rc idvi_sqlite_wait(struct idv_db *db, bool on) IDV_CHECKED;
+idv_rc idvi_sqlite_backup(struct idv_db *db, const char *path) IDV_CHECKED;
 idv_rc idvi_sqlite_sync(struct idv_db *db, bool written) IDV_CHECKED;
 
 #endif

@@ -114,7 +114,7 @@ masa_conf() {
 listen = 127.0.0.1:${MASA_PORT:-0}
 key = pkcs11:token=maker;object=masa-tls;type=private
 certificate = $WORLD/maker/masa-tls.pem
-workers = 1
+workers = ${WORKERS:-1}
 [signer]
 key = pkcs11:token=maker;object=masa;type=private
 certificate = $WORLD/maker/masa.pem
@@ -122,7 +122,7 @@ ${APPROVAL_KEY:+approval-key = $APPROVAL_KEY}
 [maker]
 idevid-anchors = $WORLD/maker/anchors.pem
 [store]
-database = $WORLD/masa.db
+database = ${MASA_DATABASE:-$WORLD/masa.db}
 [policy]
 ${DEVICE_HOURLY:+device-hourly = $DEVICE_HOURLY}
 [device]
@@ -146,7 +146,7 @@ EOF
 [server]
 listen = ${REG_LISTEN:-127.0.0.1:0}
 admin = $WORLD/$name.sock
-workers = 1
+workers = ${WORKERS:-1}
 [registrar]
 key = pkcs11:token=$name;object=registrar;type=private
 certificate = $WORLD/$name/registrar.pem
@@ -158,7 +158,7 @@ key = pkcs11:token=$name;object=domain-ca;type=private
 certificate = $WORLD/$name/domain-ca.pem
 subject = CN={serial}, O=Example Networks
 [store]
-database = $WORLD/$name.db
+database = ${REG_DATABASE:-$WORLD/$name.db}
 [device]
 pin-file = $WORLD/pin
 EOF

@@ -39,7 +39,8 @@ halt() {
 }
 
 sql() {
-    psql -X -q -A -t -v ON_ERROR_STOP=1 -d "postgresql://idevid@/postgres?host=$dir" \
+    PGOPTIONS="-c client_min_messages=warning" \
+        psql -X -q -A -t -v ON_ERROR_STOP=1 -d "postgresql://idevid@/postgres?host=$dir" \
         -c "$1"
 }
 

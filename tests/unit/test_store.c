@@ -301,17 +301,25 @@ static void prunes(void **state)
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
     struct idv_session a = {.changed = 10}, b = {.changed = 10};
     bool fresh;
-    unsigned n = 0;
+    uint64_t n = 0;
     b.pvr_sha256[0] = 1;
     OK(idv_buf_puts(&b.voucher, "v"));
     OK(s.session_add(s.self, &a, &fresh));
     OK(s.session_add(s.self, &b, &fresh));
     OK(add_device(f->db, "A", 1));
     OK(issue(f->db, 1, &fresh)); /* repeatable until 200 */
-    OK(idv_db_prune(f->db, 100, &n));
+    struct idv_db_retention keep = {.unfinished = 100};
+    OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
     assert_int_equal(n, 1); /* the session without voucher */
-    OK(idv_db_prune(f->db, 300, &n));
-    assert_int_equal(n, 1);
+    keep.unfinished = 300;
+    OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
+    assert_int_equal(n, 1); /* what was repeatable */
+    keep = (struct idv_db_retention){.finished = 10};
+    OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
+    assert_int_equal(n, 0);
+    keep.finished = 11;
+    OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
+    assert_int_equal(n, 1); /* the other session */
     assert_int_equal(events(f->db), 1);
     idv_session_free(&b);
 }
