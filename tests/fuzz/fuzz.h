@@ -11,7 +11,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 /* At how many places an input is cut and, twice as many, turned in a replay:
- * 256, unless the target says otherwise because it is slow. */
+ * 256, unless the target says otherwise because it is slow, which no long run
+ * heeds. */
 extern size_t fuzz_places;
 
 #define PROMISE(what)                                                          \

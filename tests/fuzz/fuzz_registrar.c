@@ -14,6 +14,7 @@
 #define ROUNDS 1000 /* then a new world, so that stores stay small */
 #define VOUCHER W_BRSKI "requestvoucher"
 
+size_t fuzz_places = 64; /* whole exchanges, each with several signatures */
 static struct world w;
 static unsigned rounds;
 

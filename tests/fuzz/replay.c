@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/lib/long.h"
 
 #define INPUT_MAX ((size_t)1 << 20)
 
-__attribute__((weak)) size_t fuzz_places = 256; /* no constant: inlined */
+#define PLACES 256
+__attribute__((weak)) size_t fuzz_places = PLACES; /* no constant: inlined */
 static int count;
 
 static void run_copy(const uint8_t *data, size_t n, size_t turned)
@@ -38,10 +40,11 @@ static size_t stride(size_t places, size_t max)
 
 static void run(const uint8_t *data, size_t n)
 {
+    const size_t places = long_run() ? PLACES : fuzz_places;
     run_copy(data, n, SIZE_MAX);
-    for (size_t cut = 0; cut < n; cut += stride(n, fuzz_places))
+    for (size_t cut = 0; cut < n; cut += stride(n, places))
         run_copy(data, cut, SIZE_MAX);
-    for (size_t bit = 0; bit < n * 8; bit += stride(n * 8, 2 * fuzz_places))
+    for (size_t bit = 0; bit < n * 8; bit += stride(n * 8, 2 * places))
         run_copy(data, n, bit);
 }
 

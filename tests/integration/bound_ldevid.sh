@@ -79,7 +79,7 @@ ok 'the certificate is for it' sh -c 'openssl x509 -in "$0" -noout -pubkey |
     cmp - "$1"' "$WORLD/leaf.pem" "$WORLD/pub.pem"
 kill "$REG_PID"
 wait "$REG_PID" 2>/dev/null
-pledge gateway renew >/dev/null 2>&1
+pledge gateway renew --registrar "localhost:$REG_PORT" >/dev/null 2>&1
 is 'nothing comes of a renewal, and the key in use stays' \
     "$(value ldevid-key)" "tpm2:object=$STATE/$SECOND"
 ok 'the registrar serves again' registrar_start

@@ -16,7 +16,7 @@ applies() {
 # "# test: NAME", then what it allows
 says() {
     local t
-    t=$(sed -n '1s/^# test: *//p' "$1")
+    t=$(sed -n '1s/^# test: *\(long:\)\{0,1\}//p' "$1")
     [ -n "$t" ] && [ -e "$src/tests/unit/$t.c" ] &&
         sed -n 2p "$1" | grep -q '^# .'
 }

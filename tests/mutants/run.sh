@@ -3,7 +3,9 @@
 # run.sh [--sample N] [NAME ...]: does a test notice when a check is gone?
 #
 # Each patch here removes one check; its first line names the test that has to
-# fail then ("# test: test_envelope"), its second says what is allowed by it.
+# fail then ("# test: test_envelope", or "# test: long:test_envelope" where it has
+# to do all of what it does some of in "make check"), its second says what is
+# allowed by it.
 # The source is copied, configured and built once; then each patch is applied,
 # that test built and run, and the patch taken out again. TAP, one case each;
 # with --sample only N of them, drawn by lot.
@@ -46,10 +48,10 @@ test_of() {
     sed -n '1s/^# test: *//p' "$here/$1.patch"
 }
 program() {
-    if grep -q "^tests/unit/$1\$(EXEEXT):" Makefile; then
-        echo "tests/unit/$1"
+    if grep -q "^tests/unit/${1#long:}\$(EXEEXT):" Makefile; then
+        echo "tests/unit/${1#long:}"
     else
-        echo "$1"
+        echo "${1#long:}"
     fi
 }
 # with what it opens: the provider and the tests' modules
@@ -59,16 +61,19 @@ build() {
 change() {
     patch -s -p1 -f -d "$scratch/src" "$@" <"$here/$name.patch"
 }
-# a cut off test is not one that noticed
+# run TEST: a cut off test is not one that noticed
 run() {
-    timeout 300 "./$1" >"$scratch/run.out" 2>&1
+    local long=0 seconds=300
+    [ "$1" = "${1#long:}" ] || long=1 seconds=1800
+    IDEVID_LONG=$long timeout $seconds "./$(program "$1")" \
+        >"$scratch/run.out" 2>&1
 }
 
 # what fails anyhow proves nothing
 for t in $(for name in $names; do test_of "$name"; done | sort -u); do
     p=$(program "$t")
     ok "$t is built" build "$p"
-    ok "$t passes as it is" run "$p" || tail -n 20 "$scratch/run.out"
+    ok "$t passes as it is" run "$t" || tail -n 20 "$scratch/run.out"
 done
 
 notices() {
@@ -86,7 +91,7 @@ for name in $names; do
         tap_show "$scratch/make.out"
         change -R
     else
-        ok "$what: $(test_of "$name") notices" notices "$p"
+        ok "$what: $(test_of "$name") notices" notices "$(test_of "$name")"
         change -R
     fi
 done

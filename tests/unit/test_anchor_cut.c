@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Imprint and reset in a TPM, ended at each command to it, at each answer of
  * it and at each change on disk, with the power and without: what is found
- * afterwards is what was before or what was meant, never a third thing. */
+ * afterwards is what was before or what was meant, never a third thing. At each
+ * of them in a long run, else at one in so many, of every kind. */
 #include "tests/unit/anchor_acts.h"
+
+#include "tests/lib/long.h"
+
+#define ONE_IN 20 /* of all that there are, one after the other */
 
 static const char *const kinds[] = {"command", "answer", "file"};
 
@@ -90,6 +95,8 @@ static struct run_result uncut(const struct deed *d)
 
 /* --- cuts ----------------------------------------------------------------- */
 
+static unsigned turn;
+
 /* One that ended at its n-th step; false when it had fewer. */
 static bool cut(const struct deed *d, enum run_step kind, int n, bool power,
                 struct tally *t)
@@ -117,11 +124,14 @@ static void cut_anywhere(const struct deed *d)
     const struct run_result whole_one = uncut(d);
     for (int power = 0; power < 2; power++)
         for (enum run_step kind = 0; kind < d->kinds; kind++)
-            for (int n = 1; cut(d, kind, n, power, &t);)
-                n++;
+            for (int n = 1; n <= whole_one.steps[kind] + 1; n++)
+                if (long_turn(&turn, ONE_IN) ||
+                    (!power && (n == 1 || n == whole_one.steps[kind])))
+                    assert_int_equal(cut(d, kind, n, power, &t),
+                                     n <= whole_one.steps[kind]);
     say(d, "", &t);
     for (enum run_step kind = 0; kind < d->kinds; kind++)
-        assert_int_equal(t.cuts[kind], 2 * whole_one.steps[kind]);
+        assert_true(t.cuts[kind] > 0);
     assert_true(t.old > 0 && t.new > 0);
     blank();
 }
@@ -153,11 +163,13 @@ static void failing_anywhere(const struct deed *d)
     need_tpm();
     const struct run_result unfailing = uncut(d);
     for (enum run_step kind = 0; kind < d->kinds; kind++)
-        for (int n = 1; failing(d, kind, n, &t);)
-            n++;
+        for (int n = 1; n <= unfailing.steps[kind] + 1; n++)
+            if (long_turn(&turn, ONE_IN) || n == unfailing.steps[kind])
+                assert_int_equal(failing(d, kind, n, &t),
+                                 n <= unfailing.steps[kind]);
     say(d, ", failing", &t);
     for (enum run_step kind = 0; kind < d->kinds; kind++)
-        assert_true(t.cuts[kind] >= unfailing.steps[kind]);
+        assert_true(t.cuts[kind] > 0);
     blank();
 }
 

@@ -3,6 +3,7 @@
  * cut, spoilt, doubled, replayed; every store and device call failing. */
 #include "tests/unit/codec.h"
 
+#include "tests/lib/long.h"
 #include "tests/lib/talk.h"
 
 /* A world for several runs, as making one takes time; anew now and then, so
@@ -35,15 +36,9 @@ static int teardown(void **state)
     talk_init(&t, &world)
 
 /* all offsets when there is time, else so many of them */
-static bool all_of_it(void)
-{
-    const char *s = getenv("IDEVID_LONG");
-    return s && *s && strcmp(s, "0") != 0;
-}
-
 static size_t stride(size_t n, size_t samples)
 {
-    return all_of_it() || n <= samples ? 1 : n / samples;
+    return long_run() || n <= samples ? 1 : n / samples;
 }
 
 /* the hops of a clean run, with their sizes */

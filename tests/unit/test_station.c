@@ -3,6 +3,7 @@
  * of key, across processes, and what is refused. */
 #include "tests/unit/codec.h"
 
+#include "tests/lib/long.h"
 #include "tests/lib/station_run.h"
 
 static struct station_line line;
@@ -98,17 +99,18 @@ static void whole(enum idv_factory_profile profile, enum idv_key_type type)
     refused(STATION_REQUEST, IDV_E_STATE, IDV_WHY_HAS_ONE, "left alone");
 }
 
+/* each profile with each type of key in a long run, else with one, and each
+ * type with one */
 static void profiles(void **arg)
 {
+    static const enum idv_key_type types[] = {IDV_KEY_P384, IDV_KEY_RSA2048,
+                                              IDV_KEY_P256};
     (void)arg;
     need_tpm();
-    for (int p = IDV_PROFILE_TCG; p <= IDV_PROFILE_PLAIN; p++) {
-        if (p == IDV_PROFILE_TOKEN)
-            continue;
-        whole((enum idv_factory_profile)p, IDV_KEY_P256);
-        whole((enum idv_factory_profile)p, IDV_KEY_P384);
-        whole((enum idv_factory_profile)p, IDV_KEY_RSA2048);
-    }
+    for (int p = IDV_PROFILE_TCG; p <= IDV_PROFILE_PLAIN; p++)
+        for (int t = 0; t < 3 && p != IDV_PROFILE_TOKEN; t++)
+            if (t == p % 3 || long_run())
+                whole((enum idv_factory_profile)p, types[t]);
 }
 
 /* --- what it costs ---------------------------------------------------------

@@ -9,12 +9,14 @@
 
 #include "tests/lib/badline.h"
 #include "tests/lib/fakereg.h"
+#include "tests/lib/long.h"
 #include "tests/lib/nettest.h"
 
 /* more than a bounded amount of memory */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1 /* shadows, what is freed is kept, no forks with threads   \
-                     */
+#define SANITIZED                                                              \
+    1 /* shadows, what is freed is kept, no forks with threads                 \
+       */
 #define MOST_KB (1 << 20)
 #else
 #define SANITIZED 0
@@ -142,19 +144,12 @@ static inline void worst_joins(struct worst *w)
     worst_whole(w);
 }
 
-/* all of it when there is time */
-static inline bool worst_long(void)
-{
-    const char *s = getenv("IDEVID_LONG");
-    return s && *s && strcmp(s, "0") != 0;
-}
-
 /* never stuck: the whole program has this long */
 static inline int worst_setup(void **state)
 {
     const char *times = getenv("IDEVID_PATIENCE");
     (void)state;
-    alarm((worst_long() ? 7200 : 600) *
+    alarm((long_run() ? 7200 : 600) *
           (unsigned)(times && *times ? atoi(times) : 1));
     pki_make(&pki);
     return 0;
