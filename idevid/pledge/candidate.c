@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <idevid/auto.h>
 #include <idevid/text.h>
 
 #include "pledge/pledge_priv.h"
@@ -34,9 +35,10 @@ static idv_rc read_zoned(const char *text, const char *zone,
     return IDV_OK;
 }
 
-static idv_rc read_registrar(const char *text, struct idv_url *url)
+idv_rc idvi_registrar_read(const char *text, struct idv_url *url)
 {
-    const char *zone = text[0] == '[' ? strchr(text, '%') : NULL;
+    const char *v6 = strchr(text, '[');
+    const char *zone = v6 ? strchr(v6, '%') : NULL;
     idv_rc rc = zone ? read_zoned(text, zone, url)
                      : idv_url_from_text(idv_str(text), url);
     if (rc == IDV_OK && url->path[0])
@@ -57,6 +59,15 @@ idv_rc idvi_candidate_add(struct idv_pledge *p, const struct idv_url *url,
     }
     return idv_fail(IDV_E_LIMIT, "pledge: more than %d registrars",
                     IDV_MAX_CANDIDATES);
+}
+
+idv_rc idvi_registrar_write(const struct idv_url *url,
+                            char out[static IDV_MAX_URL])
+{
+    IDV_AUTO(buf) text = {.max = IDV_MAX_URL - 1};
+    IDV_TRY(idv_url_to_text(url, &text));
+    snprintf(out, IDV_MAX_URL, "%s", (const char *)text.p);
+    return IDV_OK;
 }
 
 /* the maker's, in full: https is the scheme, its path that of the request */
@@ -81,7 +92,7 @@ idv_rc idvi_candidates_new(struct idv_pledge *p)
     const char *const *text = p->conf.registrars;
     for (; text && *text; text++) {
         struct idv_url url;
-        IDV_TRY(read_registrar(*text, &url));
+        IDV_TRY(idvi_registrar_read(*text, &url));
         IDV_TRY(idvi_candidate_add(p, &url, IDV_FROM_CONFIG));
     }
     p->conf.registrars = NULL;

@@ -141,10 +141,8 @@ static idv_rc store(struct idvi_attempt *a, STACK_OF(X509) * chain)
         .anchors = a->anchors,
         .others = a->others,
     };
-    IDV_AUTO(buf) url = {.max = sizeof(e.registrar) - 1};
     memcpy(e.key_uri, a->p->key_uri, sizeof(e.key_uri));
-    IDV_TRY(idv_url_to_text(&a->at, &url));
-    snprintf(e.registrar, sizeof(e.registrar), "%s", (const char *)url.p);
+    IDV_TRY(idvi_registrar_write(&a->at, e.registrar));
     return idv_trust_enroll(a->p->conf.trust, &e);
 }
 

@@ -41,10 +41,12 @@ static idv_rc check_authority(struct idvi_attempt *a,
     return rc;
 }
 
+/* After a loss of power we go on here, wherever we were redirected from. */
 static idv_rc seal(struct idvi_attempt *a, const struct idv_msg *reply,
-                   const struct idv_pinned *pinned)
+                   struct idv_pinned *pinned)
 {
     IDV_TRY(check_authority(a, pinned));
+    IDV_TRY(idvi_registrar_write(&a->at, pinned->registrar));
     idvi_say(a, "voucher", idv_assertion_to_text(pinned->voucher.assertion));
     return idv_trust_imprint(a->p->conf.trust, pinned, idv_view(&reply->body));
 }

@@ -180,6 +180,23 @@ static idv_rc next(struct idvi_attempt *a, struct idv_ask *ask)
     return rest(a, seconds_until(p, when), ask);
 }
 
+/* Imprinted by an earlier run, perhaps by one whom we were redirected to. */
+static void offer_owner(struct idv_pledge *p)
+{
+    struct idv_offer o = {.origin = IDV_FROM_CONFIG};
+    struct idv_url url;
+    if (idv_trust_state(p->conf.trust) != IDV_TRUST_IMPRINTED)
+        return;
+    const char *text = idv_trust_memo(p->conf.trust)->registrar;
+    if (text[0] && idvi_registrar_read(text, &url) == IDV_OK) {
+        memcpy(o.host, url.host, sizeof(o.host));
+        o.port = url.port;
+        idv_rc rc = idv_pledge_offer(p, &o);
+        (void)rc; /* one place to go to less */
+    }
+    idv_note_clear();
+}
+
 static idv_rc first_start(struct idvi_attempt *a)
 {
     struct idv_pledge *p = a->p;
@@ -188,6 +205,7 @@ static idv_rc first_start(struct idvi_attempt *a)
     snprintf(p->note, sizeof(p->note), "pledge: no registrar to go to");
     for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++)
         p->candidates[i].tries = 0;
+    offer_owner(p);
     return p->renewing || p->again ? idvi_renew_start(a) : IDV_OK;
 }
 

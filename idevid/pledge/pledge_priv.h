@@ -137,6 +137,11 @@ idv_rc idvi_wait(struct idvi_attempt *a, enum idvi_stage stage, int seconds,
 void idvi_remember(struct idvi_attempt *a, idv_rc rc);
 
 /* --- candidate.c: whom to try --- */
+/* "host:port", "[v6]:port", "[fe80::1%eth0]:port", with or without https://,
+ * and back. */
+idv_rc idvi_registrar_read(const char *text, struct idv_url *url) IDV_CHECKED;
+idv_rc idvi_registrar_write(const struct idv_url *url,
+                            char out[static IDV_MAX_URL]) IDV_CHECKED;
 /* Those of the configuration. */
 idv_rc idvi_candidates_new(struct idv_pledge *p) IDV_CHECKED;
 /* IDV_E_LIMIT: the table is full. */

@@ -40,7 +40,7 @@ static idv_rc need_candidate(struct idvi_attempt *a,
     int64_t when;
     if (idvi_candidate_first(a->p, &when))
         return IDV_OK;
-    IDV_TRY(idv_url_from_text(idv_str(e->registrar), &url));
+    IDV_TRY(idvi_registrar_read(e->registrar, &url));
     return idvi_candidate_add(a->p, &url, IDV_FROM_CONFIG);
 }
 

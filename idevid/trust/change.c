@@ -78,6 +78,7 @@ static idv_rc seal(struct idv_trust *t, const struct idv_pinned *pinned,
                             &file));
     IDV_TRY(idvi_approved_record(t, pinned, memo->generation, record));
     idv_record_to_bytes(record, memo->record);
+    memcpy(memo->registrar, pinned->registrar, sizeof(memo->registrar));
     IDV_TRY(write_files(t, idv_view(&file), voucher, memo));
     *asked = true;
     return t->anchor.ops->write(t->anchor.self, memo, &t->seen);

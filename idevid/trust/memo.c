@@ -11,7 +11,7 @@
 #include "trust/trust_priv.h"
 
 /* {"version":1,"profile":"owner","record":hex,"cap":"reboot","reset-count":3,
- *  "pcr-selection":[7],"pcr-digest":hex} */
+ *  "pcr-selection":[7],"pcr-digest":hex,"registrar":"https://..."} */
 
 #define PCRS 24
 
@@ -59,6 +59,8 @@ idv_rc idvi_memo_to_json(const struct idv_anchor_memo *memo,
     if (memo->pcrs)
         IDV_TRY(put_hex(root, "pcr-digest", memo->pcr_digest,
                         sizeof(memo->pcr_digest)));
+    if (memo->registrar[0])
+        IDV_TRY(put_text(root, "registrar", memo->registrar));
     return idv_json_dump(root, true, out);
 }
 
@@ -107,6 +109,15 @@ static idv_rc get_pcrs(const struct idv_json *list, uint32_t *pcrs)
     return IDV_OK;
 }
 
+/* A place to go on at, and not always known. */
+static idv_rc get_registrar(const struct idv_json *root,
+                            struct idv_anchor_memo *m)
+{
+    return idv_json_get(root, "registrar")
+               ? get_text(root, "registrar", m->registrar, sizeof(m->registrar))
+               : IDV_OK;
+}
+
 static idv_rc read_all(const struct idv_json *root, struct idv_anchor_memo *m)
 {
     int64_t number;
@@ -122,6 +133,7 @@ static idv_rc read_all(const struct idv_json *root, struct idv_anchor_memo *m)
     if (m->pcrs)
         IDV_TRY(
             get_hex(root, "pcr-digest", m->pcr_digest, sizeof(m->pcr_digest)));
+    IDV_TRY(get_registrar(root, m));
     IDV_TRY(idv_record_from_bytes(idv_bytes(m->record, sizeof(m->record)),
                                   &record));
     m->generation = record.generation;

@@ -76,6 +76,28 @@ is 'R-P-90: by a request with another nonce' "$(sed -n "$nonce" "$CLOUD_OUT" \
 like 'it is enrolled' "$(pledge router status)" '^state *enrolled'
 ok 'reset' pledge router reset
 
+# --- the same with the power lost on the way ----------------------------------
+
+ok "the owner's registrar, which is slow" plain_start stall=cacerts
+OWNER_OUT=$PLAIN_OUT OWNER_PORT=$PLAIN_PORT
+cloud cloud to="https://localhost:$OWNER_PORT/.well-known/brski/requestvoucher"
+start router "$WORLD/cut.out" "$BIN/idevid-pledge" -c "$WORLD/router.ini" join
+until grep -q '"event":"stalls"' "$OWNER_OUT"; do
+    kill -0 "$STARTED" 2>/dev/null || break
+    pause
+done
+kill -9 "$STARTED"
+wait "$STARTED" 2>/dev/null
+like 'killed when it was imprinted' "$(pledge router status)" \
+    '^state *imprinted'
+ok 'R-P-69, R-P-90: it goes on with the registrar that it was sent to' \
+    pledge router join
+is 'R-P-90: the cloud was not asked again' "$(saw_in "$CLOUD_OUT")" \
+    'requestvoucher=307 '
+is 'R-P-69: the owner for what was left' "$(saw_in "$OWNER_OUT")" \
+    'requestvoucher=200 voucher_status=200 cacerts=200 csrattrs=204 simpleenroll=200 enrollstatus=200 '
+ok 'reset after that' pledge router reset
+
 # --- by a voucher that names an EST server ------------------------------------
 
 ok "the owner's EST server" plain_start

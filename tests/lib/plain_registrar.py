@@ -5,13 +5,15 @@ that two mistakes of ours cannot make up for each other.
 
 plain_registrar.py DIRECTORY [host=ADDRESS] [form=cms|jws] [type=data|anima]
                    [behind=CERTIFICATE] [nonce=no] [revocation=yes]
-                   [cert=NAME] [to=URL] [est=DOMAIN]
+                   [cert=NAME] [to=URL] [est=DOMAIN] [evidence=request]
+                   [stall=OPERATION]
 
 DIRECTORY has registrar.pem (chain) and registrar.key, domain-ca.pem and
 domain-ca.key, masa.pem and masa.key, idevid-anchors.pem. With "behind" it is
 behind a TLS terminator with that certificate, and talks HTTP. As a cloud
 registrar it has the certificate NAME.pem, and sends pledges on to a URL (307),
-or by a voucher to an est-domain. Prints
+or by a voucher to an est-domain. It asks for evidence of the imprint, and does
+not answer the first request for OPERATION. Prints
 {"event":"listening","port":N}; a line for each request says what was found.
 """
 import base64
@@ -339,6 +341,10 @@ def serve(connection):
     while True:
         call = Call(stream, client)
         if not call.line:
+            return
+        if OPT.get('stall') and call.line.split(' ')[1].endswith(OPT['stall']):
+            say(event='stalls', what=OPT.pop('stall'))
+            stream.read(1)
             return
         connection.sendall(call.answer())
 

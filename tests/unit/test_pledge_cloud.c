@@ -3,6 +3,8 @@
  * never says there. */
 #include "tests/unit/codec.h"
 
+#include <idevid/fs.h>
+
 #include "tests/lib/fakereg.h"
 
 #define CLOUD "cloud.maker.example"
@@ -560,6 +562,56 @@ static void resumed(void **state)
     expect(&s, IDV_OK, "C= ca at en C+ es+", EST " " EST, ENROLLED);
 }
 
+/* power lost on the way, at the owner's registrar that the cloud sent it to */
+static void imprinted_at_the_owner(struct scene *s)
+{
+    play.to[0] = "https://" OWNER ":8443/.well-known/brski/requestvoucher";
+    s->dev.keys_fail = true;
+    assert_int_equal(fake_join(&s->dev, &s->reg, &s->drive), IDV_E_DEVICE);
+    assert_int_equal(fakedev_state(&s->dev), IMPRINTED);
+    s->dev.keys_fail = false;
+}
+
+/* R-P-69, R-P-90: on with the registrar that it was redirected to */
+static void resumed_where_it_was_sent(void **state)
+{
+    SCENE(s);
+    (void)state;
+    imprinted_at_the_owner(&s);
+    fakedev_reopen(&s.dev, &pki);
+    expect(&s, IDV_OK, "C= ca at en C+ es+", OWNER " " OWNER, ENROLLED);
+}
+
+/* another address in the file: one that is none, and a stranger's, who shows
+ * what is not of the domain */
+static void sent_there_by_a_file(void **state)
+{
+    static const char *const places[] = {"https://[[[:1", "nowhere at all",
+                                         "https://" CLOUD};
+    char path[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        SCENE(s);
+        IDV_AUTO(buf) file = {0};
+        IDV_AUTO(buf) other = {0};
+        imprinted_at_the_owner(&s);
+        snprintf(path, sizeof(path), "%s/anchor.json", s.dev.dir);
+        OK(idv_fs_read(path, 0, &file));
+        char *at = strstr((char *)file.p, "https://" OWNER);
+        assert_non_null(at);
+        OK(idv_buf_put(&other,
+                       idv_bytes(file.p, (size_t)(at - (char *)file.p))));
+        OK(idv_buf_puts(&other, places[i]));
+        OK(idv_buf_puts(&other, strchr(at, '"')));
+        OK(idv_fs_write(path, idv_view(&other), 0600));
+        fakedev_reopen(&s.dev, &pki);
+        assert_int_equal(fakedev_state(&s.dev), IMPRINTED);
+        assert_true(fake_join(&s.dev, &s.reg, &s.drive) != IDV_OK);
+        assert_int_equal(fakedev_state(&s.dev), IMPRINTED);
+        assert_null(strstr(s.reg.log, " en"));
+    }
+}
+
 /* local registrars come first; the cloud is for when they are not ours */
 static void last_in_order(void **state)
 {
@@ -597,6 +649,8 @@ int main(void)
         cmocka_unit_test(est_domain_of_the_provisional),
         cmocka_unit_test(no_csrattrs_for_the_cloud),
         cmocka_unit_test(resumed),
+        cmocka_unit_test(resumed_where_it_was_sent),
+        cmocka_unit_test(sent_there_by_a_file),
         cmocka_unit_test(last_in_order),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

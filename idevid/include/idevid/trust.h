@@ -65,6 +65,7 @@ struct idv_anchor_memo {
     uint32_t reset_count; /* the TPM's when the record was sealed */
     uint32_t pcrs;        /* bit n: PCR n had to be so at the imprint */
     uint8_t pcr_digest[32];
+    char registrar[IDV_MAX_URL]; /* whom it is by, "https://..."; "" unknown */
 };
 
 /* An NV index by its Name (TPM_ALG_ID and SHA-256), as policies bind it. */

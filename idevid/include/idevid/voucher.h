@@ -157,6 +157,9 @@ struct idv_pinned {
     uint8_t spki_sha256[32]; /* of the pinned key, always filled */
     uint8_t voucher_sha256[32];
     struct idv_voucher voucher;
+    /* where it was had, "https://host:port"; "" unknown. The caller's, who may
+     * want to go on there after a restart: idv_trust_imprint keeps it. */
+    char registrar[IDV_MAX_URL];
 };
 void idv_pinned_free(struct idv_pinned *p);
 
