@@ -128,6 +128,25 @@ static idv_rc acp_registrar(struct registrar_ca *ca, uint8_t out[6])
     return IDV_OK;
 }
 
+/* --- another CA ----------------------------------------------------------- */
+
+idv_rc registrar_check_upstream(const char *value)
+{
+    struct idv_url url;
+    return idv_url_from_text(idv_str(value), &url);
+}
+
+static idv_rc open_upstream(struct registrar_ca *ca)
+{
+    const struct registrar_ca_conf *conf = ca->conf;
+    IDV_TRY(idv_url_from_text(idv_str(conf->upstream), &ca->forward.url));
+    if (conf->upstream_anchors)
+        IDV_TRY(idv_certs_open(conf->upstream_anchors, NULL,
+                               &ca->upstream_anchors));
+    ca->forward.anchors = ca->upstream_anchors;
+    return IDV_OK;
+}
+
 /* --- opened --------------------------------------------------------------- */
 
 idv_rc registrar_ca_open(struct registrar_ca *ca,
@@ -135,8 +154,11 @@ idv_rc registrar_ca_open(struct registrar_ca *ca,
                          const struct idv_env *env)
 {
     ca->conf = conf;
+    if (!conf->key == !conf->upstream)
+        return idv_fail(IDV_E_ARG, "ca: one of key and upstream is needed");
     IDV_TRY(idv_certs_open(conf->cert, &tool_pin, &ca->chain));
-    IDV_TRY(idv_key_open(conf->key, &tool_pin, &ca->key));
+    IDV_TRY(conf->upstream ? open_upstream(ca)
+                           : idv_key_open(conf->key, &tool_pin, &ca->key));
     if (conf->approved)
         IDV_TRY(read_approved(conf->approved, &ca->approved));
     ask(ca);
@@ -156,6 +178,7 @@ idv_rc registrar_ca_open(struct registrar_ca *ca,
 }
 
 idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
+                        const struct registrar_identity *us,
                         struct idv_registrar_ca *out)
 {
     const struct registrar_ca_conf *conf = ca->conf;
@@ -169,16 +192,23 @@ idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
         .est = {.ca = idv_est_local_ca(&ca->local),
                 .store = idv_db_est_store(db),
                 .attrs = &ca->attrs,
-                .renew_by_ra = conf->renew_by_ra},
+                .renew_by_ra = conf->renew_by_ra,
+                .server_keys = conf->server_keys},
         .profile = {.subject = conf->subject,
                     .names = (const char *const *)conf->names,
                     .approved = find_approved,
                     .arg = ca,
                     .acp_domain = conf->acp_domain,
                     .acp_rsub = conf->acp_rsub},
-        .crl = &ca->crl,
+        .crl = conf->upstream ? NULL : &ca->crl,
         .revoke_unused = conf->revoke_unused,
     };
+    ca->forward.key = us->key;
+    ca->forward.chain = us->chain;
+    if (conf->upstream) {
+        out->est.ca.issue = NULL;
+        out->est.ca.forward = &ca->forward;
+    }
     return acp_registrar(ca, out->profile.acp_registrar);
 }
 
@@ -186,6 +216,7 @@ void registrar_ca_clear(struct registrar_ca *ca)
 {
     EVP_PKEY_free(ca->key);
     idv_certs_free(ca->chain);
+    idv_certs_free(ca->upstream_anchors);
     idv_list_free(ca->approved);
     memset(ca, 0, sizeof(*ca));
 }

@@ -9,17 +9,19 @@
 #include "tool.h"
 
 struct registrar_ca_conf {
-    char *key, *cert;
+    char *key, *cert, *upstream, *upstream_anchors;
     char *subject, *approved, *acp_domain, *acp_rsub, *acp_registrar;
     char *crl_url, *aia_url;
     char **names, **purposes, **policies;
     int64_t lifetime_days, crl_days;
     int key_type, digest;
     bool servers, challenge, as_template, renew_by_ra, revoke_unused;
+    bool server_keys;
 };
 
 /* registrar_ca.c */
 extern const char *const registrar_key_types[], *const registrar_digests[];
+idv_rc registrar_check_upstream(const char *value);
 idv_rc registrar_check_url(const char *value);
 idv_rc registrar_check_oids(const char *value);
 
@@ -33,10 +35,19 @@ idv_rc registrar_check_oids(const char *value);
 /* Of the one file, and of each label's own. */
 #define REGISTRAR_CA_ENTRIES(s, m)                                             \
     REGISTRAR_CA_ENTRY(s, m, "ca", "key", URI, key,                            \
-                       "private key of the domain CA", .required = true),      \
+                       "private key of the domain CA; not with upstream"),     \
         REGISTRAR_CA_ENTRY(s, m, "ca", "certificate", URI, cert,               \
                            "its certificate and chain, up to the root",        \
                            .required = true),                                  \
+        REGISTRAR_CA_ENTRY(s, m, "ca", "upstream", TEXT, upstream,             \
+                           "EST server of another CA that issues instead, "    \
+                           "https://HOST[:PORT][/PATH]; certificate is that "  \
+                           "CA's",                                             \
+                           .check = registrar_check_upstream),                 \
+        REGISTRAR_CA_ENTRY(s, m, "ca", "upstream-anchors", PATH,               \
+                           upstream_anchors,                                   \
+                           "trust anchors of its TLS server (PEM; default: "   \
+                           "the system's)"),                                   \
         REGISTRAR_CA_ENTRY(s, m, "ca", "subject", TEXT, subject,               \
                            "subject of an LDevID, \"TYPE=value, ...\"; "       \
                            "{serial} is the device's",                         \
@@ -103,7 +114,16 @@ idv_rc registrar_check_oids(const char *value);
         REGISTRAR_CA_ENTRY(s, m, "est", "renew-by-ra", BOOL, renew_by_ra,      \
                            "let registration authorities of this domain "      \
                            "renew for devices",                                \
+                           .fallback = "no"),                                  \
+        REGISTRAR_CA_ENTRY(s, m, "est", "serverkeygen", BOOL, server_keys,     \
+                           "make keys for those who ask for one, too",         \
                            .fallback = "no"),
+
+/* The registrar's own, by which it asks other CAs; borrowed. */
+struct registrar_identity {
+    EVP_PKEY *key;
+    const STACK_OF(X509) * chain;
+};
 
 /* A CA as it is open in a worker. */
 struct registrar_ca {
@@ -113,6 +133,8 @@ struct registrar_ca {
     struct idv_csrattrs attrs;
     struct idv_est_local_ca local;
     struct idv_crl_maker crl;
+    STACK_OF(X509) * upstream_anchors;
+    struct idv_est_forward forward;
     char **approved; /* "NAME SERIAL" each */
 };
 /* Opens key, certificates and lists; cleared by the caller, also when it
@@ -123,6 +145,7 @@ idv_rc registrar_ca_open(struct registrar_ca *ca,
 /* What the role wants to know of it, but the label; ca must stay where it is.
  */
 idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
+                        const struct registrar_identity *us,
                         struct idv_registrar_ca *out) IDV_CHECKED;
 void registrar_ca_clear(struct registrar_ca *ca);
 

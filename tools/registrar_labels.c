@@ -29,11 +29,12 @@ idv_rc registrar_cas_open(struct registrar_cas *c, const struct idv_env *env)
 }
 
 idv_rc registrar_cas_use(struct registrar_cas *c, struct idv_db *db,
+                         const struct registrar_identity *us,
                          struct idv_registrar_conf *out)
 {
-    IDV_TRY(registrar_ca_use(&c->ca, db, &out->ca));
+    IDV_TRY(registrar_ca_use(&c->ca, db, us, &out->ca));
     for (size_t i = 0; i < c->n; i++) {
-        IDV_TRY(registrar_ca_use(&c->labels[i].ca, db, &c->table[i]));
+        IDV_TRY(registrar_ca_use(&c->labels[i].ca, db, us, &c->table[i]));
         c->table[i].label = c->labels[i].conf.name;
     }
     out->labels = c->table;

@@ -23,6 +23,7 @@ idv_rc registrar_cas_open(struct registrar_cas *c,
                           const struct idv_env *env) IDV_CHECKED;
 /* Fills ca, labels and n_labels; c must stay where it is. */
 idv_rc registrar_cas_use(struct registrar_cas *c, struct idv_db *db,
+                         const struct registrar_identity *us,
                          struct idv_registrar_conf *out) IDV_CHECKED;
 void registrar_cas_clear(struct registrar_cas *c);
 

@@ -100,6 +100,7 @@ static idv_rc make(struct tool *t, struct registrar_cas *cas,
                    struct idv_crl *crl)
 {
     AUTO_DB struct idv_db *db = NULL;
+    const struct registrar_identity nobody = {NULL, NULL};
     struct idv_registrar_ca use;
     bool found = false;
     IDV_TRY(registrar_cas_open(cas, t->env));
@@ -107,7 +108,9 @@ static idv_rc make(struct tool *t, struct registrar_cas *cas,
     if (!ca)
         return idv_fail(IDV_E_ARG, "crl: no label '%s'", registrar_opt.label);
     IDV_TRY(idv_db_open(registrar_conf.service.database, &db));
-    IDV_TRY(registrar_ca_use(ca, db, &use));
+    IDV_TRY(registrar_ca_use(ca, db, &nobody, &use));
+    if (!use.crl)
+        return idv_fail(IDV_E_ARG, "crl: that of ca.upstream is its own");
     IDV_TRY(idv_crl_current(use.crl, t->env, registrar_opt.again, &found, crl));
     return found ? IDV_OK
                  : idv_fail(IDV_E_STATE, "crl: another process is making it");

@@ -108,7 +108,8 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
         .masa_timeout_s = (int)registrar_conf.masa_timeout,
         .device_hourly = (unsigned)registrar_conf.device_hourly,
     };
-    return registrar_cas_use(&w->cas, w->db, out);
+    const struct registrar_identity us = {w->key, w->chain};
+    return registrar_cas_use(&w->cas, w->db, &us, out);
 }
 
 static idv_rc worker_setup(struct tool *t, void *self,

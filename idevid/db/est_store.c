@@ -117,6 +117,31 @@ static idv_rc add(void *self, const struct idv_issued *issued, bool *fresh)
     return idvi_within(self, add_if_none, &a);
 }
 
+static idv_rc order(void *self, const uint8_t client_sha256[32],
+                    const uint8_t csr_sha256[32], int64_t now, int64_t stale,
+                    bool *claimed)
+{
+    unsigned n = 0;
+    IDV_TRY(idvi_exec(self, &n,
+                      "INSERT INTO est_order (client_sha256, csr_sha256,"
+                      " claimed) VALUES ($1, $2, $3)"
+                      " ON CONFLICT (client_sha256, csr_sha256) DO UPDATE"
+                      " SET claimed = excluded.claimed"
+                      " WHERE est_order.claimed < $4",
+                      "hhii", client_sha256, csr_sha256, now, stale));
+    *claimed = n > 0;
+    return IDV_OK;
+}
+
+static idv_rc order_end(void *self, const uint8_t client_sha256[32],
+                        const uint8_t csr_sha256[32])
+{
+    return idvi_exec(self, NULL,
+                     "DELETE FROM est_order WHERE client_sha256 = $1"
+                     " AND csr_sha256 = $2",
+                     "hh", client_sha256, csr_sha256);
+}
+
 static idv_rc find_number(struct idv_db *db, const char *client, bool *found,
                           int64_t *number)
 {
@@ -151,6 +176,8 @@ struct idv_est_store idv_db_est_store(struct idv_db *db)
         .find_subject = find_subject,
         .find_client = find_client,
         .revoke = revoke,
+        .order = order,
+        .order_end = order_end,
         .number = number,
         .add = add,
     };

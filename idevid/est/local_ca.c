@@ -60,5 +60,6 @@ static idv_rc cacerts(void *self, const STACK_OF(X509) * *out)
 
 struct idv_est_ca idv_est_local_ca(struct idv_est_local_ca *conf)
 {
-    return (struct idv_est_ca){conf, issue, cacerts};
+    return (struct idv_est_ca){
+        .self = conf, .issue = issue, .cacerts = cacerts};
 }

@@ -27,7 +27,8 @@ idv_rc idv_est_server_new(const struct idv_est_server_conf *conf,
                           const struct idv_env *env,
                           struct idv_est_server **out)
 {
-    if (!conf->ca.issue || !conf->ca.cacerts || !conf->store.add)
+    if ((!conf->ca.issue && !conf->ca.forward) || !conf->ca.cacerts ||
+        !conf->store.add)
         return idv_fail(IDV_E_ARG, "est: no CA or no store");
     struct idv_est_server *s = calloc(1, sizeof(*s));
     if (!s)
@@ -112,6 +113,11 @@ static idv_rc csrattrs(struct idvi_est_call *c)
                : idv_msg_reply(&c->call->reply, 204, "", idv_str(""));
 }
 
+static idv_rc fullcmc(struct idvi_est_call *c)
+{
+    return idvi_refuse(&c->no, 501, "fullcmc", "Full CMC is not served");
+}
+
 static idv_rc dispatch(struct idvi_est_call *c)
 {
     static const struct {
@@ -122,6 +128,8 @@ static idv_rc dispatch(struct idvi_est_call *c)
         {IDV_PATH_CSRATTRS, csrattrs},
         {IDV_PATH_SIMPLEENROLL, idvi_est_enroll},
         {IDV_PATH_SIMPLEREENROLL, idvi_est_reenroll},
+        {"/.well-known/est/serverkeygen", idvi_est_serverkeygen},
+        {"/.well-known/est/fullcmc", fullcmc},
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
         if (strcmp(c->call->req.path, paths[i].path) == 0)
@@ -135,16 +143,16 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
 {
     struct idv_est_server *s = self;
     struct idvi_est_call c = {
-        .server = s, .call = call, .now = idv_now(s->env)};
-    (void)told;
+        .server = s, .call = call, .now = idv_now(s->env), .told = told};
     idv_note_clear();
     idv_rc rc = dispatch(&c);
     if (rc == IDV_E_REJECT && c.no.status)
         rc = idvi_refusal_reply(&c.no, s->env, "est", c.grant.serial_number,
                                 call);
     X509_REQ_free(c.csr);
+    EVP_PKEY_free(c.made);
     idv_est_grant_free(&c.grant);
-    *next = IDV_NEXT_REPLY;
+    *next = c.asked && rc == IDV_OK ? IDV_NEXT_UPSTREAM : IDV_NEXT_REPLY;
     return rc;
 }
 

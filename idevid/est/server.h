@@ -28,6 +28,8 @@ struct idv_est_ca {
     /* An end-entity certificate for the granted names and this key. */
     idv_rc (*issue)(void *self, const struct idv_est_grant *grant,
                     const EVP_PKEY *key, X509 **out);
+    /* or NULL, and who does instead; cacerts are that one's then */
+    const struct idv_est_forward *forward;
     /* What cacerts answers: the root and all intermediates; borrowed, valid
      * as long as self. The anchors of LDevIDs are among them. */
     idv_rc (*cacerts)(void *self, const STACK_OF(X509) * *out);
@@ -88,11 +90,33 @@ struct idv_est_store {
     /* *done false: no such certificate in force */
     idv_rc (*revoke)(void *self, const uint8_t cert_sha256[32], int reason,
                      int64_t now, bool *done);
+    /* This request is the caller's to ask another CA about, unless somebody
+     * else asks since stale; order_end: the answer is there. */
+    idv_rc (*order)(void *self, const uint8_t client_sha256[32],
+                    const uint8_t csr_sha256[32], int64_t now, int64_t stale,
+                    bool *claimed);
+    idv_rc (*order_end)(void *self, const uint8_t client_sha256[32],
+                        const uint8_t csr_sha256[32]);
     /* The client's own number for good, from 1; given when first asked for. */
     idv_rc (*number)(void *self, const char *client, int64_t *number);
     /* *fresh false: one for the same client and request is there already and
      * nothing was added */
     idv_rc (*add)(void *self, const struct idv_issued *issued, bool *fresh);
+};
+
+/* --- another CA ----------------------------------------------------------- */
+
+/*
+ * An EST server that issues instead (RFC 7030 section 2.3): requests are passed
+ * on to it as they came, by whoever's key this is, a registration authority.
+ */
+struct idv_est_forward {
+    struct idv_url url; /* path "": /.well-known/est */
+    const STACK_OF(X509) *
+        anchors;                  /* of its TLS; borrowed, NULL: the system's */
+    EVP_PKEY *key;                /* of the client; borrowed */
+    const STACK_OF(X509) * chain; /* borrowed */
+    int timeout_s;                /* 0: 20 */
 };
 
 /* --- the server ----------------------------------------------------------- */
@@ -116,6 +140,13 @@ struct idv_est_server_conf {
      * this is set: then a client with id-kp-cmcRA from this CA may renew any
      * subject in the store (proxies, registration authorities). */
     bool renew_by_ra;
+    /* Answers serverkeygen, too: with a key that is made here, sent, and
+     * neither kept nor logged. Encrypted, if the request names the key of the
+     * client's certificate for that (AsymmetricDecryptKeyIdentifier), and
+     * signed by signer, which is borrowed. Never with forward. */
+    bool server_keys;
+    EVP_PKEY *signer_key;
+    X509 *signer_cert;
     /* Decides on simpleenroll: who may, and under which names. Called after
      * the message was found well-formed; peer has a client certificate. NULL
      * admits nobody. */
@@ -141,11 +172,12 @@ idv_rc idv_est_server_new(const struct idv_est_server_conf *conf,
 void idv_est_server_free(struct idv_est_server *s);
 
 /*
- * Serves the four paths of <idevid/est.h>, 404 for others, 405 for a wrong
+ * Serves the four paths of <idevid/est.h>, serverkeygen if that is wanted, 501
+ * for fullcmc, 404 for others, 405 for a wrong
  * verb, 415 for a wrong type, 406 when Accept has no room for ours. cacerts
- * and csrattrs need no client certificate. Errors are text/plain. Never asks
- * for UPSTREAM. The same request from the same client gets the same
- * certificate as long as it is valid.
+ * and csrattrs need no client certificate. Errors are text/plain. Asks for
+ * UPSTREAM with forward alone. The same request from the same client gets the
+ * same certificate as long as it is valid.
  */
 struct idv_service idv_est_server_service(struct idv_est_server *s);
 

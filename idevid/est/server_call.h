@@ -21,12 +21,37 @@ struct idvi_est_call {
     X509 *client; /* borrowed from the peer */
     uint8_t client_sha256[32], csr_sha256[32];
     X509_REQ *csr;
+    bool make_key;         /* serverkeygen */
+    EVP_PKEY *made;        /* the key that was */
+    bool again;            /* simplereenroll */
+    struct idv_told *told; /* what another CA answered, NULL: not asked yet */
+    bool asked;            /* call->up is to be done */
     struct idv_est_grant grant;
 };
 
 /* simpleenroll and simplereenroll, whole. */
 idv_rc idvi_est_enroll(struct idvi_est_call *c) IDV_CHECKED;
 idv_rc idvi_est_reenroll(struct idvi_est_call *c) IDV_CHECKED;
+
+idv_rc idvi_est_serverkeygen(struct idvi_est_call *c) IDV_CHECKED;
+
+/* keygen.c: makes the key, as csrattrs ask for it; and answers with it. */
+idv_rc idvi_est_make_key(struct idvi_est_call *c) IDV_CHECKED;
+idv_rc idvi_est_answer_key(struct idvi_est_call *c,
+                           const X509 *cert) IDV_CHECKED;
+/* keycrypt.c: for whom the key is to be encrypted: *to NULL nobody, borrowed;
+ * and how. */
+idv_rc idvi_est_key_recipient(struct idvi_est_call *c, X509 **to) IDV_CHECKED;
+idv_rc idvi_est_encrypt_key(struct idvi_est_call *c, struct idv_bytes pkcs8,
+                            X509 *to, struct idv_buf *out) IDV_CHECKED;
+
+/* forward.c: asks the other CA, and takes its answer: a certificate, or
+ * refused. */
+idv_rc idvi_est_forward(struct idvi_est_call *c) IDV_CHECKED;
+idv_rc idvi_est_take(struct idvi_est_call *c, X509 **out) IDV_CHECKED;
+
+/* What the certificate is to be for. */
+const EVP_PKEY *idvi_est_key(const struct idvi_est_call *c);
 
 /* The request: base64, PKCS#10, its signature, channel binding, and what
  * csrattrs asked for. Fills csr and csr_sha256. */

@@ -2,6 +2,7 @@
 /* A certification request as it arrives: is it what was asked for? */
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
@@ -21,6 +22,18 @@ idv_rc idvi_est_add_extension(STACK_OF(X509_EXTENSION) * *list,
     return IDV_OK;
 }
 
+/* RFC 7030 section 4.4.1: key and signature are of no matter */
+static idv_rc parse_alone(struct idv_bytes der, X509_REQ **out)
+{
+    const uint8_t *p = der.p;
+    IDV_AUTO_PTR(X509_REQ) csr = d2i_X509_REQ(NULL, &p, (long)der.n);
+    ERR_clear_error();
+    if (!csr || p != der.p + der.n)
+        return idv_fail(IDV_E_FORMAT, "request: not PKCS #10");
+    *out = idv_steal(&csr);
+    return IDV_OK;
+}
+
 static idv_rc decode(struct idvi_est_call *c)
 {
     IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
@@ -28,7 +41,8 @@ static idv_rc decode(struct idvi_est_call *c)
     IDV_TRY(idvi_judge(&c->no, rc, 400, "csr-base64", "malformed request"));
     if (EVP_Digest(der.p, der.n, c->csr_sha256, NULL, EVP_sha256(), NULL) != 1)
         return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    rc = idv_csr_from_der(idv_view(&der), &c->csr);
+    rc = c->make_key ? parse_alone(idv_view(&der), &c->csr)
+                     : idv_csr_from_der(idv_view(&der), &c->csr);
     return idvi_judge(&c->no, rc, 400, "csr", "bad certification request");
 }
 
@@ -106,22 +120,30 @@ static bool has_all(X509_REQ *csr, const STACK_OF(X509_EXTENSION) * wanted)
     return all;
 }
 
+static idv_rc check_extensions(struct idvi_est_call *c,
+                               const struct idv_csrattrs *a)
+{
+    return has_all(c->csr, a->extensions)
+               ? IDV_OK
+               : idvi_refuse(&c->no, 400, "csr-extensions",
+                             "an extension of csrattrs is missing");
+}
+
 /* R-R-41 */
 static idv_rc check_attrs(struct idvi_est_call *c)
 {
     const struct idv_csrattrs *a = c->server->conf.attrs;
     if (!a)
         return IDV_OK;
+    if (c->make_key)
+        return check_extensions(c, a);
     if (a->has_key_type && !key_is(X509_REQ_get0_pubkey(c->csr), a->key_type))
         return idvi_refuse(&c->no, 400, "csr-key-type",
                            "key type differs from csrattrs");
     if (a->digest_nid && !digest_is(c->csr, a->digest_nid))
         return idvi_refuse(&c->no, 400, "csr-digest",
                            "signature digest differs from csrattrs");
-    if (!has_all(c->csr, a->extensions))
-        return idvi_refuse(&c->no, 400, "csr-extensions",
-                           "an extension of csrattrs is missing");
-    return IDV_OK;
+    return check_extensions(c, a);
 }
 
 idv_rc idvi_est_read_csr(struct idvi_est_call *c)
@@ -130,7 +152,8 @@ idv_rc idvi_est_read_csr(struct idvi_est_call *c)
     IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_POST));
     if (!idv_media_is(req->media, IDV_MEDIA_PKCS10))
         return idvi_refuse(&c->no, 415, "media", "unsupported media type");
-    if (!idv_accepts(req->accept, IDV_MEDIA_PKCS7))
+    if (!idv_accepts(req->accept,
+                     c->make_key ? "multipart/mixed" : IDV_MEDIA_PKCS7))
         return idvi_refuse(&c->no, 406, "accept", "not acceptable");
     if (!c->call->peer || sk_X509_num(c->call->peer->chain) <= 0)
         return idvi_refuse(&c->no, 403, "no-client-cert",

@@ -6,6 +6,11 @@
 
 #include "idevid/est/server_call.h"
 
+const EVP_PKEY *idvi_est_key(const struct idvi_est_call *c)
+{
+    return c->make_key ? c->made : X509_REQ_get0_pubkey(c->csr);
+}
+
 /* --- answering ------------------------------------------------------------ */
 
 static idv_rc answer(struct idvi_est_call *c, const struct idv_issued *i)
@@ -15,6 +20,8 @@ static idv_rc answer(struct idvi_est_call *c, const struct idv_issued *i)
     IDV_AUTO_PTR(X509) cert = NULL;
     IDV_AUTO_PTR(idv_certs) bag = sk_X509_new_null();
     IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &cert));
+    if (c->make_key)
+        return idvi_est_answer_key(c, cert);
     if (!bag || !X509_add_cert(bag, cert, X509_ADD_FLAG_UP_REF))
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(idv_certbag_to_der(bag, &der));
@@ -61,8 +68,7 @@ static idv_rc name_sha256(const X509_NAME *name, uint8_t out[static 32])
 /* A CA must not surprise us: this key, no CA certificate. */
 static idv_rc check_issued(struct idvi_est_call *c, const X509 *cert)
 {
-    if (EVP_PKEY_eq(X509_get0_pubkey(cert), X509_REQ_get0_pubkey(c->csr)) !=
-            1 ||
+    if (EVP_PKEY_eq(X509_get0_pubkey(cert), idvi_est_key(c)) != 1 ||
         idv_cert_is_ca(cert))
         return idv_fail(IDV_E_STATE, "CA: issued something else than asked");
     return IDV_OK;
@@ -88,8 +94,11 @@ static idv_rc make(struct idvi_est_call *c, struct idv_issued *i)
 {
     const struct idv_est_ca *ca = &c->server->conf.ca;
     IDV_AUTO_PTR(X509) cert = NULL;
-    idv_rc rc =
-        ca->issue(ca->self, &c->grant, X509_REQ_get0_pubkey(c->csr), &cert);
+    idv_rc rc = ca->forward
+                    ? idvi_est_take(c, &cert)
+                    : ca->issue(ca->self, &c->grant, idvi_est_key(c), &cert);
+    if (rc == IDV_E_REJECT && c->no.status)
+        return rc;
     if (rc == IDV_E_REJECT)
         return idvi_refuse(&c->no, 403, "ca-refused", "refused by the CA");
     IDV_TRY(rc);
@@ -121,6 +130,8 @@ idv_rc idvi_est_issue(struct idvi_est_call *c)
     IDV_TRY(find_again(c, &found));
     if (found)
         return IDV_OK;
+    if (c->server->conf.ca.forward && !c->told)
+        return idvi_est_forward(c);
     idv_rc rc = make(c, &i);
     if (rc == IDV_OK)
         rc = keep_and_answer(c, &i);
@@ -205,8 +216,25 @@ idv_rc idvi_est_enroll(struct idvi_est_call *c)
     return idvi_est_issue(c);
 }
 
+/* R-R-43 holds for it as for simpleenroll. */
+idv_rc idvi_est_serverkeygen(struct idvi_est_call *c)
+{
+    const struct idv_est_server_conf *conf = &c->server->conf;
+    if (!conf->server_keys || conf->ca.forward)
+        return idvi_refuse(&c->no, 404, "path", "not found");
+    c->make_key = true;
+    IDV_TRY(idvi_est_read_csr(c));
+    IDV_TRY(admit(c));
+    IDV_TRY(check_serial(c));
+    IDV_TRY(check_names(c));
+    IDV_TRY(add_configured(c));
+    IDV_TRY(idvi_est_make_key(c));
+    return idvi_est_issue(c);
+}
+
 idv_rc idvi_est_reenroll(struct idvi_est_call *c)
 {
+    c->again = true;
     IDV_TRY(idvi_est_read_csr(c));
     IDV_TRY(idvi_est_renewal(c));
     IDV_TRY(add_configured(c));

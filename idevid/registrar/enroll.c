@@ -41,6 +41,15 @@ static idv_rc issued(void *arg, struct idv_peer *peer,
     return IDV_OK;
 }
 
+static idv_rc serve_est(struct idvi_reg_call *c);
+
+/* the other CA answered: the same call once more, with that */
+static idv_rc answered(struct idvi_reg_call *c, struct idv_told *told)
+{
+    c->told = told;
+    return serve_est(c);
+}
+
 static idv_rc serve_est(struct idvi_reg_call *c)
 {
     struct idv_est_server_conf conf = c->ca->est;
@@ -50,9 +59,13 @@ static idv_rc serve_est(struct idvi_reg_call *c)
     conf.issued = issued;
     conf.names = names;
     conf.arg = c;
+    conf.signer_key = c->reg->conf.key;
+    conf.signer_cert = c->reg->conf.cert;
     IDV_TRY(idv_est_server_new(&conf, c->reg->env, &est));
     struct idv_service s = idv_est_server_service(est);
-    idv_rc rc = s.serve(s.self, c->call, NULL, &next);
+    idv_rc rc = s.serve(s.self, c->call, c->told, &next);
+    if (rc == IDV_OK && next == IDV_NEXT_UPSTREAM)
+        c->resume = answered;
     idv_est_server_free(est);
     return rc;
 }
@@ -149,7 +162,8 @@ idv_rc idvi_reg_est(struct idvi_reg_call *c)
             IDV_TRY(idvi_reg_recognise(c));
         return serve_est(c);
     }
-    if (strcmp(path, IDV_PATH_SIMPLEENROLL) == 0)
+    if (strcmp(path, IDV_PATH_SIMPLEENROLL) == 0 ||
+        strcmp(path, "/.well-known/est/serverkeygen") == 0)
         return gate(c);
     return strcmp(path, IDV_PATH_SIMPLEREENROLL) == 0 ? renew(c) : serve_est(c);
 }

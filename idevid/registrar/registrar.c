@@ -63,7 +63,7 @@ static idv_rc check_makers(const struct idv_registrar_conf *conf)
 
 static idv_rc check_ca(const struct idv_registrar_ca *ca)
 {
-    if (!ca->est.ca.issue || !ca->est.store.add)
+    if ((!ca->est.ca.issue && !ca->est.ca.forward) || !ca->est.store.add)
         return idv_fail(IDV_E_ARG, "registrar: no CA to enroll with");
     return idv_est_profile_check(&ca->profile);
 }

@@ -40,6 +40,7 @@ struct idvi_reg_call {
     struct idv_session session;
     /* set when call->up is to be done; called with its outcome */
     idv_rc (*resume)(struct idvi_reg_call *c, struct idv_told *told);
+    struct idv_told *told; /* what another CA answered; borrowed */
     /* where an audit ends: *unknown why no judgement was possible, or NULL */
     idv_rc (*audited)(struct idvi_reg_call *c, const char *unknown);
 };

@@ -194,6 +194,21 @@ static idv_rc e_revoke(void *self, const uint8_t cert[32], int reason,
     FAULTY(est_real(w).revoke(w->reg_db, cert, reason, now, done));
 }
 
+static idv_rc e_order(void *self, const uint8_t client[32],
+                      const uint8_t csr[32], int64_t now, int64_t stale,
+                      bool *claimed)
+{
+    struct world *w = self;
+    FAULTY(est_real(w).order(w->reg_db, client, csr, now, stale, claimed));
+}
+
+static idv_rc e_order_end(void *self, const uint8_t client[32],
+                          const uint8_t csr[32])
+{
+    struct world *w = self;
+    FAULTY(est_real(w).order_end(w->reg_db, client, csr));
+}
+
 static idv_rc e_number(void *self, const char *client, int64_t *number)
 {
     struct world *w = self;
@@ -229,7 +244,8 @@ static void make_stores(struct world *w)
                                                 r_count, r_add,      r_update,
                                                 r_claim, r_decision, r_status};
     w->reg_conf.ca.est.store = (struct idv_est_store){
-        w, e_csr, e_cert, e_subject, e_client, e_revoke, e_number, e_add};
+        w,        e_csr,   e_cert,      e_subject, e_client,
+        e_revoke, e_order, e_order_end, e_number,  e_add};
 }
 
 static void register_device(struct world *w)

@@ -139,7 +139,7 @@ static void not_served(void **state)
     because(f,
             ask(f, &f->w.pledge, IDV_POST, "/.well-known/est/fullcmc",
                 IDV_MEDIA_PKCS7),
-            404, "path");
+            501, "fullcmc");
     because(f,
             ask(f, &f->w.pledge, IDV_POST, "/.well-known/est/serverkeygen",
                 IDV_MEDIA_PKCS10),
