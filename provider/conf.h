@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <openssl/types.h>
+
 #include "provider/log.h"
 
 struct hwk_secret;
@@ -47,6 +49,10 @@ struct hwk_module_args {
     char *args;
 };
 
+/* Lends a library context that has the default provider and nothing of the
+ * application's; NULL with a reason. */
+typedef OSSL_LIB_CTX *hwk_config_soft_fn(void *arg);
+
 /*
  * What openssl.cnf's section of the provider and the environment say; conf.c
  * has the table of names, hwkey-provider(7) what each does. The environment
@@ -84,6 +90,8 @@ struct hwk_config {
     hwk_config_get_fn *get; /* what read was given, for settings whose name is
                                made of a handle; it outlives cfg's use */
     void *get_arg;
+    hwk_config_soft_fn *soft; /* NULL: who needs such a context makes his own */
+    void *soft_arg;
 };
 
 /* The setting of that name as it is now, lent; NULL: not there. */

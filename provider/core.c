@@ -116,6 +116,11 @@ static void free_soft(OSSL_LIB_CTX *soft, OSSL_PROVIDER *provider)
     OSSL_LIB_CTX_free(soft);
 }
 
+static OSSL_LIB_CTX *lend_soft(void *core)
+{
+    return hwk_core_soft(core);
+}
+
 struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
                               const OSSL_DISPATCH *in)
 {
@@ -131,6 +136,8 @@ struct hwk_core *hwk_core_new(const OSSL_CORE_HANDLE *handle,
         hwk_core_free(core);
         return NULL;
     }
+    core->cfg.soft = lend_soft;
+    core->cfg.soft_arg = core;
     load_default(core);
     hwk_badpin_share();
     if ((core->registry = hwk_registry_new(&core->cfg)) == NULL) {

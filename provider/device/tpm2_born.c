@@ -98,7 +98,7 @@ void hwk_tpm_born_drop(struct hwk_tpm *tpm, struct hwk_tpm_born *b)
 {
     struct hwk_tpm_borns *all = tpm->born;
     if (b->what == HWK_DEVID_EK)
-        tpm->sessions.salt.lent = ESYS_TR_NONE;
+        tpm->sessions.salt.lent.handle = 0;
     unload(tpm, b);
     *b = all->list[--all->n];
 }
@@ -106,14 +106,15 @@ void hwk_tpm_born_drop(struct hwk_tpm *tpm, struct hwk_tpm_born *b)
 void hwk_tpm_born_leave(struct hwk_tpm *tpm)
 {
     struct hwk_tpm_borns *all = tpm->born;
-    tpm->sessions.salt.lent = ESYS_TR_NONE;
+    tpm->sessions.salt.lent.handle = 0;
     for (size_t i = 0; all && i < all->n; i++)
         unload(tpm, &all->list[i]);
     OPENSSL_free(all);
     tpm->born = NULL;
 }
 
-void hwk_tpm_born_salts(struct hwk_tpm *tpm, ESYS_TR ek)
+void hwk_tpm_born_salts(struct hwk_tpm *tpm, const struct hwk_tpm_born *ek)
 {
-    tpm->sessions.salt.lent = ek;
+    tpm->sessions.salt.lent = (struct hwk_tpm_salt_key){
+        .handle = ek->handle, .pub = ek->pub, .passing = ESYS_TR_NONE};
 }

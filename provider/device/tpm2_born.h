@@ -53,6 +53,6 @@ void hwk_tpm_born_leave(struct hwk_tpm *tpm);
 
 /* An EK is what sessions of this turn are salted with from here on: it is there
  * anyway, and the only key of a TPM that somebody vouches for. */
-void hwk_tpm_born_salts(struct hwk_tpm *tpm, ESYS_TR ek);
+void hwk_tpm_born_salts(struct hwk_tpm *tpm, const struct hwk_tpm_born *ek);
 
 #endif

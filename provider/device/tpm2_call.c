@@ -16,8 +16,9 @@ void hwk_tpm_call_start(struct hwk_tpm_call *call, TPM2_CC code,
                         const TPM2_HANDLE *handles, size_t n, bool password)
 {
     call->rc = TSS2_RC_SUCCESS;
-    call->in_n = call->out_n = call->at = 0;
-    call->password = password;
+    call->in_n = call->out_n = call->at = call->params_n = 0;
+    call->code = code;
+    call->authorised = password;
     call->makes = false;
     call->made = 0;
     hwk_tpm_call_put(call, UINT16,
@@ -30,6 +31,7 @@ void hwk_tpm_call_start(struct hwk_tpm_call *call, TPM2_CC code,
         memcpy(call->in + call->in_n, no_password, sizeof(no_password));
         call->in_n += sizeof(no_password);
     }
+    call->head = call->in_n;
 }
 
 static TSS2_RC exchange(struct hwk_tpm *tpm, struct hwk_tpm_call *call)
@@ -60,9 +62,12 @@ TSS2_RC hwk_tpm_call_run(struct hwk_tpm *tpm, struct hwk_tpm_call *call)
         call->rc = rc;
     if (call->makes)
         hwk_tpm_call_get(call, UINT32, &call->made);
-    if (call->password)
+    if (call->authorised)
         hwk_tpm_call_get(call, UINT32, &size);
-    if (call->rc == TSS2_RC_SUCCESS && size > call->out_n - call->at)
+    if (call->rc != TSS2_RC_SUCCESS)
+        return call->rc;
+    if (size > call->out_n - call->at)
         call->rc = TSS2_ESYS_RC_MALFORMED_RESPONSE;
+    call->params_n = call->authorised ? size : call->out_n - call->at;
     return call->rc;
 }

@@ -10,7 +10,10 @@ struct hwk_tpm_call {
     TSS2_RC rc; /* of marshalling, then of run */
     uint8_t in[TPM2_MAX_COMMAND_SIZE], out[TPM2_MAX_RESPONSE_SIZE];
     size_t in_n, out_n, at; /* at: how much of out was read */
-    bool password;
+    size_t head;            /* where the parameters of in begin */
+    size_t params_n;        /* bytes of them in out */
+    TPM2_CC code;
+    bool authorised;
     bool makes;       /* the answer begins with a handle: set after start */
     TPM2_HANDLE made; /* which is here after run */
 };

@@ -334,6 +334,7 @@ void hwk_tpm_free(struct hwk_tpm *tpm)
         tpm->left = next;
     }
     hwk_tpm_bad_free(tpm);
+    hwk_tpm_soft_clear(&tpm->soft);
     OPENSSL_free(tpm->born);
     OPENSSL_free(tpm->devid);
     pthread_mutex_destroy(&tpm->lock);

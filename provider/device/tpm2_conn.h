@@ -12,6 +12,7 @@
 #include "provider/device/tpm2_idle.h"
 #include "provider/device/tpm2_registry.h"
 #include "provider/device/tpm2_session.h"
+#include "provider/device/tpm2_soft.h"
 #include "provider/device/tpm2_tcti.h"
 
 /* The ranges of handles (the library's own macros shift into the sign bit). */
@@ -58,6 +59,7 @@ struct hwk_tpm {
     ino_t owner_ino;
     size_t slots;   /* how many transient objects fit; 0: the TPM says */
     ESYS_TR secret; /* ESYS holds an auth value for it */
+    struct hwk_tpm_soft soft;
     struct hwk_tpm_sessions sessions;
     struct hwk_tpm_object *objects;    /* keys in use */
     struct hwk_tpm_bad *bad;           /* what keys refused, see tpm2_bad.h */

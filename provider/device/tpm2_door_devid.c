@@ -94,8 +94,7 @@ int hwk_tpm_devid_policy(struct hwk_tpm *tpm, const struct hwk_tpm_born *b,
         return 0;
     int ok = hwk_tpm_nv_policy_from(steps.list, steps.n,
                                     b->pub.publicArea.nameAlg, &policy);
-    policy.guard.proves_auth =
-        salted && tpm->sessions.salt.lent != ESYS_TR_NONE;
+    policy.guard.proves_auth = salted && tpm->sessions.salt.lent.handle != 0;
     ok = ok && satisfy(tpm, &policy, tr, command, session);
     hwk_tpm_nv_policy_clear(&policy);
     return ok;

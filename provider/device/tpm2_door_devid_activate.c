@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <tss2/tss2_mu.h>
 
+#include "provider/device/tpm2_authcall.h"
 #include "provider/device/tpm2_door_devid.h"
 
 struct job {
@@ -84,7 +84,24 @@ static int judge(const struct job *j, TSS2_RC rc)
     return hwk_tpm_check(tpm, rc, "ActivateCredential", j->what->handle);
 }
 
-static int run(struct job *j, TPM2B_DIGEST **got)
+/* past ESYS, which would print that a credential is not for this key */
+static TSS2_RC send(struct job *j, ESYS_TR first, ESYS_TR second,
+                    TPM2B_DIGEST *got)
+{
+    const TPM2_HANDLE handles[] = {j->what->handle, j->ek->handle};
+    const TPM2B_NAME names[] = {j->what->name, j->ek->name};
+    const struct hwk_tpm_by by[] = {{.session = first}, {.session = second}};
+    struct hwk_tpm_call call;
+    hwk_tpm_call_start(&call, TPM2_CC_ActivateCredential, handles, 2, false);
+    hwk_tpm_call_put(&call, TPM2B_ID_OBJECT, &j->credential);
+    hwk_tpm_call_put(&call, TPM2B_ENCRYPTED_SECRET, &j->secret);
+    hwk_tpm_authcall_run(j->tpm, &call, names, 2, by, 2);
+    hwk_tpm_call_get(&call, TPM2B_DIGEST, got);
+    OPENSSL_cleanse(call.out, call.out_n);
+    return call.rc;
+}
+
+static int run(struct job *j, TPM2B_DIGEST *got)
 {
     struct hwk_tpm *tpm = j->tpm;
     ESYS_TR first, second;
@@ -93,21 +110,18 @@ static int run(struct job *j, TPM2B_DIGEST **got)
     do {
         if (!authorize(j, &first, &second))
             return 0;
-        rc = Esys_ActivateCredential(tpm->esys, j->what_tr, j->ek_tr, first,
-                                     second, ESYS_TR_NONE, &j->credential,
-                                     &j->secret, got);
+        rc = send(j, first, second, got);
     } while (hwk_tpm_again(tpm, rc));
     return judge(j, rc);
 }
 
-static int give(TPM2B_DIGEST *got, uint8_t *out, size_t *n)
+static int give(const TPM2B_DIGEST *got, uint8_t *out, size_t *n)
 {
     int ok = got->size > 0 && got->size <= *n;
     if (ok) {
         memcpy(out, got->buffer, got->size);
         *n = got->size;
     }
-    OPENSSL_cleanse(got, sizeof(*got));
     return ok || hwk_raise(HWK_R_ARGUMENT, "no room for the secret");
 }
 
@@ -117,7 +131,7 @@ int hwk_tpm_devid_activate(void *state, const struct hwk_born *what,
                            uint8_t *out, size_t *n)
 {
     struct job j = {.tpm = state};
-    TPM2B_DIGEST *got = NULL;
+    TPM2B_DIGEST got = {.size = 0};
     if (!sizes(&j, credential, secret) || !hwk_tpm_begin(state))
         return 0;
     j.what = hwk_tpm_born_find(state, what, &j.what_tr);
@@ -125,8 +139,8 @@ int hwk_tpm_devid_activate(void *state, const struct hwk_born *what,
     int ok = j.ek &&
              (j.ek->what == HWK_DEVID_EK ||
               hwk_raise(HWK_R_ARGUMENT, "that key is no EK")) &&
-             run(&j, &got) && give(got, out, n);
-    Esys_Free(got);
+             run(&j, &got) && give(&got, out, n);
+    OPENSSL_cleanse(&got, sizeof(got));
     hwk_tpm_end(state);
     return ok;
 }

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <tss2/tss2_mu.h>
 
-#include "provider/device/tpm2_call.h"
+#include "provider/device/tpm2_authcall.h"
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_door_devid.h"
 #include "provider/device/tpm2_find.h"
@@ -14,31 +13,24 @@
 
 /* --- EvictControl --- */
 
-/* past ESYS, which would print that a handle is taken, or free */
-static TSS2_RC evict_by_hand(struct hwk_tpm *tpm, TPM2_HANDLE what,
-                             TPM2_HANDLE handle)
+/* past ESYS, which would print that a handle is taken, or free; name is that of
+ * the key at what */
+static int evict(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
+                 TPM2_HANDLE what, const TPM2B_NAME *name, TPM2_HANDLE handle,
+                 TSS2_RC *rc)
 {
-    const TPM2_HANDLE handles[] = {TPM2_RH_OWNER, what};
+    const TPM2_HANDLE handles[] = {by->handle, what};
+    const TPM2B_NAME names[] = {hwk_tpm_handle_name(by->handle), *name};
+    struct hwk_tpm_by one = {.auth = by->auth};
     struct hwk_tpm_call call;
-    hwk_tpm_call_start(&call, TPM2_CC_EvictControl, handles, 2, true);
-    hwk_tpm_call_put(&call, UINT32, handle);
-    return hwk_tpm_call_run(tpm, &call);
-}
-
-static int evict_by_esys(struct hwk_tpm *tpm,
-                         const struct hwk_tpm_hierarchy_by *by, ESYS_TR tr,
-                         TPM2_HANDLE handle, TSS2_RC *rc)
-{
-    ESYS_TR session, kept = ESYS_TR_NONE;
     do {
         if (!hwk_tpm_authorize(tpm, by->tr, by->auth, HWK_TPM_NO_SECRET,
-                               &session))
+                               &one.session))
             return 0;
-        *rc = Esys_EvictControl(tpm->esys, by->tr, tr, session, ESYS_TR_NONE,
-                                ESYS_TR_NONE, handle, &kept);
+        hwk_tpm_call_start(&call, TPM2_CC_EvictControl, handles, 2, false);
+        hwk_tpm_call_put(&call, UINT32, handle);
+        *rc = hwk_tpm_authcall_run(tpm, &call, names, 2, &one, 1);
     } while (hwk_tpm_again(tpm, *rc));
-    if (kept != ESYS_TR_NONE)
-        Esys_TR_Close(tpm->esys, &kept);
     return 1;
 }
 
@@ -46,12 +38,6 @@ static int taken(const struct hwk_tpm *tpm, TPM2_HANDLE handle)
 {
     return hwk_raise(HWK_R_EXISTS, "TPM %s: there is a key at 0x%08x",
                      tpm->name, handle);
-}
-
-static int is_free(struct hwk_tpm *tpm, TPM2_HANDLE handle)
-{
-    int there = hwk_tpm_occupied(tpm, handle);
-    return there == 1 ? taken(tpm, handle) : there == 0;
 }
 
 static int put_there(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
@@ -65,9 +51,7 @@ static int put_there(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
     if (b->object)
         return hwk_raise(HWK_R_ARGUMENT, "that key is kept at 0x%08x already",
                          b->handle);
-    if (hwk_tpm_plain(tpm, by->auth))
-        rc = evict_by_hand(tpm, b->handle, handle);
-    else if (!is_free(tpm, handle) || !evict_by_esys(tpm, by, tr, handle, &rc))
+    if (!evict(tpm, by, b->handle, &b->name, handle, &rc))
         return 0;
     return hwk_tpm_rc_is(rc, TPM2_RC_NV_DEFINED)
                ? taken(tpm, handle)
@@ -77,21 +61,14 @@ static int put_there(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
 static int take_away(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
                      TPM2_HANDLE handle)
 {
-    ESYS_TR tr;
+    TPM2B_PUBLIC pub;
+    TPM2B_NAME name = {.size = 0}; /* which a password does not sign */
     TSS2_RC rc;
     hwk_tpm_object_forget(tpm, handle);
-    if (hwk_tpm_plain(tpm, by->auth)) {
-        rc = evict_by_hand(tpm, handle, handle);
-    } else {
-        TPM2B_PUBLIC pub;
-        TPM2B_NAME name;
-        if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name))
-            return 0;
-        int ok = evict_by_esys(tpm, by, tr, handle, &rc);
-        Esys_TR_Close(tpm->esys, &tr);
-        if (!ok)
-            return 0;
-    }
+    if ((!hwk_tpm_plain(tpm, by->auth) &&
+         !hwk_tpm_ask_public(tpm, handle, &pub, &name)) ||
+        !evict(tpm, by, handle, &name, handle, &rc))
+        return 0;
     return hwk_tpm_hierarchy_check(tpm, by, rc, "EvictControl", handle);
 }
 
@@ -126,21 +103,23 @@ static int encrypts(const struct hwk_tpm *tpm)
                      tpm->name);
 }
 
+/* past ESYS, which would print that a value is too long for this TPM */
 static int change(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
                   const TPM2B_AUTH *to)
 {
-    const TPM2B_AUTH empty = {.size = 0};
-    ESYS_TR session;
+    const TPM2B_NAME name = hwk_tpm_handle_name(by->handle);
+    struct hwk_tpm_by one = {.auth = by->auth, .then = to};
+    struct hwk_tpm_call call;
     TSS2_RC rc;
     do {
         if (!hwk_tpm_authorize(tpm, by->tr, by->auth, HWK_TPM_SECRET_SENT,
-                               &session))
+                               &one.session))
             return 0;
-        rc = Esys_HierarchyChangeAuth(tpm->esys, by->tr, session, ESYS_TR_NONE,
-                                      ESYS_TR_NONE, to);
+        hwk_tpm_call_start(&call, TPM2_CC_HierarchyChangeAuth, &by->handle, 1,
+                           false);
+        hwk_tpm_call_put(&call, TPM2B_AUTH, to);
+        rc = hwk_tpm_authcall_run(tpm, &call, &name, 1, &one, 1);
     } while (hwk_tpm_again(tpm, rc));
-    if (tpm->esys) /* it knows the new one now */
-        Esys_TR_SetAuth(tpm->esys, by->tr, &empty);
     if (rc == TSS2_RC_SUCCESS)
         hwk_tpm_hierarchy_changed(tpm, by);
     return hwk_tpm_hierarchy_check(tpm, by, rc, "HierarchyChangeAuth",

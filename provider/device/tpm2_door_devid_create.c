@@ -323,7 +323,7 @@ static int create(struct hwk_tpm *tpm, const TPM2B_PUBLIC *template,
     hwk_tpm_born_keep(tpm);
     if (describe(b, out) && hwk_tpm_born_find(tpm, out, &tr)) {
         if (what == HWK_DEVID_EK)
-            hwk_tpm_born_salts(tpm, tr);
+            hwk_tpm_born_salts(tpm, b);
         return 1;
     }
     hwk_tpm_born_drop(tpm, b);

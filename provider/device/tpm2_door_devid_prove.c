@@ -5,6 +5,7 @@
 #include <tss2/tss2_mu.h>
 
 #include "provider/device/tpm2_attested.h"
+#include "provider/device/tpm2_authcall.h"
 #include "provider/device/tpm2_door_devid.h"
 #include "provider/device/tpm2_policy.h"
 
@@ -78,11 +79,9 @@ struct proof {
     ESYS_TR what_tr, by_tr;
     struct hwk_view nonce;
     TPM2B_DATA qualifying;
-    TPM2B_ATTEST *attest;
-    TPMT_SIGNATURE *sig;
+    TPM2B_ATTEST attest;
+    TPMT_SIGNATURE sig;
 };
-
-static const TPMT_SIG_SCHEME own_scheme = {.scheme = TPM2_ALG_NULL};
 
 /* a key that signs what it is told could be told to sign any such structure */
 static int restricted(const struct hwk_tpm_born *by)
@@ -111,10 +110,21 @@ static int start(struct proof *p, const struct hwk_born *what,
 
 static int finish(struct proof *p, int ok)
 {
-    Esys_Free(p->attest);
-    Esys_Free(p->sig);
     hwk_tpm_end(p->tpm);
     return ok;
+}
+
+/* past ESYS, which makes a library context for each sum of a session */
+static TSS2_RC run(struct proof *p, struct hwk_tpm_call *call,
+                   const TPM2B_NAME names[static 2],
+                   const struct hwk_tpm_by *by, size_t n)
+{
+    hwk_tpm_authcall_run(p->tpm, call, names, 2, by, n);
+    memset(&p->attest, 0, sizeof(p->attest));
+    memset(&p->sig, 0, sizeof(p->sig));
+    hwk_tpm_call_get(call, TPM2B_ATTEST, &p->attest);
+    hwk_tpm_call_get(call, TPMT_SIGNATURE, &p->sig);
+    return call->rc;
 }
 
 /* the Name of a primary key of the endorsement hierarchy together with that */
@@ -159,7 +169,7 @@ static int check_signer(const struct proof *p, const TPMS_ATTEST *a)
 static int take(struct proof *p, struct hwk_attested *out)
 {
     return hwk_tpm_attest_take(p->tpm, p->command, &p->by->pub.publicArea,
-                               p->attest, p->sig, out);
+                               &p->attest, &p->sig, out);
 }
 
 /* --- Certify --- */
@@ -168,7 +178,7 @@ static int check_certified(const struct proof *p)
 {
     TPMS_ATTEST a;
     TPM2B_NAME qn;
-    if (!hwk_tpm_attest_read(p->tpm, p->command, p->attest,
+    if (!hwk_tpm_attest_read(p->tpm, p->command, &p->attest,
                              TPM2_ST_ATTEST_CERTIFY, p->nonce, &a) ||
         !qualified(p->what, &qn))
         return 0;
@@ -187,6 +197,18 @@ static int policy_failed(const struct hwk_tpm *tpm, TSS2_RC rc)
                       tpm->name);
 }
 
+static TSS2_RC send_certify(struct proof *p, ESYS_TR policy, ESYS_TR session)
+{
+    const TPM2_HANDLE handles[] = {p->what->handle, p->by->handle};
+    const TPM2B_NAME names[] = {p->what->name, p->by->name};
+    const struct hwk_tpm_by by[] = {{.session = policy}, {.session = session}};
+    struct hwk_tpm_call call;
+    hwk_tpm_call_start(&call, TPM2_CC_Certify, handles, 2, false);
+    hwk_tpm_call_put(&call, TPM2B_DATA, &p->qualifying);
+    hwk_tpm_call_put(&call, UINT16, TPM2_ALG_NULL); /* the key's own scheme */
+    return run(p, &call, names, by, 2);
+}
+
 /* An attestation is signed and no secret: the session is salted for the
  * activation that follows, which takes it over where the policy's hash is the
  * same and spares a StartAuthSession. */
@@ -203,9 +225,7 @@ static int certify(struct proof *p)
                                       HWK_TPM_NO_SECRET) ||
             !hwk_tpm_authorize_also(tpm, p->by_tr, NULL, &session))
             return 0;
-        rc = Esys_Certify(tpm->esys, p->what_tr, p->by_tr, policy, session,
-                          ESYS_TR_NONE, &p->qualifying, &own_scheme, &p->attest,
-                          &p->sig);
+        rc = send_certify(p, policy, session);
     } while (hwk_tpm_again(tpm, rc));
     return !policy_failed(tpm, rc) &&
            hwk_tpm_check(tpm, rc, p->command, p->what->handle);
@@ -228,7 +248,7 @@ static int check_created(const struct proof *p)
     TPMS_ATTEST a;
     const TPMS_CREATION_INFO *c = &a.attested.creation;
     const TPM2B_DIGEST *want = &p->what->creation;
-    if (!hwk_tpm_attest_read(p->tpm, p->command, p->attest,
+    if (!hwk_tpm_attest_read(p->tpm, p->command, &p->attest,
                              TPM2_ST_ATTEST_CREATION, p->nonce, &a))
         return 0;
     return same(&c->objectName, &p->what->name) &&
@@ -236,6 +256,20 @@ static int check_created(const struct proof *p)
                    memcmp(c->creationHash.buffer, want->buffer, want->size) == 0
                ? check_signer(p, &a)
                : of_another(p);
+}
+
+static TSS2_RC send_creation(struct proof *p, ESYS_TR session)
+{
+    const TPM2_HANDLE handles[] = {p->by->handle, p->what->handle};
+    const TPM2B_NAME names[] = {p->by->name, p->what->name};
+    const struct hwk_tpm_by by = {.session = session};
+    struct hwk_tpm_call call;
+    hwk_tpm_call_start(&call, TPM2_CC_CertifyCreation, handles, 2, false);
+    hwk_tpm_call_put(&call, TPM2B_DATA, &p->qualifying);
+    hwk_tpm_call_put(&call, TPM2B_DIGEST, &p->what->creation);
+    hwk_tpm_call_put(&call, UINT16, TPM2_ALG_NULL);
+    hwk_tpm_call_put(&call, TPMT_TK_CREATION, &p->what->ticket);
+    return run(p, &call, names, &by, 1);
 }
 
 static int certify_creation(struct proof *p)
@@ -251,10 +285,7 @@ static int certify_creation(struct proof *p)
         if (!hwk_tpm_authorize(tpm, p->by_tr, NULL, HWK_TPM_NO_SECRET,
                                &session))
             return 0;
-        rc = Esys_CertifyCreation(tpm->esys, p->by_tr, p->what_tr, session,
-                                  ESYS_TR_NONE, ESYS_TR_NONE, &p->qualifying,
-                                  &p->what->creation, &own_scheme,
-                                  &p->what->ticket, &p->attest, &p->sig);
+        rc = send_creation(p, session);
     } while (hwk_tpm_again(tpm, rc));
     return hwk_tpm_check(tpm, rc, p->command, p->what->handle);
 }

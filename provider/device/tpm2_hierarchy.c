@@ -2,20 +2,9 @@
 /* A hierarchy that authorises a command, and its value. */
 #include <string.h>
 
-#include <tss2/tss2_mu.h>
-
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_hierarchy.h"
 #include "provider/device/tpm2_satisfy_int.h"
-
-static TPM2B_NAME name_of(TPM2_HANDLE handle)
-{
-    TPM2B_NAME name = {.size = 0};
-    size_t at = 0;
-    Tss2_MU_UINT32_Marshal(handle, name.name, sizeof(name.name), &at);
-    name.size = (UINT16)at;
-    return name;
-}
 
 static int denied(const struct hwk_tpm *tpm,
                   const struct hwk_tpm_hierarchy_by *by, const char *when)
@@ -46,7 +35,7 @@ int hwk_tpm_hierarchy_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
                            const struct hwk_view *value,
                            struct hwk_tpm_hierarchy_by *out)
 {
-    const TPM2B_NAME name = name_of(handle);
+    const TPM2B_NAME name = hwk_tpm_handle_name(handle);
     memset(out, 0, sizeof(*out));
     out->handle = handle;
     out->name = hwk_tpm_hierarchy(handle, &out->tr);
@@ -60,7 +49,7 @@ int hwk_tpm_hierarchy_open(struct hwk_tpm *tpm, TPM2_HANDLE handle,
 void hwk_tpm_hierarchy_changed(struct hwk_tpm *tpm,
                                const struct hwk_tpm_hierarchy_by *by)
 {
-    const TPM2B_NAME name = name_of(by->handle);
+    const TPM2B_NAME name = hwk_tpm_handle_name(by->handle);
     hwk_tpm_bad_forget(tpm, &name);
 }
 
@@ -74,7 +63,7 @@ int hwk_tpm_hierarchy_check(struct hwk_tpm *tpm,
                             const struct hwk_tpm_hierarchy_by *by, TSS2_RC rc,
                             const char *what, TPM2_HANDLE handle)
 {
-    const TPM2B_NAME name = name_of(by->handle);
+    const TPM2B_NAME name = hwk_tpm_handle_name(by->handle);
     if (rc == TSS2_RC_SUCCESS || hwk_tpm_reason(rc) != HWK_R_PIN_INCORRECT)
         return hwk_tpm_check(tpm, rc, what, handle);
     hwk_tpm_bad_add(tpm, &name, by->auth);

@@ -28,6 +28,15 @@ int hwk_tpm_name(const TPM2B_PUBLIC *pub, TPM2B_NAME *out)
     return 1;
 }
 
+TPM2B_NAME hwk_tpm_handle_name(TPM2_HANDLE handle)
+{
+    TPM2B_NAME name = {.size = 0};
+    size_t n = 0;
+    Tss2_MU_UINT32_Marshal(handle, name.name, sizeof(name.name), &n);
+    name.size = (UINT16)n;
+    return name;
+}
+
 static const struct hwk_salt_key *pinned(const struct hwk_tpm *tpm)
 {
     return tpm->cfg && tpm->cfg->salt_key.handle ? &tpm->cfg->salt_key : NULL;
@@ -69,7 +78,8 @@ static bool will_do(const TPM2B_PUBLIC *pub)
 }
 
 static int learn(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                 const TPM2B_PUBLIC *pub, const TPM2B_NAME *theirs)
+                 const TPM2B_PUBLIC *pub, const TPM2B_NAME *theirs,
+                 struct hwk_tpm_salt_key *out)
 {
     struct hwk_tpm_salt *salt = &tpm->sessions.salt;
     char which[16];
@@ -85,53 +95,43 @@ static int learn(struct hwk_tpm *tpm, TPM2_HANDLE handle,
                          "TPM %s: the public area of 0x%08x was altered on "
                          "its way",
                          tpm->name, handle);
-    salt->known = true;
-    salt->handle = handle;
-    salt->pub = *pub;
-    salt->name = name;
+    *out = salt->known = (struct hwk_tpm_salt_key){
+        .handle = handle, .pub = *pub, .passing = ESYS_TR_NONE};
     snprintf(which, sizeof(which), "0x%08x", handle);
     tell(tpm, which, &name);
     return 1;
 }
 
-/* the very public area that was checked, and a handle that nobody else has */
-static int take(struct hwk_tpm *tpm, ESYS_TR *tr)
-{
-    const struct hwk_tpm_salt *salt = &tpm->sessions.salt;
-    return hwk_tpm_check(
-        tpm,
-        hwk_tpm_primary_tell(tpm, salt->handle, &salt->pub, &salt->name, tr),
-        "salt key", salt->handle);
-}
-
 /* --- a key made for the moment --- */
 
 static int make(struct hwk_tpm *tpm, TPM2_HANDLE hierarchy, const char *which,
-                ESYS_TR *tr)
+                struct hwk_tpm_salt_key *out)
 {
-    TPM2B_PUBLIC template, pub;
+    TPM2B_PUBLIC template;
     TPM2B_NAME name;
     hwk_tpm_template_default(false, &template);
-    if (!hwk_tpm_create_primary(tpm, hierarchy, NULL, NULL, &template, tr,
-                                &pub))
+    if (!hwk_tpm_create_primary(tpm, hierarchy, NULL, NULL, &template,
+                                &out->passing, &out->pub))
         return 0;
-    tpm->sessions.salt.passing = true;
-    if (hwk_tpm_name(&pub, &name) && expected(tpm, &name)) {
+    TSS2_RC rc = Esys_TR_GetTpmHandle(tpm->esys, out->passing, &out->handle);
+    if (hwk_tpm_check(tpm, rc, "salt key", 0) &&
+        hwk_tpm_name(&out->pub, &name) && expected(tpm, &name)) {
         tell(tpm, which, &name);
         return 1;
     }
-    hwk_tpm_flush(tpm, tr);
+    hwk_tpm_flush(tpm, &out->passing);
     return 0;
 }
 
 /* --- which --- */
 
-static int configured(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr)
+static int configured(struct hwk_tpm *tpm, TPM2_HANDLE handle,
+                      struct hwk_tpm_salt_key *out)
 {
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
     if (handle == TPM2_RH_OWNER)
-        return make(tpm, TPM2_RH_OWNER, "owner", tr);
+        return make(tpm, TPM2_RH_OWNER, "owner", out);
     if (!hwk_tpm_ask_public(tpm, handle, &pub, &name))
         return hwk_err_is(HWK_R_NOT_FOUND)
                    ? hwk_raise(HWK_R_NOT_FOUND,
@@ -141,16 +141,16 @@ static int configured(struct hwk_tpm *tpm, TPM2_HANDLE handle, ESYS_TR *tr)
     if (!will_do(&pub))
         return hwk_raise(HWK_R_KEY, "TPM %s: salt-key 0x%08x does not decrypt",
                          tpm->name, handle);
-    return learn(tpm, handle, &pub, &name) && take(tpm, tr);
+    return learn(tpm, handle, &pub, &name, out);
 }
 
-static int usual(struct hwk_tpm *tpm, ESYS_TR *tr)
+static int usual(struct hwk_tpm *tpm, struct hwk_tpm_salt_key *out)
 {
     struct hwk_tpm_salt *salt = &tpm->sessions.salt;
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
     if (salt->absent)
-        return make(tpm, TPM2_RH_NULL, "null", tr);
+        return make(tpm, TPM2_RH_NULL, "null", out);
     ERR_set_mark();
     int there = hwk_tpm_ask_public(tpm, HWK_TPM_SRK, &pub, &name);
     if (!there && !hwk_err_is(HWK_R_NOT_FOUND)) {
@@ -159,31 +159,25 @@ static int usual(struct hwk_tpm *tpm, ESYS_TR *tr)
     }
     ERR_pop_to_mark();
     salt->absent = !there || !will_do(&pub);
-    return salt->absent ? make(tpm, TPM2_RH_NULL, "null", tr)
-                        : learn(tpm, HWK_TPM_SRK, &pub, &name) && take(tpm, tr);
+    return salt->absent ? make(tpm, TPM2_RH_NULL, "null", out)
+                        : learn(tpm, HWK_TPM_SRK, &pub, &name, out);
 }
 
-int hwk_tpm_salt_open(struct hwk_tpm *tpm, ESYS_TR *tr)
+int hwk_tpm_salt_open(struct hwk_tpm *tpm, struct hwk_tpm_salt_key *out)
 {
     const struct hwk_salt_key *pin = pinned(tpm);
-    *tr = ESYS_TR_NONE;
-    tpm->sessions.salt.passing = false;
-    if (!pin && tpm->sessions.salt.lent != ESYS_TR_NONE) {
-        *tr = tpm->sessions.salt.lent;
-        return 1;
-    }
-    if (tpm->sessions.salt.known)
-        return take(tpm, tr);
-    return pin ? configured(tpm, pin->handle, tr) : usual(tpm, tr);
+    const struct hwk_tpm_salt *salt = &tpm->sessions.salt;
+    *out = (struct hwk_tpm_salt_key){.passing = ESYS_TR_NONE};
+    if (!pin && salt->lent.handle)
+        *out = salt->lent;
+    else if (salt->known.handle)
+        *out = salt->known;
+    else
+        return pin ? configured(tpm, pin->handle, out) : usual(tpm, out);
+    return 1;
 }
 
-void hwk_tpm_salt_close(struct hwk_tpm *tpm, ESYS_TR *tr)
+void hwk_tpm_salt_close(struct hwk_tpm *tpm, struct hwk_tpm_salt_key *key)
 {
-    if (*tr == ESYS_TR_NONE)
-        return;
-    if (tpm->sessions.salt.passing)
-        hwk_tpm_flush(tpm, tr);
-    else if (*tr != tpm->sessions.salt.lent)
-        Esys_TR_Close(tpm->esys, tr);
-    *tr = ESYS_TR_NONE;
+    hwk_tpm_flush(tpm, &key->passing);
 }

@@ -229,11 +229,8 @@ static enum hwk_tpm_outcome secret(struct hwk_tpm_run *run,
             return hwk_tpm_step_outcome(run, t, rc);
         }
     }
-    if (name.size == 0) {
-        size_t at = 0;
-        Tss2_MU_UINT32_Marshal(t->handle, name.name, sizeof(name.name), &at);
-        name.size = (UINT16)at;
-    }
+    if (name.size == 0)
+        name = hwk_tpm_handle_name(t->handle);
     enum hwk_tpm_outcome o = with_secret(run, t, tr, &name, value);
     hwk_secret_free(value);
     if (!known && !in_use(run->tpm, tr))

@@ -158,7 +158,8 @@ int hwk_tpm_seed_make(OSSL_LIB_CTX *soft, const TPM2B_PUBLIC *key,
                       TPM2B_ENCRYPTED_SECRET *secret)
 {
     const TPMT_PUBLIC *t = &key->publicArea;
-    const char *hash = hwk_tpm_seed_hash(t);
+    const char *hash = t->nameAlg == TPM2_ALG_SHA1 ? hwk_md_name(HWK_MD_SHA1)
+                                                   : hwk_tpm_seed_hash(t);
     struct hwk_pub pub;
     EVP_PKEY *theirs;
     if (!hash)

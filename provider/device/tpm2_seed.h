@@ -21,7 +21,8 @@ const char *hwk_tpm_seed_hash(const TPMT_PUBLIC *key);
  * TPM 2.0 Part 1, B.10.4 and C.6.3: a seed for key, an RSA or EC decryption
  * key, and what tells it to the TPM: the seed encrypted with OAEP, or an
  * ephemeral point, the seed being KDFe of what both agree on. label says what
- * for ("DUPLICATE"). soft is a context with the default provider. 1, or 0 with
+ * for ("DUPLICATE"; of a session's salt "SECRET"). A key named by SHA-1 will
+ * do, too. soft is a context with the default provider. 1, or 0 with
  * HWK_R_KEY, HWK_R_DELEGATE.
  */
 int hwk_tpm_seed_make(OSSL_LIB_CTX *soft, const TPM2B_PUBLIC *key,

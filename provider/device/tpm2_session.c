@@ -4,7 +4,7 @@
 
 #include <openssl/crypto.h>
 
-#include "provider/device/tpm2_conn.h"
+#include "provider/device/tpm2_newsession.h"
 
 #define NONE3 ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
 
@@ -168,39 +168,27 @@ void hwk_tpm_sessions_forget(struct hwk_tpm *tpm)
     tpm->sessions.current = tpm->sessions.also = NULL;
     tpm->sessions.hmac = tpm->sessions.policy = tpm->sessions.aside =
         (struct hwk_tpm_held){.tr = ESYS_TR_NONE};
-    tpm->sessions.salt.lent = ESYS_TR_NONE;
+    tpm->sessions.salt.lent.handle = 0;
 }
 
 /* --- starting them --- */
 
-static TSS2_RC ask_for_session(struct hwk_tpm *tpm, ESYS_TR salt, TPM2_SE type,
-                               TPMI_ALG_HASH alg, ESYS_TR *out)
-{
-    const TPMT_SYM_DEF aes = {.algorithm = TPM2_ALG_AES,
-                              .keyBits.aes = 128,
-                              .mode.aes = TPM2_ALG_CFB};
-    const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
-    return Esys_StartAuthSession(tpm->esys, salt, ESYS_TR_NONE, NONE3, NULL,
-                                 type, salt == ESYS_TR_NONE ? &none : &aes, alg,
-                                 out);
-}
-
 /* once; salted with a key that is remembered or looked at */
 static int start_once(struct hwk_tpm *tpm, TPM2_SE type,
-                      const struct hwk_tpm_held *want, ESYS_TR *out,
-                      TSS2_RC *rc)
+                      struct hwk_tpm_held *held, TSS2_RC *rc)
 {
-    ESYS_TR salt = ESYS_TR_NONE;
+    struct hwk_tpm_salt_key salt;
     tpm->sessions.starting = true;
-    int ok = !want->salted || hwk_tpm_salt_open(tpm, &salt);
+    int ok = !held->salted || hwk_tpm_salt_open(tpm, &salt);
     tpm->sessions.starting = false;
     if (!ok)
         return 0;
-    *rc = ask_for_session(tpm, salt, type, want->alg, out);
-    if (!hwk_tpm_answered(*rc))
+    ok = hwk_tpm_session_new(tpm, held->salted ? &salt : NULL, type, held, rc);
+    if (ok && !hwk_tpm_answered(*rc))
         tpm->broken = true;
-    hwk_tpm_salt_close(tpm, &salt);
-    return 1;
+    if (held->salted)
+        hwk_tpm_salt_close(tpm, &salt);
+    return ok;
 }
 
 /* a session of ours that is in nobody's hand makes room for another */
@@ -222,7 +210,7 @@ static bool worth_another(struct hwk_tpm *tpm, bool remembered, TSS2_RC rc)
 {
     if (rc == TSS2_RC_SUCCESS || !hwk_tpm_answered(rc))
         return false;
-    tpm->sessions.salt.known = false;
+    tpm->sessions.salt.known.handle = 0;
     bool room = is_lost(rc) && make_room(tpm);
     return remembered || room;
 }
@@ -230,18 +218,27 @@ static bool worth_another(struct hwk_tpm *tpm, bool remembered, TSS2_RC rc)
 static int start(struct hwk_tpm *tpm, struct hwk_tpm_held *held, TPM2_SE type,
                  TPMI_ALG_HASH alg, bool salted)
 {
-    bool remembered = tpm->sessions.salt.known;
+    bool remembered = tpm->sessions.salt.known.handle != 0;
     TSS2_RC rc;
     *held = (struct hwk_tpm_held){.tr = ESYS_TR_NONE,
                                   .alg = alg,
                                   .salted = salted &&
                                             wanted(tpm) != HWK_PROTECT_NEVER};
-    if (!hwk_tpm_mark(tpm) || !start_once(tpm, type, held, &held->tr, &rc))
+    if (!hwk_tpm_mark(tpm) || !start_once(tpm, type, held, &rc))
         return 0;
-    if (worth_another(tpm, remembered, rc) &&
-        !start_once(tpm, type, held, &held->tr, &rc))
+    if (worth_another(tpm, remembered, rc) && !start_once(tpm, type, held, &rc))
         return 0;
     return hwk_tpm_check(tpm, rc, "StartAuthSession", 0);
+}
+
+struct hwk_tpm_held *hwk_tpm_session_of(struct hwk_tpm *tpm, ESYS_TR session)
+{
+    struct hwk_tpm_sessions *s = &tpm->sessions;
+    struct hwk_tpm_held *all[] = {&s->hmac, &s->policy, &s->aside};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        if (session != ESYS_TR_NONE && all[i]->tr == session)
+            return all[i];
+    return NULL;
 }
 
 /* held authorises the next command */

@@ -23,8 +23,11 @@ unsigned hwk_tpm_secret_in(const TPM2B_SENSITIVE_CREATE *s);
 /* A session in the TPM. */
 struct hwk_tpm_held {
     ESYS_TR tr; /* ESYS_TR_NONE: none */
+    TPM2_SE type;
     TPMI_ALG_HASH alg;
     bool salted;
+    uint8_t key[sizeof(TPMU_HA)]; /* of its HMACs, see tpm2_newsession.h */
+    size_t key_n;                 /* 0: not salted */
     bool used;  /* handed out, and not yet said what came of it */
     bool dirty; /* of a policy session: something may be satisfied */
 };
@@ -50,13 +53,14 @@ struct hwk_tpm_sessions {
  *
  * Sessions are salted: their key is made of a secret that only this TPM can
  * decrypt (tpm2_salt.h), so that nobody between us and the TPM can read what
- * they encrypt (SHA-256, AES-128-CFB) or make an answer that ESYS takes for
- * the TPM's. Behind a resource manager one of each kind is kept for all
- * commands; without one a session is for one command, which ends it, but that
- * from hwk_tpm_enter to hwk_tpm_leave the HMAC session is kept, and where it is
- * there it is used, since it costs nothing then; it goes with leave, or with
- * the command before which hwk_tpm_sessions_last was called. So is a policy
- * session where keep_policy says that another use of it is to come.
+ * they encrypt (SHA-256, AES-128-CFB) or make an answer that is taken for the
+ * TPM's, by ESYS or, of commands sent past it, by tpm2_authcall.h. Behind a
+ * resource manager one of each kind is kept for all commands; without one a
+ * session is for one command, which ends it, but that from hwk_tpm_enter to
+ * hwk_tpm_leave the HMAC session is kept, and where it is there it is used,
+ * since it costs nothing then; it goes with leave, or with the command before
+ * which hwk_tpm_sessions_last was called. So is a policy session where
+ * keep_policy says that another use of it is to come.
  *
  * The pattern of every authorised command:
  *
@@ -131,6 +135,10 @@ int hwk_tpm_authorize_also(struct hwk_tpm *tpm, ESYS_TR object,
 void hwk_tpm_policy_aside(struct hwk_tpm *tpm);
 int hwk_tpm_aside_authorize(struct hwk_tpm *tpm, ESYS_TR object,
                             unsigned secret);
+
+/* The session that one of these functions handed out by that ESYS handle; NULL:
+ * none. */
+struct hwk_tpm_held *hwk_tpm_session_of(struct hwk_tpm *tpm, ESYS_TR session);
 
 /* Whether hwk_tpm_authorize would give a password session for a command without
  * a secret: then it may as well be sent past ESYS (tpm2_call.h). */

@@ -2,14 +2,11 @@
 /* A private key wrapped for a storage key that is elsewhere, in software. */
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
-#include <openssl/rand.h>
 #include <tss2/tss2_mu.h>
 
+#include "provider/device/tpm2_hmac.h"
 #include "provider/device/tpm2_policy.h"
 #include "provider/device/tpm2_public.h"
 #include "provider/device/tpm2_rule.h"
@@ -83,33 +80,16 @@ static int sensitive(const struct hwk_private *from,
 
 /* --- keys from the seed --- */
 
-/* KDFa (Part 1, 11.4.10.2), which is SP 800-108 in counter mode */
 static int kdfa(const struct wrapping *w, const char *label,
                 const TPM2B_NAME *context, uint8_t *out, size_t n)
 {
-    union {
-        const void *c;
-        void *p;
-    } of_label = {label}, of_name = {context ? context->name : NULL},
-      seed = {w->seed.p}, hash = {w->hash};
-    char mode[] = "counter", mac[] = "HMAC";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MODE, mode, 0),
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MAC, mac, 0),
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, hash.p, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, seed.p,
-                                          w->seed.n),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, of_label.p,
-                                          strlen(label)),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, of_name.p,
-                                          context ? context->size : 0),
-        OSSL_PARAM_construct_end()};
-    EVP_KDF *kdf = EVP_KDF_fetch(w->soft, "KBKDF", NULL);
-    EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-    int ok = ctx && EVP_KDF_derive(ctx, out, n, params) > 0;
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    return ok || failed("KDFa");
+    struct hwk_view of = {0};
+    if (context)
+        of = (struct hwk_view){context->name, context->size};
+    return hwk_tpm_kdfa(w->soft, w->parent->nameAlg,
+                        (struct hwk_view){w->seed.p, w->seed.n}, label, of,
+                        (struct hwk_view){0}, out, n) ||
+           failed("KDFa");
 }
 
 static const char *cipher_of(const TPMT_PUBLIC *parent)
