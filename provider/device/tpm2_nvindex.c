@@ -7,7 +7,8 @@
 #include "provider/device/tpm2_bad.h"
 #include "provider/device/tpm2_call.h"
 #include "provider/device/tpm2_caps.h"
-#include "provider/device/tpm2_nvindex.h"
+#include "provider/device/tpm2_nvpublic.h"
+#include "provider/device/tpm2_policy.h"
 
 #define RESPONSE_HEADER 10
 #define NONE3 ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
@@ -145,27 +146,40 @@ static int read_command(struct hwk_tpm_index *ix, ESYS_TR reader,
     return 1;
 }
 
+/* whose value is asked for: ESYS knows it too, and makes a library context to
+ * say so. Of a hash that nobody here computes, the handle has to do. */
+static int reader_name(const struct hwk_tpm_index *ix, ESYS_TR reader,
+                       TPM2B_NAME *out)
+{
+    TPM2_HANDLE handle = reader == ix->tr             ? ix->pub.nvIndex
+                         : reader == ESYS_TR_RH_OWNER ? TPM2_RH_OWNER
+                                                      : TPM2_RH_PLATFORM;
+    if (reader == ix->tr && hwk_tpm_md(ix->pub.nameAlg) != HWK_MD_NONE)
+        return hwk_tpm_nv_name(&ix->pub, out);
+    *out = hwk_tpm_handle_name(handle);
+    return 1;
+}
+
 static int read_piece(struct hwk_tpm_index *ix, ESYS_TR reader,
                       const struct hwk_secret *auth, uint8_t *out, size_t n,
                       size_t offset)
 {
     TPM2B_MAX_NV_BUFFER *got = NULL;
-    TPM2B_NAME *name = NULL;
-    TSS2_RC rc = Esys_TR_GetName(ix->tpm->esys, reader, &name);
-    if (!hwk_tpm_check(ix->tpm, rc, "name", ix->pub.nvIndex))
+    TPM2B_NAME name;
+    TSS2_RC rc;
+    if (!reader_name(ix, reader, &name))
         return 0;
-    int ok = hwk_tpm_bad_is(ix->tpm, name, auth) ? refused(ix, auth) : 1;
+    int ok = hwk_tpm_bad_is(ix->tpm, &name, auth) ? refused(ix, auth) : 1;
     if (ok && (ok = read_command(ix, reader, auth, n, offset, &got, &rc))) {
         bool wrong =
             rc != TSS2_RC_SUCCESS && hwk_tpm_reason(rc) == HWK_R_PIN_INCORRECT;
         if (wrong)
-            hwk_tpm_bad_add(ix->tpm, name, auth);
+            hwk_tpm_bad_add(ix->tpm, &name, auth);
         ok = wrong ? refused(ix, auth)
                    : hwk_tpm_check(ix->tpm, rc, "NV_Read", ix->pub.nvIndex) &&
                          take(ix, got, out, n);
     }
     Esys_Free(got);
-    Esys_Free(name);
     return ok;
 }
 

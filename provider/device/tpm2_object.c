@@ -158,9 +158,14 @@ void hwk_tpm_object_forget(struct hwk_tpm *tpm, TPM2_HANDLE handle)
             drop_tr(tpm, o);
 }
 
-static int name_of(struct hwk_tpm *tpm, ESYS_TR tr, TPM2B_NAME *out)
+/* that of pub; ESYS is asked only for what we cannot compute, since it makes a
+ * library context for that */
+static int name_of(struct hwk_tpm *tpm, const TPM2B_PUBLIC *pub, ESYS_TR tr,
+                   TPM2B_NAME *out)
 {
     TPM2B_NAME *name = NULL;
+    if (hwk_tpm_name(pub, out))
+        return 1;
     TSS2_RC rc = Esys_TR_GetName(tpm->esys, tr, &name);
     if (rc == TSS2_RC_SUCCESS)
         *out = *name;
@@ -173,7 +178,7 @@ struct hwk_tpm_object *hwk_tpm_object_adopt(struct hwk_tpm *tpm,
                                             const TPM2B_PUBLIC *pub)
 {
     TPM2B_NAME name;
-    if (name_of(tpm, tr, &name))
+    if (name_of(tpm, pub, tr, &name))
         return add_persistent(tpm, handle, tr, pub, &name);
     Esys_TR_Close(tpm->esys, &tr);
     return NULL;
@@ -202,7 +207,7 @@ static struct hwk_tpm_object *load_new(struct hwk_tpm *tpm,
         hwk_tpm_source_free(tpm, s);
         return NULL;
     }
-    if (name_of(tpm, tr, &name))
+    if (name_of(tpm, &pub, tr, &name))
         o = add(tpm, 0, s, &pub, &name);
     else
         hwk_tpm_source_free(tpm, s);
@@ -279,11 +284,12 @@ static int read_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 /* a hierarchy whose seed was changed has other primaries */
 static int load_again(struct hwk_tpm *tpm, struct hwk_tpm_object *o)
 {
+    TPM2B_PUBLIC pub;
     TPM2B_NAME name;
     ESYS_TR tr;
-    if (!hwk_tpm_load(tpm, o->source, &tr, NULL))
+    if (!hwk_tpm_load(tpm, o->source, &tr, &pub))
         return 0;
-    if (name_of(tpm, tr, &name) &&
+    if (name_of(tpm, &pub, tr, &name) &&
         (same_name(&name, &o->name) || another(tpm, o)))
         return hwk_tpm_loaded(tpm, o, tr);
     hwk_tpm_flush(tpm, &tr);
