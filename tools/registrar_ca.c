@@ -161,6 +161,8 @@ idv_rc registrar_ca_open(struct registrar_ca *ca,
                            : idv_key_open(conf->key, &tool_pin, &ca->key));
     if (conf->approved)
         IDV_TRY(read_approved(conf->approved, &ca->approved));
+    if (conf->users)
+        IDV_TRY(registrar_passwords_open(conf->users, &ca->passwords));
     ask(ca);
     ca->local = (struct idv_est_local_ca){
         .key = ca->key,
@@ -188,6 +190,12 @@ idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
         .store = idv_db_crl_store(db),
         .lifetime_s = conf->crl_days * DAY,
     };
+    ca->users = (struct idv_registrar_users){
+        .check = registrar_passwords_check,
+        .arg = &ca->passwords,
+        .subject = conf->users_subject,
+        .lifetime_s = conf->users_days * DAY,
+    };
     *out = (struct idv_registrar_ca){
         .est = {.ca = idv_est_local_ca(&ca->local),
                 .store = idv_db_est_store(db),
@@ -201,6 +209,7 @@ idv_rc registrar_ca_use(struct registrar_ca *ca, struct idv_db *db,
                     .acp_domain = conf->acp_domain,
                     .acp_rsub = conf->acp_rsub},
         .crl = conf->upstream ? NULL : &ca->crl,
+        .users = conf->users ? &ca->users : NULL,
         .revoke_unused = conf->revoke_unused,
     };
     ca->forward.key = us->key;
@@ -218,5 +227,6 @@ void registrar_ca_clear(struct registrar_ca *ca)
     idv_certs_free(ca->chain);
     idv_certs_free(ca->upstream_anchors);
     idv_list_free(ca->approved);
+    registrar_passwords_clear(&ca->passwords);
     memset(ca, 0, sizeof(*ca));
 }

@@ -6,10 +6,13 @@
 #include <idevid/conf.h>
 
 #include "idevid/db/db.h"
+#include "registrar_users.h"
 #include "tool.h"
 
 struct registrar_ca_conf {
     char *key, *cert, *upstream, *upstream_anchors;
+    char *users, *users_subject;
+    int64_t users_days;
     char *subject, *approved, *acp_domain, *acp_rsub, *acp_registrar;
     char *crl_url, *aia_url;
     char **names, **purposes, **policies;
@@ -117,7 +120,18 @@ idv_rc registrar_check_oids(const char *value);
                            .fallback = "no"),                                  \
         REGISTRAR_CA_ENTRY(s, m, "est", "serverkeygen", BOOL, server_keys,     \
                            "make keys for those who ask for one, too",         \
-                           .fallback = "no"),
+                           .fallback = "no"),                                  \
+        REGISTRAR_CA_ENTRY(s, m, "est", "users", PATH, users,                  \
+                           "a file of users who enroll by password and are "   \
+                           "no devices, lines of NAME:HASH as crypt(5) has "   \
+                           "it"),                                              \
+        REGISTRAR_CA_ENTRY(s, m, "est", "users-subject", TEXT, users_subject,  \
+                           "subject of a user's certificate; {serial} is the " \
+                           "name",                                             \
+                           .fallback = "CN={serial}, OU=users"),               \
+        REGISTRAR_CA_ENTRY(s, m, "est", "users-lifetime-days", INT,            \
+                           users_days, "life of a user's certificate",         \
+                           .fallback = "30", .min = 1, .max = 36500),
 
 /* The registrar's own, by which it asks other CAs; borrowed. */
 struct registrar_identity {
@@ -135,6 +149,8 @@ struct registrar_ca {
     struct idv_crl_maker crl;
     STACK_OF(X509) * upstream_anchors;
     struct idv_est_forward forward;
+    struct registrar_passwords passwords;
+    struct idv_registrar_users users;
     char **approved; /* "NAME SERIAL" each */
 };
 /* Opens key, certificates and lists; cleared by the caller, also when it

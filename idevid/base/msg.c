@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include <idevid/auto.h>
 #include <idevid/machine.h>
 
@@ -17,6 +19,7 @@ void idv_msg_init(struct idv_msg *m)
 void idv_msg_free(struct idv_msg *m)
 {
     idv_buf_free(&m->body);
+    OPENSSL_cleanse(m->authorization, sizeof(m->authorization));
     idv_msg_init(m);
 }
 
@@ -26,6 +29,7 @@ void idv_msg_move(struct idv_msg *to, struct idv_msg *from)
         return;
     idv_buf_free(&to->body);
     *to = *from;
+    OPENSSL_cleanse(from->authorization, sizeof(from->authorization));
     idv_msg_init(from);
 }
 

@@ -147,6 +147,10 @@ struct idv_est_server_conf {
     bool server_keys;
     EVP_PKEY *signer_key;
     X509 *signer_cert;
+    /* The client has shown no certificate: it is this user, who proved that
+     * otherwise; NULL: there must be one. */
+    const char *user;
+    int64_t limit_s; /* life of what this client gets, at most; 0 none */
     /* Decides on simpleenroll: who may, and under which names. Called after
      * the message was found well-formed; peer has a client certificate. NULL
      * admits nobody. */

@@ -146,6 +146,25 @@ static idv_rc check_attrs(struct idvi_est_call *c)
     return check_extensions(c, a);
 }
 
+/* what its requests are told apart by */
+static idv_rc take_client(struct idvi_est_call *c)
+{
+    const char *user = c->server->conf.user;
+    IDV_AUTO(buf) who = {0};
+    if (c->call->peer && sk_X509_num(c->call->peer->chain) > 0) {
+        c->client = sk_X509_value(c->call->peer->chain, 0);
+        return idv_cert_sha256(c->client, c->client_sha256);
+    }
+    if (!user)
+        return idvi_refuse(&c->no, 403, "no-client-cert",
+                           "client certificate required");
+    IDV_TRY(idv_buf_putf(&who, "user:%s", user));
+    if (EVP_Digest(who.p, who.n, c->client_sha256, NULL, EVP_sha256(), NULL) !=
+        1)
+        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    return IDV_OK;
+}
+
 idv_rc idvi_est_read_csr(struct idvi_est_call *c)
 {
     const struct idv_msg *req = &c->call->req;
@@ -155,11 +174,7 @@ idv_rc idvi_est_read_csr(struct idvi_est_call *c)
     if (!idv_accepts(req->accept,
                      c->make_key ? "multipart/mixed" : IDV_MEDIA_PKCS7))
         return idvi_refuse(&c->no, 406, "accept", "not acceptable");
-    if (!c->call->peer || sk_X509_num(c->call->peer->chain) <= 0)
-        return idvi_refuse(&c->no, 403, "no-client-cert",
-                           "client certificate required");
-    c->client = sk_X509_value(c->call->peer->chain, 0);
-    IDV_TRY(idv_cert_sha256(c->client, c->client_sha256));
+    IDV_TRY(take_client(c));
     IDV_TRY(decode(c));
     IDV_TRY(check_challenge(c));
     return check_attrs(c);

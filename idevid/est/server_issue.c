@@ -147,7 +147,7 @@ static idv_rc check_serial(struct idvi_est_call *c)
     const X509_NAME *name = X509_REQ_get_subject_name(c->csr);
     struct idv_bytes due = idv_str(c->grant.serial_number);
     int at = -1;
-    if (due.n == 0)
+    if (due.n == 0 && !c->server->conf.user)
         return IDV_OK;
     while ((at = X509_NAME_get_index_by_NID(name, NID_serialNumber, at)) >= 0) {
         const ASN1_STRING *v =
@@ -187,6 +187,13 @@ static idv_rc check_names(struct idvi_est_call *c)
                               "names differ from those of csrattrs");
 }
 
+static void limit(struct idvi_est_call *c)
+{
+    const int64_t s = c->server->conf.limit_s;
+    if (s && (!c->grant.lifetime_s || c->grant.lifetime_s > s))
+        c->grant.lifetime_s = s;
+}
+
 static idv_rc admit(struct idvi_est_call *c)
 {
     const struct idv_est_server_conf *conf = &c->server->conf;
@@ -213,6 +220,7 @@ idv_rc idvi_est_enroll(struct idvi_est_call *c)
     IDV_TRY(check_serial(c));
     IDV_TRY(check_names(c));
     IDV_TRY(add_configured(c));
+    limit(c);
     return idvi_est_issue(c);
 }
 
@@ -228,6 +236,7 @@ idv_rc idvi_est_serverkeygen(struct idvi_est_call *c)
     IDV_TRY(check_serial(c));
     IDV_TRY(check_names(c));
     IDV_TRY(add_configured(c));
+    limit(c);
     IDV_TRY(idvi_est_make_key(c));
     return idvi_est_issue(c);
 }
@@ -238,5 +247,6 @@ idv_rc idvi_est_reenroll(struct idvi_est_call *c)
     IDV_TRY(idvi_est_read_csr(c));
     IDV_TRY(idvi_est_renewal(c));
     IDV_TRY(add_configured(c));
+    limit(c);
     return idvi_est_issue(c);
 }

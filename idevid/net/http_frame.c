@@ -148,6 +148,24 @@ static idv_rc get_accept(struct evhttp_request *req, struct idv_msg *m,
     return IDV_OK;
 }
 
+/* one at most: a proxy and we must not each believe another */
+static idv_rc get_authorization(struct evhttp_request *req, struct idv_msg *m,
+                                int *status)
+{
+    const struct evkeyval *h;
+    TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
+    {
+        if (!idv_text_eq_nocase(idv_str(h->key), "Authorization"))
+            continue;
+        if (m->authorization[0])
+            return refuse(status, 400, IDV_E_FORMAT, "two Authorizations");
+        if (strlen(h->value) >= sizeof(m->authorization))
+            return refuse(status, 400, IDV_E_LIMIT, "Authorization too long");
+        strcpy(m->authorization, h->value);
+    }
+    return IDV_OK;
+}
+
 static idv_rc get_body(struct evhttp_request *req, struct idv_msg *m,
                        size_t max_body, int *status)
 {
@@ -174,5 +192,6 @@ idv_rc idvi_http_to_msg(struct evhttp_request *req, struct idv_msg *msg,
     IDV_TRY(get_path(req, msg, status));
     IDV_TRY(get_media(req, msg, status));
     IDV_TRY(get_accept(req, msg, status));
+    IDV_TRY(get_authorization(req, msg, status));
     return get_body(req, msg, max_body, status);
 }

@@ -79,6 +79,7 @@ static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
     bool bodiless = m->status == 204 || m->status == 304;
     put_header(req, "Content-Type", m->media);
     put_header(req, "Location", m->location);
+    put_header(req, "WWW-Authenticate", m->authenticate);
     if (m->retry_after >= 0) {
         snprintf(number, sizeof(number), "%d", m->retry_after);
         put_header(req, "Retry-After", number);

@@ -59,6 +59,8 @@ static idv_rc serve_est(struct idvi_reg_call *c)
     conf.issued = issued;
     conf.names = names;
     conf.arg = c;
+    conf.user = c->user[0] ? c->user : NULL;
+    conf.limit_s = idvi_reg_limit(c);
     conf.signer_key = c->reg->conf.key;
     conf.signer_cert = c->reg->conf.cert;
     IDV_TRY(idv_est_server_new(&conf, c->reg->env, &est));
@@ -90,6 +92,9 @@ static idv_rc serve_member(struct idvi_reg_call *c)
     enum idv_decision d = IDV_DECISION_NONE;
     uint8_t idevid[32];
     bool found = false;
+    if (!c->issued.serial_number[0] && !c->ca->users)
+        return idvi_refuse(&c->no, 403, "no-users",
+                           "users are not served any more");
     IDV_TRY(idvi_reg_first_client(c, idevid));
     idv_session_free(&c->session);
     IDV_TRY(store->session_last(store->self, idevid, &found, &c->session));
@@ -132,7 +137,12 @@ static idv_rc audited(struct idvi_reg_call *c, const char *unknown)
 
 static idv_rc gate(struct idvi_reg_call *c)
 {
+    const struct idv_peer *peer = c->call->peer;
     bool member = false;
+    if (c->ca->users && (!peer || sk_X509_num(peer->chain) <= 0)) {
+        IDV_TRY(idvi_reg_user(c));
+        return serve_est(c);
+    }
     IDV_TRY(idvi_reg_ldevid(c, &member));
     if (member)
         return serve_member(c);

@@ -37,6 +37,9 @@ static idv_rc node_number(struct idvi_reg_call *c, int64_t *number)
 idv_rc idvi_reg_grant(struct idvi_reg_call *c, struct idv_est_grant *g)
 {
     int64_t number = 0;
+    if (c->user[0])
+        return idv_est_subject(c->ca->users->subject, c->user, false,
+                               &g->subject);
     if (!c->maker)
         return grant_member(c, g);
     memcpy(g->serial_number, c->id.serial_number, sizeof(g->serial_number));

@@ -65,6 +65,8 @@ static idv_rc check_ca(const struct idv_registrar_ca *ca)
 {
     if ((!ca->est.ca.issue && !ca->est.ca.forward) || !ca->est.store.add)
         return idv_fail(IDV_E_ARG, "registrar: no CA to enroll with");
+    if (ca->users)
+        IDV_TRY(idvi_reg_check_users(ca->users));
     return idv_est_profile_check(&ca->profile);
 }
 
@@ -113,6 +115,7 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
     if (!r)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     r->conf = *conf;
+    pthread_mutex_init(&r->tries.lock, NULL);
     r->env = env;
     set_defaults(&r->conf);
     idv_rc rc = learn_domains(r);
@@ -129,6 +132,7 @@ void idv_registrar_free(struct idv_registrar *r)
     if (!r)
         return;
     idv_list_free(r->known);
+    pthread_mutex_destroy(&r->tries.lock);
     free(r);
 }
 

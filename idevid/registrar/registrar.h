@@ -40,6 +40,22 @@ enum idv_audit_mode {
     IDV_AUDIT_OFF,        /* history is ignored */
 };
 
+/*
+ * Clients of EST that are no devices and have no certificate yet: they prove
+ * themselves by a password (HTTP Basic, RFC 7030 section 3.2.3), and get one by
+ * a template of its own that says nothing of a device. Who shows a certificate
+ * is judged by that alone.
+ */
+struct idv_registrar_users {
+    /* Takes the same time whether there is such a user or not. */
+    idv_rc (*check)(void *arg, const char *user, const char *password,
+                    bool *ok);
+    void *arg;
+    const char *subject; /* {serial} is the user's name; NULL: "CN={serial}" */
+    int64_t lifetime_s;  /* 0: 30 days */
+    unsigned tries;      /* wrong ones of one address in a minute; 0: 5 */
+};
+
 /* A CA that devices enroll with, and what it makes of them. All borrowed. */
 struct idv_registrar_ca {
     /* .../est/LABEL/... (RFC 7030 section 3.2.2): letters, digits, "-._~",
@@ -53,6 +69,7 @@ struct idv_registrar_ca {
     /* Makes the CRL that is served as /crl/ca.crl, or /crl/LABEL.crl; NULL
      * none. */
     const struct idv_crl_maker *crl;
+    const struct idv_registrar_users *users; /* NULL none */
     bool revoke_unused; /* a certificate that the device could not use */
 };
 

@@ -3,6 +3,8 @@
 #ifndef IDEVID_REGISTRAR_CALL_H
 #define IDEVID_REGISTRAR_CALL_H
 
+#include <pthread.h>
+
 #include <idevid/auto.h>
 
 #include "idevid/base/refuse.h"
@@ -10,7 +12,16 @@
 
 #define IDVI_BRSKI "/.well-known/brski"
 
+/* Wrong passwords of the present minute, by a hash of the address. */
+struct idvi_tries {
+    pthread_mutex_t lock;
+    int64_t minute;
+    unsigned all;
+    uint8_t of[256];
+};
+
 struct idv_registrar {
+    struct idvi_tries tries;
     struct idv_registrar_conf conf;
     const struct idv_env *env;
     char **known; /* domainIDs that the audit policy knows, ours among them */
@@ -31,6 +42,8 @@ struct idvi_reg_call {
     const struct idv_registrar_maker *maker;
     struct idv_devid id;
     struct idv_issued issued;
+
+    char user[IDV_MAX_SERIAL + 1]; /* or by password; "" not */
 
     /* what the pledge sent */
     uint8_t pvr_sha256[32];
@@ -116,6 +129,12 @@ idv_rc idvi_reg_names(struct idvi_reg_call *c,
  * last that was issued to its IDevID. */
 idv_rc idvi_reg_revoke_unused(struct idvi_reg_call *c,
                               bool by_ldevid) IDV_CHECKED;
+
+/* users.c: who shows no certificate proves to be a user, or is refused. */
+idv_rc idvi_reg_user(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_check_users(const struct idv_registrar_users *u) IDV_CHECKED;
+/* How long at most what this client gets lives; 0: as it is. */
+int64_t idvi_reg_limit(const struct idvi_reg_call *c);
 
 /* enroll.c */
 idv_rc idvi_reg_est(struct idvi_reg_call *c) IDV_CHECKED;

@@ -20,13 +20,15 @@ struct idv_msg {
     char path[256];             /* absolute, without query */
     char media[128];            /* Content-Type of body; "" none */
     char accept[256];           /* request: Accept; "" none */
+    char authorization[512];    /* request: Authorization; "" none */
+    char authenticate[64];      /* reply: WWW-Authenticate; "" none */
     char location[IDV_MAX_URL]; /* reply: Location; "" none */
     int retry_after;            /* reply: seconds; -1 absent */
     int max_age;                /* reply: may be kept so long, s; -1 not said */
     struct idv_buf body;        /* owned; bounded by IDV_MAX_BODY */
 };
 void idv_msg_init(struct idv_msg *m); /* an empty GET, no Retry-After */
-void idv_msg_free(struct idv_msg *m);
+void idv_msg_free(struct idv_msg *m); /* authorization is wiped */
 void idv_msg_move(struct idv_msg *to, struct idv_msg *from); /* body moved */
 /* Sets status, media and body of a reply at once; text is copied. IDV_E_LIMIT:
  * body over IDV_MAX_BODY, IDV_E_ARG: media too long. */
