@@ -10,7 +10,8 @@
 --   challenge   names the entry that has it
 -- Texts of bodies are JSON, members sorted, so that sqlite3 shows and queries
 -- them (json_extract) and anybody can hash them.
--- How a version is added is told in schema.sql; here SERVICES_SQL is BOOK_SQL.
+-- How a version is added is told in schema.sql; here SERVICES_SQL is BOOK_SQL,
+-- and a file is called migrations/book-NNN-what.sql.
 
 --@ version 1 reader 1
 
