@@ -32,10 +32,11 @@ static idv_rc revoked(void *self, int64_t end,
                       void *arg)
 {
     IDVI_QUERY(q);
-    IDV_TRY(idvi_stream(self, &q,
-                        IDVI_ISSUED_SELECT
-                        " WHERE revoked > 0 AND not_after > $1 ORDER BY id",
-                        "i", end));
+    IDV_TRY(idvi_stream(
+        self, &q,
+        IDVI_ISSUED_SELECT
+        " WHERE revoked > 0 AND not_after > $1 ORDER BY revoked, id",
+        "i", end));
     for (bool row = false, more = true; more;) {
         struct idv_issued i = {0};
         IDV_TRY(idvi_query_next(&q, &row));

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* No statement of the services walks a table from end to end; and each is one
+ * that PostgreSQL understands as well. */
+#include "tests/unit/codec.h"
+
+#include "idevid/db/sqlite.h"
+#include "idevid/est/crl.h"
+#include "tests/unit/place.h"
+#include "tests/unit/store.h"
+
+static struct pg pg;
+static const uint8_t key[32] = {1};
+
+/* --- everything is asked once --------------------------------------------- */
+
+static void masa(struct idv_db *db)
+{
+    struct idv_masa_store s = idv_db_masa_store(db);
+    struct idv_masa_device d = {0};
+    struct idv_masa_registrar r = {0};
+    struct idv_masa_issue i = {0};
+    struct idv_audit_log log = {0};
+    bool yes = false;
+    unsigned n = 0;
+    OK(add_device(db, "A", 1));
+    OK(issue(db, 1, &yes));
+    OK(s.device_find(s.self, idv_str(""), "A", &yes, &d));
+    assert_true(yes);
+    idv_masa_device_free(&d);
+    OK(s.device_find(s.self, idv_str("k"), "A", &yes, &d));
+    idv_masa_device_free(&d);
+    OK(s.registrar_find(s.self, key, &yes, &r));
+    OK(s.issue_find(s.self, key, 150, &yes, &i));
+    assert_true(yes);
+    idv_masa_issue_free(&i);
+    OK(s.event_count(s.self, 1, IDV_ASSERT_LOGGED, 0, &n));
+    assert_int_equal(n, 1);
+    OK(s.owner_known(s.self, 1, "ZG9tYWlu", &yes));
+    assert_true(yes);
+    OK(s.log_read(s.self, 1, &log));
+    idv_audit_log_free(&log);
+}
+
+static void registrar(struct idv_db *db)
+{
+    struct idv_registrar_store s = idv_db_registrar_store(db);
+    struct idv_session session = {.state = IDV_SESSION_PVR_OK}, got = {0};
+    const struct idv_status_event e = {
+        .kind = "k", .reason = "", .detail = "", .date = 1};
+    enum idv_decision d;
+    bool yes = false;
+    unsigned n = 0;
+    OK(s.session_add(s.self, &session, &yes));
+    OK(s.session_get(s.self, session.pvr_sha256, &yes, &got));
+    assert_true(yes);
+    OK(s.session_last(s.self, session.idevid_sha256, &yes, &got));
+    assert_true(yes);
+    OK(s.session_count(s.self, session.idevid_sha256, 0, &n));
+    assert_int_equal(n, 1);
+    OK(s.session_claim(s.self, session.pvr_sha256, 1, 0, &yes));
+    OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
+    session.state = IDV_SESSION_VOUCHER_SENT;
+    OK(s.session_update(s.self, &session, IDV_SESSION_PVR_OK, &yes));
+    OK(s.decision(s.self, "m", "A", true, 1, &d));
+    OK(s.status_add(s.self, &e));
+    idv_session_free(&got);
+}
+
+static bool no_issued(void *arg, const struct idv_issued *i)
+{
+    (void)arg;
+    (void)i;
+    return true;
+}
+
+static void est(struct idv_db *db)
+{
+    struct idv_est_store s = idv_db_est_store(db);
+    struct idv_issued i = {.issued = 1, .not_after = 9}, got = {0};
+    bool yes = false;
+    int64_t n = 0, again = 0;
+    OK(s.add(s.self, &i, &yes));
+    assert_true(yes);
+    OK(s.find_csr(s.self, i.client_sha256, i.csr_sha256, &yes, &got));
+    OK(s.find_cert(s.self, i.cert_sha256, &yes, &got));
+    OK(s.find_subject(s.self, i.subject_sha256, &yes, &got));
+    OK(s.find_client(s.self, i.client_sha256, &yes, &got));
+    assert_true(yes);
+    OK(s.number(s.self, "client", &n));
+    OK(s.number(s.self, "client", &again));
+    assert_true(n > 0 && n == again);
+    OK(s.revoke(s.self, i.cert_sha256, 1, 5, &yes));
+    assert_true(yes);
+    idv_issued_free(&got);
+}
+
+static void crl(struct idv_db *db)
+{
+    struct idv_crl_store s = idv_db_crl_store(db);
+    struct idv_crl c = {.number = 1, .made = 1, .next_update = 2}, got = {0};
+    bool yes = false;
+    int64_t n = 0;
+    OK(s.get(s.self, key, &yes, &got));
+    assert_false(yes);
+    OK(s.claim(s.self, key, 10, 5, &yes));
+    assert_true(yes);
+    OK(s.claim(s.self, key, 11, 5, &yes));
+    assert_false(yes);
+    OK(idv_buf_puts(&c.der, "crl"));
+    OK(s.put(s.self, key, &c));
+    OK(s.get(s.self, key, &yes, &got));
+    assert_true(yes);
+    OK(s.revocations(s.self, &n));
+    assert_int_equal(n, 1);
+    OK(s.revoked(s.self, 0, no_issued, NULL));
+    idv_buf_free(&c.der);
+    idv_buf_free(&got.der);
+}
+
+static bool no_session(void *arg, const struct idv_session *s)
+{
+    (void)arg;
+    (void)s;
+    return true;
+}
+
+static bool no_status(void *arg, const struct idv_status_event *e)
+{
+    (void)arg;
+    (void)e;
+    return true;
+}
+
+static void people(struct idv_db *db)
+{
+    const struct idv_db_retention keep = {1, 1};
+    uint64_t gone = 0;
+    int n = 0;
+    assert_int_equal(devices(db, "A"), 1);
+    OK(idv_db_log_each(db, "A", count_event, &n));
+    assert_int_equal(n, 1);
+    OK(idv_db_session_each(db, "A", no_session, NULL));
+    OK(idv_db_status_each(db, key, no_status, NULL));
+    OK(idv_db_issued_each(db, "A", no_issued, NULL));
+    OK(idv_db_decide(db, "m", "A", IDV_DECISION_APPROVED, 1));
+    OK(idv_db_decide(db, "m", "A", IDV_DECISION_NONE, 1));
+    OK(idv_db_prune(db, &keep, UINT64_MAX, &gone));
+}
+
+static void everything(struct idv_db *db)
+{
+    masa(db);
+    registrar(db);
+    est(db);
+    crl(db);
+    people(db);
+}
+
+/* --- how it would be done ------------------------------------------------- */
+
+static void plan(sqlite3 *h, const char *sql, struct idv_buf *out)
+{
+    sqlite3_stmt *st = NULL;
+    IDV_AUTO(buf) explain = {0};
+    OK(idv_buf_putf(&explain, "EXPLAIN QUERY PLAN %s", sql));
+    assert_int_equal(
+        sqlite3_prepare_v2(h, (const char *)explain.p, -1, &st, NULL),
+        SQLITE_OK);
+    idv_buf_clear(out);
+    while (sqlite3_step(st) == SQLITE_ROW)
+        OK(idv_buf_putf(out, "%s; ", (const char *)sqlite3_column_text(st, 3)));
+    OK(idv_buf_put(out, idv_bytes("", 1)));
+    sqlite3_finalize(st);
+}
+
+/* A walk over the one row of a SELECT without a table is none, nor one over
+ * what a LIMIT has bounded. */
+static bool walks(const char *how)
+{
+    for (const char *p = how; (p = strstr(p, "SCAN ")); p += 5) {
+        if (strncmp(p, "SCAN CONSTANT ROW", 17) != 0 &&
+            strncmp(p, "SCAN newest", 11) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void by_index(void **state)
+{
+    struct place place;
+    struct idv_db *db = NULL;
+    unsigned asked = 0, walked = 0;
+    IDV_AUTO(buf) how = {0};
+    (void)state;
+    place_make(&place, NULL);
+    OK(idv_db_open(place.url, &db));
+    everything(db);
+    struct idvi_sqlite *s = idvi_sqlite_of(db);
+    assert_true(s->n_cached < IDVI_STATEMENTS); /* all are there */
+    for (size_t i = 0; i < s->n_cached; i++) {
+        const char *sql = s->cache[i].sql;
+        if (strstr(sql, "schema_version"))
+            continue; /* has a row a version */
+        plan(s->h, sql, &how);
+        asked++;
+        if (!walks((const char *)how.p))
+            continue;
+        print_error("%s: %s\n", sql, (const char *)how.p);
+        walked++;
+    }
+    assert_true(asked > 35);
+    assert_int_equal(walked, 0);
+    idv_db_close(db);
+    place_drop(&place);
+}
+
+static void understood(void **state)
+{
+    struct place place;
+    struct idv_db *db = NULL;
+    (void)state;
+    if (!pg.dir[0])
+        skip();
+    place_make(&place, &pg);
+    OK(idv_db_open(place.url, &db));
+    everything(db);
+    idv_db_close(db);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_index),
+        cmocka_unit_test(understood),
+    };
+    (void)pg_start(&pg);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pg_stop(&pg);
+    return failed;
+}
