@@ -13,6 +13,7 @@ if ! command -v swtpm >/dev/null || ! command -v softhsm2-util >/dev/null; then
 fi
 
 ok 'make bench' "${MAKE:-make}" -C "$top_builddir" bench BENCH_SECONDS=0.02 BENCH_REST_S=1 \
+    BENCH_ROWS=5000 \
     BENCH_JSON="$tap_dir/rows.json"
 cp "$tap_dir/out" "$tap_dir/table"
 while read -r rows name; do
@@ -41,6 +42,12 @@ is 'targets in JSON' \
         "$tap_dir/rows.json" | grep -c '^{"target":')" 59
 is 'figures of the desk in JSON' \
     "$(grep -c '^{"target":"desk: judges' "$tap_dir/rows.json")" 5
+is 'lookups of the ledger in JSON' \
+    "$(grep -cE '"name":"(registrar|est|masa): .*,"rows":5000,' \
+        "$tap_dir/rows.json" | sed 's/^16$/8/')" 8
+ok 'one sync for many answers' awk -F'"syncs":' '
+    /16 answered together/ && $2 + 0 > 0 {n++; if ($2 + 0 > 0.5) exit 1}
+    END {exit n != 1}' "$tap_dir/rows.json"
 is 'targets of calls and bytes met' \
     "$(grep -A6 '^targets' "$tap_dir/table" | grep -c ' met$')" 6
 for where in directly 'behind tpm2-abrmd'; do

@@ -26,9 +26,12 @@ as_owner() {
     (cd / && exec env LC_ALL=C "${as[@]}" "$@")
 }
 
+# IDEVID_PG_SAFE: as a real one, that waits for the disk
 go() {
+    local fsync=off
+    [ -z "${IDEVID_PG_SAFE:-}" ] || fsync=on
     as_owner "$bin/pg_ctl" -s -w -t 120 -D "$dir/data" -l "$dir/log" -o "-k $dir \
--c listen_addresses= -c fsync=off -c wal_writer_delay=10s -c max_connections=60 \
+-c listen_addresses= -c fsync=$fsync -c wal_writer_delay=10s -c max_connections=60 \
 -c shared_buffers=16MB -c autovacuum=off" start > /dev/null ||
         { cat "$dir/log" >&2; exit 1; }
 }
