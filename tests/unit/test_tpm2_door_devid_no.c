@@ -269,6 +269,74 @@ static void lockout_has_a_value(void **state)
     devid_clean();
 }
 
+/* --- what others' programs see of it --- */
+
+static int another_credential(void)
+{
+    struct devid_credential c;
+    devid_credential(&ek, &idevid, &c);
+    return activate(&iak, &ek, c.id, c.seed);
+}
+
+static int another_place(void)
+{
+    return DEVID.keep(tpm, &iak, AT);
+}
+
+static int no_place(void)
+{
+    return DEVID.keep(tpm, NULL, AT + 1);
+}
+
+/* by the value that the owner has no more */
+static int another_value(void)
+{
+    configure("owner", "no value of his");
+    int ok = set(TPM2_RH_OWNER, "x");
+    configure("owner", "o-value");
+    return ok;
+}
+
+/* refused, and nothing on stderr: ESYS would print it there */
+static void in_silence(int (*call)(void))
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/stderr", tpm_process.dir);
+    int kept = dup(STDERR_FILENO);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(kept >= 0 && file >= 0);
+    assert_int_equal(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    int ok = call();
+    off_t n = lseek(file, 0, SEEK_END);
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    close(kept);
+    close(file);
+    assert_false(ok);
+    assert_true(tpm_reason() != 0);
+    assert_int_equal(n, 0);
+}
+
+static void refusals_are_not_printed(void **state)
+{
+    (void)state;
+    need_tpm();
+    open_turn();
+    assert_true(DEVID.keep(tpm, &idevid, AT));
+    in_silence(another_credential);
+    in_silence(another_place);
+    in_silence(no_place);
+    assert_true(set(TPM2_RH_OWNER, "o-value"));
+    configure("owner", "o-value");
+    in_silence(another_place); /* in a session */
+    in_silence(another_value);
+    hwk_tpm_door.leave(tpm);
+    in_silence(no_place);
+    assert_true(DEVID.keep(tpm, NULL, AT));
+    assert_true(set(TPM2_RH_OWNER, ""));
+    configure("owner", NULL);
+    devid_clean();
+}
+
 /* --- cut lines --- */
 
 static unsigned at, calls;
@@ -477,6 +545,7 @@ int main(void)
         cmocka_unit_test(endorsement_has_a_value),
         cmocka_unit_test(owner_has_a_value),
         cmocka_unit_test(lockout_has_a_value),
+        cmocka_unit_test(refusals_are_not_printed),
         cmocka_unit_test(cut_anywhere),
         cmocka_unit_test(in_lockout),
         cmocka_unit_test(indices),
