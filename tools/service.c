@@ -66,13 +66,13 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     w->s = s;
     idv_rc rc = s->setup(s->tool, w->own, out);
-    if (rc == IDV_OK)
+    if (rc == IDV_OK && s->database)
         rc = idv_db_batch(s->database(w->own));
     if (rc != IDV_OK) {
         worker_free(w);
         return rc;
     }
-    out->commit = worker_commit;
+    out->commit = s->database ? worker_commit : NULL;
     out->free = worker_free;
     out->self = w;
     return IDV_OK;

@@ -76,7 +76,8 @@ struct service {
     size_t size;
     idv_rc (*setup)(struct tool *t, void *worker,
                     struct idv_server_worker *out);
-    struct idv_db *(*database)(void *worker); /* that its calls write to */
+    struct idv_db *(*database)(void *worker); /* that its calls write to;
+                                                 NULL: what serve says lasts */
     void (*clear)(void *worker);
     const struct idv_server_aside *asides; /* as in struct idv_server_conf */
     size_t asides_n;
