@@ -58,6 +58,21 @@ static const struct tool_option export_options[] = {
      &registrar_opt.format, NULL, NULL},
     {0}};
 
+static const struct tool_option owner_options[] = {
+    {"to", 0, "URL", "set: the owner's registrar", &registrar_opt.to, NULL,
+     NULL},
+    {"est-domain", 0, "HOST", "set: the owner's EST server, by a voucher",
+     &registrar_opt.est_domain, NULL, NULL},
+    {"pin", 0, "FILE", "set: the certificate that the voucher pins",
+     &registrar_opt.pin_cert, NULL, NULL},
+    {"more", 0, "URL", "set: where more is configured", &registrar_opt.more,
+     NULL, NULL},
+    {"nobody", 0, NULL, "set: the device is not known here", NULL,
+     &registrar_opt.nobody, NULL},
+    {"maker", 0, "NAME", "the maker (not needed where there is one only)",
+     &registrar_opt.maker, NULL, NULL},
+    {0}};
+
 static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, registrar_run, true},
     {"init", "DIR", "make the domain CA and the registrar's key", 1, 1,
@@ -86,6 +101,9 @@ static const struct tool_verb verbs[] = {
      0, NULL, registrar_prune, true},
     {"backup", "FILE", "copy the database as it is now", 1, 1, NULL,
      registrar_backup, true},
+    {"owner", "list | set SERIAL ... | remove SERIAL ...",
+     "whose devices are, for a cloud registrar", 1, -1, owner_options,
+     registrar_owner, true},
     {"status", "", "how the service and its devices stand", 0, 0, NULL,
      registrar_status, true},
     {0}};

@@ -11,9 +11,16 @@ struct registrar_options {
     const char *token, *domain, *names[TOOL_LIST_MAX + 1], *type, *maker;
     const char *certificate, *reason, *label, *out;
     const char *since, *until, *format;
-    bool pending, again;
+    const char *to, *est_domain, *pin_cert, *more;
+    bool pending, again, nobody;
 };
 extern struct registrar_options registrar_opt;
+
+/* registrar_people.c: --maker, which may be left out where there is one only */
+idv_rc registrar_the_maker(char out[static 64]) IDV_CHECKED;
+
+/* registrar_cloud.c: whose devices are */
+idv_rc registrar_owner(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* registrar_run.c */
 idv_rc registrar_run(struct tool *t, int argc, char **argv) IDV_CHECKED;

@@ -4,6 +4,7 @@
 
 #include "idevid/registrar/admin.h"
 #include "registrar.h"
+#include "registrar_cloud.h"
 
 static idv_rc direct(struct tool *t, const char *path, struct idv_bytes in,
                      struct idv_msg *reply)
@@ -11,8 +12,12 @@ static idv_rc direct(struct tool *t, const char *path, struct idv_bytes in,
     AUTO_DB struct idv_db *db = NULL;
     char who[32];
     IDV_TRY(idv_db_open(registrar_conf.service.database, &db));
+    struct registrar_cloud cloud = {.key = NULL};
+    registrar_cloud_use(&cloud, db);
     struct idv_registrar_admin rows = {.people = idv_db_registrar_people(db),
-                                       .issued = idv_db_est_store(db)};
+                                       .issued = idv_db_est_store(db),
+                                       .owners = cloud.conf.owners,
+                                       .cloud = &cloud.conf};
     const struct idv_admin a = {.role = "registrar",
                                 .env = t->env,
                                 .rows = idv_registrar_admin_rows,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of the registrar's configuration does not go together. */
+#include <idevid/codec.h>
 #include <idevid/text.h>
 
 #include "idevid/net/announce.h"
@@ -15,7 +16,19 @@ static idv_rc check_announce(const struct registrar_conf *c)
     return IDV_OK;
 }
 
+static idv_rc check_cloud(const struct registrar_conf *c)
+{
+    struct idv_url url;
+    if (!c->cloud_key != !c->cloud_cert)
+        return idv_fail(IDV_E_ARG, "cloud.voucher-key and voucher-certificate "
+                                   "go together");
+    for (char **u = c->cloud_never_to; u && *u; u++)
+        IDV_TRY(idv_url_from_text(idv_str(*u), &url));
+    return IDV_OK;
+}
+
 idv_rc registrar_check_conf(const void *conf)
 {
-    return check_announce(conf);
+    IDV_TRY(check_announce(conf));
+    return check_cloud(conf);
 }

@@ -19,6 +19,11 @@ struct registrar_conf {
     bool allow_foreign, allow_nonceless;
     int64_t retry_after;
     int64_t device_hourly, masa_timeout, keep_days, keep_ledger_days;
+    /* [cloud] */
+    bool cloud;
+    char *cloud_key, *cloud_cert;
+    char **cloud_never_to;
+    int64_t cloud_retry_after;
     /* [announce] */
     char **announce_on;
     int announce_grasp, announce_mdns; /* bits: registrar 1, proxy 2 */

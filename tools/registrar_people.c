@@ -36,8 +36,7 @@ idv_rc registrar_list(struct tool *t, int argc, char **argv)
 
 /* --- approve, deny -------------------------------------------------------- */
 
-/* The maker may be left out where there is one only. */
-static idv_rc the_maker(char out[static 64])
+idv_rc registrar_the_maker(char out[static 64])
 {
     struct maker_conf m = {0};
     if (registrar_opt.maker)
@@ -71,7 +70,7 @@ static idv_rc decide(struct tool *t, int argc, char **argv,
                      const char *decision)
 {
     char maker[64];
-    IDV_TRY(the_maker(maker));
+    IDV_TRY(registrar_the_maker(maker));
     for (int i = 0; i < argc; i++) {
         struct idv_json *in = idv_json_new_object();
         if (!in)

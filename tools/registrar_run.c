@@ -8,6 +8,7 @@
 
 #include "idevid/registrar/admin.h"
 #include "registrar.h"
+#include "registrar_cloud.h"
 #include "registrar_labels.h"
 
 #define PRUNED_AT_START 10000
@@ -22,6 +23,7 @@ struct worker {
     EVP_PKEY *key;
     STACK_OF(X509) * chain;
     struct registrar_cas cas;
+    struct registrar_cloud cloud;
     struct maker *makers;
     struct idv_registrar_maker *table;
     size_t n_makers;
@@ -40,6 +42,7 @@ static void worker_clear(void *self)
     EVP_PKEY_free(w->key);
     idv_certs_free(w->chain);
     registrar_cas_clear(&w->cas);
+    registrar_cloud_clear(&w->cloud);
     for (size_t i = 0; i < w->n_makers; i++) {
         idv_conf_free(&maker_table, &w->makers[i].conf);
         idv_certs_free(w->makers[i].anchors);
@@ -88,7 +91,8 @@ static idv_rc open_keys(struct tool *t, struct worker *w)
 {
     IDV_TRY(idv_certs_open(registrar_conf.cert, &tool_pin, &w->chain));
     IDV_TRY(idv_key_open(registrar_conf.key, &tool_pin, &w->key));
-    return registrar_cas_open(&w->cas, t->env);
+    return registrar_conf.cloud ? registrar_cloud_open(&w->cloud)
+                                : registrar_cas_open(&w->cas, t->env);
 }
 
 static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
@@ -108,6 +112,11 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
         .masa_timeout_s = (int)registrar_conf.masa_timeout,
         .device_hourly = (unsigned)registrar_conf.device_hourly,
     };
+    registrar_cloud_use(&w->cloud, w->db);
+    if (registrar_conf.cloud) {
+        out->cloud = &w->cloud.conf;
+        return IDV_OK;
+    }
     const struct registrar_identity us = {w->key, w->chain};
     return registrar_cas_use(&w->cas, w->db, &us, out);
 }
@@ -133,6 +142,8 @@ static idv_rc worker_setup(struct tool *t, void *self,
     w->people =
         (struct idv_registrar_admin){.people = idv_db_registrar_people(w->db),
                                      .issued = idv_db_est_store(w->db),
+                                     .owners = w->cloud.conf.owners,
+                                     .cloud = &w->cloud.conf,
                                      .running = true};
     w->admin = (struct idv_admin){.role = "registrar",
                                   .env = t->env,

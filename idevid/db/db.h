@@ -9,6 +9,7 @@
 #include "idevid/est/crl.h"
 #include "idevid/est/server.h"
 #include "idevid/masa/masa.h"
+#include "idevid/registrar/cloud.h"
 #include "idevid/registrar/people.h"
 
 struct idv_db;
@@ -52,6 +53,7 @@ struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
 struct idv_est_store idv_db_est_store(struct idv_db *db);
 struct idv_crl_store idv_db_crl_store(struct idv_db *db);
 struct idv_registrar_people idv_db_registrar_people(struct idv_db *db);
+struct idv_owner_store idv_db_owner_store(struct idv_db *db);
 
 /*
  * The same for a line's book, which is a database of its own form: what one of

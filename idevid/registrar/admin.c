@@ -6,6 +6,7 @@
 #include <idevid/text.h>
 
 #include "idevid/registrar/admin.h"
+#include "idevid/registrar/admin_page.h"
 
 static const char *const decisions[] = {"undecided", "pending", "approved",
                                         "refused"};
@@ -13,42 +14,6 @@ static const char *const decisions[] = {"undecided", "pending", "approved",
 static const char *decision_word(enum idv_decision d)
 {
     return (unsigned)d < 4 ? decisions[d] : "unknown";
-}
-
-/* A page being filled. */
-struct page {
-    struct idv_json *rows, *next;
-    unsigned n;
-    idv_rc rc;
-};
-
-static idv_rc page_begin(struct page *p)
-{
-    *p = (struct page){.rows = idv_json_new_array()};
-    return p->rows ? IDV_OK : idv_fail(IDV_E_NOMEM, "out of memory");
-}
-
-/* rc: of the listing that filled it */
-static idv_rc page_end(struct page *p, idv_rc rc, struct idv_json *out)
-{
-    idv_rc put = idv_json_set(out, "rows", p->rows);
-    if (put == IDV_OK && p->n == IDV_ADMIN_PAGE)
-        put = idv_json_set(out, "next", p->next);
-    else
-        idv_json_free(p->next);
-    return rc != IDV_OK ? rc : p->rc != IDV_OK ? p->rc : put;
-}
-
-/* appends o if what was put into it went well */
-static bool page_add(struct page *p, struct idv_json *o, idv_rc rc)
-{
-    p->rc = rc;
-    if (rc != IDV_OK)
-        idv_json_free(o);
-    else
-        p->rc = idv_json_append(p->rows, o);
-    p->n++;
-    return p->rc == IDV_OK;
 }
 
 /* --- list ----------------------------------------------------------------- */
@@ -63,26 +28,15 @@ idv_rc idvi_reg_put_decided(struct idv_json *o,
     return idv_admin_put_time(o, "decided", d->decided);
 }
 
-static idv_rc after_decided(struct page *p,
-                            const struct idv_registrar_decided *d)
-{
-    idv_json_free(p->next);
-    p->next = idv_json_new_object();
-    if (!p->next)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    IDV_TRY(idv_admin_put_text(p->next, "maker", d->maker));
-    return idv_admin_put_text(p->next, "serial-number", d->serial_number);
-}
-
 static bool decided_each(void *arg, const struct idv_registrar_decided *d)
 {
-    struct page *p = arg;
+    struct idvi_admin_page *p = arg;
     struct idv_json *o = idv_json_new_object();
     idv_rc rc =
         o ? idvi_reg_put_decided(o, d) : idv_fail(IDV_E_NOMEM, "out of memory");
     if (rc == IDV_OK)
-        rc = after_decided(p, d);
-    return page_add(p, o, rc);
+        rc = idvi_admin_page_after(p, d->maker, d->serial_number);
+    return idvi_admin_page_add(p, o, rc);
 }
 
 static idv_rc list(void *self, const struct idv_admin_call *c)
@@ -94,12 +48,12 @@ static idv_rc list(void *self, const struct idv_admin_call *c)
     IDV_TRY(idv_admin_bool(c->in, "pending", &pending));
     IDV_TRY(idv_admin_text(after, "maker", &maker));
     IDV_TRY(idv_admin_text(after, "serial-number", &serial));
-    struct page p;
-    IDV_TRY(page_begin(&p));
+    struct idvi_admin_page p;
+    IDV_TRY(idvi_admin_page_begin(&p));
     idv_rc rc = a->people.decisions(
         a->people.self, pending ? IDV_DECISION_PENDING : IDV_DECISION_NONE,
         maker, serial, IDV_ADMIN_PAGE, decided_each, &p);
-    return page_end(&p, rc, c->out);
+    return idvi_admin_page_end(&p, rc, c->out);
 }
 
 /* --- decide --------------------------------------------------------------- */
@@ -155,13 +109,13 @@ idv_rc idvi_reg_put_session(struct idv_json *o, const struct idv_session *s)
 
 static bool session_each(void *arg, int64_t number, const struct idv_session *s)
 {
-    struct page *p = arg;
+    struct idvi_admin_page *p = arg;
     struct idv_json *o = idv_json_new_object();
     idv_rc rc =
         o ? idvi_reg_put_session(o, s) : idv_fail(IDV_E_NOMEM, "out of memory");
     idv_json_free(p->next);
     p->next = idv_json_new_int(number);
-    return page_add(p, o, rc);
+    return idvi_admin_page_add(p, o, rc);
 }
 
 static idv_rc log_rows(void *self, const struct idv_admin_call *c)
@@ -171,11 +125,11 @@ static idv_rc log_rows(void *self, const struct idv_admin_call *c)
     int64_t before = 0;
     IDV_TRY(idv_admin_text(c->in, "serial-number", &serial));
     IDV_TRY(idv_admin_int(c->in, "after", 0, &before));
-    struct page p;
-    IDV_TRY(page_begin(&p));
+    struct idvi_admin_page p;
+    IDV_TRY(idvi_admin_page_begin(&p));
     idv_rc rc = a->people.sessions(a->people.self, serial, before,
                                    IDV_ADMIN_PAGE, session_each, &p);
-    return page_end(&p, rc, c->out);
+    return idvi_admin_page_end(&p, rc, c->out);
 }
 
 /* --- status --------------------------------------------------------------- */
@@ -230,5 +184,8 @@ const struct idv_admin_row idv_registrar_admin_rows[] = {
     {"/log", log_rows, false},
     {"/status", status, false},
     {"/revoke", idvi_reg_admin_revoke, true},
+    {"/owner-set", idvi_reg_admin_owner_set, true},
+    {"/owner-list", idvi_reg_admin_owners, false},
+    {"/owner-remove", idvi_reg_admin_owner_remove, true},
     {0},
 };

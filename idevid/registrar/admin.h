@@ -4,12 +4,15 @@
 #define IDEVID_REGISTRAR_ADMIN_H
 
 #include "idevid/admin/admin.h"
+#include "idevid/registrar/cloud.h"
 #include "idevid/registrar/people.h"
 
 /* What the rows work on; all borrowed. */
 struct idv_registrar_admin {
     struct idv_registrar_people people;
     struct idv_est_store issued;
+    struct idv_owner_store owners;
+    const struct idv_cloud_conf *cloud; /* or NULL */
     bool running; /* asked of a service, not of a store at rest */
     /* puts what only the running service knows into a status; may be NULL */
     idv_rc (*live)(void *arg, struct idv_json *out);
@@ -32,6 +35,21 @@ struct idv_registrar_admin {
  *            "devices": {"pending", "approved", "refused"}, ...}
  */
 extern const struct idv_admin_row idv_registrar_admin_rows[];
+
+/*
+ * admin_owner.c, of a cloud registrar:
+ *   /owner-set     {"maker", "serial-number", "kind": "nobody" | "redirect" |
+ *                  "voucher", "to", "more", "pin": base64 DER}
+ *                  {"serial-number", "maker", "kind", "to"}
+ *   /owner-list    {}    rows of serial-number, maker, kind, to, more, changed
+ *   /owner-remove  {"maker", "serial-number"}       the same; 409: no such one
+ */
+idv_rc idvi_reg_admin_owner_set(void *self,
+                                const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_owners(void *self,
+                             const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_owner_remove(void *self,
+                                   const struct idv_admin_call *c) IDV_CHECKED;
 
 /* admin_show.c */
 idv_rc idvi_reg_admin_show(void *self,

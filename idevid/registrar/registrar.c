@@ -35,7 +35,7 @@ static idv_rc check_identity(const struct idv_registrar_conf *conf)
         return idv_fail(IDV_E_ARG, "registrar: no key, certificate or store");
     if (EVP_PKEY_eq(X509_get0_pubkey(conf->cert), conf->key) != 1)
         return idv_fail(IDV_E_ARG, "registrar: key and certificate differ");
-    if (!idv_cert_has_eku(conf->cert, IDV_OID_CMC_RA))
+    if (!conf->cloud && !idv_cert_has_eku(conf->cert, IDV_OID_CMC_RA))
         return idv_fail(IDV_E_ARG, "registrar: its certificate lacks the "
                                    "extended key usage cmcRA");
     return check_chain(conf);
@@ -110,7 +110,8 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
 {
     IDV_TRY(check_identity(conf));
     IDV_TRY(check_makers(conf));
-    IDV_TRY(check_est(conf));
+    if (!conf->cloud)
+        IDV_TRY(check_est(conf));
     struct idv_registrar *r = calloc(1, sizeof(*r));
     if (!r)
         return idv_fail(IDV_E_NOMEM, "out of memory");
@@ -148,6 +149,8 @@ static idv_rc dispatch(struct idvi_reg_call *c)
         {IDVI_BRSKI "/voucher_status", idvi_reg_voucher_status},
         {IDVI_BRSKI "/enrollstatus", idvi_reg_enrollstatus},
     };
+    if (c->reg->conf.cloud)
+        return idvi_reg_cloud(c);
     if (idvi_reg_is_crl(c->call->req.path))
         return idvi_reg_crl(c);
     if (idv_est_path(c->call->req.path)) {

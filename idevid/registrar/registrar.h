@@ -74,6 +74,7 @@ struct idv_registrar_ca {
 };
 
 struct idv_registrar_store;
+struct idv_cloud_conf;
 
 struct idv_registrar_conf {
     /* TLS server key and certificate; it signs the requests too and must have
@@ -94,6 +95,9 @@ struct idv_registrar_conf {
     int retry_after_s;                    /* of a 202; 0: 30 */
     int masa_timeout_s;                   /* 0: 20 */
     unsigned device_hourly; /* requests of one device in an hour; 0: 60 */
+    /* Not NULL: it is a cloud registrar (cloud.h). Its certificate is a web
+     * server's then, needs no cmcRA, and there is no CA. Borrowed. */
+    const struct idv_cloud_conf *cloud;
 };
 
 /* --- what must be kept: the ledger ---------------------------------------- */

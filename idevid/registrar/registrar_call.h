@@ -85,6 +85,14 @@ idv_rc idvi_reg_upstream(struct idvi_reg_call *c, const char *operation,
 idv_rc idvi_reg_defer(struct idvi_reg_call *c, const char *why,
                       int64_t seconds) IDV_CHECKED;
 
+/* What every request begins with: form, signature, serial number. */
+idv_rc idvi_reg_open_request(struct idvi_reg_call *c) IDV_CHECKED;
+
+/* cloud.c: all paths of a cloud registrar. */
+idv_rc idvi_reg_cloud(struct idvi_reg_call *c) IDV_CHECKED;
+/* status.c: it is logged there. */
+idv_rc idvi_reg_cloud_status(struct idvi_reg_call *c) IDV_CHECKED;
+
 /* session.c: the ledger. */
 idv_rc idvi_reg_session_load(struct idvi_reg_call *c) IDV_CHECKED;
 /* Writes session if it still is in state from; *done false: somebody else was

@@ -21,16 +21,18 @@ static idv_rc check_types(struct idvi_reg_call *c)
 static idv_rc open_request(struct idvi_reg_call *c)
 {
     const struct idv_msg *req = &c->call->req;
+    int malformed = c->reg->conf.cloud ? 400 : 406; /* R-C-2 */
     if (EVP_Digest(req->body.p, req->body.n, c->pvr_sha256, NULL, EVP_sha256(),
                    NULL) != 1)
         return idv_fail(IDV_E_CRYPTO, "SHA-256");
     idv_rc rc = idv_envelope_open(req->media, idv_view(&req->body), &c->opened);
-    IDV_TRY(idvi_judge(&c->no, rc, 406, "container", "malformed request"));
+    IDV_TRY(
+        idvi_judge(&c->no, rc, malformed, "container", "malformed request"));
     rc = idv_envelope_verify_key(&c->opened, X509_get0_pubkey(c->leaf));
     IDV_TRY(idvi_judge(&c->no, rc, 403, "signature", "bad signature"));
     rc = idv_voucher_from(c->opened.media, idv_view(&c->opened.payload),
                           IDV_VOUCHER_REQUEST, &c->pvr);
-    return idvi_judge(&c->no, rc, 406, "content", "malformed request");
+    return idvi_judge(&c->no, rc, malformed, "content", "malformed request");
 }
 
 /* R-R-11 */
@@ -39,6 +41,13 @@ static idv_rc check_serial(struct idvi_reg_call *c)
     if (strcmp(c->pvr.serial_number, c->id.serial_number) != 0)
         return idvi_refuse(&c->no, 403, "serial", "serial numbers differ");
     return IDV_OK;
+}
+
+idv_rc idvi_reg_open_request(struct idvi_reg_call *c)
+{
+    IDV_TRY(check_types(c));
+    IDV_TRY(open_request(c));
+    return check_serial(c);
 }
 
 /* R-R-13: does the pledge see us, or somebody between? */
@@ -80,9 +89,7 @@ static idv_rc repeat(struct idvi_reg_call *c)
 idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c)
 {
     IDV_TRY(idvi_reg_identify(c));
-    IDV_TRY(check_types(c));
-    IDV_TRY(open_request(c));
-    IDV_TRY(check_serial(c));
+    IDV_TRY(idvi_reg_open_request(c));
     IDV_TRY(check_proximity(c));
     IDV_TRY(idvi_reg_session_load(c));
     IDV_TRY(idvi_reg_policy(c));

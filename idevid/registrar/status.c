@@ -80,6 +80,19 @@ idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c)
     return take_voucher_status(c, t.status);
 }
 
+/* Of a device that may have been sent on, without a voucher from here. */
+idv_rc idvi_reg_cloud_status(struct idvi_reg_call *c)
+{
+    struct idv_telemetry t;
+    IDV_TRY(idvi_reg_identify(c));
+    IDV_TRY(read_report(c, &t));
+    IDV_TRY(idvi_reg_session_of_device(c, c->leaf_sha256, 404));
+    IDV_TRY(record(c, "voucher_status", &t, false));
+    IDV_TRY(idvi_reg_session_move(c, t.status ? IDV_SESSION_VSTATUS_OK
+                                              : IDV_SESSION_VSTATUS_FAIL));
+    return thanks(c);
+}
+
 /* --- enrollstatus --------------------------------------------------------- */
 
 idv_rc idvi_reg_first_client(struct idvi_reg_call *c, uint8_t out[static 32])
