@@ -57,7 +57,7 @@ enum idv_issued_state { IDV_ISSUED_VALID, IDV_ISSUED_REVOKED };
 
 struct idv_issued {
     uint8_t client_sha256[32];              /* certificate that asked */
-    uint8_t csr_sha256[32];                 /* request, DER */
+    uint8_t csr_sha256[32];                 /* request, DER, and scope */
     uint8_t cert_sha256[32];                /* what was issued, DER */
     uint8_t subject_sha256[32];             /* its subject, DER */
     char serial_number[IDV_MAX_SERIAL + 1]; /* device, "" unknown */
@@ -130,6 +130,9 @@ struct idv_est_verdict {
 };
 
 struct idv_est_server_conf {
+    /* Tells this server's requests from those of others on the same store: the
+     * same request to two of them is two. NULL: as there is one only. */
+    const char *scope;
     struct idv_est_ca ca;
     struct idv_est_store store;
     /* What csrattrs answers and what requests must then have: key type,

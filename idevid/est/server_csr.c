@@ -34,13 +34,25 @@ static idv_rc parse_alone(struct idv_bytes der, X509_REQ **out)
     return IDV_OK;
 }
 
+static idv_rc hash_request(struct idvi_est_call *c, struct idv_bytes der)
+{
+    const char *scope = c->server->conf.scope;
+    IDV_AUTO(buf) both = {.max = IDV_MAX_BODY + 1024};
+    IDV_TRY(idv_buf_put(&both, der));
+    if (scope)
+        IDV_TRY(idv_buf_puts(&both, scope));
+    if (EVP_Digest(both.p, both.n, c->csr_sha256, NULL, EVP_sha256(), NULL) !=
+        1)
+        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    return IDV_OK;
+}
+
 static idv_rc decode(struct idvi_est_call *c)
 {
     IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
     idv_rc rc = idv_est_body_to_der(idv_view(&c->call->req.body), &der);
     IDV_TRY(idvi_judge(&c->no, rc, 400, "csr-base64", "malformed request"));
-    if (EVP_Digest(der.p, der.n, c->csr_sha256, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    IDV_TRY(hash_request(c, idv_view(&der)));
     rc = c->make_key ? parse_alone(idv_view(&der), &c->csr)
                      : idv_csr_from_der(idv_view(&der), &c->csr);
     return idvi_judge(&c->no, rc, 400, "csr", "bad certification request");

@@ -55,6 +55,7 @@ static idv_rc serve_est(struct idvi_reg_call *c)
     struct idv_est_server_conf conf = c->ca->est;
     struct idv_est_server *est = NULL;
     enum idv_next next = IDV_NEXT_REPLY;
+    conf.scope = c->ca->label;
     conf.admit = admit;
     conf.issued = issued;
     conf.names = names;

@@ -336,6 +336,11 @@ static void labels(void **state)
     world_csr(f->key, NULL, NULL, &f->csr);
     assert_int_equal(enroll(f), 200);
     assert_true(issued_by(f, f->w.pki.domain_ca.cert));
+    /* the same request to the other is another */
+    assert_int_equal(
+        enroll_as(f, &f->w.pledge, "/.well-known/est/plant-2/simpleenroll"),
+        200);
+    assert_true(issued_by(f, f->w.pki.maker_ca.cert));
     end_label();
 }
 
