@@ -51,6 +51,8 @@ static idv_rc put_candidate(struct idv_json *all,
         rc = tool_put_text(o, "host", c->host);
     if (rc == IDV_OK)
         rc = tool_put_int(o, "port", c->port);
+    if (rc == IDV_OK && c->address[0])
+        rc = tool_put_text(o, "address", c->address);
     if (rc == IDV_OK)
         rc = tool_put_text(o, "now",
                            c->busy      ? "tried"

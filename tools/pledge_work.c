@@ -185,6 +185,7 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
         .progress = pledge_progress,
         .progress_arg = p,
         .attempts = work->attempts,
+        .addresses = true,
     };
     unsigned methods = 0;
     struct ldevid_keys before;

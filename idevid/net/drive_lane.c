@@ -69,6 +69,16 @@ static idv_rc tell_reply(struct idvi_lane *l, struct idv_msg *reply)
     return step(l, &told);
 }
 
+static idv_rc tell_addresses(struct idvi_lane *l)
+{
+    struct idv_told told = new_told(IDV_TOLD_ADDRESSES);
+    idv_rc rc = idvi_client_addresses(l->client, &told);
+    if (rc != IDV_OK)
+        return tell_lost(l, rc);
+    idvi_client_free(idv_steal(&l->client));
+    return step(l, &told);
+}
+
 /* Nothing moved, and the machine may go on all the same. */
 static idv_rc tell_stalled(struct idvi_lane *l, int stalled_ms)
 {
@@ -138,6 +148,13 @@ static idv_rc begin_connect(struct idvi_lane *l)
     return idvi_client_first(l->client, connected, l);
 }
 
+static idv_rc begin_lookup(struct idvi_lane *l)
+{
+    idvi_client_free(idv_steal(&l->client));
+    IDV_TRY(idvi_client_new(&l->ask.connect, l->d->conf, &l->client));
+    return idvi_client_lookup(l->client);
+}
+
 /* --- beginning ------------------------------------------------------------ */
 
 static idv_rc begin_exchange(struct idvi_lane *l)
@@ -175,6 +192,9 @@ idv_rc idvi_lane_begin(struct idvi_lane *l)
     case IDV_ASK_EXCHANGE:
         rc = begin_exchange(l);
         break;
+    case IDV_ASK_LOOKUP:
+        rc = begin_lookup(l);
+        break;
     case IDV_ASK_WAIT:
         return begin_wait(l);
     default:
@@ -201,7 +221,10 @@ static idv_rc outcome(struct idvi_lane *l, idv_rc rc, struct idv_msg *reply)
         idv_note_clear();
         return IDV_OK;
     }
-    return rc == IDV_OK ? tell_reply(l, reply) : tell_lost(l, rc);
+    if (rc != IDV_OK)
+        return tell_lost(l, rc);
+    return l->ask.kind == IDV_ASK_LOOKUP ? tell_addresses(l)
+                                         : tell_reply(l, reply);
 }
 
 static idv_rc turn_client(struct idvi_lane *l, const struct pollfd *fds,

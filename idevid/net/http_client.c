@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exchanges over one connection, by libcurl. */
+#include <netinet/in.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +15,24 @@ static int ms(int seconds, int otherwise)
     return (seconds > 0 ? seconds : otherwise) * 1000;
 }
 
+static void set_scope(const struct idvi_client *c, struct curl_sockaddr *a)
+{
+    struct sockaddr_in6 in;
+    uint8_t *raw = (uint8_t *)a + offsetof(struct curl_sockaddr, addr);
+    if (!c->scope || a->family != AF_INET6)
+        return;
+    memcpy(&in, raw, sizeof(in)); /* there is room for each kind */
+    in.sin6_scope_id = c->scope;
+    memcpy(raw, &in, sizeof(in));
+}
+
 /* no second connection once there was one: not even curl's own retry */
 static curl_socket_t open_socket(void *client, curlsocktype purpose,
                                  struct curl_sockaddr *a)
 {
     struct idvi_client *c = client;
     (void)purpose;
+    set_scope(c, a);
     if (c->shaken) {
         c->refused = true;
         return CURL_SOCKET_BAD;
@@ -159,6 +173,10 @@ static idv_rc set_options(struct idvi_client *c)
 #endif
     curl_easy_setopt(c->easy, CURLOPT_MAXAGE_CONN, 86400L * 7);
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, connect + 1000);
+    if (c->to.address[0]) {
+        IDV_TRY(idvi_client_at(c, &c->at));
+        curl_easy_setopt(c->easy, CURLOPT_CONNECT_TO, c->at);
+    }
     return idvi_http_options(c->easy);
 }
 
@@ -200,7 +218,7 @@ idv_rc idvi_client_new(struct idv_connect *to,
 
 static void halt(struct idvi_client *c)
 {
-    if (c->running)
+    if (c->running && !c->looks)
         curl_multi_remove_handle(c->multi, c->easy);
     c->running = false;
     if (c->easy) {
@@ -217,6 +235,8 @@ void idvi_client_free(struct idvi_client *c)
     halt(c);
     curl_easy_cleanup(c->easy);
     curl_multi_cleanup(c->multi);
+    curl_slist_free_all(c->at);
+    idvi_lookup_free(c->looks);
     idv_peer_free(&c->peer);
     idv_msg_free(&c->to.first);
     idv_msg_free(&c->req);
@@ -257,6 +277,22 @@ idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
     c->connected_arg = arg;
     c->first = first->verb == IDV_POST && first->body.n == 0;
     return begin(c, first, &first->body, c->first);
+}
+
+idv_rc idvi_client_lookup(struct idvi_client *c)
+{
+    int fd = -1;
+    IDV_TRY(idvi_lookup_new(c->to.host, &c->looks, &fd));
+    c->fds[0] = (struct pollfd){.fd = fd, .events = POLLIN};
+    c->n_fds = 1;
+    c->running = true;
+    c->began = c->progress = idv_ticks_ms();
+    return IDV_OK;
+}
+
+idv_rc idvi_client_addresses(const struct idvi_client *c, struct idv_told *told)
+{
+    return idvi_lookup_result(c->looks, c->where, told);
 }
 
 idv_rc idvi_client_exchange(struct idvi_client *c, struct idv_msg *req)
@@ -379,6 +415,9 @@ static idv_rc turn(struct idvi_client *c, const struct pollfd *fds, size_t n,
                    bool *done)
 {
     int queued;
+    *done = c->looks && n > 0 && fds[0].revents;
+    if (c->looks)
+        return IDV_OK;
     *done = true;
     if (!curl_turns(c, fds, n))
         return idv_fail(IDV_E_NET, "%s: curl failed", c->where);

@@ -28,6 +28,11 @@ void idvi_client_free(struct idvi_client *c); /* closes; NULL is fine */
  */
 idv_rc idvi_client_first(struct idvi_client *c, idvi_connected *connected,
                          void *arg) IDV_CHECKED;
+/* Instead of a connection: the addresses of the name, with a reply that is
+ * empty; idvi_client_addresses has them then. */
+idv_rc idvi_client_lookup(struct idvi_client *c) IDV_CHECKED;
+idv_rc idvi_client_addresses(const struct idvi_client *c,
+                             struct idv_told *told) IDV_CHECKED;
 /* Begins a further exchange; req is taken. */
 idv_rc idvi_client_exchange(struct idvi_client *c,
                             struct idv_msg *req) IDV_CHECKED;

@@ -124,7 +124,7 @@ bool idvi_candidate_free(const struct idv_pledge *p,
     /* the cloud renews nothing: it is no part of the domain */
     if (p->renewing && idvi_candidate_origin(c) == IDV_FROM_CLOUD)
         return false;
-    return c->origins && !c->busy && !c->gone &&
+    return c->origins && !c->busy && !c->gone && !idvi_address_answered(p, c) &&
            (p->conf.attempts <= 0 || c->tries < p->conf.attempts);
 }
 

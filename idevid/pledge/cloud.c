@@ -142,6 +142,7 @@ idv_rc idvi_cloud_redirect(struct idvi_attempt *a, const struct idv_url *to,
     a->crossed = crossed;
     a->cloud.implicit = false;
     a->at = *to;
+    a->address[0] = 0;
     a->at.path[0] = 0;
     IDV_TRY(idv_text_copy(a->path, sizeof(a->path), idv_str(path),
                           "redirect: path"));
@@ -203,6 +204,7 @@ idv_rc idvi_cloud_voucher(struct idvi_attempt *a, struct idv_pinned *pinned,
     a->cloud.pinned = *pinned;
     memset(pinned, 0, sizeof(*pinned));
     a->at = to;
+    a->address[0] = 0;
     a->cloud.est = true;
     return IDV_OK;
 }
@@ -277,6 +279,7 @@ idv_rc idvi_cloud_resume(struct idvi_attempt *a)
         return IDV_OK;
     IDV_TRY(read_domain(v.est_domain, &to));
     a->at = to;
+    a->address[0] = 0;
     a->cloud.est = true;
     spare_cloud(a);
     return IDV_OK;

@@ -9,11 +9,6 @@
 
 #include "pledge/pledge_priv.h"
 
-static bool is_name(const char *host)
-{
-    return !strchr(host, ':') && strspn(host, "0123456789.") != strlen(host);
-}
-
 void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
                   struct idv_ask *ask)
 {
@@ -21,7 +16,8 @@ void idvi_connect(struct idvi_attempt *a, enum idvi_as as, bool provisional,
     ask->kind = IDV_ASK_CONNECT;
     memcpy(c->host, a->at.host, sizeof(c->host));
     c->port = a->at.port;
-    c->sni = is_name(a->at.host);
+    c->sni = idvi_is_name(a->at.host);
+    memcpy(c->address, a->address, sizeof(c->address));
     c->key = a->p->conf.idevid_key;
     c->chain = a->p->conf.idevid_chain;
     if (as == AS_MEMBER) {

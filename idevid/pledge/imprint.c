@@ -69,6 +69,7 @@ static idv_rc accept(struct idvi_attempt *a, const struct idv_msg *reply,
 static void settle(struct idvi_attempt *a)
 {
     a->candidate->url = a->at;
+    memcpy(a->candidate->address, a->address, sizeof(a->address));
     a->losses = 0;
     a->pending = false;
     a->owe_status = a->cloud.est ? 0 : 2; /* EST alone is spoken there */

@@ -8,8 +8,7 @@
 
 #include "pledge/pledge_priv.h"
 
-#define SPACING 3           /* seconds, RFC 8995 section 4.1 */
-#define STALL_HEARD_MS 2500 /* what was said of a stall holds for so long */
+#define SPACING 3 /* seconds, RFC 8995 section 4.1 */
 
 /* --- one lane, or many ---------------------------------------------------- */
 
@@ -110,6 +109,7 @@ static void begin(struct idvi_attempt *a, struct idvi_candidate *c)
     a->candidate = c;
     a->at = c->url;
     a->at.path[0] = 0;
+    memcpy(a->address, c->address, sizeof(a->address));
     a->cloud.on = idvi_candidate_origin(c) == IDV_FROM_CLOUD;
     snprintf(a->path, sizeof(a->path), "%.255s", c->url.path);
     idvi_say(a, "connect", a->at.host);
@@ -254,7 +254,8 @@ static idv_rc hold_or_park(struct idvi_attempt *a, struct idv_ask *ask)
     return next(a, ask);
 }
 
-idv_rc idvi_hold(struct idvi_attempt *a, int seconds, struct idv_ask *ask)
+idv_rc idvi_pending_hold(struct idvi_attempt *a, int seconds,
+                         struct idv_ask *ask)
 {
     IDV_TRY(idvi_wait(a, STAGE_PENDING, seconds, ask));
     return hold_or_park(a, ask);
@@ -322,9 +323,12 @@ idv_rc idvi_attempt_over(struct idvi_attempt *a, struct idv_told *told,
         p->conf.progress(p->conf.progress_arg, "failed", a->note);
     p->last = a->last;
     memcpy(p->note, a->note, sizeof(p->note));
-    if (a->candidate)
-        idvi_candidate_failed(p, a->candidate, a->rest_s, a->last, a->note);
+    struct idvi_candidate *c = a->candidate;
+    if (c)
+        idvi_candidate_failed(p, c, a->rest_s, a->last, a->note);
     idvi_attempt_clear(a);
+    if (c && idvi_address_wanted(p, c))
+        return idvi_address_lookup(a, c, ask);
     ask->stir = true;
     return next(a, ask);
 }

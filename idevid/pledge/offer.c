@@ -42,7 +42,7 @@ static struct idvi_candidate *find(struct idv_pledge *p,
 {
     for (size_t i = 0; i < IDV_MAX_CANDIDATES; i++) {
         struct idvi_candidate *c = &p->candidates[i];
-        if (c->origins && !(c->origins & CLOUD) == !cloud &&
+        if (c->origins && !c->address[0] && !(c->origins & CLOUD) == !cloud &&
             idv_url_same_origin(&c->url, url) &&
             strcmp(c->url.path, url->path) == 0)
             return c;
@@ -50,14 +50,18 @@ static struct idvi_candidate *find(struct idv_pledge *p,
     return NULL;
 }
 
-static void withdraw(struct idvi_candidate *c, enum idv_origin origin)
+static void withdraw(struct idv_pledge *p, struct idvi_candidate *c,
+                     enum idv_origin origin)
 {
     const unsigned left = c->origins & ~(1u << origin);
     if (origin == IDV_FROM_CONFIG || left == c->origins)
         return;
-    if (left)
+    if (left) {
         c->origins = left;
-    else if (c->busy)
+        return;
+    }
+    idvi_address_forget(p, c);
+    if (c->busy)
         c->gone = true;
     else
         idvi_candidate_forget(c);
@@ -129,7 +133,7 @@ idv_rc idv_pledge_offer(struct idv_pledge *p, const struct idv_offer *o)
     IDV_TRY(read_offer(o, &url));
     struct idvi_candidate *c = find(p, &url, o->origin == IDV_FROM_CLOUD);
     if (c && o->gone)
-        withdraw(c, o->origin);
+        withdraw(p, c, o->origin);
     else if (c)
         again(c, o->origin);
     else if (!o->gone)

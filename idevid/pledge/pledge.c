@@ -29,6 +29,8 @@ static const struct {
                     idvi_attempt_failed},
     [STAGE_BACKOFF] = {IDV_TOLD_ELAPSED, idvi_look, idvi_look, idvi_look,
                        idvi_attempt_failed},
+    [STAGE_LOOKUP] = {IDV_TOLD_ADDRESSES, idvi_address_told, idvi_address_lost,
+                      NULL, idvi_attempt_failed},
     [STAGE_IDENTIFY] = {IDV_TOLD_CONNECTED, idvi_identify, idvi_attempt_lost,
                         NULL, idvi_attempt_failed},
     [STAGE_REQUEST] = {IDV_TOLD_REPLY, idvi_voucher_reply, idvi_request_lost,

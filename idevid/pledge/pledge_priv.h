@@ -5,10 +5,13 @@
 
 #include <idevid/pledge.h>
 
+#define STALL_HEARD_MS 2500 /* what was said of a stall holds for so long */
+
 /* RFC 8995 section 2.1, with the places where an answer is awaited. */
 enum idvi_stage {
     STAGE_IDLE,        /* S0 S1 */
     STAGE_BACKOFF,     /* S1 until a registrar may be tried again */
+    STAGE_LOOKUP,      /* S1 what the addresses of one that failed are */
     STAGE_IDENTIFY,    /* S2 */
     STAGE_REQUEST,     /* S3 */
     STAGE_PENDING,     /* S3 after 202 */
@@ -28,6 +31,7 @@ enum idvi_stage {
 
 struct idvi_candidate {
     struct idv_url url; /* host may have a zone; of the cloud with its path */
+    char address[64];   /* one of those of the name; "": the name itself */
     unsigned origins;   /* a bit each; 0: this place of the table is free */
     bool gone;          /* forgotten when its attempt ends */
     bool busy;          /* in a lane */
@@ -61,6 +65,7 @@ struct idvi_attempt {
 
     /* until imprinted */
     struct idv_url at;      /* where we are, after redirects */
+    char address[64];       /* of it; "": any */
     char path[256];         /* of requestvoucher there */
     bool crossed;           /* followed to another origin */
     int redirects;          /* followed within an origin */
@@ -159,6 +164,21 @@ struct idvi_candidate *idvi_candidate_first(struct idv_pledge *p,
 void idvi_candidate_failed(struct idv_pledge *p, struct idvi_candidate *c,
                            int64_t rest_s, idv_rc rc, const char *note);
 
+/* --- address.c: a name of many addresses --- */
+/* Are those of c to be looked up, now that it has failed? */
+bool idvi_address_wanted(const struct idv_pledge *p,
+                         const struct idvi_candidate *c);
+idv_rc idvi_address_lookup(struct idvi_attempt *a, struct idvi_candidate *c,
+                           struct idv_ask *ask) IDV_CHECKED;
+idvi_step idvi_address_told, idvi_address_lost;
+/* Somebody answers at another address of the same name: that is who is asked
+ * there, not twice. */
+bool idvi_address_answered(const struct idv_pledge *p,
+                           const struct idvi_candidate *c);
+/* All addresses of the name c, which goes. */
+void idvi_address_forget(struct idv_pledge *p, const struct idvi_candidate *c);
+bool idvi_is_name(const char *host);
+
 /* --- lane.c: S1, whom to try next, and when --- */
 idv_rc idvi_attempt_failed(struct idvi_attempt *a, idv_rc rc,
                            struct idv_ask *ask) IDV_CHECKED;
@@ -171,8 +191,8 @@ idv_rc idvi_stalled(struct idvi_attempt *a, const struct idv_told *told,
                     struct idv_ask *ask) IDV_CHECKED;
 /* PENDING: goes on waiting in its lane, or makes room for another. */
 idvi_step idvi_pending_news;
-idv_rc idvi_hold(struct idvi_attempt *a, int seconds,
-                 struct idv_ask *ask) IDV_CHECKED;
+idv_rc idvi_pending_hold(struct idvi_attempt *a, int seconds,
+                         struct idv_ask *ask) IDV_CHECKED;
 
 /* --- connect.c --- */
 /* AS_MEMBER: with the LDevID that is being renewed; AS_NEW: with the one that

@@ -67,6 +67,7 @@ static idv_rc across(struct idvi_attempt *a, const struct idv_url *to,
     idvi_request_forget(a);
     a->crossed = true;
     a->at = *to;
+    a->address[0] = 0;
     a->at.path[0] = 0;
     IDV_TRY(set_path(a, path));
     idvi_say(a, "redirect", to->host);

@@ -157,7 +157,7 @@ static idv_rc pending(struct idvi_attempt *a, const struct idv_msg *reply,
     int seconds;
     IDV_TRY(idvi_pending(a, reply, &seconds));
     idvi_say(a, "pending", "the registrar has not decided yet");
-    return idvi_hold(a, seconds, ask);
+    return idvi_pending_hold(a, seconds, ask);
 }
 
 idv_rc idvi_voucher_reply(struct idvi_attempt *a, struct idv_told *told,

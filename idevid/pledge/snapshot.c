@@ -8,6 +8,7 @@
 static const char *const names[STAGE_COUNT] = {
     [STAGE_IDLE] = "idle",
     [STAGE_BACKOFF] = "discover",
+    [STAGE_LOOKUP] = "lookup",
     [STAGE_IDENTIFY] = "identify",
     [STAGE_REQUEST] = "request",
     [STAGE_PENDING] = "pending",
@@ -40,6 +41,7 @@ static void show(const struct idv_pledge *p, const struct idvi_candidate *c,
     out->origin = idvi_candidate_origin(c);
     memcpy(out->host, c->url.host, sizeof(out->host));
     out->port = c->url.port;
+    memcpy(out->address, c->address, sizeof(out->address));
     out->busy = c->busy;
     out->pending = c->parked != NULL;
     out->tries = c->tries;

@@ -31,6 +31,9 @@ static void check_ask(const struct idv_ask *a)
     case IDV_ASK_EXCHANGE:
         assert_true(a->msg.path[0] == '/');
         break;
+    case IDV_ASK_LOOKUP:
+        assert_true(c->host[0] && c->port);
+        break;
     case IDV_ASK_WAIT:
         assert_true(a->seconds > 0 || a->seconds == IDV_FOREVER);
         assert_true(a->seconds != IDV_FOREVER || a->news);
@@ -175,14 +178,16 @@ static void begin_connect(struct memcrew_lane *l)
 {
     struct memcrew *m = l->m;
     l->announced = l->ask.connect;
-    l->end = end_at(m, l->announced.host);
+    const char *where =
+        l->announced.address[0] ? l->announced.address : l->announced.host;
+    l->end = end_at(m, where);
     l->open = l->first = true;
     l->ready = after(m, l->end ? l->end->connect_ms : 0);
     if (m->n_begun == sizeof(m->begun) / sizeof(*m->begun))
         return;
     struct memcrew_begun *b = &m->begun[m->n_begun++];
     *b = (struct memcrew_begun){.at_ms = m->now_ms, .lane = l->number};
-    strcpy(b->host, l->announced.host);
+    strcpy(b->host, where);
 }
 
 static void begin_exchange(struct memcrew_lane *l)
@@ -207,6 +212,9 @@ static void begin(struct memcrew_lane *l)
         begin_connect(l);
     } else if (l->ask.kind == IDV_ASK_EXCHANGE) {
         begin_exchange(l);
+    } else if (l->ask.kind == IDV_ASK_LOOKUP) {
+        l->open = false;
+        l->ready = l->m->now_ms + 10;
     } else {
         l->open = l->open && !l->ask.close;
         l->ready = l->ask.seconds == IDV_FOREVER
@@ -232,6 +240,20 @@ static void do_connect(struct memcrew_lane *l)
     }
     idv_told_free(&told);
     tell_lost(l, rc);
+}
+
+static void do_lookup(struct memcrew_lane *l)
+{
+    struct idv_told told = new_told(IDV_TOLD_ADDRESSES);
+    l->m->lookups++;
+    for (const char *const *a = l->m->addresses; a && *a; a++) {
+        if (told.addresses.n < IDV_MAX_ADDRESSES)
+            strcpy(told.addresses.list[told.addresses.n++], *a);
+    }
+    if (told.addresses.n)
+        tell(l, &told);
+    else
+        tell_lost(l, idv_fail(IDV_E_NET, "no such name"));
 }
 
 static void do_exchange(struct memcrew_lane *l)
@@ -286,6 +308,8 @@ static void happen(struct memcrew_lane *l)
         tell_kind(l, IDV_TOLD_ELAPSED);
     else if (l->ready <= m->now_ms && l->ask.kind == IDV_ASK_CONNECT)
         do_connect(l);
+    else if (l->ready <= m->now_ms && l->ask.kind == IDV_ASK_LOOKUP)
+        do_lookup(l);
     else if (l->ready <= m->now_ms)
         do_exchange(l);
     else if (m->now_ms >= l->began + seconds(m->exchange_s, 60))

@@ -9,7 +9,7 @@
 
 #define MEMCREW_NEVER INT64_MAX
 
-/* Who is at a host. */
+/* Who is at a host, or at an address. */
 struct memcrew_end {
     const char *host;
     struct fakereg *reg; /* NULL: the connection is refused */
@@ -27,6 +27,8 @@ struct memcrew_begun {
 struct memcrew {
     const struct memcrew_end *ends;
     size_t n_ends;
+    const char *const *addresses; /* of each name; NULL: none is known */
+    int lookups;
     int exchange_s; /* 0: 60 */
     int stall_s;    /* 0: 5 */
     /* What happens beside: when next (MEMCREW_NEVER: nothing more), and that it

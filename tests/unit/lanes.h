@@ -77,8 +77,8 @@ __attribute__((unused)) static void join(struct scene *s)
 }
 
 /* host of the i-th connection, and when it was begun */
-static void begun(const struct scene *s, size_t i, const char *host,
-                  int64_t at_ms)
+__attribute__((unused)) static void begun(const struct scene *s, size_t i,
+                                          const char *host, int64_t at_ms)
 {
     assert_true(i < s->crew.n_begun);
     assert_string_equal(s->crew.begun[i].host, host);

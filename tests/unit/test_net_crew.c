@@ -404,6 +404,66 @@ static int teardown(void **state)
     return 0;
 }
 
+/* --- addresses ------------------------------------------------------------ */
+
+/* looks a name up, then connects to one address for another name */
+struct seeker {
+    uint16_t port;
+    const STACK_OF(X509) * chain;
+    bool found, connected;
+};
+
+static void seek(const struct idv_told *told, struct seeker *k,
+                 struct idv_ask *ask)
+{
+    for (size_t i = 0; i < told->addresses.n; i++)
+        k->found |= strcmp(told->addresses.list[i], "127.0.0.1") == 0;
+    ask->kind = IDV_ASK_CONNECT;
+    strcpy(ask->connect.host, "registrar.example.com");
+    strcpy(ask->connect.address, "127.0.0.1");
+    ask->connect.port = k->port;
+    ask->connect.sni = true;
+    ask->connect.key = pki.idevid.key;
+    ask->connect.chain = k->chain;
+    strcpy(ask->connect.first.path, "/x");
+}
+
+static idv_rc seeker_step(void *self, struct idv_told *told,
+                          struct idv_ask *ask)
+{
+    struct seeker *k = self;
+    idv_msg_init(&ask->msg);
+    idv_msg_init(&ask->connect.first);
+    if (told->kind == IDV_TOLD_START) {
+        ask->kind = IDV_ASK_LOOKUP;
+        strcpy(ask->connect.host, "localhost");
+        ask->connect.port = k->port;
+    } else if (told->kind == IDV_TOLD_ADDRESSES) {
+        seek(told, k, ask);
+    } else {
+        k->connected = told->kind == IDV_TOLD_CONNECTED;
+        if (!k->connected)
+            print_error("%s\n", told->note);
+        ask->kind = IDV_ASK_DONE;
+    }
+    return IDV_OK;
+}
+
+static void one_address_of_a_name(void **state)
+{
+    static const struct nt_step none[] = {{.what = NT_END}};
+    struct scene s;
+    (void)state;
+    scene_init(&s, none);
+    const struct idv_drive_conf conf = {.env = &pledge_env.env};
+    struct seeker k = {.port = s.good.port, .chain = s.dev.chain};
+    const struct idv_machine machine = {seeker_step, &k};
+    OK(idv_drive(&machine, &conf));
+    assert_true(k.found);
+    assert_true(k.connected);
+    scene_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +471,7 @@ int main(void)
         cmocka_unit_test(one_after_the_other),
         cmocka_unit_test(alone),
         cmocka_unit_test(lanes_out_of_bounds),
+        cmocka_unit_test(one_address_of_a_name),
         cmocka_unit_test(asleep_until_news),
         cmocka_unit_test(asleep_until_a_signal),
         cmocka_unit_test(nobody_to_wake_it),

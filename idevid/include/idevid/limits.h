@@ -23,6 +23,7 @@
 #define IDV_MAX_PENDING (4 * 24 * 3600) /* seconds in 202, RFC 8995 5.6 */
 #define IDV_MAX_LANES 8                 /* attempts of a pledge side by side */
 #define IDV_MAX_CANDIDATES 32      /* registrars and proxies it remembers */
+#define IDV_MAX_ADDRESSES 16       /* of one name */
 #define IDV_MAX_FILE (1024 * 1024) /* a file read whole */
 
 #endif

@@ -66,6 +66,8 @@ enum idv_ask_kind {
     IDV_ASK_EXCHANGE, /* send msg on this connection, then tell REPLY */
     IDV_ASK_WAIT,     /* keep what is open; tell ELAPSED after seconds */
     IDV_ASK_DONE,     /* close everything; rc and note say how it ended */
+    IDV_ASK_LOOKUP,   /* close what is open; tell ADDRESSES of connect.host, or
+                         LOST; asked only where that was configured */
 };
 #define IDV_FOREVER (-1) /* seconds of a WAIT that only news ends */
 
@@ -82,6 +84,8 @@ struct idv_connect {
     const char *name; /* what is there, in notes; borrowed, NULL: registrar */
     char host[256];   /* name or address literal, with zone if link-local */
     uint16_t port;
+    /* which of its addresses, a literal (with zone); "": any of them */
+    char address[64];
     bool sni;                     /* send host as SNI (never an address) */
     EVP_PKEY *key;                /* client identity; borrowed, NULL: none */
     const STACK_OF(X509) * chain; /* leaf first; borrowed */
@@ -124,6 +128,7 @@ enum idv_told_kind {
      * second while that lasts. NOTHING as the answer goes on; any other gives
      * the exchange up and its connection with it. */
     IDV_TOLD_STALLED,
+    IDV_TOLD_ADDRESSES, /* addresses, at least one */
 };
 
 struct idv_told {
@@ -131,7 +136,11 @@ struct idv_told {
     /* Milliseconds since some moment, never stepped back: the only clock by
      * which a machine waits. */
     int64_t at_ms;
-    int stalled_ms;       /* STALLED: for so long */
+    int stalled_ms; /* STALLED: for so long */
+    struct {
+        size_t n;
+        char list[IDV_MAX_ADDRESSES][64]; /* in order of preference */
+    } addresses;
     struct idv_peer peer; /* owned by told; a machine may steal chain, staple */
     struct idv_msg msg;   /* owned by told; a machine may move body */
     idv_rc rc;

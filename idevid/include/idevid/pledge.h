@@ -77,6 +77,12 @@ struct idv_pledge_conf {
     /* attempts side by side, each with a connection and a nonce of its own; 0:
      * 3; 1: one after the other; at most IDV_MAX_LANES */
     size_t lanes;
+    /* A name that has several addresses of a family (IPv4, IPv6) and could not
+     * be joined at is joined at each of them from then on, as if they were
+     * registrars of their own, and all of that name: at most IDV_MAX_ADDRESSES.
+     * Only for drivers that do IDV_ASK_LOOKUP, as idv_drive does. (One address
+     * of each family is one registrar: drivers try both at once.) */
+    bool addresses;
     /* other paces than those said above, for tests; 0: as said, -1: none */
     struct idv_pledge_pace {
         int spacing_s; /* between the beginnings of different ones */
@@ -169,8 +175,9 @@ struct idv_pledge_snapshot {
         enum idv_origin origin;
         char host[256];
         uint16_t port;
-        bool busy;    /* in a lane */
-        bool pending; /* said 202, asks to be asked again */
+        char address[64]; /* this one of host; "" any */
+        bool busy;        /* in a lane */
+        bool pending;     /* said 202, asks to be asked again */
         int tries;
         int due_s;        /* seconds until it is tried; 0 now; -1 no more */
         idv_rc last;      /* how the last attempt ended; IDV_OK: none did */
