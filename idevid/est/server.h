@@ -70,9 +70,10 @@ struct idv_issued {
 void idv_issued_free(struct idv_issued *i);
 
 /*
- * Store of issued certificates; each call is atomic and durable, and several
- * processes may share one. find_* set *found false when there is none; out is
- * then untouched. A store that fails returns IDV_E_IO and has changed nothing.
+ * Store of issued certificates; each call is atomic and durable (when it
+ * returns, or with the server's commit), and several processes may share one.
+ * find_* set *found false when there is none; out is then untouched. A store
+ * that fails returns IDV_E_IO and has changed nothing.
  */
 struct idv_est_store {
     void *self;

@@ -92,8 +92,9 @@ struct idv_masa_registrar {
 };
 
 /*
- * Each call is atomic and durable; several processes may share one store. A
- * store that fails returns IDV_E_IO and has changed nothing.
+ * Each call is atomic and durable: on disk before anything is answered of it
+ * (when it returns, or with the server's commit). Several processes may share
+ * one store. A store that fails returns IDV_E_IO and has changed nothing.
  */
 struct idv_masa_store {
     void *self;
@@ -107,8 +108,8 @@ struct idv_masa_store {
     /* the voucher for these request bytes, if repeat_until is after now */
     idv_rc (*issue_find)(void *self, const uint8_t rvr_sha256[32], int64_t now,
                          bool *found, struct idv_masa_issue *out);
-    /* Voucher and log event in one, on disk when it returns. *fresh false:
-     * another worker issued for the same bytes meanwhile; nothing added. */
+    /* Voucher and log event in one. *fresh false: another worker issued for the
+     * same bytes meanwhile; nothing added. */
     idv_rc (*issue_add)(void *self, const struct idv_masa_issue *issue,
                         bool *fresh);
     /* events of this device with this assertion since then */

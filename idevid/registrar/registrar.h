@@ -162,9 +162,10 @@ struct idv_status_event {
 /*
  * Each call is atomic; several processes may share one store. A store that
  * fails returns IDV_E_IO and has changed nothing. session_update to
- * VOUCHER_SENT, and all that came before, is on disk when it returns; a power
- * cut may take back other calls, which are then done again. Times are seconds
- * since 1970.
+ * VOUCHER_SENT, and all that came before, is on disk before the call that made
+ * it is answered (when it returns, or with the server's commit); a power cut
+ * may take back other calls, which are then done again. Times are seconds since
+ * 1970.
  */
 struct idv_registrar_store {
     void *self;
