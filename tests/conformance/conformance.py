@@ -12,11 +12,15 @@ import re
 import sys
 import textwrap
 
-ID = re.compile(r'\bR-([PS])-(\d+)\b')
+ID = re.compile(r'\bR-([PRCS])-(\d+)\b')
 TEST = re.compile(r'static void (\w+)\(void \*\*')
-RANGE = re.compile(r'\bR-[PS]-\d+ ?(\.\.|,? \d|to \d)')
+RANGE = re.compile(r'\bR-[PRCS]-\d+ ?(\.\.|,? \d|to \d)')
 TITLE = re.compile(r'''['"](?:R-[A-Z]-\d+,? ?)+: ([^'"$]*)['"]''')
-FAMILIES = [('P', 100, 'PLEDGE'), ('S', 26, 'ATTACKS')]
+# R-R-50 to 66 and 71 are of other protocols (CoAP, responder mode, CMP)
+FAMILIES = [('P', range(1, 101), 'PLEDGE'),
+            ('R', [*range(1, 50), *range(67, 71), 72], 'REGISTRAR'),
+            ('C', range(1, 9), 'CLOUD REGISTRAR'),
+            ('S', range(1, 27), 'ATTACKS')]
 
 
 def ids_of(text):
@@ -31,8 +35,8 @@ class Table:
         for line in path.read_text().splitlines():
             if line and not line.startswith('#'):
                 self.add(line)
-        for family, last, _ in FAMILIES:
-            for n in range(1, last + 1):
+        for family, numbers, _ in FAMILIES:
+            for n in numbers:
                 if f'R-{family}-{n}' not in self.rows:
                     self.faults.append(f'R-{family}-{n} is not in the table')
 
@@ -191,10 +195,11 @@ HEAD = r'''.\" SPDX-License-Identifier: Apache-2.0
 .Os
 .Sh NAME
 .Nm idevid-conformance
-.Nd what a pledge has to do, and which test proves it
+.Nd what pledges and registrars have to do, and which test proves it
 .Sh DESCRIPTION
-A device that joins by BRSKI is bound by several documents.
-This page lists what they demand of it, in words of our own, each with its
+A device that joins by BRSKI is bound by several documents, and so is the
+registrar that lets it in.
+This page lists what they demand of them, in words of our own, each with its
 level and source, and then one of three:
 .Bl -tag -width Ds
 .It Em Tested
@@ -247,7 +252,7 @@ def page(table, cited):
     for family, _, title in FAMILIES:
         out += [f'.Sh {title}', '.Bl -tag -width Ds']
         out += [row_page(n, r, cited.by_id.get(n, {}))
-                for n, r in table.rows.items() if n.startswith(f'R-{family}')]
+                for n, r in table.rows.items() if n.startswith(f'R-{family}-')]
         out += ['.El']
     return '\n'.join(out) + '\n' + TAIL
 

@@ -70,6 +70,10 @@ status_of() { # PATH
 }
 is 'R-C-5: it has no EST' "$(status_of est/csrattrs) $(status_of est/cacerts)" \
     '404 404'
+ok 'R-C-7: who names it (SNI) and verifies it by that name is served' \
+    openssl s_client -connect "127.0.0.1:$CLOUD_PORT" -servername localhost \
+    -verify_hostname localhost -CAfile "$PLAIN/web-ca.pem" \
+    -verify_return_error </dev/null
 like 'R-C-1: it asks for a certificate' "$(openssl s_client -connect \
     "localhost:$CLOUD_PORT" </dev/null 2>&1)" 'Requested Signature Algorithms'
 

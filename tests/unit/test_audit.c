@@ -53,7 +53,7 @@ static int events_of_session(struct fixture *f)
     return n;
 }
 
-static void status_good(void **state) /* R-R-33, R-R-34 */
+static void status_good(void **state) /* R-R-33, R-R-34, R-R-37 */
 {
     struct fixture *f = *state;
     assert_int_equal(report(f, "voucher_status", GOOD), 200);

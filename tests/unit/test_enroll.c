@@ -46,7 +46,7 @@ static void decided_against(void **state)
     because(f, enroll(f), 403, "device-refused");
 }
 
-static void enrolls(void **state) /* R-R-39, 41, 43 */
+static void enrolls(void **state) /* R-R-39, R-R-43, R-R-68 */
 {
     struct fixture *f = *state;
     char serial[80];

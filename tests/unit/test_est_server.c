@@ -87,7 +87,7 @@ static void because(struct fixture *f, int got, int status, const char *why)
         print_error("%s\n", f->w.log);
     assert_int_equal(got, status);
     assert_true(world_why(&f->w, why));
-    assert_string_equal(f->w.reply.media, "text/plain"); /* R-R-45 */
+    assert_string_equal(f->w.reply.media, "text/plain");
 }
 
 static void take_cert(struct fixture *f)
@@ -160,7 +160,7 @@ static void wrong_types(void **state)
             403, "no-client-cert");
 }
 
-static void bad_requests(void **state) /* R-R-41, R-R-46 */
+static void bad_requests(void **state) /* R-R-45, R-R-46 */
 {
     struct fixture *f = *state;
     f->csr.p[0] = '!';

@@ -121,7 +121,7 @@ static void test_ok(void **state)
     assert_non_null(strstr((char *)raw.heard.p, "POST /masa HTTP/1.1\r\n"));
     assert_non_null(strstr((char *)raw.heard.p, "Content-Length: 5\r\n"));
     assert_non_null(strstr((char *)raw.heard.p, "\r\n\r\nhello"));
-    assert_string_equal(raw.sni, "localhost");
+    assert_string_equal(raw.sni, "localhost"); /* R-R-18 */
     assert_true(X509_cmp(sk_X509_value(raw.shown, 0), pki.registrar.cert) == 0);
     assert_int_equal(sk_X509_num(raw.shown), 2);
     nt_raw_free(&raw);
@@ -148,7 +148,7 @@ static void not_trusted(const struct pki_id *id, const char *host,
     relay_free(&r);
 }
 
-static void test_certificates(void **state)
+static void test_certificates(void **state) /* R-R-18 */
 {
     struct idv_cert_spec spec = {.kind = IDV_CERT_REGISTRAR,
                                  .common_name = "localhost"};

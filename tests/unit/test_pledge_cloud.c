@@ -493,7 +493,7 @@ static void est_server_pinned(void **state)
     expect(&s, IDV_OK, BY_EST, CLOUD " " EST " " EST, ENROLLED);
 }
 
-/* R-C-4: the cloud's voucher without an est-domain is for nobody; the cloud is
+/* The cloud's voucher without an est-domain is for nobody; the cloud is
  * told, and asked for nothing more */
 static void without_est_domain(void **state)
 {

@@ -4,7 +4,7 @@
 
 /* --- the way it goes ------------------------------------------------------ */
 
-static void relays(void **state) /* R-R-30, R-R-32 */
+static void relays(void **state) /* R-R-30 */
 {
     struct fixture *f = *state;
     IDV_AUTO(buf) got = {0};
@@ -19,7 +19,7 @@ static void relays(void **state) /* R-R-30, R-R-32 */
     assert_true(idv_bytes_eq(idv_view(&got), idv_view(&f->w.reply.body)));
 }
 
-static void asks_masa(void **state) /* R-R-16, 19, 22 */
+static void asks_masa(void **state) /* R-R-16, R-R-22 */
 {
     struct fixture *f = *state;
     assert_int_equal(post(f), 200);
@@ -31,7 +31,8 @@ static void asks_masa(void **state) /* R-R-16, 19, 22 */
     assert_false(f->w.upstream_auth);
 }
 
-static void request_contents(void **state) /* R-R-12, 21, 23 to 27, RT-6 */
+/* R-R-12, R-R-21, R-R-23, R-R-24, R-R-25, R-R-26, R-R-27, RT-6 */
+static void request_contents(void **state)
 {
     struct fixture *f = *state;
     IDV_AUTO(opened) o = {0};
@@ -146,7 +147,7 @@ static void wrong_paths(void **state)
     assert_true(world_why(&f->w, "path"));
 }
 
-static void stranger(void **state) /* R-R-4, R-R-7 */
+static void stranger(void **state) /* R-R-7 */
 {
     struct fixture *f = *state;
     idv_peer_free(&f->w.pledge);
