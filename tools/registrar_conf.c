@@ -9,6 +9,10 @@ static const char *const audit_modes[] = {"required", "if-offered", "off",
 /* (in the order of IDV_ANNOUNCE_...) */
 static const char *const announces[] = {"no", "registrar", "proxy", "both",
                                         NULL};
+static const char *const pins[] = {"chain", "issuer", "own", NULL};
+static const char *const serial_fields[] = {"serialNumber", "hardware", "CN",
+                                            NULL};
+static const char *const http_auths[] = {"basic", "digest", NULL};
 static const char *const admits[] = {"listed", "ask", "all", NULL};
 
 #define AT(field) .offset = offsetof(struct registrar_conf, field)
@@ -30,6 +34,15 @@ static const struct idv_conf_entry entries[] = {
      .required = true,
      .help = "its certificate (id-kp-cmcRA) and chain, up to what a voucher "
              "shall pin"},
+    {.section = "registrar",
+     .key = "pin",
+     .type = IDV_CONF_ENUM,
+     AT(pin),
+     .fallback = "chain",
+     .words = pins,
+     .help = "what vouchers shall pin: chain: the last certificate of the "
+             "file; issuer: the CA that issued the registrar's; own: the "
+             "registrar's itself"},
     {.section = "registrar",
      .key = "makers",
      .type = IDV_CONF_PATHS,
@@ -201,6 +214,15 @@ static const struct idv_conf_entry maker_entries[] = {
      .help = "listed: approved devices only; ask: others wait for a decision; "
              "all: every device not refused"},
     {.section = "maker",
+     .key = "serial-field",
+     .type = IDV_CONF_ENUM,
+     AT(serial_field),
+     .fallback = "serialNumber",
+     .words = serial_fields,
+     .help = "where an IDevID has the device's serial number: serialNumber or "
+             "CN of the subject; hardware: hwSerialNum of hardwareModuleName "
+             "(in hexadecimal unless it is text)"},
+    {.section = "maker",
      .key = "ignore-expiry",
      .type = IDV_CONF_BOOL,
      AT(ignore_expiry),
@@ -239,6 +261,26 @@ static const struct idv_conf_entry maker_entries[] = {
      AT(masa_client_auth),
      .fallback = "no",
      .help = "show the registrar's certificate to it"},
+    {.section = "masa",
+     .key = "user",
+     .type = IDV_CONF_TEXT,
+     AT(masa_user),
+     .help = "name for HTTP authentication, sent once its certificate is "
+             "verified"},
+    {.section = "masa",
+     .key = "password-file",
+     .type = IDV_CONF_PATH,
+     AT(masa_password_file),
+     .help = "the password, first line of a file that only the service may "
+             "read"},
+    {.section = "masa",
+     .key = "http-auth",
+     .type = IDV_CONF_ENUM,
+     AT(masa_http_auth),
+     .fallback = "basic",
+     .words = http_auths,
+     .help = "how user and password are sent: basic, or digest (the password "
+             "stays here)"},
 };
 const struct idv_conf_table maker_table = {
     "idevid-registrar maker", "One manufacturer, for the registrar.",

@@ -15,7 +15,7 @@ struct registrar_conf {
     char **makers, **labels;
     char **known;
     struct tool_device_conf device;
-    int audit;
+    int audit, pin;
     bool allow_foreign, allow_nonceless;
     int64_t retry_after;
     int64_t device_hourly, masa_timeout, keep_days, keep_ledger_days;
@@ -36,7 +36,8 @@ idv_rc registrar_check_conf(const void *conf) IDV_CHECKED;
 
 struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;
-    int admit;
+    char *masa_user, *masa_password_file;
+    int admit, serial_field, masa_http_auth;
     bool ignore_expiry, masa_client_auth, id_data, issuer_sequence;
 };
 extern const struct idv_conf_table maker_table;

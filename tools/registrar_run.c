@@ -2,8 +2,10 @@
 /* idevid-registrar run: opens what a worker needs, and serves. */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <idevid/auto.h>
+#include <idevid/fs.h>
 #include <idevid/text.h>
 
 #include "idevid/registrar/admin.h"
@@ -17,6 +19,7 @@ struct maker {
     struct maker_conf conf;
     STACK_OF(X509) * anchors;
     STACK_OF(X509) * masa_anchors;
+    struct idv_buf password; /* with its NUL */
 };
 
 struct worker {
@@ -47,9 +50,25 @@ static void worker_clear(void *self)
         idv_conf_free(&maker_table, &w->makers[i].conf);
         idv_certs_free(w->makers[i].anchors);
         idv_certs_free(w->makers[i].masa_anchors);
+        idv_buf_free(&w->makers[i].password);
     }
     free(w->makers);
     free(w->table);
+}
+
+/* The first line of the file. */
+static idv_rc load_password(const char *path, struct idv_buf *out)
+{
+    IDV_AUTO(buf) file = {.secret = true};
+    struct idv_bytes rest, line = {0};
+    IDV_TRY(idv_fs_read_secret(path, &file));
+    rest = idv_view(&file);
+    if (!idv_text_next(&rest, "\r\n", &line) || line.n == 0 ||
+        memchr(line.p, 0, line.n))
+        return idv_fail(IDV_E_ARG, "%s: no password in its first line", path);
+    out->secret = true;
+    IDV_TRY(idv_buf_put(out, line));
+    return idv_buf_put(out, idv_bytes("", 1));
 }
 
 static idv_rc load_maker(const char *path, struct maker *m,
@@ -59,15 +78,21 @@ static idv_rc load_maker(const char *path, struct maker *m,
     IDV_TRY(idv_certs_open(m->conf.anchors, NULL, &m->anchors));
     if (m->conf.masa_anchors)
         IDV_TRY(idv_certs_open(m->conf.masa_anchors, NULL, &m->masa_anchors));
+    if (m->conf.masa_password_file)
+        IDV_TRY(load_password(m->conf.masa_password_file, &m->password));
     *row = (struct idv_registrar_maker){
         .name = m->conf.name,
         .anchors = m->anchors,
         .ignore_expiry = m->conf.ignore_expiry,
+        .serial_field = (enum idv_serial_field)m->conf.serial_field,
         .admit = (enum idv_admit)m->conf.admit,
         .masa_url = m->conf.masa_url,
         .masa_fallback = m->conf.masa_fallback,
         .masa_anchors = m->masa_anchors,
         .masa_client_auth = m->conf.masa_client_auth,
+        .masa_user = m->conf.masa_user,
+        .masa_password = (const char *)m->password.p,
+        .masa_digest = m->conf.masa_http_auth == 1,
         .id_data = m->conf.id_data,
         .issuer_sequence = m->conf.issuer_sequence,
     };
@@ -101,6 +126,7 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
         .key = w->key,
         .cert = sk_X509_value(w->chain, 0),
         .chain = w->chain,
+        .pin = (enum idv_pinning)registrar_conf.pin,
         .makers = w->table,
         .n_makers = w->n_makers,
         .store = &w->store,

@@ -354,6 +354,20 @@ static void job_end(struct job *j, CURLcode code)
     done(arg, &told);
 }
 
+/* Sent over a connection whose server was verified, to it alone: nothing is
+ * followed elsewhere. Digest costs a round, and the password does not travel.
+ */
+static void job_login(struct job *j, const struct idv_upstream *what)
+{
+    if (!what->user || !what->password)
+        return;
+    curl_easy_setopt(j->easy, CURLOPT_HTTPAUTH,
+                     what->digest ? (long)CURLAUTH_DIGEST
+                                  : (long)CURLAUTH_BASIC);
+    curl_easy_setopt(j->easy, CURLOPT_USERNAME, what->user);
+    curl_easy_setopt(j->easy, CURLOPT_PASSWORD, what->password);
+}
+
 static idv_rc job_options(struct job *j, const struct idv_upstream *what)
 {
     CURL *e = j->easy;
@@ -367,6 +381,7 @@ static idv_rc job_options(struct job *j, const struct idv_upstream *what)
     curl_easy_setopt(e, CURLOPT_URL, url.p);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, j->headers);
     idvi_http_method(e, &what->msg, &j->body);
+    job_login(j, what);
     curl_easy_setopt(e, CURLOPT_PRIVATE, j);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_TIMEOUT, limit);

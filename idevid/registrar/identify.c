@@ -45,8 +45,8 @@ idv_rc idvi_reg_identify(struct idvi_reg_call *c)
 {
     IDV_TRY(take_leaf(c));
     IDV_TRY(find_maker(c));
-    return idvi_judge(&c->no, idv_devid_from_cert(c->leaf, &c->id), 403,
-                      "idevid", "device certificate is not an IDevID");
+    return idvi_judge(&c->no, idvi_reg_device_of(c->leaf, c->maker, &c->id),
+                      403, "idevid", "device certificate is not an IDevID");
 }
 
 idv_rc idvi_reg_recognise(struct idvi_reg_call *c)

@@ -47,6 +47,19 @@ static idv_rc check_url(const char *text)
     return text ? idv_url_from_text(idv_str(text), &url) : IDV_OK;
 }
 
+/* User and password belong together, and Basic has no colon in a user. */
+static idv_rc check_login(const struct idv_registrar_maker *m)
+{
+    if (!m->masa_user && !m->masa_password)
+        return IDV_OK;
+    if (!m->masa_user || !m->masa_password || strchr(m->masa_user, ':'))
+        return idv_fail(IDV_E_ARG,
+                        "registrar: maker %s: the MASA's user and password "
+                        "belong together, no colon in the user",
+                        m->name);
+    return IDV_OK;
+}
+
 static idv_rc check_makers(const struct idv_registrar_conf *conf)
 {
     for (size_t i = 0; i < conf->n_makers; i++) {
@@ -57,6 +70,7 @@ static idv_rc check_makers(const struct idv_registrar_conf *conf)
                             "registrar: a maker without name or anchors");
         IDV_TRY(check_url(m->masa_url));
         IDV_TRY(check_url(m->masa_fallback));
+        IDV_TRY(check_login(m));
     }
     return IDV_OK;
 }
@@ -95,6 +109,23 @@ static idv_rc learn_domains(struct idv_registrar *r)
     return IDV_OK;
 }
 
+static idv_rc choose_chain(struct idv_registrar *r)
+{
+    int n = sk_X509_num(r->conf.chain);
+    int most = r->conf.pin == IDV_PINNING_OWN      ? 1
+               : r->conf.pin == IDV_PINNING_ISSUER ? 2
+                                                   : n;
+    if (most > n)
+        return idv_fail(IDV_E_ARG, "registrar: the chain does not have the "
+                                   "issuer that shall be pinned");
+    r->sent = idv_certs_dup(r->conf.chain);
+    if (!r->sent)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    while (sk_X509_num(r->sent) > most)
+        X509_free(sk_X509_pop(r->sent));
+    return IDV_OK;
+}
+
 static void set_defaults(struct idv_registrar_conf *conf)
 {
     if (!conf->retry_after_s)
@@ -120,6 +151,8 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
     r->env = env;
     set_defaults(&r->conf);
     idv_rc rc = learn_domains(r);
+    if (rc == IDV_OK)
+        rc = choose_chain(r);
     if (rc != IDV_OK) {
         idv_registrar_free(r);
         return rc;
@@ -134,6 +167,7 @@ void idv_registrar_free(struct idv_registrar *r)
         return;
     idv_list_free(r->known);
     pthread_mutex_destroy(&r->tries.lock);
+    idv_certs_free(r->sent);
     free(r);
 }
 
@@ -171,6 +205,7 @@ static void call_free(void *state)
     struct idvi_reg_call *c = state;
     idv_issued_free(&c->issued);
     idv_opened_free(&c->opened);
+    idv_buf_free(&c->decoded);
     idv_voucher_free(&c->pvr);
     idv_session_free(&c->session);
     free(c);

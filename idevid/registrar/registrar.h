@@ -20,18 +20,29 @@ enum idv_admit {
     IDV_ADMIT_ALL,    /* every one not refused in the store */
 };
 
+/* Where the serial number of a device stands in its IDevID (R-R-10). */
+enum idv_serial_field {
+    IDV_SERIAL_SUBJECT,     /* serialNumber of the subject, as 802.1AR says */
+    IDV_SERIAL_HARDWARE,    /* hwSerialNum of hardwareModuleName: text, or in
+                               hexadecimal what is none */
+    IDV_SERIAL_COMMON_NAME, /* CN of the subject */
+};
+
 /* A manufacturer. All borrowed. */
 struct idv_registrar_maker {
     const char *name;               /* unique; in logs and in the store */
     const STACK_OF(X509) * anchors; /* of its IDevIDs */
     bool ignore_expiry;             /* notAfter of IDevIDs (R-R-9) */
+    enum idv_serial_field serial_field;
     enum idv_admit admit;
     const char *masa_url;      /* instead of the one in the IDevID; or NULL */
     const char *masa_fallback; /* when the IDevID has none; or NULL */
     const STACK_OF(X509) * masa_anchors; /* of its TLS; NULL: the system's */
     bool masa_client_auth; /* show the registrar's certificate to the MASA */
-    bool id_data;          /* its MASA wants eContentType id-data */
-    bool issuer_sequence;  /* its MASA wants idevid-issuer as a SEQUENCE */
+    const char *masa_user, *masa_password; /* for HTTP; NULL: none */
+    bool masa_digest;                      /* by Digest, not Basic */
+    bool id_data;         /* its MASA wants eContentType id-data */
+    bool issuer_sequence; /* its MASA wants idevid-issuer as a SEQUENCE */
 };
 
 enum idv_audit_mode {
@@ -73,6 +84,13 @@ struct idv_registrar_ca {
     bool revoke_unused; /* a certificate that the device could not use */
 };
 
+/* What a MASA is asked to pin: the end of the chain that goes with requests. */
+enum idv_pinning {
+    IDV_PINNING_CHAIN,  /* the last of chain */
+    IDV_PINNING_ISSUER, /* the CA that issued cert: no other one's registrars */
+    IDV_PINNING_OWN, /* cert: this registrar alone, until it gets another key */
+};
+
 struct idv_registrar_store;
 struct idv_cloud_conf;
 
@@ -83,6 +101,7 @@ struct idv_registrar_conf {
     EVP_PKEY *key;
     X509 *cert;
     const STACK_OF(X509) * chain;
+    enum idv_pinning pin;
     const struct idv_registrar_maker *makers; /* borrowed */
     size_t n_makers;
     const struct idv_registrar_store *store; /* borrowed */
@@ -211,7 +230,8 @@ void idv_registrar_free(struct idv_registrar *r);
  * but for the store, so any number of workers and threads may serve; one call
  * is served by one. Every refusal is logged once: event "refused" with
  * why=CODE, a code of its own each, and answered by status and a short text
- * (RFC 8995 sections 5.3 and 5.6).
+ * (RFC 8995 sections 5.3 and 5.6). The body of requestvoucher may be in base64,
+ * as deployed pledges send it; then the voucher is, too.
  */
 struct idv_service idv_registrar_service(struct idv_registrar *r);
 

@@ -25,6 +25,7 @@ struct idv_registrar {
     struct idv_registrar_conf conf;
     const struct idv_env *env;
     char **known; /* domainIDs that the audit policy knows, ours among them */
+    STACK_OF(X509) * sent; /* of conf.chain what goes with requests */
 };
 
 struct idvi_reg_call {
@@ -46,7 +47,10 @@ struct idvi_reg_call {
     char user[IDV_MAX_SERIAL + 1]; /* or by password; "" not */
 
     /* what the pledge sent */
-    uint8_t pvr_sha256[32];
+    uint8_t pvr_sha256[32];   /* of the body as it came */
+    struct idv_bytes request; /* the container: the body, or decoded */
+    struct idv_buf decoded;
+    bool base64; /* so it came, and so it is answered */
     struct idv_opened opened;
     struct idv_voucher pvr;
 
@@ -68,6 +72,16 @@ idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found) IDV_CHECKED;
 /* One of the two, or neither, which is no refusal; also without a certificate.
  */
 idv_rc idvi_reg_recognise(struct idvi_reg_call *c) IDV_CHECKED;
+
+/* serial.c: what cert says of the device, the serial number from where its
+ * maker puts it. */
+idv_rc idvi_reg_device_of(const X509 *cert,
+                          const struct idv_registrar_maker *maker,
+                          struct idv_devid *out) IDV_CHECKED;
+
+/* body.c: fills c->request; answers with the session's voucher. */
+idv_rc idvi_reg_take_body(struct idvi_reg_call *c) IDV_CHECKED;
+idv_rc idvi_reg_answer_voucher(struct idvi_reg_call *c) IDV_CHECKED;
 
 /* request.c, policy.c, upstream.c, relay.c: requestvoucher. */
 idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c) IDV_CHECKED;

@@ -114,7 +114,7 @@ static idv_rc relay(struct idvi_reg_call *c, const struct idv_msg *reply)
         return idvi_reg_defer(c, "busy", 1);
     idv_log(c->reg->env, IDV_LOG_INFO, "voucher-relayed", "device=%s maker=%s",
             idv_log_value(s->serial_number), idv_log_value(s->maker));
-    return idv_msg_reply(&c->call->reply, 200, s->media, idv_view(&s->voucher));
+    return idvi_reg_answer_voucher(c);
 }
 
 static idv_rc voucher(struct idvi_reg_call *c, const struct idv_msg *reply)

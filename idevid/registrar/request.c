@@ -25,7 +25,8 @@ static idv_rc open_request(struct idvi_reg_call *c)
     if (EVP_Digest(req->body.p, req->body.n, c->pvr_sha256, NULL, EVP_sha256(),
                    NULL) != 1)
         return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    idv_rc rc = idv_envelope_open(req->media, idv_view(&req->body), &c->opened);
+    IDV_TRY(idvi_reg_take_body(c));
+    idv_rc rc = idv_envelope_open(req->media, c->request, &c->opened);
     IDV_TRY(
         idvi_judge(&c->no, rc, malformed, "container", "malformed request"));
     rc = idv_envelope_verify_key(&c->opened, X509_get0_pubkey(c->leaf));
@@ -80,10 +81,9 @@ static idv_rc refuse_again(struct idvi_reg_call *c)
 /* What this very request led to before, once more (R-R-31). */
 static idv_rc repeat(struct idvi_reg_call *c)
 {
-    const struct idv_session *s = &c->session;
-    if (s->state == IDV_SESSION_REFUSED)
+    if (c->session.state == IDV_SESSION_REFUSED)
         return refuse_again(c);
-    return idv_msg_reply(&c->call->reply, 200, s->media, idv_view(&s->voucher));
+    return idvi_reg_answer_voucher(c);
 }
 
 idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c)

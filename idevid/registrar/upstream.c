@@ -65,6 +65,9 @@ idv_rc idvi_reg_upstream(struct idvi_reg_call *c, const char *operation,
     up->anchors = c->maker->masa_anchors;
     up->key = c->maker->masa_client_auth ? c->reg->conf.key : NULL;
     up->chain = c->maker->masa_client_auth ? c->reg->conf.chain : NULL;
+    up->user = c->maker->masa_user;
+    up->password = c->maker->masa_password;
+    up->digest = c->maker->masa_digest;
     up->timeout_s = c->reg->conf.masa_timeout_s;
     return IDV_OK;
 }
@@ -84,7 +87,7 @@ static idv_rc build(struct idvi_reg_call *c, struct idv_voucher *rvr)
                           "request"));
     IDV_TRY(idv_idevid_issuer(c->leaf, c->maker->issuer_sequence,
                               &rvr->idevid_issuer));
-    return idv_buf_put(&rvr->prior_signed, idv_view(&c->call->req.body));
+    return idv_buf_put(&rvr->prior_signed, c->request);
 }
 
 /* In the container: our certificate up to what shall be pinned (R-R-27). */
@@ -96,7 +99,7 @@ static idv_rc seal(struct idvi_reg_call *c, const struct idv_voucher *rvr,
     struct idv_signer signer = {
         .key = conf->key,
         .cert = conf->cert,
-        .chain = conf->chain,
+        .chain = c->reg->sent,
         .signing_time = idv_clock_trusted(c->reg->env) ? c->now : 0,
         .id_data = c->maker->id_data,
     };

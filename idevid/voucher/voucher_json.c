@@ -290,6 +290,18 @@ static idv_rc leaves_from_json(const struct idv_json *body,
     return IDV_OK;
 }
 
+/* The first pledges sent requests under a voucher's name. One that pins is a
+ * voucher, and never taken for a request. */
+static const struct idv_json *older_request(const struct idv_json *root)
+{
+    const struct idv_json *body = idv_json_get(root, root_of(IDV_VOUCHER));
+    return idv_json_get(body, "pinned-domain-cert") ||
+                   idv_json_get(body, "pinned-domain-pubk") ||
+                   idv_json_get(body, "pinned-domain-pubk-sha256")
+               ? NULL
+               : body;
+}
+
 idv_rc idv_voucher_from_json(struct idv_bytes json, enum idv_voucher_kind kind,
                              struct idv_voucher *out)
 {
@@ -297,6 +309,8 @@ idv_rc idv_voucher_from_json(struct idv_bytes json, enum idv_voucher_kind kind,
     IDV_AUTO_PTR(idv_json) root = NULL;
     IDV_TRY(idv_json_parse(json, 0, &root));
     const struct idv_json *body = idv_json_get(root, root_of(kind));
+    if (!body && kind == IDV_VOUCHER_REQUEST)
+        body = older_request(root);
     if (idv_json_count(root) != 1 || idv_json_type(root) != IDV_JSON_OBJECT ||
         !body || idv_json_type(body) != IDV_JSON_OBJECT)
         return idv_fail(IDV_E_FORMAT, "voucher: not one object \"%s\"",

@@ -151,3 +151,12 @@ idv_rc idv_devid_from_cert(const X509 *cert, struct idv_devid *out)
     *out = id;
     return IDV_OK;
 }
+
+idv_rc idv_devid_without_serial(const X509 *cert, struct idv_devid *out)
+{
+    struct idv_devid id = {0};
+    IDV_TRY(read_masa_url(cert, &id));
+    IDV_TRY(read_module(cert, &id));
+    *out = id;
+    return IDV_OK;
+}

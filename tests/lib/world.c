@@ -377,6 +377,11 @@ void world_upstream(struct world *w, const struct idv_upstream *up,
     copy_msg(&w->upstream, &up->msg);
     snprintf(w->upstream_host, sizeof(w->upstream_host), "%s", up->url.host);
     w->upstream_auth = up->key && up->chain;
+    snprintf(w->upstream_user, sizeof(w->upstream_user), "%s",
+             up->user ? up->user : "");
+    snprintf(w->upstream_password, sizeof(w->upstream_password), "%s",
+             up->password ? up->password : "");
+    w->upstream_digest = up->digest;
     idv_told_free(told);
     told->kind = IDV_TOLD_REPLY;
     if (w->link == WORLD_LINK_LOST) {

@@ -36,7 +36,9 @@ struct world {
     int upstreams;           /* requests that reached the link */
     struct idv_msg upstream; /* the last one, as the MASA saw it */
     char upstream_host[256];
-    bool upstream_auth;   /* with the registrar's certificate */
+    bool upstream_auth; /* with the registrar's certificate */
+    char upstream_user[64], upstream_password[64];
+    bool upstream_digest;
     struct idv_msg reply; /* to the last request */
     bool closed;          /* it ended the connection */
 

@@ -24,6 +24,7 @@ struct relay {
     const STACK_OF(X509) * anchors;
     EVP_PKEY *key;
     const STACK_OF(X509) * chain;
+    bool login, digest;
     int timeout_s;
     int outcome[2]; /* a byte for each told */
 };
@@ -41,6 +42,9 @@ static idv_rc ask(struct relay *r, struct idv_call *call)
     up->key = r->key;
     up->chain = r->chain;
     up->timeout_s = r->timeout_s;
+    up->user = r->login ? "us" : NULL;
+    up->password = r->login ? "them" : NULL;
+    up->digest = r->digest;
     return IDV_OK;
 }
 
@@ -128,7 +132,55 @@ static void test_ok(void **state)
     relay_free(&r);
 }
 
-/* refused in the handshake: the body never leaves */
+/* R-R-19 */
+static void test_basic(void **state)
+{
+    struct relay r;
+    struct nt_raw raw = {0};
+    (void)state;
+    relay_init(&r);
+    r.login = true;
+    assert_int_equal(through(&r, &pki.masa_server, answer, &raw, NULL), 200);
+    nt_raw_stop(&raw);
+    assert_non_null(
+        strstr((char *)raw.heard.p, "Authorization: Basic dXM6dGhlbQ==\r\n"));
+    nt_raw_free(&raw);
+    relay_free(&r);
+}
+
+/* R-R-19: asked first, then the body with a proof; never the password */
+static void test_digest(void **state)
+{
+    static const struct nt_step steps[] = {
+        {.what = NT_ACCEPT},
+        {.what = NT_READ},
+        {.what = NT_SEND,
+         .text = "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"m\", "
+                 "nonce=\"n1\", qop=\"auth\", algorithm=SHA-256\r\n"
+                 "Content-Length: 4\r\n\r\nwho?"},
+        {.what = NT_READ},
+        {.what = NT_SEND, .text = OK3},
+        {.what = NT_HANG},
+        {.what = NT_END}};
+    struct relay r;
+    struct nt_raw raw = {0};
+    IDV_AUTO(buf) reply = {0};
+    (void)state;
+    relay_init(&r);
+    r.login = r.digest = true;
+    assert_int_equal(through(&r, &pki.masa_server, steps, &raw, &reply), 200);
+    nt_raw_stop(&raw);
+    assert_non_null(strstr((char *)reply.p, "\r\n\r\nyes"));
+    const char *heard = (char *)raw.heard.p;
+    assert_non_null(strstr(heard, "Authorization: Digest username=\"us\""));
+    assert_non_null(strstr(heard, "\r\n\r\nhello"));
+    assert_null(strstr(heard, "Basic"));
+    assert_null(strstr(heard, "them"));
+    nt_raw_free(&raw);
+    relay_free(&r);
+}
+
+/* refused in the handshake: the body never leaves, nor a password */
 static void not_trusted(const struct pki_id *id, const char *host,
                         const STACK_OF(X509) * anchors)
 {
@@ -138,6 +190,7 @@ static void not_trusted(const struct pki_id *id, const char *host,
     relay_init(&r);
     r.host = host;
     r.anchors = anchors;
+    r.login = true;
     assert_int_equal(through(&r, id, answer, &raw, &reply), 502);
     nt_raw_stop(&raw);
     if (!strstr((char *)reply.p, "refused upstream") ||
@@ -419,7 +472,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ok),          cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_ok),          cmocka_unit_test(test_basic),
+        cmocka_unit_test(test_digest),      cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_failures),    cmocka_unit_test(test_kept),
         cmocka_unit_test(test_client_gone), cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_drain),       cmocka_unit_test(test_drain_limit),

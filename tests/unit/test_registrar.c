@@ -117,6 +117,129 @@ static void masa_nowhere(void **state) /* 10.1 step 8 */
     pki_id_free(&plain);
 }
 
+/* R-R-19: user and password go with each request to this MASA */
+static void masa_login(void **state)
+{
+    struct fixture *f = *state;
+    f->w.reg_maker.masa_user = "registrar";
+    f->w.reg_maker.masa_password = "secret";
+    f->w.reg_maker.masa_digest = true;
+    assert_int_equal(post(f), 200);
+    assert_string_equal(f->w.upstream_user, "registrar");
+    assert_string_equal(f->w.upstream_password, "secret");
+    assert_true(f->w.upstream_digest);
+    assert_null(strstr(f->w.log, "secret"));
+}
+
+/* R-R-27: the MASA sees no more of the chain than it shall pin */
+static void pinned_by_choice(void **state)
+{
+    static const int certs[] = {2, 2, 1}; /* chain, issuer, own */
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        IDV_AUTO(opened) o = {0};
+        f->w.reg_conf.pin = (enum idv_pinning)i;
+        world_configure(&f->w);
+        idv_voucher_free(&f->pvr);
+        idv_buf_clear(&f->sealed);
+        pki_request(&f->w.pki, &f->pvr, &f->sealed);
+        assert_int_equal(post(f), 200);
+        OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS,
+                             idv_view(&f->w.upstream.body), &o));
+        assert_int_equal(sk_X509_num(o.certs), certs[i]);
+    }
+}
+
+/* deployed pledges: base64 in, base64 out; the MASA gets what was signed */
+static void in_base64(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) binary = {0};
+    IDV_AUTO(buf) text = {0};
+    IDV_AUTO(buf) voucher = {0};
+    IDV_AUTO(opened) o = {0};
+    IDV_AUTO(voucher) v;
+    idv_buf_move(&binary, &f->sealed);
+    OK(idv_base64_from_bytes(idv_view(&binary), 76, &f->sealed));
+    assert_int_equal(post(f), 200);
+    idv_buf_move(&text, &f->w.reply.body);
+    OK(idv_base64_to_bytes(idv_view(&text), IDV_BASE64_LAX, &voucher));
+    OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, idv_view(&voucher), &o));
+    idv_opened_free(&o);
+    OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, idv_view(&f->w.upstream.body),
+                         &o));
+    OK(idv_voucher_from(o.media, idv_view(&o.payload), IDV_VOUCHER_REQUEST,
+                        &v));
+    assert_true(idv_bytes_eq(idv_view(&v.prior_signed), idv_view(&binary)));
+    assert_int_equal(post(f), 200); /* once more, from the ledger */
+    assert_true(idv_bytes_eq(idv_view(&text), idv_view(&f->w.reply.body)));
+    idv_buf_clear(&f->sealed);
+    OK(idv_buf_puts(&f->sealed, "====")); /* of those letters, and nothing */
+    refused(f, 406, "base64");
+}
+
+/* the root that requests had before RFC 8995 named theirs */
+static void older_root(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) json = {0};
+    IDV_AUTO(buf) older = {0};
+    static const char name[] = "ietf-voucher-request:";
+    OK(idv_voucher_to_json(&f->pvr, &json));
+    OK(idv_buf_puts(&json, ""));
+    char *at = strstr((char *)json.p, name);
+    OK(idv_buf_put(&older, idv_bytes(json.p, (size_t)(at - (char *)json.p))));
+    OK(idv_buf_puts(&older, "ietf-voucher:"));
+    OK(idv_buf_puts(&older, at + strlen(name)));
+    struct idv_signer s = {.key = f->w.pki.idevid.key,
+                           .cert = f->w.pki.idevid.cert,
+                           .chain = f->w.pki.idevid_chain};
+    idv_buf_clear(&f->sealed);
+    OK(idv_envelope_seal(IDV_MEDIA_VOUCHER_CMS, idv_view(&older), &s,
+                         &f->sealed));
+    assert_int_equal(post(f), 200);
+    IDV_AUTO(opened) o = {0};
+    OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, idv_view(&f->w.upstream.body),
+                         &o));
+    OK(idv_buf_puts(&o.payload, ""));
+    assert_non_null(strstr((char *)o.payload.p, name)); /* strict itself */
+}
+
+/* R-R-10: another field of the IDevID, as its maker's entry says */
+static void serial_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_cert_spec spec = {
+        .kind = IDV_CERT_IDEVID,
+        .serial_number = "not-this-one",
+        .common_name = "by-name",
+        .hw_type = "1.3.6.1.4.1.32473.1",
+        .hw_serial = idv_str("by-hardware"),
+        .masa_url = PKI_MASA_URL,
+    };
+    struct pki_id id = pki_issue(&f->w.pki, "P-256", &spec, &f->w.pki.maker_ca);
+    f->w.link = WORLD_LINK_LOST;
+    strcpy(f->pvr.serial_number, "by-hardware");
+    shows(f, &id);
+    refused(f, 403, "serial");
+    f->w.reg_maker.serial_field = IDV_SERIAL_HARDWARE;
+    assert_int_equal(post(f), 202);
+    assert_true(world_why(&f->w, "masa-lost"));
+    strcpy(f->pvr.serial_number, "by-name");
+    shows(f, &id);
+    refused(f, 403, "serial");
+    f->w.reg_maker.serial_field = IDV_SERIAL_COMMON_NAME;
+    assert_int_equal(post(f), 202);
+    shows(f, &f->w.pki.idevid);
+    f->w.reg_maker.serial_field = IDV_SERIAL_HARDWARE;
+    pki_id_free(&id);
+    spec.hw_type = NULL;
+    id = pki_issue(&f->w.pki, "P-256", &spec, &f->w.pki.maker_ca);
+    shows(f, &id);
+    refused(f, 403, "idevid");
+    pki_id_free(&id);
+}
+
 static void same_again(void **state) /* R-R-31 */
 {
     struct fixture *f = *state;
@@ -358,6 +481,12 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
     f->w.reg_conf = good;
     f->w.reg_maker.anchors = NULL;
     new_fails(f, "maker");
+    f->w.reg_maker.anchors = f->w.pki.anchors;
+    f->w.reg_maker.masa_user = "one:two";
+    f->w.reg_maker.masa_password = "three";
+    new_fails(f, "password");
+    f->w.reg_maker.masa_user = NULL;
+    new_fails(f, "password");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -365,15 +494,37 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(relays),          T(asks_masa),         T(request_contents),
-        T(without_clock),   T(older_masa),        T(masa_elsewhere),
-        T(masa_nowhere),    T(same_again),        T(wrong_paths),
-        T(stranger),        T(other_maker),       T(not_an_idevid),
-        T(expired_idevid),  T(wrong_media),       T(wrong_accept),
-        T(malformed),       T(signed_by_another), T(not_a_request),
-        T(other_serial),    T(no_proximity),      T(not_listed),
-        T(refused_by_name), T(pending),           T(pending_refused),
-        T(too_often),       T(bad_configuration),
+        T(relays),
+        T(asks_masa),
+        T(request_contents),
+        T(without_clock),
+        T(older_masa),
+        T(masa_elsewhere),
+        T(masa_nowhere),
+        T(same_again),
+        T(masa_login),
+        T(pinned_by_choice),
+        T(in_base64),
+        T(older_root),
+        T(serial_elsewhere),
+        T(wrong_paths),
+        T(stranger),
+        T(other_maker),
+        T(not_an_idevid),
+        T(expired_idevid),
+        T(wrong_media),
+        T(wrong_accept),
+        T(malformed),
+        T(signed_by_another),
+        T(not_a_request),
+        T(other_serial),
+        T(no_proximity),
+        T(not_listed),
+        T(refused_by_name),
+        T(pending),
+        T(pending_refused),
+        T(too_often),
+        T(bad_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,10 @@ struct idv_upstream {
     const STACK_OF(X509) * anchors; /* borrowed; NULL: the system's */
     EVP_PKEY *key;                  /* client identity; borrowed, NULL: none */
     const STACK_OF(X509) * chain;
+    /* for HTTP authentication, once the server is verified; borrowed, NULL:
+     * none. Basic, or by digest. */
+    const char *user, *password;
+    bool digest;
     int timeout_s;
 };
 

@@ -55,9 +55,10 @@ static inline void idv_auto_voucher(struct idv_voucher *v)
 }
 
 /* Writer and reader of the JSON form. The reader refuses: a root other than
- * the kind's, no serial-number, wrong types, bad base64 or times, leaves that
- * are empty or over their limits, control characters in text; it ignores
- * unknown members, the leaves that a request must not carry, and a
+ * the kind's (of a request, also a voucher's, which older pledges used, unless
+ * it pins), no serial-number, wrong types, bad base64 or times, leaves that are
+ * empty or over their limits, control characters in text; it ignores unknown
+ * members, the leaves that a request must not carry, and a
  * manufacturer-proprietary that is not base64 or over its limit. The
  * writer refuses (IDV_E_ARG) what the reader would, both nonce and expires-on
  * in one voucher, and a last-renewal-date without expires-on; the reader takes

@@ -76,6 +76,10 @@ struct idv_devid {
  * unchanged, whatever the string type.
  */
 idv_rc idv_devid_from_cert(const X509 *cert, struct idv_devid *out) IDV_CHECKED;
+/* The same for makers that put the serial number elsewhere: that of the subject
+ * is not looked at, and "" in out. */
+idv_rc idv_devid_without_serial(const X509 *cert,
+                                struct idv_devid *out) IDV_CHECKED;
 
 /*
  * idevid-issuer (RFC 8366 section 5.3): the AKI extension's value
