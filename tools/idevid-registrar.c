@@ -27,6 +27,42 @@ static const struct tool_option rollover_options[] = {
 static const struct tool_option list_options[] = {
     {"pending", 0, NULL, "only those that wait for a decision", NULL,
      &registrar_opt.pending, NULL},
+    {"findings", 0, NULL, "what was odd about devices and makers instead", NULL,
+     &registrar_opt.findings, NULL},
+    {"stored", 0, NULL, "vouchers that prefetch had instead", NULL,
+     &registrar_opt.stored, NULL},
+    {0}};
+
+static const struct tool_option approve_options[] = {
+    {"maker", 0, "NAME", "the maker (not needed where there is one only)",
+     &registrar_opt.maker, NULL, NULL},
+    {"imprinted", 0, NULL,
+     "they were imprinted elsewhere and may enroll without a voucher", NULL,
+     &registrar_opt.imprinted, NULL},
+    {0}};
+
+static const struct tool_option rule_options[] = {
+    {"maker", 0, "PATTERN", "of this maker (* and ?; default: any)",
+     &registrar_opt.maker, NULL, NULL},
+    {"model", 0, "PATTERN", "of this model", &registrar_opt.model, NULL, NULL},
+    {"serial", 0, "PATTERN", "with this serial number", &registrar_opt.serial,
+     NULL, NULL},
+    {"from", 0, "TIME", "from then on (RFC 3339)", &registrar_opt.from, NULL,
+     NULL},
+    {"until", 0, "TIME", "until then", &registrar_opt.until, NULL, NULL},
+    {"position", 0, "N", "its place, the lowest first (default: the last)",
+     &registrar_opt.position, NULL, NULL},
+    {"comment", 0, "TEXT", "for people", &registrar_opt.comment, NULL, NULL},
+    {0}};
+
+static const struct tool_option prefetch_options[] = {
+    {"issuer", 0, "FILE", "the CA that issued the devices' certificates",
+     &registrar_opt.issuer, NULL, NULL},
+    {"file", 0, "FILE",
+     "more devices: serial numbers, or lines of a factory's export",
+     &registrar_opt.file, NULL, NULL},
+    {"jws", 0, NULL, "vouchers as JWS (default: CMS)", NULL, &registrar_opt.jws,
+     NULL},
     {0}};
 
 static const struct tool_option maker_options[] = {
@@ -81,12 +117,18 @@ static const struct tool_verb verbs[] = {
      1, 1, rollover_options, registrar_rollover, false},
     {"list", "", "devices that asked, and what was decided", 0, 0, list_options,
      registrar_list, true},
-    {"approve", "SERIAL ...", "let these devices in", 1, -1, maker_options,
+    {"approve", "SERIAL ...", "let these devices in", 1, -1, approve_options,
      registrar_approve, true},
     {"deny", "SERIAL ...", "keep these devices out", 1, -1, maker_options,
      registrar_deny, true},
     {"refuse", "SERIAL ...", "the same as deny", 1, -1, maker_options,
      registrar_deny, true},
+    {"rule", "add allow|deny|ask | list | remove N",
+     "who is let in, where nobody decided on the device", 1, 2, rule_options,
+     registrar_rule, true},
+    {"prefetch", "MAKER [SERIAL ...]",
+     "have vouchers for devices before they come", 1, -1, prefetch_options,
+     registrar_prefetch, true},
     {"show", "SERIAL", "all that is known of a device", 1, 1, NULL,
      registrar_show, true},
     {"log", "[SERIAL]", "how far each device came, newest first", 0, 1, NULL,

@@ -12,7 +12,9 @@ struct registrar_options {
     const char *certificate, *reason, *label, *out;
     const char *since, *until, *format;
     const char *to, *est_domain, *pin_cert, *more;
-    bool pending, again, nobody;
+    const char *model, *serial, *from, *comment, *position;
+    const char *issuer, *file;
+    bool pending, again, nobody, findings, stored, imprinted, jws;
 };
 extern struct registrar_options registrar_opt;
 
@@ -51,6 +53,14 @@ idv_rc registrar_rows(struct tool *t, const struct idv_json *answer,
 idv_rc registrar_print(struct tool *t, const struct idv_json *v) IDV_CHECKED;
 /* A member of a row, "" when absent. */
 const char *registrar_cell(const struct idv_json *row, const char *name);
+
+/* registrar_rules.c: rules; findings and vouchers had ahead, for list */
+idv_rc registrar_rule(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_list_more(struct tool *t) IDV_CHECKED;
+void registrar_finding_row(struct tool *t, const struct idv_json *f);
+
+/* registrar_prefetch.c */
+idv_rc registrar_prefetch(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* registrar_people.c: what was decided, and how far devices came */
 idv_rc registrar_list(struct tool *t, int argc, char **argv) IDV_CHECKED;

@@ -12,6 +12,10 @@ static const char *const announces[] = {"no", "registrar", "proxy", "both",
 static const char *const pins[] = {"chain", "issuer", "own", NULL};
 static const char *const serial_fields[] = {"serialNumber", "hardware", "CN",
                                             NULL};
+static const char *const model_fields[] = {"CN", "OU", "hardware", NULL};
+static const char *const stored_uses[] = {"never", "when-down", "first", NULL};
+static const char *const evidence_modes[] = {"off", "request", "require", NULL};
+static const char *const new_logs[] = {"accept", "refuse", NULL};
 static const char *const http_auths[] = {"basic", "digest", NULL};
 static const char *const admits[] = {"listed", "ask", "all", NULL};
 
@@ -43,6 +47,15 @@ static const struct idv_conf_entry entries[] = {
      .help = "what vouchers shall pin: chain: the last certificate of the "
              "file; issuer: the CA that issued the registrar's; own: the "
              "registrar's itself"},
+    {.section = "registrar",
+     .key = "evidence",
+     .type = IDV_CONF_ENUM,
+     AT(evidence),
+     .fallback = "off",
+     .words = evidence_modes,
+     .help = "proof of the sealed anchor with a device's enrollment status: "
+             "request it, or require it (without a good one the enrollment "
+             "counts as failed)"},
     {.section = "registrar",
      .key = "makers",
      .type = IDV_CONF_PATHS,
@@ -91,6 +104,21 @@ static const struct idv_conf_entry entries[] = {
      .type = IDV_CONF_LIST,
      AT(known),
      .help = "domainIDs (base64) that may stand in a log"},
+    {.section = "audit",
+     .key = "new-versions",
+     .type = IDV_CONF_ENUM,
+     AT(new_logs),
+     .fallback = "accept",
+     .words = new_logs,
+     .help = "logs of a version later than 1, which say more: accept (read as "
+             "1, with a finding), or refuse"},
+    {.section = "audit",
+     .key = "own-history",
+     .type = IDV_CONF_BOOL,
+     AT(own_history),
+     .fallback = "yes",
+     .help = "events under this domain that the database does not know are "
+             "findings; no where registrars with other databases share it"},
     {.section = "audit",
      .key = "allow-foreign",
      .type = IDV_CONF_BOOL,
@@ -164,6 +192,19 @@ static const struct idv_conf_entry entries[] = {
      .min = 60,
      .max = 3600,
      .help = "seconds between two floods"},
+    {.section = "reduced-security",
+     .key = "unauthenticated-devices",
+     .type = IDV_CONF_BOOL,
+     AT(unauthenticated),
+     .fallback = "no",
+     .help = "heed the makers' unauthenticated: only where no other device "
+             "can reach this service"},
+    {.section = "reduced-security",
+     .key = "unreadable-vouchers",
+     .type = IDV_CONF_BOOL,
+     AT(unreadable),
+     .fallback = "no",
+     .help = "pass on vouchers of a format that cannot be read here"},
     SERVICE_STORE_ENTRY(struct registrar_conf, service,
                         "/var/lib/idevid/registrar/registrar.db"){
         .section = "store",
@@ -223,6 +264,27 @@ static const struct idv_conf_entry maker_entries[] = {
              "CN of the subject; hardware: hwSerialNum of hardwareModuleName "
              "(in hexadecimal unless it is text)"},
     {.section = "maker",
+     .key = "model-field",
+     .type = IDV_CONF_ENUM,
+     AT(model_field),
+     .fallback = "CN",
+     .words = model_fields,
+     .help = "what rules call the model of a device: CN or OU of the subject; "
+             "hardware: the type (OID) of hardwareModuleName"},
+    {.section = "maker",
+     .key = "unauthenticated",
+     .type = IDV_CONF_BOOL,
+     AT(unauthenticated),
+     .fallback = "no",
+     .help = "devices with any certificate that is no other maker's are of "
+             "this one; needs the switch in [reduced-security]"},
+    {.section = "maker",
+     .key = "evidence-anchors",
+     .type = IDV_CONF_PATH,
+     AT(evidence_anchors),
+     .help = "trust anchors of keys that sign evidence (PEM; default: those "
+             "of its IDevIDs)"},
+    {.section = "maker",
      .key = "ignore-expiry",
      .type = IDV_CONF_BOOL,
      AT(ignore_expiry),
@@ -261,6 +323,14 @@ static const struct idv_conf_entry maker_entries[] = {
      AT(masa_client_auth),
      .fallback = "no",
      .help = "show the registrar's certificate to it"},
+    {.section = "masa",
+     .key = "stored-vouchers",
+     .type = IDV_CONF_ENUM,
+     AT(stored),
+     .fallback = "never",
+     .words = stored_uses,
+     .help = "use of nonceless vouchers that prefetch had: when-down: while "
+             "it cannot be reached; first: whenever there is one"},
     {.section = "masa",
      .key = "user",
      .type = IDV_CONF_TEXT,

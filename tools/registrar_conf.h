@@ -15,8 +15,9 @@ struct registrar_conf {
     char **makers, **labels;
     char **known;
     struct tool_device_conf device;
-    int audit, pin;
-    bool allow_foreign, allow_nonceless;
+    int audit, pin, evidence, new_logs;
+    bool allow_foreign, allow_nonceless, own_history;
+    bool unauthenticated, unreadable;
     int64_t retry_after;
     int64_t device_hourly, masa_timeout, keep_days, keep_ledger_days;
     /* [cloud] */
@@ -37,8 +38,10 @@ idv_rc registrar_check_conf(const void *conf) IDV_CHECKED;
 struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;
     char *masa_user, *masa_password_file;
-    int admit, serial_field, masa_http_auth;
-    bool ignore_expiry, masa_client_auth, id_data, issuer_sequence;
+    char *evidence_anchors;
+    int admit, serial_field, model_field, masa_http_auth, stored;
+    bool unauthenticated, ignore_expiry, masa_client_auth, id_data,
+        issuer_sequence;
 };
 extern const struct idv_conf_table maker_table;
 

@@ -25,6 +25,10 @@ idv_rc registrar_list(struct tool *t, int argc, char **argv)
     struct idv_json *in = idv_json_new_object();
     (void)argc;
     (void)argv;
+    if (registrar_opt.findings || registrar_opt.stored) {
+        idv_json_free(in);
+        return registrar_list_more(t);
+    }
     if (!in)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     idv_rc rc = tool_put_bool(in, "pending", registrar_opt.pending);
@@ -66,6 +70,32 @@ static idv_rc put_decision(struct idv_json *in, const char *maker,
     return tool_put_text(in, "decision", decision);
 }
 
+static idv_rc imprinted(struct tool *t, const struct idv_json *answer)
+{
+    if (t->json)
+        return registrar_print(t, answer);
+    tool_say(t, "%s of %s: may enroll without a voucher of ours",
+             cell(answer, "serial-number"), cell(answer, "maker"));
+    return IDV_OK;
+}
+
+static idv_rc allow_imprinted(struct tool *t, const char *maker,
+                              const char *serial)
+{
+    struct idv_json *in = idv_json_new_object();
+    if (!in)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    idv_rc rc = tool_put_text(in, "maker", maker);
+    if (rc == IDV_OK)
+        rc = tool_put_text(in, "serial-number", serial);
+    if (rc == IDV_OK)
+        rc = tool_put_bool(in, "allowed", true);
+    if (rc == IDV_OK)
+        return registrar_ask(t, "/imprinted", in, imprinted);
+    idv_json_free(in);
+    return rc;
+}
+
 static idv_rc decide(struct tool *t, int argc, char **argv,
                      const char *decision)
 {
@@ -81,6 +111,8 @@ static idv_rc decide(struct tool *t, int argc, char **argv,
             return rc;
         }
         IDV_TRY(registrar_ask(t, "/decide", in, decided));
+        if (registrar_opt.imprinted)
+            IDV_TRY(allow_imprinted(t, maker, argv[i]));
     }
     return IDV_OK;
 }
@@ -151,6 +183,9 @@ static void session_row(struct tool *t, const struct idv_json *s)
 {
     log_row(t, s);
     each_of(t, idv_json_get(s, "events"), event_row);
+    if (*cell(s, "evidence"))
+        tool_say(t, "%s    evidence        %s %s", cell(s, "changed"),
+                 cell(s, "evidence"), cell(s, "evidence-detail"));
 }
 
 static idv_rc show_page(struct tool *t, const struct idv_json *answer)
@@ -160,6 +195,7 @@ static idv_rc show_page(struct tool *t, const struct idv_json *answer)
     each_of(t, idv_json_get(answer, "decisions"), list_row);
     each_of(t, idv_json_get(answer, "sessions"), session_row);
     each_of(t, idv_json_get(answer, "certificates"), cert_row);
+    each_of(t, idv_json_get(answer, "findings"), registrar_finding_row);
     return IDV_OK;
 }
 

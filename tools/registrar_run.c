@@ -5,31 +5,24 @@
 #include <string.h>
 
 #include <idevid/auto.h>
-#include <idevid/fs.h>
 #include <idevid/text.h>
 
 #include "idevid/registrar/admin.h"
 #include "registrar.h"
 #include "registrar_cloud.h"
 #include "registrar_labels.h"
+#include "registrar_maker.h"
 
 #define PRUNED_AT_START 10000
-
-struct maker {
-    struct maker_conf conf;
-    STACK_OF(X509) * anchors;
-    STACK_OF(X509) * masa_anchors;
-    struct idv_buf password; /* with its NUL */
-};
 
 struct worker {
     EVP_PKEY *key;
     STACK_OF(X509) * chain;
     struct registrar_cas cas;
     struct registrar_cloud cloud;
-    struct maker *makers;
+    struct registrar_maker *makers;
     struct idv_registrar_maker *table;
-    size_t n_makers;
+    size_t n_makers, loaded; /* loaded: or tried */
     struct idv_db *db;
     struct idv_registrar_store store;
     struct idv_registrar *registrar;
@@ -46,57 +39,10 @@ static void worker_clear(void *self)
     idv_certs_free(w->chain);
     registrar_cas_clear(&w->cas);
     registrar_cloud_clear(&w->cloud);
-    for (size_t i = 0; i < w->n_makers; i++) {
-        idv_conf_free(&maker_table, &w->makers[i].conf);
-        idv_certs_free(w->makers[i].anchors);
-        idv_certs_free(w->makers[i].masa_anchors);
-        idv_buf_free(&w->makers[i].password);
-    }
+    for (size_t i = 0; w->makers && i < w->loaded; i++)
+        registrar_maker_free(&w->makers[i]);
     free(w->makers);
     free(w->table);
-}
-
-/* The first line of the file. */
-static idv_rc load_password(const char *path, struct idv_buf *out)
-{
-    IDV_AUTO(buf) file = {.secret = true};
-    struct idv_bytes rest, line = {0};
-    IDV_TRY(idv_fs_read_secret(path, &file));
-    rest = idv_view(&file);
-    if (!idv_text_next(&rest, "\r\n", &line) || line.n == 0 ||
-        memchr(line.p, 0, line.n))
-        return idv_fail(IDV_E_ARG, "%s: no password in its first line", path);
-    out->secret = true;
-    IDV_TRY(idv_buf_put(out, line));
-    return idv_buf_put(out, idv_bytes("", 1));
-}
-
-static idv_rc load_maker(const char *path, struct maker *m,
-                         struct idv_registrar_maker *row)
-{
-    IDV_TRY(idv_conf_load(&maker_table, path, &m->conf));
-    IDV_TRY(idv_certs_open(m->conf.anchors, NULL, &m->anchors));
-    if (m->conf.masa_anchors)
-        IDV_TRY(idv_certs_open(m->conf.masa_anchors, NULL, &m->masa_anchors));
-    if (m->conf.masa_password_file)
-        IDV_TRY(load_password(m->conf.masa_password_file, &m->password));
-    *row = (struct idv_registrar_maker){
-        .name = m->conf.name,
-        .anchors = m->anchors,
-        .ignore_expiry = m->conf.ignore_expiry,
-        .serial_field = (enum idv_serial_field)m->conf.serial_field,
-        .admit = (enum idv_admit)m->conf.admit,
-        .masa_url = m->conf.masa_url,
-        .masa_fallback = m->conf.masa_fallback,
-        .masa_anchors = m->masa_anchors,
-        .masa_client_auth = m->conf.masa_client_auth,
-        .masa_user = m->conf.masa_user,
-        .masa_password = (const char *)m->password.p,
-        .masa_digest = m->conf.masa_http_auth == 1,
-        .id_data = m->conf.id_data,
-        .issuer_sequence = m->conf.issuer_sequence,
-    };
-    return IDV_OK;
 }
 
 static idv_rc load_makers(struct worker *w)
@@ -106,9 +52,12 @@ static idv_rc load_makers(struct worker *w)
     w->table = calloc(n ? n : 1, sizeof(*w->table));
     if (!w->makers || !w->table)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    for (; w->n_makers < n; w->n_makers++)
-        IDV_TRY(load_maker(registrar_conf.makers[w->n_makers],
-                           &w->makers[w->n_makers], &w->table[w->n_makers]));
+    for (; w->n_makers < n; w->n_makers++) {
+        w->loaded = w->n_makers + 1;
+        IDV_TRY(registrar_maker_load(registrar_conf.makers[w->n_makers],
+                                     &w->makers[w->n_makers],
+                                     &w->table[w->n_makers]));
+    }
     return IDV_OK;
 }
 
@@ -131,6 +80,11 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
         .n_makers = w->n_makers,
         .store = &w->store,
         .audit = (enum idv_audit_mode)registrar_conf.audit,
+        .refuse_new_logs = registrar_conf.new_logs == 1,
+        .ignore_own = !registrar_conf.own_history,
+        .evidence = (enum idv_evidence_mode)registrar_conf.evidence,
+        .unauthenticated = registrar_conf.unauthenticated,
+        .unreadable = registrar_conf.unreadable,
         .audit_policy = {.known = (const char *const *)registrar_conf.known,
                          .allow_foreign_nonced = registrar_conf.allow_foreign,
                          .allow_nonceless = registrar_conf.allow_nonceless},

@@ -93,15 +93,24 @@ idv_rc idv_db_status_each(struct idv_db *db, const uint8_t pvr_sha256[32],
 {
     IDVI_QUERY(q);
     IDV_TRY(idvi_query(db, &q,
-                       IDVI_STATUS_SELECT " WHERE pvr_sha256 = $1 ORDER BY id",
+                       "SELECT pvr_sha256, date, kind, status, cert_matches,"
+                       " reason, detail, report FROM status_event"
+                       " WHERE pvr_sha256 = $1 ORDER BY id",
                        "h", pvr_sha256));
     for (bool row = false;;) {
-        struct idvi_status s = {0};
+        char kind[32], reason[IDV_MAX_REASON], detail[IDV_MAX_REASON];
+        struct idv_status_event e = {
+            .kind = kind, .reason = reason, .detail = detail};
         IDV_TRY(idvi_query_next(&q, &row));
         if (!row)
             return IDV_OK;
-        IDV_TRY(idvi_status_row(&q, &s));
-        if (!each(arg, &s.event))
+        IDV_AUTO(buf) report = {.max = IDV_MAX_REPORT};
+        IDV_TRY(idvi_query_get(&q, "hitffttb", e.pvr_sha256, &e.date, kind,
+                               sizeof(kind), &e.status, &e.cert_matches, reason,
+                               sizeof(reason), detail, sizeof(detail),
+                               &report));
+        e.report = idv_view(&report);
+        if (!each(arg, &e))
             return IDV_OK;
     }
 }

@@ -148,7 +148,7 @@ static idv_rc counts(void *self, struct idv_registrar_counts *out)
 
 struct idv_registrar_people idv_db_registrar_people(struct idv_db *db)
 {
-    return (struct idv_registrar_people){
+    struct idv_registrar_people p = (struct idv_registrar_people){
         .self = db,
         .decide = decide,
         .decisions = decisions,
@@ -158,4 +158,6 @@ struct idv_registrar_people idv_db_registrar_people(struct idv_db *db)
         .issued = issued,
         .counts = counts,
     };
+    idvi_gate_people(&p);
+    return p;
 }

@@ -5,12 +5,13 @@
 idv_rc idvi_session_row(struct idvi_query *q, struct idv_session *out)
 {
     return idvi_query_get(
-        q, "hhttttnntiiitbbb", out->pvr_sha256, out->idevid_sha256, out->maker,
+        q, "hhttttnntiiitbbbb", out->pvr_sha256, out->idevid_sha256, out->maker,
         sizeof(out->maker), out->serial_number, sizeof(out->serial_number),
         out->nonce, sizeof(out->nonce), out->address, sizeof(out->address),
         &out->state, &out->status, out->reason, sizeof(out->reason),
         &out->created, &out->changed, &out->not_before, out->media,
-        sizeof(out->media), &out->rvr, &out->voucher, &out->audit_log);
+        sizeof(out->media), &out->rvr, &out->voucher, &out->audit_log,
+        &out->judged_on);
 }
 
 static idv_rc one_session(struct idv_db *db, const char *sql,
@@ -67,14 +68,15 @@ static idv_rc session_add(void *self, const struct idv_session *s, bool *fresh)
         self, &added,
         "INSERT INTO session (pvr_sha256, idevid_sha256, maker, serial_number,"
         " nonce, address, state, status, reason, created, changed, not_before,"
-        " media, rvr, voucher, audit_log) VALUES ($1, $2, $3, $4, $5, $6, $7,"
-        " $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        " media, rvr, voucher, audit_log, judged_on) VALUES ($1, $2, $3, $4, "
+        "$5, $6, $7,"
+        " $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         " ON CONFLICT (pvr_sha256) DO NOTHING",
-        "hhttttiitiiitbbb", s->pvr_sha256, s->idevid_sha256, s->maker,
+        "hhttttiitiiitbbbb", s->pvr_sha256, s->idevid_sha256, s->maker,
         s->serial_number, s->nonce, s->address, (int64_t)s->state,
         (int64_t)s->status, s->reason, s->created, s->changed, s->not_before,
         s->media, idv_view(&s->rvr), idv_view(&s->voucher),
-        idv_view(&s->audit_log)));
+        idv_view(&s->audit_log), idv_view(&s->judged_on)));
     *fresh = added > 0;
     return IDV_OK;
 }
@@ -91,18 +93,20 @@ static bool must_last(const struct idv_session *s)
     "UPDATE session SET idevid_sha256 = $1, maker = $2, serial_number = $3,"   \
     " nonce = $4, address = $5, state = $6, status = $7, reason = $8,"         \
     " created = $9, changed = $10, not_before = $11, media = $12, rvr = $13,"  \
-    " voucher = $14, audit_log = $15 WHERE pvr_sha256 = $16 AND state = $17"
+    " voucher = $14, audit_log = $15, judged_on = $16 WHERE pvr_sha256 = $17"  \
+    " AND state = $18"
 
 static idv_rc session_update(void *self, const struct idv_session *s,
                              enum idv_session_state from, bool *done)
 {
     unsigned changed = 0;
     IDV_TRY((must_last(s) ? idvi_exec : idvi_exec_lazy)(
-        self, &changed, UPDATE, "httttiitiiitbbbhi", s->idevid_sha256, s->maker,
-        s->serial_number, s->nonce, s->address, (int64_t)s->state,
+        self, &changed, UPDATE, "httttiitiiitbbbbhi", s->idevid_sha256,
+        s->maker, s->serial_number, s->nonce, s->address, (int64_t)s->state,
         (int64_t)s->status, s->reason, s->created, s->changed, s->not_before,
         s->media, idv_view(&s->rvr), idv_view(&s->voucher),
-        idv_view(&s->audit_log), s->pvr_sha256, (int64_t)from));
+        idv_view(&s->audit_log), idv_view(&s->judged_on), s->pvr_sha256,
+        (int64_t)from));
     *done = changed > 0;
     return IDV_OK;
 }
@@ -163,18 +167,18 @@ static idv_rc status_add(void *self, const struct idv_status_event *e)
 {
     return idvi_exec_lazy(self, NULL,
                           "INSERT INTO status_event (pvr_sha256, date, kind,"
-                          " status, cert_matches, reason, detail)"
-                          " SELECT $1, $2, $3, $4, $5, $6, $7 WHERE"
+                          " status, cert_matches, reason, detail, report)"
+                          " SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE"
                           " (SELECT count(*) FROM status_event"
                           " WHERE pvr_sha256 = $1) < " STATUS_MAX,
-                          "hitiitt", e->pvr_sha256, e->date, e->kind,
+                          "hitiittb", e->pvr_sha256, e->date, e->kind,
                           (int64_t)e->status, (int64_t)e->cert_matches,
-                          e->reason, e->detail);
+                          e->reason, e->detail, e->report);
 }
 
 struct idv_registrar_store idv_db_registrar_store(struct idv_db *db)
 {
-    return (struct idv_registrar_store){
+    struct idv_registrar_store s = (struct idv_registrar_store){
         .self = db,
         .session_get = session_get,
         .session_last = session_last,
@@ -185,4 +189,6 @@ struct idv_registrar_store idv_db_registrar_store(struct idv_db *db)
         .decision = decision,
         .status_add = status_add,
     };
+    idvi_gate_store(&s);
+    return s;
 }

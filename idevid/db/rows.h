@@ -25,7 +25,7 @@ idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,
 #define IDVI_SESSION_SELECT                                                    \
     "SELECT pvr_sha256, idevid_sha256, maker, serial_number, nonce, address,"  \
     " state, status, reason, created, changed, not_before, media, rvr,"        \
-    " voucher, audit_log FROM session"
+    " voucher, audit_log, judged_on FROM session"
 idv_rc idvi_session_row(struct idvi_query *q,
                         struct idv_session *out) IDV_CHECKED;
 
@@ -43,6 +43,17 @@ struct idvi_status {
 };
 idv_rc idvi_status_row(struct idvi_query *q,
                        struct idvi_status *out) IDV_CHECKED;
+
+#define IDVI_STORED_SELECT                                                     \
+    "SELECT id, maker, serial_number, media, fetched, expires_on"
+
+/* The registrar's gate: the part of the store table that is in
+ * registrar_gate.c. */
+void idvi_gate_store(struct idv_registrar_store *s);
+void idvi_gate_people(struct idv_registrar_people *p);
+idv_rc idvi_rules_each(void *self,
+                       bool (*each)(void *arg, const struct idv_rule *r),
+                       void *arg) IDV_CHECKED;
 
 #define IDVI_ISSUED_SELECT                                                     \
     "SELECT client_sha256, csr_sha256, cert_sha256, subject_sha256,"           \

@@ -129,6 +129,14 @@ struct idv_server_conf {
 idv_rc idv_server_run(const struct idv_server_conf *conf) IDV_CHECKED;
 
 /*
+ * One request elsewhere, waited for: what the services ask upstream, on the
+ * same terms (see <idevid/machine.h>). The body of what is moved; reply is
+ * initialised by the caller.
+ */
+idv_rc idv_upstream_once(struct idv_upstream *what, const struct idv_env *env,
+                         struct idv_msg *reply) IDV_CHECKED;
+
+/*
  * One request over a unix socket to the admin service of a running server;
  * reply is initialised by the caller. IDV_E_NET when nobody listens there,
  * IDV_E_TIMEOUT after timeout_s (0: 30).

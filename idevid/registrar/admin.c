@@ -187,5 +187,11 @@ const struct idv_admin_row idv_registrar_admin_rows[] = {
     {"/owner-set", idvi_reg_admin_owner_set, true},
     {"/owner-list", idvi_reg_admin_owners, false},
     {"/owner-remove", idvi_reg_admin_owner_remove, true},
+    {"/rule/add", idvi_reg_admin_rule_add, true},
+    {"/rule/remove", idvi_reg_admin_rule_remove, true},
+    {"/rule/list", idvi_reg_admin_rule_list, false},
+    {"/findings", idvi_reg_admin_findings, false},
+    {"/stored", idvi_reg_admin_stored, false},
+    {"/imprinted", idvi_reg_admin_imprinted, true},
     {0},
 };

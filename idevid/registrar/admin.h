@@ -28,7 +28,19 @@ struct idv_registrar_admin {
  *   /log     {"serial-number": ""}      rows of changed, serial-number, maker,
  *            address, state, reason
  *   /show    {"serial-number"}          decisions, the newest sessions with
- *            their events, certificates: each as rows of its own; 409: unknown
+ *            their events and evidence, certificates, findings: each as rows of
+ *            its own; 409: unknown
+ *   /rule/add     {"action": "allow" | "deny" | "ask" [, "maker", "model",
+ *            "serial-number": patterns, "not-before", "not-after": RFC 3339,
+ *            "position", "comment"]}    {"id"}
+ *   /rule/remove  {"id"}               {"id"}; 409: there is none
+ *   /rule/list    {}                   rows of that, and who, date
+ *   /findings     {"serial-number": ""}  rows of last, first, times, maker,
+ *            serial-number, kind, detail
+ *   /stored       {"serial-number": ""}  rows of fetched, maker, serial-number,
+ *            media, expires-on
+ *   /imprinted    {"maker", "serial-number", "allowed": bool}
+ *            {"maker", "serial-number", "imprinted"}
  *   /revoke  {"serial-number": all of a device's, or "sha256": hex of one
  *            [, "reason"]}              {"revoked": n}; 409: none in force
  *   /status  {}                         {"running", "sessions": {STATE: n},
@@ -50,6 +62,22 @@ idv_rc idvi_reg_admin_owners(void *self,
                              const struct idv_admin_call *c) IDV_CHECKED;
 idv_rc idvi_reg_admin_owner_remove(void *self,
                                    const struct idv_admin_call *c) IDV_CHECKED;
+
+/* admin_gate.c */
+idv_rc idvi_reg_admin_rule_add(void *self,
+                               const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_rule_remove(void *self,
+                                  const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_rule_list(void *self,
+                                const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_findings(void *self,
+                               const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_stored(void *self,
+                             const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_admin_imprinted(void *self,
+                                const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_reg_put_finding(struct idv_json *o,
+                            const struct idv_finding *f) IDV_CHECKED;
 
 /* admin_show.c */
 idv_rc idvi_reg_admin_show(void *self,

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All that is known of one device. */
+#include <string.h>
+
 #include <idevid/auto.h>
+#include <idevid/text.h>
 
 #include "idevid/registrar/admin.h"
+#include "idevid/registrar/admin_page.h"
 
 /* so many of each fit one answer; newer ones win */
 #define SESSIONS 10
 #define EVENTS 10
 #define CERTS 20
+#define FINDINGS 20
+#define REPORT 200 /* bytes shown of what a device reported */
 
 struct show {
     const struct idv_registrar_people *people;
@@ -80,13 +86,27 @@ static bool cert_each(void *arg, const struct idv_issued *i)
 
 /* --- sessions ------------------------------------------------------------- */
 
+/* The report as it came, as far as it fits and is text. */
+static idv_rc put_report(struct idv_json *o, struct idv_bytes report)
+{
+    char text[REPORT + 1];
+    if (report.n > REPORT)
+        report.n = REPORT;
+    while (report.n && !idv_text_printable(report))
+        report.n--;
+    memcpy(text, report.p ? report.p : (const uint8_t *)"", report.n);
+    text[report.n] = 0;
+    return idv_admin_put_text(o, "report", text);
+}
+
 static idv_rc put_event(struct idv_json *o, const struct idv_status_event *e)
 {
     IDV_TRY(idv_admin_put_time(o, "date", e->date));
     IDV_TRY(idv_admin_put_text(o, "kind", e->kind));
     IDV_TRY(idv_admin_put_text(o, "status", e->status ? "good" : "failed"));
     IDV_TRY(idv_admin_put_text(o, "reason", e->reason));
-    return idv_admin_put_text(o, "detail", e->detail);
+    IDV_TRY(idv_admin_put_text(o, "detail", e->detail));
+    return put_report(o, e->report);
 }
 
 static bool event_count(void *arg, const struct idv_status_event *e)
@@ -122,6 +142,19 @@ static idv_rc put_events(const struct show *s, const struct idv_session *of,
     return rc != IDV_OK ? rc : list.rc != IDV_OK ? list.rc : put;
 }
 
+static idv_rc put_evidence(const struct show *s, const struct idv_session *of,
+                           struct idv_json *o)
+{
+    const struct idv_registrar_people *p = s->people;
+    struct idv_kept_evidence e = {0};
+    bool found = false;
+    IDV_TRY(p->evidence(p->self, of->pvr_sha256, &found, &e));
+    if (!found)
+        return IDV_OK;
+    IDV_TRY(idv_admin_put_text(o, "evidence", e.verdict));
+    return idv_admin_put_text(o, "evidence-detail", e.detail);
+}
+
 static bool session_each(void *arg, int64_t number,
                          const struct idv_session *of)
 {
@@ -132,6 +165,8 @@ static bool session_each(void *arg, int64_t number,
                   : idv_fail(IDV_E_NOMEM, "out of memory");
     if (rc == IDV_OK)
         rc = put_events(s, of, o);
+    if (rc == IDV_OK)
+        rc = put_evidence(s, of, o);
     return add(s, o, rc);
 }
 
@@ -156,6 +191,21 @@ static idv_rc fill_certs(struct show *s, const char *serial)
     return s->people->issued(s->people->self, serial, cert_each, s);
 }
 
+static bool finding_each(void *arg, int64_t number, const struct idv_finding *f)
+{
+    struct idv_json *o = idv_json_new_object();
+    (void)number;
+    return add(arg, o,
+               o ? idvi_reg_put_finding(o, f)
+                 : idv_fail(IDV_E_NOMEM, "out of memory"));
+}
+
+static idv_rc fill_findings(struct show *s, const char *serial)
+{
+    return s->people->findings(s->people->self, serial, 0, FINDINGS,
+                               finding_each, s);
+}
+
 static idv_rc put_list(struct show *s, const char *serial, const char *name,
                        idv_rc (*fill)(struct show *s, const char *serial),
                        struct idv_json *out)
@@ -177,6 +227,7 @@ idv_rc idvi_reg_admin_show(void *self, const struct idv_admin_call *c)
     IDV_TRY(put_list(&s, serial, "decisions", fill_decisions, c->out));
     IDV_TRY(put_list(&s, serial, "sessions", fill_sessions, c->out));
     IDV_TRY(put_list(&s, serial, "certificates", fill_certs, c->out));
+    IDV_TRY(put_list(&s, serial, "findings", fill_findings, c->out));
     if (s.any)
         return IDV_OK;
     return idv_fail(IDV_E_STATE, "nothing is known of device %.64s", serial);

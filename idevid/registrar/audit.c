@@ -27,32 +27,84 @@ static idv_rc record(struct idvi_reg_call *c, bool good, const char *reason)
     return store->status_add(store->self, &e);
 }
 
+bool idvi_reg_same_connection(const struct idvi_reg_call *c)
+{
+    const struct idv_peer *p = c->call->peer;
+    return p->binding_n > 0 &&
+           idv_bytes_eq(idv_view(&c->session.judged_on),
+                        idv_bytes(p->binding, p->binding_n));
+}
+
+static idv_rc note_connection(struct idvi_reg_call *c)
+{
+    const struct idv_peer *p = c->call->peer;
+    idv_buf_clear(&c->session.judged_on);
+    return idv_buf_put(&c->session.judged_on,
+                       idv_bytes(p->binding, p->binding_n));
+}
+
+/* Judged again it may stay as it was, but on another connection. */
+static idv_rc keep_verdict(struct idvi_reg_call *c, enum idv_session_state to)
+{
+    bool done = false;
+    if (c->session.state == to)
+        return idvi_reg_session_save(c, to, &done);
+    return idvi_reg_session_move(c, to);
+}
+
 static idv_rc conclude(struct idvi_reg_call *c, bool good, const char *reason)
 {
     char text[sizeof(c->session.reason)];
     snprintf(text, sizeof(text), "%s", reason);
     idv_note_clear();
     IDV_TRY(record(c, good, text));
+    if (!good)
+        IDV_TRY(idvi_reg_found(c, "audit-log", "%s", text));
+    IDV_TRY(note_connection(c));
     memcpy(c->session.reason, text, sizeof(text));
-    IDV_TRY(idvi_reg_session_move(c, good ? IDV_SESSION_LOG_OK
-                                          : IDV_SESSION_LOG_BAD));
+    IDV_TRY(keep_verdict(c, good ? IDV_SESSION_LOG_OK : IDV_SESSION_LOG_BAD));
     return c->audited(c, NULL);
 }
 
-/* Our own voucher should be in it; that it is not is the MASA's fault. */
-static void look_for_own(struct idvi_reg_call *c,
+/* A later version only says more (RFC 8995 section 5.8.2), but who runs this
+ * may want to read its description first. */
+static idv_rc check_version(struct idvi_reg_call *c,
+                            const struct idv_audit_log *log)
+{
+    if (log->version == 1)
+        return IDV_OK;
+    idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-odd",
+            "device=%s what=version version=%lld",
+            idv_log_value(c->session.serial_number), (long long)log->version);
+    IDV_TRY(idvi_reg_found(c, "audit-version", "version %lld",
+                           (long long)log->version));
+    return c->reg->conf.refuse_new_logs
+               ? idv_fail(IDV_E_REJECT, "audit log: version %lld",
+                          (long long)log->version)
+               : IDV_OK;
+}
+
+/* More than is allowed by default is allowed here: that is said. */
+static void tell_allowed(struct idvi_reg_call *c,
                          const struct idv_audit_log *log)
 {
     for (size_t i = 0; i < log->n; i++) {
-        for (char **k = c->reg->known; *k; k++) {
-            if (strcmp(log->events[i].domain_id, *k) == 0 &&
-                strcmp(log->events[i].nonce, c->session.nonce) == 0)
-                return;
+        if (!log->events[i].nonce[0] &&
+            c->reg->conf.audit_policy.allow_nonceless) {
+            idvi_reg_reduced(c, "nonceless-history");
+            return;
         }
     }
-    idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-odd",
-            "device=%s what=own-voucher-missing",
-            idv_log_value(c->session.serial_number));
+}
+
+static idv_rc judge_log(struct idvi_reg_call *c,
+                        const struct idv_audit_log *log)
+{
+    IDV_TRY(check_version(c, log));
+    IDV_TRY(idvi_reg_compare_history(c, log));
+    IDV_TRY(idv_audit_log_judge(log, &c->reg->conf.audit_policy));
+    tell_allowed(c, log);
+    return IDV_OK;
 }
 
 static idv_rc judge(struct idvi_reg_call *c, const struct idv_msg *reply)
@@ -65,17 +117,10 @@ static idv_rc judge(struct idvi_reg_call *c, const struct idv_msg *reply)
         idv_note_clear(); /* says nothing about the device: ask again later */
         return c->audited(c, "audit-unreadable");
     }
-    if (rc == IDV_OK && log.version != 1)
-        idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-odd",
-                "device=%s what=version version=%lld",
-                idv_log_value(c->session.serial_number),
-                (long long)log.version);
     if (rc == IDV_OK)
-        look_for_own(c, &log);
-    if (rc == IDV_OK)
-        rc = idv_audit_log_judge(&log, &c->reg->conf.audit_policy);
+        rc = judge_log(c, &log);
     idv_audit_log_free(&log);
-    if (rc == IDV_E_NOMEM)
+    if (rc != IDV_OK && rc != IDV_E_REJECT)
         return rc;
     return conclude(c, rc == IDV_OK, idv_note());
 }
@@ -125,8 +170,10 @@ static idv_rc told_log(struct idvi_reg_call *c, struct idv_told *told)
 
 idv_rc idvi_reg_audit(struct idvi_reg_call *c)
 {
-    if (c->reg->conf.audit == IDV_AUDIT_OFF)
+    if (c->reg->conf.audit == IDV_AUDIT_OFF) {
+        idvi_reg_reduced(c, "history-ignored");
         return conclude(c, true, "history is ignored");
+    }
     IDV_TRY(idvi_reg_upstream(c, "requestauditlog", "application/json"));
     /* set by upstream(): the request that was kept, so the MASA knows it */
     c->resume = told_log;

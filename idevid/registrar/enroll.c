@@ -136,6 +136,37 @@ static idv_rc audited(struct idvi_reg_call *c, const char *unknown)
     return pass(c);
 }
 
+/* A voucher that we gave, or an imprint made elsewhere that may count. */
+static idv_rc find_session(struct idvi_reg_call *c)
+{
+    const struct idv_registrar_store *store = c->reg->conf.store;
+    bool found = false, adopted = false;
+    idv_session_free(&c->session);
+    IDV_TRY(
+        store->session_last(store->self, c->leaf_sha256, &found, &c->session));
+    if (found && c->session.state >= IDV_SESSION_VOUCHER_SENT &&
+        c->session.state != IDV_SESSION_VSTATUS_FAIL)
+        return IDV_OK;
+    IDV_TRY(idvi_reg_adopt(c, &adopted));
+    return adopted ? IDV_OK
+                   : idvi_reg_session_of_device(c, c->leaf_sha256, 403);
+}
+
+/* R-R-68: a log that was fine may not be any more, if the connection on which
+ * it was judged was lost. */
+static bool wants_log(const struct idvi_reg_call *c)
+{
+    switch (c->session.state) {
+    case IDV_SESSION_VOUCHER_SENT:
+    case IDV_SESSION_VSTATUS_OK:
+        return true;
+    case IDV_SESSION_LOG_OK:
+        return c->session.rvr.n > 0 && !idvi_reg_same_connection(c);
+    default:
+        return false;
+    }
+}
+
 static idv_rc gate(struct idvi_reg_call *c)
 {
     const struct idv_peer *peer = c->call->peer;
@@ -149,9 +180,8 @@ static idv_rc gate(struct idvi_reg_call *c)
         return serve_member(c);
     IDV_TRY(idvi_reg_identify(c));
     IDV_TRY(check_decision(c));
-    IDV_TRY(idvi_reg_session_of_device(c, c->leaf_sha256, 403));
-    if (c->session.state != IDV_SESSION_VOUCHER_SENT &&
-        c->session.state != IDV_SESSION_VSTATUS_OK)
+    IDV_TRY(find_session(c));
+    if (!wants_log(c))
         return pass(c);
     c->audited = audited;
     return idvi_reg_audit(c);

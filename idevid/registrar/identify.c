@@ -28,12 +28,26 @@ static bool made_by(const struct idvi_reg_call *c,
     return idv_chain_verify(c->leaf, &policy) == IDV_OK;
 }
 
+/* R-R-7: where nobody else can reach us, a claim may do. It still has the
+ * certificate's key, which the request must be signed with. */
+static void take_unproven(struct idvi_reg_call *c)
+{
+    for (size_t i = 0; i < c->reg->conf.n_makers && !c->maker; i++) {
+        if (c->reg->conf.makers[i].unauthenticated)
+            c->maker = &c->reg->conf.makers[i];
+    }
+    if (c->maker)
+        idvi_reg_reduced(c, "unauthenticated-devices");
+}
+
 static idv_rc find_maker(struct idvi_reg_call *c)
 {
     for (size_t i = 0; i < c->reg->conf.n_makers && !c->maker; i++) {
         if (made_by(c, &c->reg->conf.makers[i]))
             c->maker = &c->reg->conf.makers[i];
     }
+    if (!c->maker && c->reg->conf.unauthenticated)
+        take_unproven(c);
     if (!c->maker)
         return idvi_refuse(&c->no, 403, "idevid-chain",
                            "manufacturer is not accepted here");

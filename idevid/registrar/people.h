@@ -50,6 +50,29 @@ struct idv_registrar_people {
                      bool (*each)(void *arg, const struct idv_issued *i),
                      void *arg);
     idv_rc (*counts)(void *self, struct idv_registrar_counts *out);
+
+    /* position 0: behind all others; *id is its number */
+    idv_rc (*rule_add)(void *self, const struct idv_rule *r, int64_t *id);
+    idv_rc (*rule_remove)(void *self, int64_t id, bool *found);
+    idv_rc (*rules)(void *self,
+                    bool (*each)(void *arg, const struct idv_rule *r),
+                    void *arg);
+    /* Newest first, those with a number below before; serial NULL: of all. */
+    idv_rc (*findings)(void *self, const char *serial, int64_t before,
+                       unsigned limit,
+                       bool (*each)(void *arg, int64_t number,
+                                    const struct idv_finding *f),
+                       void *arg);
+    idv_rc (*stored_add)(void *self, const struct idv_stored_voucher *v);
+    /* without documents; serial "": all */
+    idv_rc (*stored)(
+        void *self, const char *serial, int64_t before, unsigned limit,
+        bool (*each)(void *arg, const struct idv_stored_voucher *v), void *arg);
+    idv_rc (*imprint)(void *self, const char *maker, const char *serial,
+                      bool allowed, const char *who, int64_t now);
+    /* without the document */
+    idv_rc (*evidence)(void *self, const uint8_t pvr_sha256[32], bool *found,
+                       struct idv_kept_evidence *out);
 };
 
 #endif

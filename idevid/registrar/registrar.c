@@ -98,6 +98,7 @@ static idv_rc learn_domains(struct idv_registrar *r)
     const char *const *known = r->conf.audit_policy.known;
     for (; known && *known; known++)
         IDV_TRY(idv_list_add(&r->known, idv_str(*known)));
+    r->own_from = idv_list_count(r->known);
     for (int i = 0; i < sk_X509_num(r->conf.chain); i++) {
         IDV_AUTO(buf) id = {0};
         IDV_AUTO(buf) text = {0};
@@ -153,6 +154,8 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
     idv_rc rc = learn_domains(r);
     if (rc == IDV_OK)
         rc = choose_chain(r);
+    if (rc == IDV_OK)
+        idvi_reg_tell_modes(r);
     if (rc != IDV_OK) {
         idv_registrar_free(r);
         return rc;

@@ -28,12 +28,27 @@ enum idv_serial_field {
     IDV_SERIAL_COMMON_NAME, /* CN of the subject */
 };
 
+/* What rules call the model of a device. */
+enum idv_model_field {
+    IDV_MODEL_COMMON_NAME, /* of the subject; "" where there is none */
+    IDV_MODEL_UNIT,        /* OU of the subject */
+    IDV_MODEL_HARDWARE,    /* hwType of hardwareModuleName, a dotted OID */
+};
+
+/* When a nonceless voucher that was had ahead is used. */
+enum idv_stored_use {
+    IDV_STORED_NEVER,
+    IDV_STORED_WHEN_DOWN, /* the MASA cannot be reached */
+    IDV_STORED_FIRST,     /* whenever there is one */
+};
+
 /* A manufacturer. All borrowed. */
 struct idv_registrar_maker {
     const char *name;               /* unique; in logs and in the store */
     const STACK_OF(X509) * anchors; /* of its IDevIDs */
     bool ignore_expiry;             /* notAfter of IDevIDs (R-R-9) */
     enum idv_serial_field serial_field;
+    enum idv_model_field model_field;
     enum idv_admit admit;
     const char *masa_url;      /* instead of the one in the IDevID; or NULL */
     const char *masa_fallback; /* when the IDevID has none; or NULL */
@@ -41,8 +56,21 @@ struct idv_registrar_maker {
     bool masa_client_auth; /* show the registrar's certificate to the MASA */
     const char *masa_user, *masa_password; /* for HTTP; NULL: none */
     bool masa_digest;                      /* by Digest, not Basic */
+    enum idv_stored_use stored;
+    /* of certificates of keys that sign evidence; NULL: anchors */
+    const STACK_OF(X509) * evidence_anchors;
+    /* Any client certificate is taken for one of its IDevIDs, if no other
+     * maker's is: with idv_registrar_conf.unauthenticated only. */
+    bool unauthenticated;
     bool id_data;         /* its MASA wants eContentType id-data */
     bool issuer_sequence; /* its MASA wants idevid-issuer as a SEQUENCE */
+};
+
+enum idv_evidence_mode {
+    IDV_EVIDENCE_OFF,     /* not asked for; what comes is looked at */
+    IDV_EVIDENCE_REQUEST, /* asked for in the answer to voucher_status */
+    IDV_EVIDENCE_REQUIRE, /* without it, or with bad one, an enrollment counts
+                             as failed */
 };
 
 enum idv_audit_mode {
@@ -110,6 +138,14 @@ struct idv_registrar_conf {
     const struct idv_registrar_ca *labels; /* borrowed */
     size_t n_labels;
     enum idv_audit_mode audit;
+    bool refuse_new_logs; /* of a version above 1; otherwise read as 1 */
+    bool ignore_own;      /* events under our domainID that the ledger does
+                             not know are no finding: registrars share it */
+    enum idv_evidence_mode evidence;
+    /* RFC 8995 section 7.3: reduced security. Each is said at the start and
+     * at each use, event "reduced-security". */
+    bool unauthenticated; /* heeds makers' unauthenticated */
+    bool unreadable;      /* relay a voucher that cannot be read here */
     struct idv_audit_policy audit_policy; /* own domainID is added to known */
     int retry_after_s;                    /* of a 202; 0: 30 */
     int masa_timeout_s;                   /* 0: 20 */
@@ -158,6 +194,7 @@ struct idv_session {
     struct idv_buf rvr;     /* as signed: the MASA gets these bytes each time */
     struct idv_buf voucher; /* as received */
     struct idv_buf audit_log; /* as received */
+    struct idv_buf judged_on; /* binding of the connection of that time */
 };
 void idv_session_free(struct idv_session *s);
 
@@ -176,6 +213,59 @@ struct idv_status_event {
     bool status;
     bool cert_matches; /* enrollstatus: came with the certificate issued */
     const char *reason, *detail;
+    struct idv_bytes report; /* the first IDV_MAX_REPORT bytes of what came */
+};
+#define IDV_MAX_REPORT 4096
+
+/* --- rules: who is welcome ------------------------------------------------ */
+
+enum idv_rule_action { IDV_RULE_ALLOW, IDV_RULE_DENY, IDV_RULE_ASK };
+const char *idv_rule_action_to_text(enum idv_rule_action a);
+idv_rc idv_rule_action_from_text(const char *text,
+                                 enum idv_rule_action *out) IDV_CHECKED;
+
+/* Patterns: "*" any run of characters, "?" any one byte, "" anything. */
+#define IDV_MAX_PATTERN 128
+struct idv_rule {
+    int64_t id, position;
+    enum idv_rule_action action;
+    char maker[IDV_MAX_PATTERN + 1], model[IDV_MAX_PATTERN + 1],
+        serial_number[IDV_MAX_PATTERN + 1];
+    int64_t not_before, not_after; /* applies from, until; 0 always */
+    char comment[128], who[64];
+    int64_t date;
+};
+bool idv_rule_matches(const struct idv_rule *r, const char *maker,
+                      const char *model, const char *serial, int64_t now);
+
+/* --- findings ------------------------------------------------------------- */
+
+/* Something that a person should look at; the same again is counted. */
+struct idv_finding {
+    char maker[64];
+    char serial_number[IDV_MAX_SERIAL + 1]; /* "": of the maker */
+    char kind[32];                          /* "audit-log", "evidence", ... */
+    char detail[256];
+    int64_t first, last, times;
+};
+
+/* A nonceless voucher, had before its device came. */
+struct idv_stored_voucher {
+    int64_t id;
+    char maker[64];
+    char serial_number[IDV_MAX_SERIAL + 1];
+    char media[128];
+    int64_t fetched, expires_on; /* 0: it does not say */
+    struct idv_buf rvr, voucher;
+};
+void idv_stored_voucher_free(struct idv_stored_voucher *v);
+
+/* Evidence of an anchor (<idevid/evidence.h>) and what became of it. */
+struct idv_kept_evidence {
+    uint8_t pvr_sha256[32];
+    int64_t date;
+    char verdict[32], detail[256];
+    struct idv_buf evidence; /* DER */
 };
 
 /*
@@ -211,6 +301,26 @@ struct idv_registrar_store {
     idv_rc (*decision)(void *self, const char *maker, const char *serial,
                        bool ask, int64_t now, enum idv_decision *out);
     idv_rc (*status_add)(void *self, const struct idv_status_event *e);
+    /* in their order, until each returns false */
+    idv_rc (*rules)(void *self,
+                    bool (*each)(void *arg, const struct idv_rule *r),
+                    void *arg);
+    /* first, last and times are the store's; f->last is now */
+    idv_rc (*finding_add)(void *self, const struct idv_finding *f);
+    /* The nonces of what we asked for this device, until each returns false;
+     * *stored counts the nonceless vouchers we had. */
+    idv_rc (*own_requests)(void *self, const char *maker, const char *serial,
+                           bool (*each)(void *arg, const char *nonce),
+                           void *arg, unsigned *stored);
+    /* the newest for this device of that media type ("" any) that holds
+     * beyond now */
+    idv_rc (*stored_get)(void *self, const char *maker, const char *serial,
+                         const char *media, int64_t now, bool *found,
+                         struct idv_stored_voucher *out);
+    /* may it enroll on an imprint made elsewhere? */
+    idv_rc (*imprinted)(void *self, const char *maker, const char *serial,
+                        bool *allowed);
+    idv_rc (*evidence_put)(void *self, const struct idv_kept_evidence *e);
 };
 
 /* --- the service ---------------------------------------------------------- */

@@ -25,6 +25,7 @@ struct idv_registrar {
     struct idv_registrar_conf conf;
     const struct idv_env *env;
     char **known; /* domainIDs that the audit policy knows, ours among them */
+    size_t own_from;       /* ours begin here */
     STACK_OF(X509) * sent; /* of conf.chain what goes with requests */
 };
 
@@ -79,6 +80,23 @@ idv_rc idvi_reg_device_of(const X509 *cert,
                           const struct idv_registrar_maker *maker,
                           struct idv_devid *out) IDV_CHECKED;
 
+/* The model as rules call it; "" unknown. */
+void idvi_reg_model_of(const struct idvi_reg_call *c,
+                       char out[static IDV_MAX_PATTERN + 1]);
+
+/* finding.c: keeps what a person should look at, of the device or of its maker
+ * (the same again is counted); tells of a mode of less security in use, and of
+ * all that are configured. Who calls logs, if that is news. */
+idv_rc idvi_reg_found(struct idvi_reg_call *c, const char *kind,
+                      const char *fmt, ...) IDV_CHECKED
+    __attribute__((format(printf, 3, 4)));
+idv_rc idvi_reg_found_of_maker(struct idvi_reg_call *c, const char *kind,
+                               const char *detail) IDV_CHECKED;
+void idvi_reg_reduced(const struct idvi_reg_call *c, const char *mode);
+void idvi_reg_tell_modes(const struct idv_registrar *r);
+/* of the session or of the certificate */
+const char *idvi_reg_serial_of(const struct idvi_reg_call *c);
+
 /* body.c: fills c->request; answers with the session's voucher. */
 idv_rc idvi_reg_take_body(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_answer_voucher(struct idvi_reg_call *c) IDV_CHECKED;
@@ -122,8 +140,24 @@ idv_rc idvi_reg_session_of_device(struct idvi_reg_call *c,
                                   const uint8_t idevid_sha256[32],
                                   int status) IDV_CHECKED;
 
+/* stored.c: answers with a voucher had ahead, if there is one and its maker's
+ * entry lets it be used (*done). */
+idv_rc idvi_reg_use_stored(struct idvi_reg_call *c, bool *done) IDV_CHECKED;
+/* Begins a session for a device that was imprinted elsewhere and may enroll
+ * (*done): by an approval, or a voucher had ahead. */
+idv_rc idvi_reg_adopt(struct idvi_reg_call *c, bool *done) IDV_CHECKED;
+
+/* history.c: the log beside our own ledger. */
+idv_rc idvi_reg_compare_history(struct idvi_reg_call *c,
+                                const struct idv_audit_log *log) IDV_CHECKED;
+
+/* evidence.c: is *good for an enrollment? What came is judged and kept. */
+idv_rc idvi_reg_take_evidence(struct idvi_reg_call *c, bool *good) IDV_CHECKED;
+
 /* audit.c: asks the MASA for the log, judges it, then calls c->audited. */
 idv_rc idvi_reg_audit(struct idvi_reg_call *c) IDV_CHECKED;
+/* Is it the connection on which the session's log was judged? */
+bool idvi_reg_same_connection(const struct idvi_reg_call *c);
 
 /* status.c */
 idv_rc idvi_reg_voucher_status(struct idvi_reg_call *c) IDV_CHECKED;

@@ -47,7 +47,12 @@ static idv_rc release(struct idvi_reg_call *c, int64_t seconds)
 
 static idv_rc later(struct idvi_reg_call *c, const char *why, int64_t seconds)
 {
+    bool done = false;
     IDV_TRY(release(c, seconds));
+    if (strcmp(why, "masa-pending") != 0)
+        IDV_TRY(idvi_reg_use_stored(c, &done));
+    if (done)
+        return idvi_reg_answer_voucher(c);
     return idvi_reg_defer(c, why, seconds);
 }
 
@@ -56,6 +61,7 @@ static idv_rc broken(struct idvi_reg_call *c, int status, const char *why)
     IDV_TRY(release(c, c->reg->conf.retry_after_s));
     idv_log(c->reg->env, IDV_LOG_ERROR, "masa-trouble", "why=%s device=%s", why,
             idv_log_value(c->id.serial_number));
+    IDV_TRY(idvi_reg_found_of_maker(c, why, c->call->up.url.host));
     return idvi_refuse(&c->no, status, why, "manufacturer cannot be asked");
 }
 
@@ -91,22 +97,30 @@ static const char *oddity(const struct idvi_reg_call *c,
     return pins_us(c, &v) ? NULL : "pin";
 }
 
-static void look_at(const struct idvi_reg_call *c, const struct idv_msg *reply)
+static idv_rc look_at(struct idvi_reg_call *c, const struct idv_msg *reply,
+                      bool *readable)
 {
     const char *odd = oddity(c, reply);
-    if (odd)
-        idv_log(c->reg->env, IDV_LOG_WARN, "voucher-odd",
-                "what=%s device=%s detail=%s", odd,
-                idv_log_value(c->session.serial_number),
-                idv_log_value(idv_note()));
+    *readable = !odd || strcmp(odd, "unreadable") != 0;
+    if (!odd)
+        return IDV_OK;
+    idv_log(c->reg->env, IDV_LOG_WARN, "voucher-odd",
+            "what=%s device=%s detail=%s", odd,
+            idv_log_value(c->session.serial_number), idv_log_value(idv_note()));
     idv_note_clear();
+    return idvi_reg_found(c, "voucher-odd", "%s", odd);
 }
 
 /* Kept, then answered, byte for byte as received (R-R-30). */
 static idv_rc relay(struct idvi_reg_call *c, const struct idv_msg *reply)
 {
     struct idv_session *s = &c->session;
-    look_at(c, reply);
+    bool readable = false;
+    IDV_TRY(look_at(c, reply, &readable));
+    if (!readable && !c->reg->conf.unreadable)
+        return broken(c, 502, "masa-unreadable");
+    if (!readable)
+        idvi_reg_reduced(c, "unreadable-vouchers");
     idv_buf_clear(&s->voucher);
     IDV_TRY(idv_buf_put(&s->voucher, idv_view(&reply->body)));
     IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_VOUCHER_SENT));

@@ -66,3 +66,22 @@ idv_rc idvi_reg_device_of(const X509 *cert,
                ? hardware_serial(out, serial, room)
                : subject_part(cert, NID_commonName, serial, room);
 }
+
+/* Not knowing the model is no fault: patterns are matched against "". */
+void idvi_reg_model_of(const struct idvi_reg_call *c,
+                       char out[static IDV_MAX_PATTERN + 1])
+{
+    enum idv_model_field field = c->maker->model_field;
+    size_t room = IDV_MAX_PATTERN + 1;
+    idv_rc rc =
+        field == IDV_MODEL_HARDWARE
+            ? idv_text_copy(out, room, idv_str(c->id.hw_type), "model")
+            : subject_part(c->leaf,
+                           field == IDV_MODEL_UNIT ? NID_organizationalUnitName
+                                                   : NID_commonName,
+                           out, room);
+    if (rc == IDV_OK)
+        return;
+    out[0] = 0;
+    idv_note_clear();
+}

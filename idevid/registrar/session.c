@@ -13,6 +13,7 @@ void idv_session_free(struct idv_session *s)
     idv_buf_free(&s->rvr);
     idv_buf_free(&s->voucher);
     idv_buf_free(&s->audit_log);
+    idv_buf_free(&s->judged_on);
     memset(s, 0, sizeof(*s));
 }
 
@@ -127,7 +128,7 @@ idv_rc idvi_reg_session_of_device(struct idvi_reg_call *c,
     idv_session_free(&c->session);
     IDV_TRY(
         store->session_last(store->self, idevid_sha256, &found, &c->session));
-    if (!found || c->session.voucher.n == 0)
+    if (!found || c->session.state < IDV_SESSION_VOUCHER_SENT)
         return idvi_refuse(&c->no, status, "no-voucher",
                            "no voucher was given to this device");
     return IDV_OK;

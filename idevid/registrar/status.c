@@ -2,6 +2,8 @@
 /* What pledges report: voucher_status and enrollstatus. */
 #include <string.h>
 
+#include <idevid/json.h>
+
 #include "idevid/registrar/registrar_call.h"
 
 #define RENEWALS_MAX 256 /* followed back to the device's IDevID */
@@ -15,6 +17,39 @@ static idv_rc read_report(struct idvi_reg_call *c, struct idv_telemetry *t)
     return idvi_judge(&c->no, rc, 400, "status-report", "malformed report");
 }
 
+static bool known_member(const char *name)
+{
+    static const char *const names[] = {"version", "status", "reason",
+                                        "reason-context"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* R-R-33: what is new to us is kept with the report, and named once. */
+static idv_rc look_closer(struct idvi_reg_call *c, const char *kind,
+                          const struct idv_telemetry *t)
+{
+    IDV_AUTO_PTR(idv_json) root = NULL;
+    const char *name = NULL;
+    if (t->version > 1)
+        IDV_TRY(idvi_reg_found(c, "status-version", "%s of version %lld", kind,
+                               (long long)t->version));
+    IDV_TRY(idv_json_parse(idv_view(&c->call->req.body), 0, &root));
+    for (size_t i = 0; idv_json_at(root, i, &name); i++) {
+        if (known_member(name))
+            continue;
+        idv_log(c->reg->env, IDV_LOG_INFO, "status-unknown-member",
+                "device=%s kind=%s name=%s",
+                idv_log_value(c->session.serial_number), kind,
+                idv_log_value(name));
+        break;
+    }
+    return IDV_OK;
+}
+
 static idv_rc record(struct idvi_reg_call *c, const char *kind,
                      const struct idv_telemetry *t, bool cert_matches)
 {
@@ -26,8 +61,12 @@ static idv_rc record(struct idvi_reg_call *c, const char *kind,
         .cert_matches = cert_matches,
         .reason = t->reason,
         .detail = t->detail,
+        .report = idv_view(&c->call->req.body),
     };
     memcpy(e.pvr_sha256, c->session.pvr_sha256, sizeof(e.pvr_sha256));
+    if (e.report.n > IDV_MAX_REPORT)
+        e.report.n = IDV_MAX_REPORT;
+    IDV_TRY(look_closer(c, kind, t));
     bool alarm = !t->status || t->version > 1;
     idv_log(c->reg->env, alarm ? IDV_LOG_WARN : IDV_LOG_INFO, kind,
             "device=%s status=%d version=%lld cert-matches=%d reason=%s",
@@ -41,6 +80,15 @@ static idv_rc thanks(struct idvi_reg_call *c)
     return idv_msg_reply(&c->call->reply, 200, "", idv_str(""));
 }
 
+/* The pledge that sealed its anchor is asked to prove it. */
+static idv_rc thanks_for_voucher(struct idvi_reg_call *c)
+{
+    if (c->reg->conf.evidence == IDV_EVIDENCE_OFF)
+        return thanks(c);
+    return idv_msg_reply(&c->call->reply, 200, "application/json",
+                         idv_str("{\"evidence\":\"requested\"}"));
+}
+
 /* --- voucher_status ------------------------------------------------------- */
 
 /* The answer does not depend on the log; what is not known yet is found out
@@ -51,7 +99,7 @@ static idv_rc audited(struct idvi_reg_call *c, const char *unknown)
         idv_log(c->reg->env, IDV_LOG_WARN, "audit-log-missing",
                 "why=%s device=%s", unknown,
                 idv_log_value(c->session.serial_number));
-    return thanks(c);
+    return thanks_for_voucher(c);
 }
 
 static idv_rc take_voucher_status(struct idvi_reg_call *c, bool good)
@@ -65,7 +113,7 @@ static idv_rc take_voucher_status(struct idvi_reg_call *c, bool good)
     if (s == IDV_SESSION_VOUCHER_SENT)
         IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_VSTATUS_OK));
     if (c->session.state != IDV_SESSION_VSTATUS_OK)
-        return thanks(c);
+        return thanks_for_voucher(c);
     c->audited = audited;
     return idvi_reg_audit(c);
 }
@@ -133,12 +181,16 @@ static bool enrolled(enum idv_session_state s)
 idv_rc idvi_reg_enrollstatus(struct idvi_reg_call *c)
 {
     struct idv_telemetry t;
-    bool matches = false;
+    bool matches = false, proved = false;
     IDV_TRY(find_session(c, &matches));
     IDV_TRY(read_report(c, &t));
     IDV_TRY(record(c, "enrollstatus", &t, matches));
     if (!enrolled(c->session.state))
         return thanks(c);
+    if (t.status && matches) {
+        IDV_TRY(idvi_reg_take_evidence(c, &proved));
+        t.status = proved || c->reg->conf.evidence != IDV_EVIDENCE_REQUIRE;
+    }
     if (!t.status) {
         IDV_TRY(idvi_reg_revoke_unused(c, matches));
         IDV_TRY(idvi_reg_session_move(c, IDV_SESSION_ESTATUS_FAIL));

@@ -148,6 +148,11 @@ static idv_rc claim(struct idvi_reg_call *c)
 
 idv_rc idvi_reg_ask_masa(struct idvi_reg_call *c)
 {
+    bool done = false;
+    if (c->maker->stored == IDV_STORED_FIRST)
+        IDV_TRY(idvi_reg_use_stored(c, &done));
+    if (done)
+        return idvi_reg_answer_voucher(c);
     if (c->session.not_before > c->now)
         return idvi_reg_defer(c, "masa-later", c->session.not_before - c->now);
     IDV_TRY(keep_request(c));

@@ -154,6 +154,51 @@ static idv_rc r_status(void *self, const struct idv_status_event *e)
     FAULTY(reg_real(w).status_add(w->reg_db, e));
 }
 
+static idv_rc r_rules(void *self,
+                      bool (*each)(void *arg, const struct idv_rule *r),
+                      void *arg)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).rules(w->reg_db, each, arg));
+}
+
+static idv_rc r_finding(void *self, const struct idv_finding *f)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).finding_add(w->reg_db, f));
+}
+
+static idv_rc r_own(void *self, const char *maker, const char *serial,
+                    bool (*each)(void *arg, const char *nonce), void *arg,
+                    unsigned *stored)
+{
+    struct world *w = self;
+    FAULTY(
+        reg_real(w).own_requests(w->reg_db, maker, serial, each, arg, stored));
+}
+
+static idv_rc r_stored(void *self, const char *maker, const char *serial,
+                       const char *media, int64_t now, bool *found,
+                       struct idv_stored_voucher *out)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).stored_get(w->reg_db, maker, serial, media, now, found,
+                                  out));
+}
+
+static idv_rc r_imprinted(void *self, const char *maker, const char *serial,
+                          bool *allowed)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).imprinted(w->reg_db, maker, serial, allowed));
+}
+
+static idv_rc r_evidence(void *self, const struct idv_kept_evidence *e)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).evidence_put(w->reg_db, e));
+}
+
 static struct idv_est_store est_real(struct world *w)
 {
     return idv_db_est_store(w->reg_db);
@@ -240,9 +285,10 @@ static void make_stores(struct world *w)
     w->masa_store = (struct idv_masa_store){
         w,           m_device_find, m_registrar_find, m_issue_find,
         m_issue_add, m_event_count, m_owner_known,    m_log_read};
-    w->reg_store = (struct idv_registrar_store){w,       r_get,      r_last,
-                                                r_count, r_add,      r_update,
-                                                r_claim, r_decision, r_status};
+    w->reg_store = (struct idv_registrar_store){
+        w,         r_get,   r_last,     r_count,     r_add,
+        r_update,  r_claim, r_decision, r_status,    r_rules,
+        r_finding, r_own,   r_stored,   r_imprinted, r_evidence};
     w->reg_conf.ca.est.store = (struct idv_est_store){
         w,        e_csr,   e_cert,      e_subject, e_client,
         e_revoke, e_order, e_order_end, e_number,  e_add};

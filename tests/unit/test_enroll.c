@@ -283,6 +283,8 @@ static void store_fails(void **state)
 {
     struct fixture *f = *state;
     int n, reached = 0;
+    f->w.reg_conf.device_hourly = 1000;
+    world_configure(&f->w);
     for (n = 1; !reached; n++) {
         int before = issued_count(f);
         world_csr(f->key, NULL, NULL, &f->csr);

@@ -108,13 +108,20 @@ static void masa_nonsense(void **state) /* lessons: upstream status x body */
     assert_int_equal(post(f), 200);
 }
 
-static void odd_voucher(void **state) /* 10.1 step 11: relayed, but noted */
+static void odd_voucher(void **state) /* R-R-8, 10.1 step 11 */
 {
     struct fixture *f = *state;
     world_can(&f->w, 200, IDV_MEDIA_VOUCHER_CMS, "opaque");
+    assert_int_equal(post(f), 502); /* unless that is allowed */
+    assert_true(world_why(&f->w, "masa-unreadable"));
+    f->w.reg_conf.unreadable = true;
+    world_configure(&f->w);
+    f->w.pki.env.now += 3600;
     assert_int_equal(post(f), 200);
     assert_true(says(f, "opaque"));
     assert_non_null(strstr(f->w.log, "voucher-odd what=unreadable"));
+    assert_non_null(strstr(f->w.log, "reduced-security "
+                                     "mode=unreadable-vouchers device="));
 }
 
 static void odd_pin(void **state)
