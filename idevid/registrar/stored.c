@@ -21,8 +21,8 @@ static void auto_stored(struct idv_stored_voucher *v)
 }
 #define AUTO_STORED __attribute__((cleanup(auto_stored)))
 
-/* The request that it was had by comes along: the MASA knows that one, and
- * gives the log for it. */
+/* The request that it was had by comes along: the MASA knows that one, gives
+ * the log for it, and has it there without a nonce. */
 static void take(struct idv_session *s, struct idv_stored_voucher *v)
 {
     idv_buf_free(&s->rvr);
@@ -30,6 +30,7 @@ static void take(struct idv_session *s, struct idv_stored_voucher *v)
     idv_buf_move(&s->rvr, &v->rvr);
     idv_buf_move(&s->voucher, &v->voucher);
     memcpy(s->media, v->media, sizeof(s->media));
+    s->nonce[0] = 0;
     s->not_before = 0;
 }
 
