@@ -43,6 +43,25 @@ fails 1 . 'R-R-15: it is refused' pledge toaster join \
     --registrar "localhost:$REG_PORT"
 is 'the MASA heard nothing of it' "$(masa log TOK-2 --json | wc -l)" 0
 
+# --- rules, and vouchers had before a device comes ---
+ok 'a rule is made while it serves' registrar rule add ask --serial 'TOK-?' \
+    --comment 'the second batch'
+like 'R-R-15: it is listed' "$(registrar rule list)" \
+    '^1 .* ask .* serial TOK-[?] .*# the second batch'
+ok 'and taken away' registrar rule remove 1
+fails 1 'there is no rule 1' 'but once' registrar rule remove 1
+is 'nothing odd was found' "$(registrar list --findings)" ''
+echo "fallback-url = localhost:$MASA_PORT" >>"$WORLD/owner.maker.ini"
+fails 1 'the MASA answers 403' 'R-R-38: a MASA gives vouchers ahead to whom it knows' \
+    registrar prefetch acme TOK-2 --issuer "$WORLD/maker/issuing-ca.pem"
+ok 'the MASA learns of this registrar' masa registrar \
+    "$WORLD/owner/registrar.pem" --nonceless --name owner
+like 'R-R-38: a voucher is had ahead' \
+    "$(registrar prefetch acme TOK-2 --issuer "$WORLD/maker/issuing-ca.pem")" \
+    '^TOK-2: voucher until 20'
+like 'and kept' "$(registrar list --stored)" 'TOK-2 .*acme'
+is 'the MASA logged it' "$(masa log TOK-2 --json | wc -l)" 1
+
 # --- the same questions, asked of the service and of the database ---
 like 'status: it runs' "$(registrar status)" '^running'
 printf '%s\n' 'list --json' 'show TOK-1 --json' 'log --json' 'log TOK-1' \

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thousand requests that somebody changed on their way: what is signed
+ * cannot be, and what may be otherwise is listed here. */
+#include "config.h"
+
+#include "tests/unit/registrar.h"
+
+#include <openssl/cms.h>
+
+#define FLIPS 700
+
+/* the MASA is away: what is accepted waits, and nothing else does */
+static int accepted(struct fixture *f, int status)
+{
+    if (status == 202)
+        assert_true(world_why(&f->w, "masa-lost") ||
+                    world_why(&f->w, "masa-later"));
+    else if (status != 401 && status != 403 && status != 406 && status != 415)
+        fail_msg("%d %s", status, f->w.log);
+    return status == 202;
+}
+
+static void begin(struct fixture *f)
+{
+    f->w.reg_conf.device_hourly = 1000000;
+    world_configure(&f->w);
+    f->w.link = WORLD_LINK_LOST;
+}
+
+/* --- bits of the container ------------------------------------------------ */
+
+struct place {
+    size_t at, n;
+};
+
+static struct place place_of(const struct fixture *f, const void *p, size_t n)
+{
+    const uint8_t *at = memmem(f->sealed.p, f->sealed.n, p, n);
+    assert_non_null(at);
+    return (struct place){(size_t)(at - f->sealed.p), n};
+}
+
+/* the payload, the signature, and the first and last signed attribute with all
+ * between them */
+static size_t signed_places(const struct fixture *f, struct place out[3])
+{
+    const uint8_t *p = f->sealed.p;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)f->sealed.n);
+    assert_non_null(cms);
+    ASN1_OCTET_STRING *payload = *CMS_get0_content(cms);
+    CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+    ASN1_OCTET_STRING *sig = CMS_SignerInfo_get0_signature(si);
+    out[0] = place_of(f, payload->data, (size_t)payload->length);
+    out[1] = place_of(f, sig->data, (size_t)sig->length);
+    size_t first = f->sealed.n, last = 0;
+    for (int i = 0; i < CMS_signed_get_attr_count(si); i++) {
+        uint8_t *der = NULL;
+        int n = i2d_X509_ATTRIBUTE(CMS_signed_get_attr(si, i), &der);
+        assert_true(n > 0);
+        struct place a = place_of(f, der, (size_t)n);
+        first = a.at < first ? a.at : first;
+        last = a.at + a.n > last ? a.at + a.n : last;
+        OPENSSL_free(der);
+    }
+    out[2] = (struct place){first, last - first};
+    CMS_ContentInfo_free(cms);
+    return 3;
+}
+
+static bool within(size_t at, const struct place *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (at >= p[i].at && at < p[i].at + p[i].n)
+            return true;
+    }
+    return false;
+}
+
+/* R-R-14: tolerated are changes to what the connection says better than the
+ * container (the certificates inside, the name of the signer) and to what
+ * means nothing (version, the announced digests) */
+static void test_bits(void **state)
+{
+    struct fixture *f = *state;
+    struct place fixed[3];
+    unsigned tolerated = 0, refused_in = 0;
+    begin(f);
+    const size_t n = signed_places(f, fixed), bits = f->sealed.n * 8;
+    for (size_t i = 0; i < FLIPS; i++) {
+        size_t bit = bits * i / FLIPS;
+        f->sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        bool in = accepted(f, post(f));
+        if (in && within(bit / 8, fixed, n))
+            fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
+        tolerated += in;
+        refused_in += !in && within(bit / 8, fixed, n);
+        f->sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_true(accepted(f, post(f)));
+    assert_true(refused_in > FLIPS / 10 && tolerated < FLIPS);
+}
+
+static void test_cuts_and_more(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    const size_t n = f->sealed.n;
+    for (size_t i = 0; i < 100; i++) { /* every cut is one too many */
+        f->sealed.n = n * i / 100;
+        assert_false(accepted(f, post(f)));
+    }
+    f->sealed.n = n;
+    OK(idv_buf_put(&f->sealed, idv_bytes("", 1)));
+    assert_false(accepted(f, post(f)));
+    for (size_t i = 0; i < 50; i++) { /* a byte twice */
+        f->sealed.n = n;
+        size_t at = n * i / 50;
+        OK(idv_buf_put(&f->sealed, idv_bytes("", 1)));
+        memmove(f->sealed.p + at + 1, f->sealed.p + at, n - at);
+        assert_false(accepted(f, post(f)));
+        memmove(f->sealed.p + at, f->sealed.p + at + 1, n - at);
+    }
+    f->sealed.n = n;
+    assert_true(accepted(f, post(f)));
+}
+
+/* --- texts that a device signed ------------------------------------------- */
+
+static int post_text(struct fixture *f, const char *text, size_t n)
+{
+    struct idv_signer s = {.key = f->w.pki.idevid.key,
+                           .cert = f->w.pki.idevid.cert};
+    idv_buf_clear(&f->sealed);
+    OK(idv_envelope_seal(IDV_MEDIA_VOUCHER_CMS, idv_bytes(text, n), &s,
+                         &f->sealed));
+    return accepted(f, post(f));
+}
+
+/* what is put in for a mark: "S" serial, "C" our certificate, "N" a nonce */
+static void fill(struct fixture *f, const char *pattern, struct idv_buf *out)
+{
+    IDV_AUTO(buf) der = {.max = IDV_MAX_CERT};
+    static unsigned count;
+    OK(idv_cert_to_der(f->w.pki.registrar.cert, &der));
+    for (const char *p = pattern; *p; p++) {
+        if (*p == 'S')
+            OK(idv_buf_puts(out, PKI_SERIAL));
+        else if (*p == 'C')
+            OK(idv_base64_from_bytes(idv_view(&der), 0, out));
+        else if (*p == 'N')
+            OK(idv_buf_putf(out, "nonce-%u", ++count));
+        else
+            OK(idv_buf_put(out, idv_bytes(p, 1)));
+    }
+}
+
+#define ROOT(s) "{\"ietf-voucher-request:voucher\":{" s "}}"
+#define A "\"assertion\":\"proximity\","
+#define P "\"proximity-registrar-cert\":\"C\""
+#define NN "\"nonce\":\"N\","
+#define SS "\"serial-number\":\"S\","
+
+static void test_texts(void **state)
+{
+    static const struct {
+        const char *text;
+        bool fine;
+    } rows[] = {
+        {ROOT(A NN SS P), true},
+        /* the tolerated ones */
+        {" \r\n" ROOT(A NN SS P) "\n", true},
+        {ROOT(P "," SS NN "\"assertion\":\"proximity\""), true},
+        {ROOT(A NN SS P ",\"future\":{\"a\":[1,null]}"), true},
+        {ROOT(A NN SS P ",\"pinned-domain-cert\":7"), true},
+        {"{\"ietf-voucher:voucher\":{" A NN SS P "}}", true},
+        {"{\"ietf-voucher-request:\\u0076oucher\":{" A NN SS P "}}", true},
+        /* and the others */
+        {"", false},
+        {"{}", false},
+        {"[]", false},
+        {"null", false},
+        {ROOT(A NN SS P) "x", false},
+        {ROOT(A NN SS P) ROOT(A NN SS P), false},
+        {ROOT(A NN SS P ","), false},
+        {ROOT(A NN SS SS P), false},
+        {ROOT(A NN NN SS P), false},
+        {ROOT(A A NN SS P), false},
+        {ROOT(A NN SS P "," P), false},
+        {ROOT(A NN SS), false},
+        {ROOT(A NN P), false},
+        {ROOT(NN SS P), false},
+        {ROOT("\"assertion\":2," NN SS P), false},
+        {ROOT("\"assertion\":\"Proximity\"," NN SS P), false},
+        {ROOT("\"assertion\":\"logged\"," NN SS P), false},
+        {ROOT("\"assertion\":\"proximity\\u0000\"," NN SS P), false},
+        {ROOT(A NN "\"serial-number\":[\"S\"]," P), false},
+        {ROOT(A NN "\"serial-number\":\"S \"," P), false},
+        {ROOT(A NN "\"serial-number\":\"\"," P), false},
+        {ROOT(A NN "\"Serial-Number\":\"S\"," P), false},
+        {ROOT(A NN SS "\"proximity-registrar-cert\":\"\""), false},
+        {ROOT(A NN SS "\"proximity-registrar-cert\":\"CC\""), false},
+        {ROOT(A NN SS "\"proximity-registrar-cert\":null"), false},
+        {ROOT(A "\"nonce\":\"\"," SS P), false},
+        {ROOT(A "\"nonce\":{}," SS P), false},
+        {"{\"ietf-voucher-request:voucher\":[]}", false},
+        {"{\"ietf-voucher-request:voucher\":{" A NN SS P "},\"x\":1}", false},
+        {"{\"voucher\":{" A NN SS P "}}", false},
+        {"{\"ietf-voucher-request:Voucher\":{" A NN SS P "}}", false},
+        {"{\"ietf-voucher:voucher\":{" A NN SS P
+         ",\"pinned-domain-cert\":\"C\"}}",
+         false},
+        {"\xef\xbb\xbf" ROOT(A NN SS P), false},
+        {ROOT(A NN SS P ",\"x\":\"\xff\""), false},
+    };
+    struct fixture *f = *state;
+    begin(f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
+        fill(f, rows[i].text, &text);
+        if (text.n == 0) /* no content can be signed */
+            continue;
+        if (post_text(f, (char *)text.p, text.n) != rows[i].fine)
+            fail_msg("%s: %s", rows[i].text, f->w.log);
+    }
+}
+
+/* a number of brackets that a parser could fall into; a long member */
+static void test_deep_and_long(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
+    begin(f);
+    fill(f, "{\"ietf-voucher-request:voucher\":{" A NN SS P ",\"x\":", &text);
+    for (int i = 0; i < 5000; i++)
+        OK(idv_buf_puts(&text, "["));
+    assert_false(post_text(f, (char *)text.p, text.n));
+    idv_buf_clear(&text);
+    fill(f, "{\"ietf-voucher-request:voucher\":{" A SS P ",\"nonce\":\"",
+         &text);
+    for (int i = 0; i < IDV_MAX_NONCE_TEXT + 1; i++)
+        OK(idv_buf_puts(&text, "n"));
+    OK(idv_buf_puts(&text, "\"}}"));
+    assert_false(post_text(f, (char *)text.p, text.n));
+}
+
+/* --- around it ------------------------------------------------------------ */
+
+static void test_types(void **state)
+{
+    static const struct {
+        const char *media;
+        bool fine;
+    } rows[] = {
+        {"application/voucher-cms+json", true},
+        {"Application/Voucher-CMS+JSON", true},
+        {"application/voucher-cms+json; charset=utf-8", true},
+        {"application/voucher-cms+json2", false},
+        {"application/voucher-cms", false},
+        {"application/voucher-jws+json", false},
+        {"application/voucher+cose", false},
+        {"application/json", false},
+        {"text/plain", false},
+        {"*/*", false},
+        {";", false},
+        {"", false},
+    };
+    struct fixture *f = *state;
+    begin(f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        int status = post_as(f, rows[i].media);
+        if (accepted(f, status) != rows[i].fine)
+            fail_msg("%s: %d", rows[i].media, status);
+    }
+}
+
+/* base64: what is none of it, and what is none of it within */
+static void test_base64(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(buf) binary = {.max = IDV_MAX_BODY};
+    begin(f);
+    OK(idv_buf_put(&binary, idv_view(&f->sealed)));
+    idv_buf_clear(&f->sealed);
+    OK(idv_base64_from_bytes(idv_view(&binary), 0, &f->sealed));
+    assert_true(accepted(f, post(f)));
+    const size_t n = f->sealed.n;
+    for (size_t i = 0; i < 100; i++) {
+        size_t at = n * i / 100;
+        uint8_t was = f->sealed.p[at];
+        f->sealed.p[at] = i % 2 ? '=' : '!';
+        assert_false(accepted(f, post(f)));
+        f->sealed.p[at] = was;
+    }
+    for (size_t i = 1; i < 20; i++) {
+        f->sealed.n = n * i / 20;
+        assert_false(accepted(f, post(f)));
+    }
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_bits),          T(test_cuts_and_more), T(test_texts),
+        T(test_deep_and_long), T(test_types),         T(test_base64),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
