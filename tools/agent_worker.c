@@ -138,7 +138,7 @@ static idv_rc do_what_is_due(struct pledge *p, const struct agent_seen *seen)
     case AGENT_REST:
         break;
     }
-    return pledge_output(p);
+    return pledge_output(&p->s);
 }
 
 static idv_rc work(struct pledge *p, struct tool *t, struct agent_news *end)

@@ -6,6 +6,7 @@
 
 #include "anchor.h"
 #include "confirm.h"
+#include "pledge_event.h"
 #include "sheet.h"
 
 static bool yes;
@@ -49,6 +50,7 @@ idv_rc anchor_reset(struct tool *t, int argc, char **argv)
     if (!yes)
         IDV_TRY(confirm(&s));
     IDV_TRY(state_reset(&s));
+    IDV_TRY(pledge_event(&s, "reset"));
     struct sheet out = sheet_begin(t);
     sheet_line(&out, "back to factory default; the IDevID is kept");
     sheet_json(&out, "state", idv_json_new_text(idv_str("none")));

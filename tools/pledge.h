@@ -5,6 +5,7 @@
 
 #include <idevid/pledge.h>
 
+#include "pledge_event.h"
 #include "state.h"
 #include "tool.h"
 
@@ -75,15 +76,6 @@ void pledge_catch_signals(void);
  * registrar delivers, except that there is none: whoever comes later has to
  * validate against what it pins. */
 idv_rc pledge_offline(struct pledge *p, const char *file) IDV_CHECKED;
-
-/* --- what follows (pledge_event.c, pledge_output.c) --- */
-
-/* Files for other programs, then the hooks: "enrolled", "renewed", "reset".
- * What goes wrong with a hook is logged and is no failure. */
-idv_rc pledge_event(const struct pledge *p, const char *event) IDV_CHECKED;
-/* [enroll] output becomes what the device has now, all at once; nothing is
- * touched if it is so already. Not enrolled: it goes. */
-idv_rc pledge_output(const struct pledge *p) IDV_CHECKED;
 
 /* --- verbs --- */
 

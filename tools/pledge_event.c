@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "hooks.h"
-#include "pledge.h"
+#include "pledge_event.h"
 
 #define VARIABLES 10
 
@@ -25,9 +25,8 @@ static void add(struct environment *e, const char *name, const char *value,
     e->list[++e->n] = NULL;
 }
 
-static void add_files(struct environment *e)
+static void add_files(struct environment *e, const char *dir)
 {
-    const char *dir = pledge_configuration.output;
     add(e, "IDEVID_DIRECTORY", dir, "/current");
     add(e, "IDEVID_CERTIFICATE", dir, "/current/cert.pem");
     add(e, "IDEVID_FULLCHAIN", dir, "/current/fullchain.pem");
@@ -36,26 +35,26 @@ static void add_files(struct environment *e)
     add(e, "IDEVID_OPENSSL_CONF", dir, "/current/openssl.cnf");
 }
 
-static void run_hooks(const struct pledge *p, const char *event)
+static void run_hooks(const struct state *s, const char *event)
 {
     struct environment e = {.n = 0};
     const struct idv_enrollment *now =
-        p->s.trust ? idv_trust_enrollment(p->s.trust) : NULL;
+        s->trust ? idv_trust_enrollment(s->trust) : NULL;
     add(&e, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "");
     add(&e, "IDEVID_EVENT", event, "");
     if (now) {
         add(&e, "IDEVID_KEY_URI", now->key_uri, "");
         add(&e, "IDEVID_REGISTRAR", now->registrar, "");
-        add_files(&e);
+        add_files(&e, s->conf->output);
     }
-    tool_hooks_run(p->t->env, pledge_configuration.hooks,
-                   (int)pledge_configuration.hook_seconds, e.list);
+    tool_hooks_run(s->t->env, s->conf->hooks, (int)s->conf->hook_seconds,
+                   e.list);
 }
 
-idv_rc pledge_event(const struct pledge *p, const char *event)
+idv_rc pledge_event(const struct state *s, const char *event)
 {
-    idv_rc rc = pledge_output(p);
+    idv_rc rc = pledge_output(s);
     if (rc == IDV_OK)
-        run_hooks(p, event);
+        run_hooks(s, event);
     return rc;
 }

@@ -27,7 +27,7 @@ idv_rc pledge_join(struct tool *t, int argc, char **argv)
     (void)argv;
     IDV_TRY(pledge_start(&p, t, STATE_CHANGE));
     if (idv_trust_state(p.s.trust) == IDV_TRUST_ENROLLED) {
-        IDV_TRY(pledge_output(&p));
+        IDV_TRY(pledge_output(&p.s));
         tool_say(t, "enrolled already, nothing to do");
         return t->json ? pledge_summary(&p, IDV_OK, "", IDV_VERDICT_OK)
                        : IDV_OK;

@@ -13,7 +13,7 @@
 
 #include "ca.h"
 #include "ldevid.h"
-#include "pledge.h"
+#include "pledge_event.h"
 
 /* DIR/current is a link to one of two directories: the new set is made in the
  * other one, then the link is replaced. Who has opened files of the old set
@@ -24,13 +24,13 @@ static const char *const slots[] = {"set.0", "set.1"};
 /* --- what is in them ------------------------------------------------------ */
 
 /* of a key in a file of ours, the file; of others, one that names it */
-static idv_rc key_file(const struct pledge *p, const char *uri,
+static idv_rc key_file(const struct state *of, const char *uri,
                        struct idv_buf *out)
 {
     char path[1024];
     if (!ldevid_is_bound(uri))
         return idv_key_wrap(uri, out);
-    IDV_TRY(ldevid_path(&p->s, uri, path));
+    IDV_TRY(ldevid_path(of, uri, path));
     return idv_fs_read(path, 0, out);
 }
 
@@ -40,9 +40,8 @@ static idv_rc put_setting(struct idv_buf *out, const char *name,
     return value ? idv_buf_putf(out, "%s = %s\n", name, value) : IDV_OK;
 }
 
-static idv_rc openssl_cnf(struct idv_buf *out)
+static idv_rc openssl_cnf(const struct tool_device_conf *d, struct idv_buf *out)
 {
-    const struct tool_device_conf *d = &pledge_configuration.device;
     IDV_TRY(idv_buf_putf(
         out, "%s",
         "# Lets OpenSSL use the key in key.pem: OPENSSL_CONF=this file, or\n"
@@ -95,7 +94,7 @@ static void set_free(struct set *s)
         idv_buf_free(all[i]);
 }
 
-static idv_rc fill(const struct pledge *p, const struct idv_enrollment *e,
+static idv_rc fill(const struct state *of, const struct idv_enrollment *e,
                    struct set *s)
 {
     IDV_TRY(one_pem(sk_X509_value(e->ldevid, 0), &s->cert));
@@ -103,15 +102,14 @@ static idv_rc fill(const struct pledge *p, const struct idv_enrollment *e,
     IDV_TRY(idv_certs_to_pem(e->ldevid, &s->fullchain));
     IDV_TRY(idv_certs_to_pem(e->anchors, &s->anchors));
     IDV_TRY(idv_buf_putf(&s->uri, "%s\n", e->key_uri));
-    IDV_TRY(key_file(p, e->key_uri, &s->key));
-    return openssl_cnf(&s->cnf);
+    IDV_TRY(key_file(of, e->key_uri, &s->key));
+    return openssl_cnf(&of->conf->device, &s->cnf);
 }
 
 /* --- where they go -------------------------------------------------------- */
 
-static idv_rc find_group(gid_t *gid)
+static idv_rc find_group(const char *name, gid_t *gid)
 {
-    const char *name = pledge_configuration.group;
     const struct group *g = name ? getgrnam(name) : NULL;
     if (name && !g)
         return idv_fail(IDV_E_ARG, "enroll.group: there is no group '%s'",
@@ -216,12 +214,12 @@ static bool is_current(const char *dir, const struct set *s)
 
 /* --- both ways ------------------------------------------------------------ */
 
-static idv_rc put_out(const char *dir, const struct set *s)
+static idv_rc put_out(const char *dir, const char *group, const struct set *s)
 {
     char slot[1024];
     gid_t gid = (gid_t)-1;
     const char *name = free_slot(dir);
-    IDV_TRY(find_group(&gid));
+    IDV_TRY(find_group(group, &gid));
     IDV_TRY(make_directory(dir));
     IDV_TRY(tool_path(dir, name, "", slot));
     IDV_TRY(write_set(slot, s, gid));
@@ -243,19 +241,19 @@ static idv_rc take_away(const char *dir)
     return idv_fs_sync(dir);
 }
 
-idv_rc pledge_output(const struct pledge *p)
+idv_rc pledge_output(const struct state *of)
 {
-    const char *dir = pledge_configuration.output;
+    const char *dir = of->conf->output;
     const struct idv_enrollment *e =
-        p->s.trust ? idv_trust_enrollment(p->s.trust) : NULL;
+        of->trust ? idv_trust_enrollment(of->trust) : NULL;
     struct set s = {0};
     if (!dir)
         return IDV_OK;
     if (!e)
         return take_away(dir);
-    idv_rc rc = fill(p, e, &s);
+    idv_rc rc = fill(of, e, &s);
     if (rc == IDV_OK && !is_current(dir, &s))
-        rc = put_out(dir, &s);
+        rc = put_out(dir, of->conf->group, &s);
     set_free(&s);
     return rc == IDV_OK ? rc : idv_fail_within(rc, "enroll.output");
 }

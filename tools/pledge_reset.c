@@ -11,7 +11,7 @@ idv_rc pledge_reset(struct tool *t, int argc, char **argv)
     if (rc != IDV_OK && !state_tampered(&p.s, rc))
         return rc;
     IDV_TRY(state_reset(&p.s));
-    IDV_TRY(pledge_event(&p, "reset"));
+    IDV_TRY(pledge_event(&p.s, "reset"));
     tool_say(t, "back to factory default; the IDevID is kept");
     return IDV_OK;
 }

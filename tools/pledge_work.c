@@ -206,6 +206,6 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
                     idv_cert_subject(sk_X509_value(p->chain, 0)));
     IDV_TRY(all_ways(p, &pc, work->job, methods));
     /* the old key goes when nobody is pointed to it any more */
-    IDV_TRY(pledge_event(p, renewal ? "renewed" : "enrolled"));
+    IDV_TRY(pledge_event(&p->s, renewal ? "renewed" : "enrolled"));
     return ldevid_retire(&p->s, &before);
 }
