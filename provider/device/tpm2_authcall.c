@@ -15,7 +15,7 @@
 
 /* one authorization on its way */
 struct line {
-    const struct hwk_tpm_by *by;
+    const struct hwk_tpm_authorization *by;
     struct hwk_tpm_held *held; /* NULL: a password */
     TPM2_HANDLE handle;
     TPMA_SESSION flags;
@@ -132,7 +132,8 @@ static TSS2_RC look(const struct job *j, struct line *l)
                : TSS2_ESYS_RC_MEMORY;
 }
 
-static TSS2_RC open_line(struct job *j, size_t i, const struct hwk_tpm_by *by)
+static TSS2_RC open_line(struct job *j, size_t i,
+                         const struct hwk_tpm_authorization *by)
 {
     struct line *l = &j->line[i];
     *l = (struct line){.by = by, .handle = TPM2_RH_PW};
@@ -200,7 +201,7 @@ static TSS2_RC insert(struct job *j)
     return rc;
 }
 
-static TSS2_RC prepare(struct job *j, const struct hwk_tpm_by *by)
+static TSS2_RC prepare(struct job *j, const struct hwk_tpm_authorization *by)
 {
     struct hwk_tpm_call *c = j->call;
     TSS2_RC rc = c->rc;
@@ -298,7 +299,7 @@ static TSS2_RC receive(struct job *j)
 
 TSS2_RC hwk_tpm_authcall_run(struct hwk_tpm *tpm, struct hwk_tpm_call *call,
                              const TPM2B_NAME *names, size_t names_n,
-                             const struct hwk_tpm_by *by, size_t n)
+                             const struct hwk_tpm_authorization *by, size_t n)
 {
     struct job j = {.tpm = tpm,
                     .soft = hwk_tpm_soft(tpm),

@@ -9,7 +9,7 @@
 #include "provider/env.h"
 
 /* One authorization: of the command's first handle, of its second. */
-struct hwk_tpm_by {
+struct hwk_tpm_authorization {
     ESYS_TR session; /* what hwk_tpm_authorize and its like gave, just now */
     const struct hwk_secret
         *auth;              /* the value they were told of; NULL: empty */
@@ -31,6 +31,6 @@ struct hwk_tpm_by {
  */
 TSS2_RC hwk_tpm_authcall_run(struct hwk_tpm *tpm, struct hwk_tpm_call *call,
                              const TPM2B_NAME *names, size_t names_n,
-                             const struct hwk_tpm_by *by, size_t n);
+                             const struct hwk_tpm_authorization *by, size_t n);
 
 #endif

@@ -90,7 +90,8 @@ static TSS2_RC send(struct job *j, ESYS_TR first, ESYS_TR second,
 {
     const TPM2_HANDLE handles[] = {j->what->handle, j->ek->handle};
     const TPM2B_NAME names[] = {j->what->name, j->ek->name};
-    const struct hwk_tpm_by by[] = {{.session = first}, {.session = second}};
+    const struct hwk_tpm_authorization by[] = {{.session = first},
+                                               {.session = second}};
     struct hwk_tpm_call call;
     hwk_tpm_call_start(&call, TPM2_CC_ActivateCredential, handles, 2, false);
     hwk_tpm_call_put(&call, TPM2B_ID_OBJECT, &j->credential);

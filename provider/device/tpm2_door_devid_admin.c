@@ -8,31 +8,11 @@
 #include "provider/device/tpm2_authcall.h"
 #include "provider/device/tpm2_caps.h"
 #include "provider/device/tpm2_door_devid.h"
+#include "provider/device/tpm2_evict.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_hierarchy.h"
 
 /* --- EvictControl --- */
-
-/* past ESYS, which would print that a handle is taken, or free; name is that of
- * the key at what */
-static int evict(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
-                 TPM2_HANDLE what, const TPM2B_NAME *name, TPM2_HANDLE handle,
-                 TSS2_RC *rc)
-{
-    const TPM2_HANDLE handles[] = {by->handle, what};
-    const TPM2B_NAME names[] = {hwk_tpm_handle_name(by->handle), *name};
-    struct hwk_tpm_by one = {.auth = by->auth};
-    struct hwk_tpm_call call;
-    do {
-        if (!hwk_tpm_authorize(tpm, by->tr, by->auth, HWK_TPM_NO_SECRET,
-                               &one.session))
-            return 0;
-        hwk_tpm_call_start(&call, TPM2_CC_EvictControl, handles, 2, false);
-        hwk_tpm_call_put(&call, UINT32, handle);
-        *rc = hwk_tpm_authcall_run(tpm, &call, names, 2, &one, 1);
-    } while (hwk_tpm_again(tpm, *rc));
-    return 1;
-}
 
 static int taken(const struct hwk_tpm *tpm, TPM2_HANDLE handle)
 {
@@ -51,7 +31,8 @@ static int put_there(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
     if (b->object)
         return hwk_raise(HWK_R_ARGUMENT, "that key is kept at 0x%08x already",
                          b->handle);
-    if (!evict(tpm, by, b->handle, &b->name, handle, &rc))
+    if (!hwk_tpm_evict(tpm, by->handle, by->auth, b->handle, &b->name, handle,
+                       &rc))
         return 0;
     return hwk_tpm_rc_is(rc, TPM2_RC_NV_DEFINED)
                ? taken(tpm, handle)
@@ -67,7 +48,7 @@ static int take_away(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
     hwk_tpm_object_forget(tpm, handle);
     if ((!hwk_tpm_plain(tpm, by->auth) &&
          !hwk_tpm_ask_public(tpm, handle, &pub, &name)) ||
-        !evict(tpm, by, handle, &name, handle, &rc))
+        !hwk_tpm_evict(tpm, by->handle, by->auth, handle, &name, handle, &rc))
         return 0;
     return hwk_tpm_hierarchy_check(tpm, by, rc, "EvictControl", handle);
 }
@@ -108,7 +89,7 @@ static int change(struct hwk_tpm *tpm, const struct hwk_tpm_hierarchy_by *by,
                   const TPM2B_AUTH *to)
 {
     const TPM2B_NAME name = hwk_tpm_handle_name(by->handle);
-    struct hwk_tpm_by one = {.auth = by->auth, .then = to};
+    struct hwk_tpm_authorization one = {.auth = by->auth, .then = to};
     struct hwk_tpm_call call;
     TSS2_RC rc;
     do {

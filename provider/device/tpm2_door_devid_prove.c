@@ -117,7 +117,7 @@ static int finish(struct proof *p, int ok)
 /* past ESYS, which makes a library context for each sum of a session */
 static TSS2_RC run(struct proof *p, struct hwk_tpm_call *call,
                    const TPM2B_NAME names[static 2],
-                   const struct hwk_tpm_by *by, size_t n)
+                   const struct hwk_tpm_authorization *by, size_t n)
 {
     hwk_tpm_authcall_run(p->tpm, call, names, 2, by, n);
     memset(&p->attest, 0, sizeof(p->attest));
@@ -201,7 +201,8 @@ static TSS2_RC send_certify(struct proof *p, ESYS_TR policy, ESYS_TR session)
 {
     const TPM2_HANDLE handles[] = {p->what->handle, p->by->handle};
     const TPM2B_NAME names[] = {p->what->name, p->by->name};
-    const struct hwk_tpm_by by[] = {{.session = policy}, {.session = session}};
+    const struct hwk_tpm_authorization by[] = {{.session = policy},
+                                               {.session = session}};
     struct hwk_tpm_call call;
     hwk_tpm_call_start(&call, TPM2_CC_Certify, handles, 2, false);
     hwk_tpm_call_put(&call, TPM2B_DATA, &p->qualifying);
@@ -262,7 +263,7 @@ static TSS2_RC send_creation(struct proof *p, ESYS_TR session)
 {
     const TPM2_HANDLE handles[] = {p->by->handle, p->what->handle};
     const TPM2B_NAME names[] = {p->by->name, p->what->name};
-    const struct hwk_tpm_by by = {.session = session};
+    const struct hwk_tpm_authorization by = {.session = session};
     struct hwk_tpm_call call;
     hwk_tpm_call_start(&call, TPM2_CC_CertifyCreation, handles, 2, false);
     hwk_tpm_call_put(&call, TPM2B_DATA, &p->qualifying);

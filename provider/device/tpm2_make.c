@@ -6,11 +6,14 @@
 #include <openssl/err.h>
 
 #include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_evict.h"
 #include "provider/device/tpm2_import.h"
 #include "provider/device/tpm2_load.h"
 #include "provider/device/tpm2_make.h"
 #include "provider/device/tpm2_newpolicy.h"
 #include "provider/device/tpm2_policy.h"
+#include "provider/device/tpm2_primary.h"
+#include "provider/device/tpm2_rule.h"
 #include "provider/device/tpm2_spec.h"
 #include "provider/device/tpm2_under.h"
 #include "provider/device/tpm2_wrap.h"
@@ -163,18 +166,20 @@ static int make(struct work *w)
 
 static int keep(struct work *w)
 {
-    bool platform = w->handle >= HWK_TPM_PLATFORM_PERSISTENT;
-    ESYS_TR session, by = platform ? ESYS_TR_RH_PLATFORM : ESYS_TR_RH_OWNER;
-    const struct hwk_secret *auth = hwk_tpm_under_hierarchy(
-        &w->spec->tpm, w->uri, platform ? TPM2_RH_PLATFORM : TPM2_RH_OWNER);
-    TSS2_RC rc;
-    do {
-        if (!hwk_tpm_authorize(w->tpm, by, auth, HWK_TPM_NO_SECRET, &session))
-            return 0;
-        rc = Esys_EvictControl(w->tpm->esys, by, w->child, session,
-                               ESYS_TR_NONE, ESYS_TR_NONE, w->handle, &w->kept);
-    } while (hwk_tpm_again(w->tpm, rc));
-    return hwk_tpm_check(w->tpm, rc, "EvictControl", w->handle);
+    TPM2_HANDLE by = w->handle >= HWK_TPM_PLATFORM_PERSISTENT ? TPM2_RH_PLATFORM
+                                                              : TPM2_RH_OWNER;
+    const struct hwk_secret *auth =
+        hwk_tpm_under_hierarchy(&w->spec->tpm, w->uri, by);
+    TPM2_HANDLE loaded;
+    TPM2B_NAME name;
+    TSS2_RC rc = Esys_TR_GetTpmHandle(w->tpm->esys, w->child, &loaded);
+    if (!hwk_tpm_check(w->tpm, rc, "new key", 0) ||
+        !hwk_tpm_public_name(&w->pub, &name) ||
+        !hwk_tpm_evict(w->tpm, by, auth, loaded, &name, w->handle, &rc) ||
+        !hwk_tpm_check(w->tpm, rc, "EvictControl", w->handle))
+        return 0;
+    rc = hwk_tpm_primary_tell(w->tpm, w->handle, &w->pub, &name, &w->kept);
+    return hwk_tpm_check(w->tpm, rc, "new key", w->handle);
 }
 
 static int free_handle(struct hwk_tpm *tpm, TPM2_HANDLE handle)

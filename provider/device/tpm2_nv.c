@@ -8,6 +8,7 @@
 
 #include "provider/device/tpm2_call.h"
 #include "provider/device/tpm2_caps.h"
+#include "provider/device/tpm2_evict.h"
 #include "provider/device/tpm2_find.h"
 #include "provider/device/tpm2_nv.h"
 #include "provider/device/tpm2_nvcommand.h"
@@ -310,23 +311,15 @@ int hwk_tpm_nv_write(struct hwk_tpm *tpm, TPM2_HANDLE index,
 
 static int evict(struct hwk_tpm *tpm, TPM2_HANDLE handle)
 {
-    ESYS_TR tr = ESYS_TR_NONE, gone = ESYS_TR_NONE, session;
-    ESYS_TR by = handle >= HWK_TPM_PLATFORM_PERSISTENT ? ESYS_TR_RH_PLATFORM
-                                                       : ESYS_TR_RH_OWNER;
+    TPM2_HANDLE by = handle >= HWK_TPM_PLATFORM_PERSISTENT ? TPM2_RH_PLATFORM
+                                                           : TPM2_RH_OWNER;
     TPM2B_PUBLIC pub;
     TPM2B_NAME name;
-    hwk_tpm_object_forget(tpm, handle);
     TSS2_RC rc;
-    if (!hwk_tpm_read_public(tpm, handle, &tr, &pub, &name))
-        return 0;
-    do {
-        if (!hwk_tpm_authorize(tpm, by, NULL, HWK_TPM_NO_SECRET, &session))
-            return 0;
-        rc = Esys_EvictControl(tpm->esys, by, tr, session, ESYS_TR_NONE,
-                               ESYS_TR_NONE, handle, &gone);
-    } while (hwk_tpm_again(tpm, rc));
-    Esys_TR_Close(tpm->esys, &tr);
-    return hwk_tpm_check(tpm, rc, "EvictControl", handle);
+    hwk_tpm_object_forget(tpm, handle);
+    return hwk_tpm_ask_public(tpm, handle, &pub, &name) &&
+           hwk_tpm_evict(tpm, by, NULL, handle, &name, handle, &rc) &&
+           hwk_tpm_check(tpm, rc, "EvictControl", handle);
 }
 
 int hwk_tpm_erase(struct hwk_tpm *tpm, TPM2_HANDLE handle)
