@@ -13,6 +13,9 @@ static const struct tool_option init_options[] = {
     {"name", 0, "HOST",
      "a name or address of the registrar (repeatable; default loopback)", NULL,
      NULL, registrar_opt.names},
+    {"maker", 0, "FILE",
+     "a maker's file, for registrar.ini (absolute; repeatable)", NULL, NULL,
+     registrar_opt.makers},
     {"type", 0, "TYPE", "P-256 (default), P-384, RSA-2048, RSA-3072",
      &registrar_opt.type, NULL, NULL},
     {0}};
@@ -111,7 +114,8 @@ static const struct tool_option owner_options[] = {
 
 static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, registrar_run, true},
-    {"init", "DIR", "make the domain CA and the registrar's key", 1, 1,
+    {"init", "DIR",
+     "make the domain CA, the registrar's key, and registrar.ini", 1, 1,
      init_options, registrar_init, false},
     {"rollover", "DIR", "make a new domain CA that the present one signs for",
      1, 1, rollover_options, registrar_rollover, false},

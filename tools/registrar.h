@@ -11,6 +11,7 @@ struct registrar_options {
     const char *token, *domain, *names[TOOL_LIST_MAX + 1], *type, *maker;
     const char *certificate, *reason, *label, *out;
     const char *since, *until, *format;
+    const char *makers[TOOL_LIST_MAX + 1]; /* init: their files */
     const char *to, *est_domain, *pin_cert, *more;
     const char *model, *serial, *from, *comment, *position;
     const char *issuer, *file;

@@ -1,10 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-registrar init, rollover: the domain's keys. */
+#include <idevid/auto.h>
 #include <idevid/fs.h>
 
 #include "ca.h"
 #include "registrar.h"
 #include "rollover.h"
+
+#define CONF_NAME "registrar.ini"
+
+static idv_rc put_identity(struct idv_buf *out, const char *section,
+                           const char *name)
+{
+    char uri[512];
+    IDV_TRY(tool_object_uri(registrar_opt.token, name, "private", uri));
+    return idv_buf_putf(out, "[%s]\nkey = %s\ncertificate = %s.pem\n", section,
+                        uri, name);
+}
+
+static idv_rc put_makers(struct idv_buf *out)
+{
+    const char *const *m = registrar_opt.makers;
+    if (!*m)
+        return idv_buf_puts(out, "# for each maker a file, "
+                                 "idevid-registrar --maker-sample:\n"
+                                 "# makers = acme.ini\n");
+    IDV_TRY(idv_buf_puts(out, "makers = "));
+    for (size_t i = 0; m[i]; i++)
+        IDV_TRY(idv_buf_putf(out, "%s%s", i ? ", " : "", m[i]));
+    return idv_buf_puts(out, "\n");
+}
+
+static idv_rc put_conf(struct idv_buf *out)
+{
+    IDV_TRY(idv_buf_putf(out,
+                         "# The registrar of %s. idevid-registrar --sample "
+                         "explains every key.\n"
+                         "[server]\nlisten = 127.0.0.1:8443\n\n",
+                         registrar_opt.domain));
+    IDV_TRY(put_identity(out, "registrar", "registrar"));
+    IDV_TRY(put_makers(out));
+    IDV_TRY(idv_buf_puts(out, "\n"));
+    IDV_TRY(put_identity(out, "ca", "domain-ca"));
+    return idv_buf_puts(out, "\n[store]\ndatabase = registrar.db\n");
+}
+
+/* One that is there is the operator's: it is kept. */
+static idv_rc write_conf(struct tool *t, const char *dir)
+{
+    IDV_AUTO(buf) text = {0};
+    char path[1024];
+    IDV_TRY(tool_path(dir, CONF_NAME, "", path));
+    if (idv_fs_exists(path)) {
+        tool_say(t, "%-12s kept", CONF_NAME);
+        return IDV_OK;
+    }
+    IDV_TRY(put_conf(&text));
+    IDV_TRY(idv_fs_create(path, idv_view(&text), 0644));
+    tool_say(t, "%-12s made", CONF_NAME);
+    return IDV_OK;
+}
+
+/* a file that a configuration in dir names is found from there */
+static idv_rc check_makers(void)
+{
+    for (const char *const *m = registrar_opt.makers; *m; m++) {
+        struct maker_conf c = {0};
+        if (**m != '/')
+            return idv_fail(IDV_E_ARG, "init: --maker %s is not absolute", *m);
+        IDV_TRY(idv_conf_load(&maker_table, *m, &c));
+        idv_conf_free(&maker_table, &c);
+    }
+    return IDV_OK;
+}
 
 idv_rc registrar_init(struct tool *t, int argc, char **argv)
 {
@@ -13,6 +81,7 @@ idv_rc registrar_init(struct tool *t, int argc, char **argv)
     if (!registrar_opt.token || !registrar_opt.domain)
         return idv_fail(IDV_E_ARG, "init: --token URI and --domain NAME are "
                                    "needed");
+    IDV_TRY(check_makers());
     IDV_TRY(idv_fs_mkdir(argv[0], 0755));
     const struct tool_init in = {.token_uri = registrar_opt.token,
                                  .dir = argv[0],
@@ -24,6 +93,8 @@ idv_rc registrar_init(struct tool *t, int argc, char **argv)
     if (rc == IDV_OK)
         rc = tool_init_authority(t, &in, "registrar", "Registrar",
                                  IDV_CERT_REGISTRAR, 5, &ca, &registrar);
+    if (rc == IDV_OK)
+        rc = write_conf(t, argv[0]);
     tool_authority_free(&ca);
     tool_authority_free(&registrar);
     return rc;

@@ -36,6 +36,27 @@ ok 'another' idevid two PLAIN-2
 ok 'owner' owner || bail 'no owner'
 ok 'registrar serves' registrar_start || bail 'no registrar'
 
+# --- one command makes a domain ---
+DOMAIN=$WORLD/domain
+init() {
+    in_device owner "$BIN/idevid-registrar" init "$DOMAIN" \
+        --token pkcs11:token=other --domain 'Other Networks' "$@"
+}
+ok 'another token' token_up other
+fails 2 'not absolute' 'init wants to find a maker again' init --maker x.ini
+ok 'init makes a domain' init --maker "$WORLD/owner.maker.ini"
+ok 'whose configuration is in order' in_device owner "$BIN/idevid-registrar" \
+    -c "$DOMAIN/registrar.ini" -t
+ok 'all is kept when it is made again' eval 'sum=$(cat "$DOMAIN"/* | cksum) &&
+    init && [ "$(cat "$DOMAIN"/* | cksum)" = "$sum" ]'
+sed -i "s#^listen = .*#listen = 127.0.0.1:0\\nadmin = $WORLD/domain.sock#" \
+    "$DOMAIN/registrar.ini"
+start owner "$WORLD/domain.out" "$BIN/idevid-registrar" \
+    -c "$DOMAIN/registrar.ini" run
+ok 'and serves' wait_listening "$WORLD/domain.out" "$STARTED"
+kill "$STARTED"
+ok 'until it is told to end' wait "$STARTED"
+
 # --- what both sides say ---
 AS=one
 # ask [OPTION ...] PATH: the status; the body goes to $PLAIN/body
