@@ -108,7 +108,7 @@ static void masa_nonsense(void **state) /* lessons: upstream status x body */
     assert_int_equal(post(f), 200);
 }
 
-static void odd_voucher(void **state) /* R-R-8, 10.1 step 11 */
+static void odd_voucher(void **state) /* R-R-8; 10.1 step 11 */
 {
     struct fixture *f = *state;
     world_can(&f->w, 200, IDV_MEDIA_VOUCHER_CMS, "opaque");
