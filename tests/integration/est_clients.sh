@@ -229,6 +229,8 @@ crl_says 'the device is on no list' 'router.pem: OK'
 like 'which may be kept' "$(cat "$WORLD/header")" 'Cache-Control: max-age='
 like 'people revoke' "$(registrar revoke TOK-1 --reason keyCompromise)" \
     '1 revoked'
+like 'or one certificate' "$(registrar revoke --certificate \
+    "$WORLD/made.pem")" '1 revoked'
 crl_says 'the device is on the list' 'certificate revoked'
 like 'with its reason' "$(openssl crl -in "$WORLD/crl.pem" -noout -text)" \
     'Key Compromise'

@@ -148,6 +148,38 @@ static void test_methods(void **state)
     nt_server_stop(&s);
 }
 
+/* one Authorization, or none; two have two readings, behind a proxy */
+static void test_authorization(void **state)
+{
+    static const struct {
+        const char *fields;
+        int status;
+    } rows[] = {
+        {"Authorization: Basic YTpi\r\n", 200},
+        {"Authorization: Basic YTpi\r\nauthorization: Basic YTpj\r\n", 400},
+    };
+    struct nt_server s = {0};
+    struct nt_client c;
+    char text[1200];
+    (void)state;
+    nt_server_start(&s, &pki, &service);
+    for (size_t i = 0; i <= sizeof(rows) / sizeof(*rows); i++) {
+        const bool last = i == sizeof(rows) / sizeof(*rows);
+        int n = snprintf(text, sizeof(text), "GET /a HTTP/1.1\r\nHost: x\r\n");
+        if (last) /* longer than a name and a password are */
+            snprintf(text + n, sizeof(text) - (size_t)n,
+                     "Authorization: Basic %0600d\r\n\r\n", 0);
+        else
+            snprintf(text + n, sizeof(text) - (size_t)n, "%s\r\n",
+                     rows[i].fields);
+        assert_true(nt_connect(&c, s.port, NULL));
+        assert_true(nt_say(&c, text));
+        assert_int_equal(nt_hear(&c, NULL, false), last ? 400 : rows[i].status);
+        nt_close(&c);
+    }
+    nt_server_stop(&s);
+}
+
 static void test_failures_stay_inside(void **state)
 {
     struct nt_server s = {0};
@@ -858,6 +890,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_connection),
         cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_authorization),
         cmocka_unit_test(test_failures_stay_inside),
         cmocka_unit_test(test_pipelining_and_close),
         cmocka_unit_test(test_smuggling),
