@@ -77,7 +77,8 @@ static const struct idv_conf_entry entries[] = {
      .type = IDV_CONF_BOOL,
      AT(csr),
      .fallback = "no",
-     .help = "send a PKCS#10 request beside: the desk's CA wants one"},
+     .help = "send a PKCS#10 request beside: the desk's CA wants one; it asks "
+             "for the extensions that [idevid] says here"},
 
     {.section = "desk",
      .key = "url",
@@ -426,3 +427,23 @@ const struct idv_conf_table factory_table = {
     .entries = entries,
     .n = sizeof(entries) / sizeof(*entries),
 };
+
+struct idv_desk_template factory_template(const struct factory_conf *conf)
+{
+    const struct factory_template_conf *i = &conf->idevid;
+    return (struct idv_desk_template){
+        .common_name = i->common_name,
+        .organization = i->organization,
+        .organizational_unit = i->organizational_unit,
+        .country = i->country,
+        .masa_url = i->masa_url,
+        .hw_type = i->hw_type,
+        .hw_serial = i->hw_serial,
+        .permanent_identifier = i->permanent_identifier,
+        .policies = (const char *const *)i->policies,
+        .residency_policies = i->residency_policies,
+        .eku_client_auth = i->client_auth,
+        .crl_url = i->crl_url,
+        .aia_url = i->aia_url,
+    };
+}

@@ -4,6 +4,7 @@
 #define FACTORY_CONF_H
 
 #include <idevid/conf.h>
+#include <idevid/desk.h>
 
 #include "tool.h"
 
@@ -73,5 +74,8 @@ struct factory_conf {
     struct tool_device_conf device;
 };
 extern const struct idv_conf_table factory_table;
+
+/* [idevid] as a desk and a station want it; borrows from conf. */
+struct idv_desk_template factory_template(const struct factory_conf *conf);
 
 #endif

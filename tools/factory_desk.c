@@ -172,22 +172,7 @@ static void fill(struct here *h, struct tool *t,
                  const struct idv_factory_store *store)
 {
     const struct factory_desk_conf *c = &h->conf->desk;
-    const struct factory_template_conf *i = &h->conf->idevid;
-    h->template = (struct idv_desk_template){
-        .common_name = i->common_name,
-        .organization = i->organization,
-        .organizational_unit = i->organizational_unit,
-        .country = i->country,
-        .masa_url = i->masa_url,
-        .hw_type = i->hw_type,
-        .hw_serial = i->hw_serial,
-        .permanent_identifier = i->permanent_identifier,
-        .policies = (const char *const *)i->policies,
-        .residency_policies = i->residency_policies,
-        .eku_client_auth = i->client_auth,
-        .crl_url = i->crl_url,
-        .aia_url = i->aia_url,
-    };
+    h->template = factory_template(h->conf);
     h->desk_conf = (struct idv_desk_conf){
         .store = store,
         .ca = &h->ca,

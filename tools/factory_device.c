@@ -67,6 +67,12 @@ bool device_is_tpm(const struct device_job *job)
     return strncasecmp(job->device, "pkcs11:", 7) != 0;
 }
 
+/* an issuing CA that goes by what is asked for */
+static bool asks_elsewhere(const struct factory_conf *conf)
+{
+    return conf->csr || conf->desk.upstream != FACTORY_CA_LOCAL;
+}
+
 void device_conf(const struct line *l, const struct device_job *job,
                  struct idv_station_conf *conf)
 {
@@ -94,12 +100,20 @@ void device_conf(const struct line *l, const struct device_job *job,
         .ek_cert_file = job->ek_cert,
         .ek_cert_needed = l->conf->desk.ek == FACTORY_EK_REQUIRED,
         .csr_too = l->conf->csr,
+        .template = asks_elsewhere(l->conf) ? &l->template : NULL,
         .again = job->again,
         .store = &l->store,
         .env = l->t->env,
     };
     if (l->conf->ek_index) /* its form was judged with the configuration */
         conf->ek_index = (uint32_t)strtoul(l->conf->ek_index, NULL, 16);
+}
+
+void device_has(struct idv_station *s, const struct idv_json *line)
+{
+    idv_station_has(
+        s, idv_json_text(idv_json_get(line, "sku")),
+        idv_json_text(idv_json_at(idv_json_get(line, "macs"), 0, NULL)));
 }
 
 /* one device: what is asked of it, and where it stands */
@@ -112,6 +126,7 @@ struct run {
     struct device_result *r;
     uint8_t challenge[IDV_FACTORY_CHALLENGE];
     char order[IDV_FACTORY_NAME_MAX + 1], model[IDV_FACTORY_NAME_MAX + 1];
+    struct idv_json *line; /* of the order; NULL: none */
     struct idv_buf request, reply;
 };
 
@@ -119,6 +134,7 @@ static void run_free(struct run *r)
 {
     idv_station_free(r->station);
     idv_station_seen_free(&r->seen);
+    idv_json_free(r->line);
     idv_buf_free(&r->request);
     idv_buf_free(&r->reply);
 }
@@ -193,7 +209,6 @@ static idv_rc own_order(struct run *r)
 static idv_rc from_order(struct run *r)
 {
     IDV_AUTO(buf) text = {0};
-    IDV_AUTO_PTR(idv_json) o = NULL;
     bool order, found;
     const char *id = r->job->order;
     IDV_TRY(r->l->store.order_device(r->l->store.self, id, r->r->serial_number,
@@ -207,9 +222,9 @@ static idv_rc from_order(struct run *r)
                               id, r->r->serial_number)
                    : idv_fail(IDV_E_REJECT, "no order %s in the journal", id);
     }
-    IDV_TRY(idv_json_parse(idv_view(&text), 0, &o));
-    const char *its = idv_json_text(idv_json_get(o, "order"));
-    const char *model = idv_json_text(idv_json_get(o, "model"));
+    IDV_TRY(idv_json_parse(idv_view(&text), 0, &r->line));
+    const char *its = idv_json_text(idv_json_get(r->line, "order"));
+    const char *model = idv_json_text(idv_json_get(r->line, "model"));
     IDV_TRY(idv_text_copy(r->order, sizeof(r->order), idv_str(its), "order"));
     return model ? idv_text_copy(r->model, sizeof(r->model), idv_str(model),
                                  "model")
@@ -227,6 +242,7 @@ static idv_rc identify(struct run *r)
     r->conf.model = *r->model ? r->model : NULL;
     idv_station_is(r->station, r->conf.order, r->conf.serial_number,
                    r->conf.model);
+    device_has(r->station, r->line);
     tell(r, "seen");
     return IDV_OK;
 }

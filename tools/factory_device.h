@@ -51,6 +51,10 @@ idv_rc device_provision(struct line *l, const struct device_job *job,
 void device_conf(const struct line *l, const struct device_job *job,
                  struct idv_station_conf *conf);
 
+/* What the order's line says of the device, for what the station asks; line is
+ * borrowed as long as the station is used, NULL: nothing. */
+void device_has(struct idv_station *s, const struct idv_json *line);
+
 /* A line of JSON: {"event":..,"time":..,"fixture":..,"serial-number":..,...};
  * note and why only where there is something to say. For people nothing. */
 void device_event(const struct line *l, const struct device_job *job,

@@ -26,7 +26,8 @@ void line_close(struct line *l)
 idv_rc line_open_book(struct tool *t, const struct factory_conf *conf,
                       struct line *out)
 {
-    *out = (struct line){.t = t, .conf = conf};
+    *out =
+        (struct line){.t = t, .conf = conf, .template = factory_template(conf)};
     IDV_TRY(idv_db_open_factory(conf->database, &out->db));
     out->store = idv_db_factory_store(out->db);
     return IDV_OK;

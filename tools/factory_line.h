@@ -38,6 +38,7 @@ struct line {
     EVP_PKEY *approval_key;
     X509 *escrow;
     struct idv_lockdown lockdown;
+    struct idv_desk_template template; /* that a PKCS#10 asks for */
 };
 
 /* The book alone, for who only reads or writes there. */

@@ -22,6 +22,7 @@ struct bench {
     struct idv_station_seen seen;
     enum idv_factory_why why;
     char serial[IDV_MAX_SERIAL + 1];
+    struct idv_json *line; /* of the order, where it is known here */
 };
 
 static void bench_free(struct bench *b)
@@ -29,6 +30,21 @@ static void bench_free(struct bench *b)
     idv_station_seen_free(&b->seen);
     idv_station_free(b->station);
     line_close(&b->l);
+    idv_json_free(b->line);
+}
+
+/* an order that was brought here, or that is the desk's of this machine */
+static idv_rc bench_order(struct bench *b)
+{
+    IDV_AUTO(buf) text = {0};
+    bool order, found = false;
+    if (opt.order)
+        IDV_TRY(b->l.store.order_device(b->l.store.self, opt.order, b->serial,
+                                        &order, &found, &text));
+    if (found)
+        IDV_TRY(idv_json_parse(idv_view(&text), 0, &b->line));
+    device_has(b->station, b->line);
+    return IDV_OK;
 }
 
 static idv_rc bench_open(struct tool *t, struct bench *b)
@@ -46,7 +62,7 @@ static idv_rc bench_open(struct tool *t, struct bench *b)
         return idv_fail(IDV_E_ARG, "--serial TEXT is missing: the journal does "
                                    "not know this device");
     idv_station_is(b->station, opt.order, b->serial, b->job.model);
-    return IDV_OK;
+    return bench_order(b);
 }
 
 static idv_rc advise(const struct bench *b, idv_rc rc)

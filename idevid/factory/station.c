@@ -116,6 +116,12 @@ void idv_station_is(struct idv_station *s, const char *order,
     s->c.model = model;
 }
 
+void idv_station_has(struct idv_station *s, const char *sku, const char *mac)
+{
+    s->c.sku = sku;
+    s->c.mac = mac;
+}
+
 void idv_station_rest(struct idv_station *s)
 {
     if (!s->held)

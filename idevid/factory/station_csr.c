@@ -94,19 +94,11 @@ static int algorithm(const struct idv_station *s)
                                      : NID_ecdsa_with_SHA256;
 }
 
-/* What the desk knows of the device as well; the rest is its template's. */
 static idv_rc ask_for(const struct idv_station *s, X509_REQ *req,
                       const char *serial)
 {
     STACK_OF(X509_EXTENSION) *all = NULL;
-    char module[256];
-    struct idv_cert_spec spec = {.kind = IDV_CERT_IDEVID,
-                                 .serial_number = serial,
-                                 .usage = true,
-                                 .hw_type = IDV_OID_TPM20};
-    IDV_TRY(idv_ek_hw_serial(s->ek_cert, public_of(&s->ek), module));
-    spec.hw_serial = idv_str(module);
-    IDV_TRY(idv_cert_extensions(&spec, s->key.pub, &all));
+    IDV_TRY(idvi_station_asks(s, serial, s->key.pub, &all));
     const bool taken = X509_REQ_add_extensions(req, all) == 1;
     sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
     return taken ? IDV_OK : failed();

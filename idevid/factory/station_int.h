@@ -116,6 +116,10 @@ idv_rc idvi_station_stay(struct idv_station *s, struct idvi_station_key *k,
 idv_rc idvi_station_tcg_csr(struct idv_station *s, const uint8_t nonce[32],
                             const char *serial,
                             struct idv_buf *out) IDV_CHECKED;
+/* What a PKCS#10 is to ask for, the caller's; NULL: nothing. */
+idv_rc idvi_station_asks(const struct idv_station *s, const char *serial,
+                         const EVP_PKEY *key,
+                         STACK_OF(X509_EXTENSION) * *out) IDV_CHECKED;
 /* PKCS#10 by the IDevID */
 idv_rc idvi_station_csr(struct idv_station *s, const char *serial,
                         struct idv_buf *out) IDV_CHECKED;

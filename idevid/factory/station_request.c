@@ -85,7 +85,11 @@ static idv_rc proof_soft(struct idv_station *s, struct idv_factory_request *r)
     memcpy(r->device_id, s->seen.ek, sizeof(r->device_id));
     IDV_TRY(idv_text_copy(r->hw_serial, sizeof(r->hw_serial),
                           idv_str(s->info.serial), "device: serial number"));
-    return idv_csr_make(s->soft, name, NULL, NULL, &r->csr);
+    STACK_OF(X509_EXTENSION) *asked = NULL;
+    IDV_TRY(idvi_station_asks(s, r->serial_number, s->soft, &asked));
+    idv_rc rc = idv_csr_make(s->soft, name, asked, NULL, &r->csr);
+    sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
+    return rc;
 }
 
 /* One that was cut off goes on as what it was; another one is told from it,

@@ -74,6 +74,34 @@ static bool is_in(const GENERAL_NAMES *names, const GENERAL_NAME *name)
     return false;
 }
 
+static const char *name_of(const GENERAL_NAME *n)
+{
+    static const struct {
+        const char *oid, *name;
+    } rows[] = {{"1.3.6.1.5.5.7.8.4", "hardwareModuleName"},
+                {"1.3.6.1.5.5.7.8.3", "permanentIdentifier"}};
+    char oid[64] = "";
+    if (n->type == GEN_OTHERNAME)
+        OBJ_obj2txt(oid, sizeof(oid), n->d.otherName->type_id, 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (strcmp(oid, rows[i].oid) == 0)
+            return rows[i].name;
+    }
+    return "name";
+}
+
+static idv_rc lacks_name(const GENERAL_NAME *asked, const GENERAL_NAMES *got)
+{
+    const char *name = name_of(asked);
+    bool other = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(got); i++)
+        other |= strcmp(name_of(sk_GENERAL_NAME_value(got, i)), name) == 0;
+    ERR_clear_error();
+    return idv_fail(IDV_E_REJECT,
+                    "certificate: %s the subjectAltName %s that was asked for",
+                    other ? "has another than" : "lacks", name);
+}
+
 /* the same names, in any order */
 static idv_rc match_alt_names(const X509 *cert,
                               const struct idv_cert_spec *spec)
@@ -85,8 +113,7 @@ static idv_rc match_alt_names(const X509 *cert,
     ERR_clear_error();
     for (int i = 0; i < sk_GENERAL_NAME_num(asked); i++) {
         if (!is_in(got, sk_GENERAL_NAME_value(asked, i)))
-            return differs("lacks a subjectAltName that was asked for, or it "
-                           "is another");
+            return lacks_name(sk_GENERAL_NAME_value(asked, i), got);
     }
     for (int i = 0; i < sk_GENERAL_NAME_num(got); i++) {
         if (!is_in(asked, sk_GENERAL_NAME_value(got, i)))
@@ -107,16 +134,30 @@ static bool same_extension(const X509 *cert, const X509 *other,
                X509_EXTENSION_get_data(X509_get_ext(other, k))) == 0;
 }
 
+static idv_rc other_extension(const X509 *cert, const X509 *asked,
+                              const ASN1_OBJECT *oid, const char *name)
+{
+    ERR_clear_error();
+    if (!oid || X509_get_ext_by_OBJ(cert, oid, -1) < 0)
+        return idv_fail(IDV_E_REJECT,
+                        "certificate: lacks the %s that was asked for", name);
+    if (X509_get_ext_by_OBJ(asked, oid, -1) < 0)
+        return idv_fail(IDV_E_REJECT, "certificate: its %s was not asked for",
+                        name);
+    return idv_fail(IDV_E_REJECT,
+                    "certificate: its %s is another than was asked for", name);
+}
+
 /* what the kind has, put into a certificate that nobody signs */
 static idv_rc match_extensions(const X509 *cert,
                                const struct idv_cert_spec *spec)
 {
     static const struct {
-        const char *oid, *what;
+        const char *oid, *name;
     } rows[] = {
-        {IDV_OID_MASA_URL, "its MASA URL is another"},
-        {"2.5.29.32", "its policies are others"},
-        {"2.5.29.37", "its extended key usages are others"},
+        {IDV_OID_MASA_URL, "MASA URL"},
+        {"2.5.29.32", "certificatePolicies"},
+        {"2.5.29.37", "extendedKeyUsage"},
     };
     IDV_AUTO_PTR(X509) asked = X509_new();
     if (!asked || X509_set_pubkey(asked, X509_get0_pubkey(cert)) != 1)
@@ -125,7 +166,7 @@ static idv_rc match_extensions(const X509 *cert,
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         IDV_AUTO_PTR(ASN1_OBJECT) oid = OBJ_txt2obj(rows[i].oid, 1);
         if (!oid || !same_extension(cert, asked, oid))
-            return differs(rows[i].what);
+            return other_extension(cert, asked, oid, rows[i].name);
     }
     return IDV_OK;
 }

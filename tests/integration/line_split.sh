@@ -61,12 +61,8 @@ issued() {
     book "SELECT count(*) FROM entry WHERE kind = 'issued'"
 }
 # conf DIRECTORY SECTION KEY [VALUE]: sets it, or takes it out
-conf() {
-    sed -i "/^$3 *=/d" "$1/factory.ini"
-    [ $# -lt 4 ] || sed -i "s|^\[$2\]|&\n$3 = $4|" "$1/factory.ini"
-}
-
 world_begin
+. "$(dirname "$0")/line_foreign.inc"
 line_begin || bail 'no maker'
 ok 'devices' line_devices 2 6 || bail 'no devices'
 ok 'an order' line_order batch-7
@@ -195,44 +191,16 @@ ok 'and nothing is asked' test ! -e "$WORLD/four"
 
 # --- an issuing CA of other make
 
-CA=$WORLD/foreign
-foreign_ca() {
-    mkdir "$CA" && openssl req -x509 -newkey ec -pkeyopt \
-        ec_paramgen_curve:P-256 -nodes -keyout "$CA/ca.key" \
-        -subj '/CN=Foreign CA' -days 3650 -out "$CA/ca.pem" 2>/dev/null &&
-        touch "$CA/index" && cp "$CA/ca.pem" "$LINE/foreign.pem" &&
-        cat "$CA/ca.pem" >>"$LINE/anchors.pem"
-}
 ok 'a CA of other make' foreign_ca
-cat >"$CA/ca.cnf" <<EOF
-[ca]
-default_ca = it
-[it]
-database = $CA/index
-new_certs_dir = $CA
-certificate = $CA/ca.pem
-private_key = $CA/ca.key
-default_md = sha256
-rand_serial = yes
-unique_subject = no
-policy = any
-x509_extensions = device
-default_enddate = 99991231235959Z
-[any]
-serialNumber = optional
-commonName = optional
+{
+    foreign_ca_conf
+    cat <<EOF
 [device]
 authorityKeyIdentifier = keyid
 keyUsage = critical, digitalSignature
 1.3.6.1.5.5.7.1.32 = ASN1:IA5STRING:masa.example
 EOF
-sign() { # SERIAL OPTIONS ...
-    local serial=$1
-    shift
-    rm -f "$LINE/csr/$serial.pem"
-    openssl ca -batch -notext -config "$CA/ca.cnf" "$@" \
-        -in "$LINE/csr/$serial.csr" -out "$LINE/csr/$serial.pem"
-}
+} >"$CA/ca.cnf"
 conf "$LINE" desk ca files
 conf "$LINE" desk ca-certificate foreign.pem
 fails 2 'iak-key is missing' 'who would certify attestation keys is asked' \
@@ -272,22 +240,6 @@ made 'and its attestation key is certified here' factory TPM-0002 \
 
 # --- by EST
 
-est_server() {
-    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-        -keyout "$CA/server.key" -subj /CN=localhost -out "$CA/server.csr" \
-        2>/dev/null || return
-    printf 'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n' \
-        >"$CA/server.ext"
-    openssl x509 -req -in "$CA/server.csr" -CA "$CA/ca.pem" -CAkey \
-        "$CA/ca.key" -days 30 -extfile "$CA/server.ext" \
-        -out "$CA/server.crt" 2>/dev/null &&
-        cat "$CA/server.crt" "$CA/server.key" >"$CA/server.pem" &&
-        cp "$LINE/station-anchors.pem" "$CA/client-anchors.pem" || return
-    echo issue >"$CA/mode"
-    start station "$WORLD/est.out" python3 \
-        "$top_srcdir/tests/lib/est_server.py" "$CA"
-    EST_PORT=$(wait_listening "$WORLD/est.out" "$STARTED")
-}
 ok 'an EST server of other make' est_server || bail 'no EST server'
 conf "$LINE" desk ca est
 conf "$LINE" desk est-url "https://localhost:$EST_PORT"

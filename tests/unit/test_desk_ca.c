@@ -99,14 +99,14 @@ static void ca_returns_something_else(void **state)
         const char *note;
     } rows[] = {
         {other_serial, "serialNumber is 'X-1', not '" SN "'"},
-        {no_module, "lacks a subjectAltName"},
+        {no_module, "lacks the subjectAltName hardwareModuleName"},
         {more_names, "subjectAltName that was not asked for"},
         {short_life, "ends at 2026-11-23T00:00:00Z"},
         {not_yet, "is not valid yet"},
-        {other_masa, "MASA URL"},
-        {no_policies, "policies"},
-        {no_purposes, "extended key usages"},
-        {is_ca, "lacks a subjectAltName"},
+        {other_masa, "its MASA URL is another"},
+        {no_policies, "lacks the certificatePolicies"},
+        {no_purposes, "lacks the extendedKeyUsage"},
+        {is_ca, "lacks the subjectAltName hardwareModuleName"},
     };
     struct idv_factory_request r;
     struct idv_factory_device d;

@@ -191,6 +191,21 @@ static void other_device(void **arg)
             line.conf.serial_number);
 }
 
+/* The book would know it by another EK than the one that has a certificate. */
+static void ek_cert_needed(void **arg)
+{
+    (void)arg;
+    need_tpm();
+    next_device(IDV_PROFILE_DIRECT, IDV_KEY_P256);
+    swtpm_stop(&line.tpm);
+    assert_int_equal(swtpm_start(&line.tpm), 0); /* of no vendor */
+    line.conf.ek_cert_needed = true;
+    refused(STATION_REQUEST, IDV_E_REJECT, IDV_WHY_EK_MISSING,
+            "the TPM has none in NV");
+    line.conf.ek_cert_needed = false;
+    succeeds(STATION_REQUEST);
+}
+
 /* --- random values and their escrow ------------------------------------------
  */
 
@@ -277,7 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles), cmocka_unit_test(commands),
         cmocka_unit_test(stick),    cmocka_unit_test(other_device),
-        cmocka_unit_test(values),
+        cmocka_unit_test(values),   cmocka_unit_test(ek_cert_needed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

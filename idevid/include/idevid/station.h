@@ -60,6 +60,10 @@ struct idv_station_conf {
                             know the TPM by another EK than the one that it has
                             a certificate for */
     bool csr_too;        /* PKCS#10 beside: the desk's CA wants one */
+    /* Whose extensions a PKCS#10 asks for, as the desk will: it is the device
+       that signs the request. NULL: what a TPM knows of itself. */
+    const struct idv_desk_template *template;
+    const char *sku, *mac; /* for it, as model; NULL: not known */
     /* A device with an identity gets another: a rework. One that was cut off
        goes on as that rework, whether or not this is set the next time. */
     bool again;
@@ -76,6 +80,8 @@ void idv_station_free(struct idv_station *s);
  * conf said. Borrowed like conf; model may be NULL. */
 void idv_station_is(struct idv_station *s, const char *order,
                     const char *serial_number, const char *model);
+/* And what the order says besides, for the template; each may be NULL. */
+void idv_station_has(struct idv_station *s, const char *sku, const char *mac);
 
 /* What is in the fixture. */
 struct idv_station_seen {
