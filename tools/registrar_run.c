@@ -8,6 +8,7 @@
 #include <idevid/text.h>
 
 #include "idevid/registrar/admin.h"
+#include "public_ca.h"
 #include "registrar.h"
 #include "registrar_cloud.h"
 #include "registrar_labels.h"
@@ -61,9 +62,22 @@ static idv_rc load_makers(struct worker *w)
     return IDV_OK;
 }
 
+/* R-S-22: a MASA pins out of the chain that it is sent, and who has a
+ * certificate of a public CA is in that domain then. */
+static void warn_of_public_ca(const struct tool *t, const struct worker *w)
+{
+    const X509 *ca = tool_public_ca(w->chain);
+    if (ca)
+        idv_log(t->env, IDV_LOG_WARN, "public-ca",
+                "certificate=%s why=\"a voucher that pins it lets in "
+                "everybody whom it certifies\"",
+                idv_log_value(idv_cert_subject(ca)));
+}
+
 static idv_rc open_keys(struct tool *t, struct worker *w)
 {
     IDV_TRY(idv_certs_open(registrar_conf.cert, &tool_pin, &w->chain));
+    warn_of_public_ca(t, w);
     IDV_TRY(idv_key_open(registrar_conf.key, &tool_pin, &w->key));
     return registrar_conf.cloud ? registrar_cloud_open(&w->cloud)
                                 : registrar_cas_open(&w->cas, t->env);

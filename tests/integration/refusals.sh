@@ -12,6 +12,7 @@ ok 'device' device_token camera TPM-0003
 ok 'MASA learns of it' learn_devices
 ok 'owner' owner
 ok 'registrar serves' registrar_start
+OWNER_PID=$REG_PID
 ok 'dishonest registrar' fake_world
 
 # verdict R-ID NAME WANT: join with that voucher must end with that verdict
@@ -62,4 +63,16 @@ like 'R-P-43: an assertion that policy refuses' "$(pledge camera --json join \
 sed -i '/^refuse-assertions/d' "$WORLD/camera.ini"
 ok 'its own registrar still gets it' pledge camera join \
     --registrar "localhost:$REG_PORT"
+
+# --- a CA that everybody trusts -------------------------------------------------
+
+is 'R-S-22: a CA of its own is nothing to warn of' \
+    "$(grep -c public-ca "$WORLD/owner.out.err")" 0
+kill "$OWNER_PID" && wait "$OWNER_PID"
+SSL_CERT_FILE=$WORLD/owner/domain-ca.pem
+export SSL_CERT_FILE
+ok 'R-S-22: a registrar below a CA that the system trusts serves' \
+    registrar_start
+like 'R-S-22: and warns of what a voucher would pin' \
+    "$(cat "$WORLD/owner.out.err")" 'public-ca.*certificate=.*Domain CA.*pins'
 done_testing
