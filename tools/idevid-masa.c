@@ -30,13 +30,14 @@ static const char *const pins[] = {"farthest", "registrar", NULL};
 
 #define AT(field) .offset = offsetof(struct conf, field)
 static const struct idv_conf_entry entries[] = {
-    SERVICE_ENTRIES(struct conf, service, "127.0.0.1:9443"){
-        .section = "server",
-        .key = "key",
-        .type = IDV_CONF_URI,
-        AT(tls_key),
-        .required = true,
-        .help = "private key of the TLS server (URI or file)"},
+    SERVICE_ENTRIES(struct conf, service, "127.0.0.1:9443")
+        SERVICE_RATE_ENTRY(struct conf, service, "0"){
+            .section = "server",
+            .key = "key",
+            .type = IDV_CONF_URI,
+            AT(tls_key),
+            .required = true,
+            .help = "private key of the TLS server (URI or file)"},
     {.section = "server",
      .key = "certificate",
      .type = IDV_CONF_URI,
@@ -211,6 +212,7 @@ static struct idv_db *worker_database(void *self)
 static struct service service(struct tool *t)
 {
     return (struct service){.tool = t,
+                            .conf_size = sizeof(conf),
                             .conf = &conf.service,
                             .size = sizeof(struct worker),
                             .setup = worker_setup,

@@ -179,6 +179,7 @@ int main(int argc, char **argv)
         .conf = &registrar_conf,
         .check = registrar_check_conf,
         .configure = configure,
+        .probe = registrar_probe,
     };
     return tool_main(&t, argc, argv);
 }

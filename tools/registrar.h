@@ -27,6 +27,7 @@ idv_rc registrar_owner(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* registrar_run.c */
 idv_rc registrar_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc registrar_probe(struct tool *t) IDV_CHECKED;
 
 /* registrar_announce.c: the processes that make it known */
 void registrar_announce(struct tool *t, struct idv_server_aside out[static 2]);

@@ -21,7 +21,9 @@ static const char *const admits[] = {"listed", "ask", "all", NULL};
 
 #define AT(field) .offset = offsetof(struct registrar_conf, field)
 static const struct idv_conf_entry entries[] = {
-    SERVICE_ENTRIES(struct registrar_conf, service, "127.0.0.1:8443")
+    SERVICE_ENTRIES(struct registrar_conf, service,
+                    "127.0.0.1:8443") SERVICE_RATE_ENTRY(struct registrar_conf,
+                                                         service, "600")
         SERVICE_ADMIN_ENTRIES(struct registrar_conf, service,
                               "/run/idevid/registrar.sock"){
             .section = "registrar",

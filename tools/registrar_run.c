@@ -115,6 +115,19 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
     return registrar_cas_use(&w->cas, w->db, &us, out);
 }
 
+/* requests name the certificate of the registrar that took them, and any
+ * machine may get the next one */
+static idv_rc show(struct tool *t, struct worker *w)
+{
+    const X509 *cert = sk_X509_value(w->chain, 0);
+    bool fresh = false;
+    IDV_TRY(idv_db_shown(w->db, "registrar", cert, &fresh));
+    if (fresh)
+        idv_log(t->env, IDV_LOG_INFO, "certificate-shown", "subject=%s",
+                idv_log_value(idv_cert_subject(cert)));
+    return IDV_OK;
+}
+
 static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
@@ -127,6 +140,7 @@ static idv_rc worker_setup(struct tool *t, void *self,
     IDV_TRY(idv_db_open(registrar_conf.service.database, &w->db));
     registrar_retention(t, &keep);
     IDV_TRY(idv_db_prune(w->db, &keep, PRUNED_AT_START, &pruned));
+    IDV_TRY(show(t, w));
     w->store = idv_db_registrar_store(w->db);
     IDV_TRY(role_conf(w, &rc));
     IDV_TRY(idv_registrar_new(&rc, t->env, &w->registrar));
@@ -153,19 +167,31 @@ static struct idv_db *worker_database(void *self)
     return w->db;
 }
 
+static struct service service(struct tool *t)
+{
+    return (struct service){.tool = t,
+                            .conf = &registrar_conf.service,
+                            .conf_size = sizeof(registrar_conf),
+                            .size = sizeof(struct worker),
+                            .setup = worker_setup,
+                            .database = worker_database,
+                            .clear = worker_clear};
+}
+
 idv_rc registrar_run(struct tool *t, int argc, char **argv)
 {
     struct idv_server_aside asides[2];
-    struct service s = {.tool = t,
-                        .conf = &registrar_conf.service,
-                        .size = sizeof(struct worker),
-                        .setup = worker_setup,
-                        .database = worker_database,
-                        .clear = worker_clear};
+    struct service s = service(t);
     (void)argc;
     (void)argv;
     registrar_announce(t, asides);
     s.asides = asides;
     s.asides_n = 2;
     return service_run(&s);
+}
+
+idv_rc registrar_probe(struct tool *t)
+{
+    const struct service s = service(t);
+    return service_probe(&s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the two services do the same way: listen, say so, stop. */
 #include <grp.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,9 @@ static idv_rc print_bound(const struct idv_server_bound *b)
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc =
-        idv_json_set(o, "event", idv_json_new_text(idv_str("listening")));
+    idv_rc rc = idv_json_set(
+        o, "event",
+        idv_json_new_text(idv_str(b->monitor ? "monitoring" : "listening")));
     if (rc == IDV_OK)
         rc = idv_json_set(o, "address", idv_json_new_text(idv_str(b->host)));
     if (rc == IDV_OK)
@@ -42,6 +44,7 @@ static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
 
 struct worker {
     const struct service *s;
+    struct service_monitor monitor;
     max_align_t own[]; /* the program's */
 };
 
@@ -55,7 +58,7 @@ static void worker_free(void *self)
 static idv_rc worker_commit(void *self)
 {
     struct worker *w = self;
-    return idv_db_commit(w->s->database(w->own));
+    return idv_db_commit(w->monitor.db);
 }
 
 static idv_rc make(void *arg, struct idv_server_worker *out)
@@ -66,13 +69,20 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     w->s = s;
     idv_rc rc = s->setup(s->tool, w->own, out);
-    if (rc == IDV_OK && s->database)
-        rc = idv_db_batch(s->database(w->own));
+    w->monitor = (struct service_monitor){
+        .service = s,
+        .key = out->key,
+        .db = s->database ? s->database(w->own) : NULL,
+    };
+    if (rc == IDV_OK && w->monitor.db)
+        rc = idv_db_batch(w->monitor.db);
     if (rc != IDV_OK) {
         worker_free(w);
         return rc;
     }
-    out->commit = s->database ? worker_commit : NULL;
+    if (w->monitor.db)
+        out->commit = worker_commit;
+    out->monitor = service_monitor(&w->monitor);
     out->free = worker_free;
     out->self = w;
     return IDV_OK;
@@ -117,27 +127,35 @@ static idv_rc admin_of(const struct service_conf *c,
     return IDV_OK;
 }
 
-idv_rc service_run(const struct service *s)
+static struct idv_server_conf server_conf(struct service *s)
 {
-    int fds[16];
-    struct service copy = *s;
-    if (!s->tool->quiet && !s->tool->verbose)
-        s->tool->sys.level = IDV_LOG_INFO;
-    struct idv_server_conf conf = {
+    const struct service_conf *c = s->conf;
+    return (struct idv_server_conf){
         .name = strchr(s->tool->name, '-') + 1,
         .env = s->tool->env,
-        .listen = (const char *const *)s->conf->listen,
-        .inherited = fds,
-        .inherited_n = inherited(fds),
+        .listen = (const char *const *)c->listen,
+        .monitor = (const char *const *)c->metrics,
+        .board = s->board,
         .ask_client_cert = true,
-        .max_connections = (unsigned)s->conf->max_connections,
-        .workers = (unsigned)s->conf->workers,
+        .max_connections = (unsigned)c->max_connections,
+        .max_per_address = (unsigned)c->per_address,
+        .max_per_minute = c->per_minute ? (unsigned)c->per_minute : UINT_MAX,
+        .workers = (unsigned)c->workers,
         .make = make,
+        .reload = s->conf_size ? service_reload : NULL,
         .ready = ready,
         .asides = s->asides,
         .asides_n = s->asides_n,
-        .arg = &copy,
+        .arg = s,
     };
+}
+
+static idv_rc run(struct service *s)
+{
+    int fds[16];
+    struct idv_server_conf conf = server_conf(s);
+    conf.inherited = fds;
+    conf.inherited_n = inherited(fds);
     if (conf.inherited_n)
         conf.listen = NULL;
     IDV_TRY(admin_of(s->conf, &conf));
@@ -153,4 +171,33 @@ idv_rc service_backup(struct tool *t, const char *database, const char *path)
     IDV_TRY(idv_db_backup(db, path));
     tool_say(t, "%s", path);
     return IDV_OK;
+}
+
+/* what is logged is counted, too */
+static idv_rc run_metered(struct service *s)
+{
+    const struct idv_env *env = s->tool->env;
+    struct idv_meter meter = {.counts = NULL};
+    IDV_TRY(idv_meter_open(&meter, env));
+    s->meter = &meter;
+    s->tool->env = &meter.env;
+    idv_rc rc = idv_board_new(env, &s->board);
+    if (rc == IDV_OK)
+        rc = run(s);
+    s->tool->env = env;
+    idv_board_free(s->board);
+    idv_meter_close(&meter);
+    return rc;
+}
+
+idv_rc service_run(const struct service *s)
+{
+    struct service copy = *s;
+    if (!s->tool->quiet && !s->tool->verbose)
+        s->tool->sys.level = IDV_LOG_INFO;
+    idv_rc rc = run_metered(&copy);
+    if (copy.kept)
+        idv_conf_free(s->tool->conf_table, copy.kept);
+    free(copy.kept);
+    return rc;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "idevid/db/db.h"
+#include "idevid/net/meter.h"
 #include "idevid/net/server.h"
 #include "tool.h"
 
@@ -18,7 +19,8 @@ struct service_conf {
     char **admin; /* none or one */
     char *admin_group;
     char *database;
-    int64_t workers, max_connections;
+    char **metrics;
+    int64_t workers, max_connections, per_address, per_minute;
 };
 #define SERVICE_ENTRIES(struct_, member, listen_default)                       \
     {.section = "server",                                                      \
@@ -42,7 +44,35 @@ struct service_conf {
          .fallback = "256",                                                    \
          .min = 1,                                                             \
          .max = 65536,                                                         \
-         .help = "connections of one worker; more wait"},
+         .help =                                                               \
+             "connections of one worker; idle ones give way to more, else "    \
+             "these wait"},                                                    \
+        {.section = "server",                                                  \
+         .key = "max-per-address",                                             \
+         .type = IDV_CONF_INT,                                                 \
+         .offset = offsetof(struct_, member.per_address),                      \
+         .fallback = "64",                                                     \
+         .min = 1,                                                             \
+         .max = 65536,                                                         \
+         .help = "connections of one address (IPv6: of one /64) at all "       \
+                 "workers; idle ones give way to more"},                       \
+        {.section = "server",                                                  \
+         .key = "metrics",                                                     \
+         .type = IDV_CONF_LIST,                                                \
+         .offset = offsetof(struct_, member.metrics),                          \
+         .help = "HOST:PORT for GET /metrics (Prometheus) and GET /health in " \
+                 "plain HTTP, of loopback or a network of the operator's"},
+/* Where clients are devices, not registrars that ask for many. */
+#define SERVICE_RATE_ENTRY(struct_, member, rate_default)                      \
+    {.section = "server",                                                      \
+     .key = "requests-per-minute",                                             \
+     .type = IDV_CONF_INT,                                                     \
+     .offset = offsetof(struct_, member.per_minute),                           \
+     .fallback = rate_default,                                                 \
+     .min = 0,                                                                 \
+     .max = 100000000,                                                         \
+     .help = "requests with one client certificate; more get 429; 0: any "     \
+             "number"},
 /* For a service with an admin table. */
 #define SERVICE_ADMIN_ENTRIES(struct_, member, admin_default)                  \
     {.section = "server",                                                      \
@@ -68,6 +98,7 @@ struct service_conf {
          "its password better in a passfile"},
 
 struct service {
+    size_t conf_size; /* of tool->conf, to be read again; 0: it is not */
     struct tool *tool;
     const struct service_conf *conf;
     /* A worker, size zeroed bytes of the program's own: setup opens what it
@@ -81,11 +112,16 @@ struct service {
     void (*clear)(void *worker);
     const struct idv_server_aside *asides; /* as in struct idv_server_conf */
     size_t asides_n;
+    /* service_run's: what all workers share */
+    struct idv_board *board;
+    struct idv_meter *meter;
+    void *kept; /* the first configuration, where another was taken over */
 };
 
 /*
  * Serves until told to stop. Once it listens it prints one JSON line for each
- * address, {"event":"listening","address":...,"port":...}, and tells systemd
+ * address, {"event":"listening" | "monitoring","address":...,"port":...}, and
+ * tells systemd
  * (NOTIFY_SOCKET). Sockets handed in (LISTEN_FDS) are used instead of listen.
  * A port in use ends with exit code 4.
  */
@@ -93,6 +129,20 @@ idv_rc service_run(const struct service *s) IDV_CHECKED;
 
 /* Sets one worker up and clears it: do keys, certificates and store fit? */
 idv_rc service_probe(const struct service *s) IDV_CHECKED;
+
+/* idv_server_conf.reload, arg is the service: reads the configuration again and
+ * takes it over if a worker can be set up by it; else everything is as before.
+ * What sockets, workers and devices are is as at the start. */
+idv_rc service_reload(void *service) IDV_CHECKED;
+
+/* GET /metrics, GET /health, of a worker. */
+struct service_monitor {
+    const struct service *service;
+    EVP_PKEY *key;     /* that it signs with */
+    struct idv_db *db; /* that it writes to; NULL: none of ours */
+    int64_t signed_at; /* idv_ticks_ms of the last try; 0 none */
+};
+struct idv_service service_monitor(struct service_monitor *m);
 
 /*
  * Asks what a verb is about: the service on its admin socket if it is there,

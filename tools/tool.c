@@ -351,7 +351,7 @@ static idv_rc find_conf(struct tool *t, int n, char **argv)
     return IDV_OK;
 }
 
-static idv_rc read_conf(const struct tool *t, void *conf)
+idv_rc tool_read_conf(const struct tool *t, void *conf)
 {
     IDV_TRY(idv_conf_load(t->conf_table, t->conf_path, conf));
     idv_rc rc = t->check ? t->check(conf) : IDV_OK;
@@ -367,7 +367,7 @@ static idv_rc load_conf(struct tool *t, int n, char **argv)
     IDV_TRY(find_conf(t, n, argv));
     if (!t->conf_path)
         return IDV_OK;
-    IDV_TRY(read_conf(t, t->conf));
+    IDV_TRY(tool_read_conf(t, t->conf));
     return t->configure ? t->configure(t) : IDV_OK;
 }
 
@@ -376,7 +376,7 @@ idv_rc tool_reload(struct tool *t, size_t size)
     void *next = calloc(1, size);
     if (!next)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = read_conf(t, next);
+    idv_rc rc = tool_read_conf(t, next);
     if (rc == IDV_OK) {
         idv_conf_free(t->conf_table, t->conf);
         memcpy(t->conf, next, size);
@@ -400,13 +400,18 @@ static idv_rc print_table(const struct idv_conf_table *table,
     return tool_print(idv_view(&text));
 }
 
+static void begin(struct tool *t)
+{
+    idv_env_system_init(&t->sys, t->name);
+    t->sys.level = t->verbose ? IDV_LOG_DEBUG : IDV_LOG_ERROR;
+    t->env = &t->sys.env;
+}
+
 static idv_rc run_verb(struct tool *t, const struct tool_verb *v, int n,
                        char **argv)
 {
     IDV_TRY(check_arity(v, n));
-    idv_env_system_init(&t->sys, t->name);
-    t->sys.level = t->verbose ? IDV_LOG_DEBUG : IDV_LOG_ERROR;
-    t->env = &t->sys.env;
+    begin(t);
     if (v->configured)
         IDV_TRY(load_conf(t, n, argv));
     if (!t->deviceless || strcmp(t->deviceless, v->name) != 0)
@@ -417,6 +422,20 @@ static idv_rc run_verb(struct tool *t, const struct tool_verb *v, int n,
 struct asked {
     bool help, version, test, sample, maker_sample, mdoc;
 };
+
+/* run --test: also what run would open */
+static idv_rc test(struct tool *t, const struct tool_verb *v)
+{
+    IDV_TRY(tool_read_conf(t, t->conf));
+    if (v && strcmp(v->name, "run") == 0 && t->probe) {
+        begin(t);
+        IDV_TRY(t->configure ? t->configure(t) : IDV_OK);
+        IDV_TRY(tool_open_provider(t));
+        IDV_TRY(t->probe(t));
+    }
+    tool_say(t, "%s: in order", t->conf_path);
+    return IDV_OK;
+}
 
 /* What is answered without running a verb; *done says that it was. */
 static idv_rc answer(struct tool *t, const struct asked *asked,
@@ -439,8 +458,7 @@ static idv_rc answer(struct tool *t, const struct asked *asked,
     } else if (asked->test) {
         if (!t->conf_path)
             return idv_fail(IDV_E_ARG, "--test: --conf FILE is missing");
-        IDV_TRY(read_conf(t, t->conf));
-        tool_say(t, "%s: in order", t->conf_path);
+        IDV_TRY(test(t, v));
     } else
         *done = false;
     return IDV_OK;

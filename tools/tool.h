@@ -112,6 +112,8 @@ struct tool {
     /* what the table cannot say of a configuration; --test asks it, too */
     idv_rc (*check)(const void *conf);
     idv_rc (*configure)(struct tool *t);
+    /* what run --test does beside reading the configuration; may be NULL */
+    idv_rc (*probe)(struct tool *t);
     /* filled by tool_main: */
     struct idv_env_system sys;
     const struct idv_env *env;
@@ -123,6 +125,8 @@ struct tool {
 /* The devices' provider as the configuration has it: done before a verb runs,
  * unless it is t->deviceless. */
 idv_rc tool_open_provider(struct tool *t) IDV_CHECKED;
+/* Reads and checks the configuration into conf, a zeroed structure. */
+idv_rc tool_read_conf(const struct tool *t, void *conf) IDV_CHECKED;
 /* Reads the configuration again; what there was stays if it is wrong. The
  * size is that of t->conf. */
 idv_rc tool_reload(struct tool *t, size_t size) IDV_CHECKED;

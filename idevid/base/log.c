@@ -9,6 +9,23 @@
 
 #define LINE_MAX_BYTES 2048
 
+static _Thread_local char context[48];
+
+void idv_log_context(const char *pairs)
+{
+    snprintf(context, sizeof(context), "%s", pairs ? pairs : "");
+}
+
+/* behind the pairs; a line that is too long is cut before it */
+static void put_context(char line[static LINE_MAX_BYTES])
+{
+    size_t n = strlen(line), most = LINE_MAX_BYTES - sizeof(context) - 2;
+    if (!*context)
+        return;
+    n = n < most ? n : most;
+    snprintf(line + n, LINE_MAX_BYTES - n, " %s", context);
+}
+
 void idv_log(const struct idv_env *env, enum idv_level level, const char *event,
              const char *fmt, ...)
 {
@@ -22,6 +39,7 @@ void idv_log(const struct idv_env *env, enum idv_level level, const char *event,
     va_start(ap, fmt);
     vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
     va_end(ap);
+    put_context(line);
     for (char *c = line; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';

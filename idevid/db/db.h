@@ -37,6 +37,7 @@ struct idv_db;
  */
 idv_rc idv_db_open(const char *url, struct idv_db **out) IDV_CHECKED;
 void idv_db_close(struct idv_db *db);
+idv_rc idv_db_ping(struct idv_db *db) IDV_CHECKED; /* it can be read */
 
 /*
  * Of a worker that serves many: from here on calls return before what they did
@@ -46,6 +47,15 @@ void idv_db_close(struct idv_db *db);
  */
 idv_rc idv_db_batch(struct idv_db *db) IDV_CHECKED;
 idv_rc idv_db_commit(struct idv_db *db) IDV_CHECKED;
+
+/*
+ * Several machines on one database must show devices the same certificate. The
+ * newest (by notBefore) that was ever given here is that one: IDV_OK and
+ * *fresh for a newer one, IDV_OK for the same, IDV_E_STATE by name for any
+ * other: of a machine that was left behind.
+ */
+idv_rc idv_db_shown(struct idv_db *db, const char *role, const X509 *cert,
+                    bool *fresh) IDV_CHECKED;
 
 /* The tables that the roles declare; valid as long as db. */
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);

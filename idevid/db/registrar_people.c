@@ -146,6 +146,14 @@ static idv_rc counts(void *self, struct idv_registrar_counts *out)
     return count_decisions(self, out);
 }
 
+idv_rc idv_db_ping(struct idv_db *db)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    IDV_TRY(idvi_query(db, &q, "SELECT version FROM schema_version", ""));
+    return idvi_query_next(&q, &row);
+}
+
 struct idv_registrar_people idv_db_registrar_people(struct idv_db *db)
 {
     struct idv_registrar_people p = (struct idv_registrar_people){

@@ -324,14 +324,31 @@ static bool cms_names_signer(const struct idv_opened *o, const X509 *cert)
     return CMS_SignerInfo_cert_cmp(si, (X509 *)(uintptr_t)cert) == 0;
 }
 
-/* libcrypto takes the key from a certificate, so this one is made up; who
- * the key belongs to is judged by the callers of idv_envelope_verify*(). */
+/* libcrypto takes the key from a certificate: one beside the signature that
+ * has it, or else one that is made up, which is dear. Who the key belongs to is
+ * judged by the callers of idv_envelope_verify*(). */
+static X509 *holder_of(const struct idv_opened *o, const EVP_PKEY *key)
+{
+    for (int i = 0; i < sk_X509_num(o->certs); i++) {
+        X509 *cert = sk_X509_value(o->certs, i);
+        const EVP_PKEY *its = X509_get0_pubkey(cert);
+        if (its && EVP_PKEY_eq(its, key) == 1 && X509_up_ref(cert) == 1)
+            return cert;
+    }
+    X509 *made_up = X509_new();
+    if (made_up && X509_set_pubkey(made_up, (EVP_PKEY *)(uintptr_t)key) != 1) {
+        X509_free(made_up);
+        return NULL;
+    }
+    return made_up;
+}
+
 static idv_rc cms_signed_by(const struct idv_opened *o, const EVP_PKEY *key)
 {
     CMS_SignerInfo *si =
         sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(o->native), 0);
-    IDV_AUTO_PTR(X509) holder = X509_new();
-    if (!holder || X509_set_pubkey(holder, (EVP_PKEY *)(uintptr_t)key) != 1)
+    IDV_AUTO_PTR(X509) holder = holder_of(o, key);
+    if (!holder)
         return idv_fail(IDV_E_CRYPTO, "CMS: key cannot be used");
     CMS_SignerInfo_set1_signer_cert(si, holder);
     if (CMS_verify(o->native, NULL, NULL, NULL, NULL,

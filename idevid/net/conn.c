@@ -45,6 +45,8 @@ static void closed(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
     if (c->phase != IDVI_SPARE) {
         LIST_REMOVE(c, link);
         w->live--;
+        if (c->checked)
+            idvi_board_remove(w->conf->board, w->row, c->origin);
         idvi_worker_gate(w);
     }
     idvi_conn_unref(c);
@@ -78,26 +80,28 @@ void idvi_conn_shut(struct idvi_conn *c)
     cut(c);
 }
 
-static unsigned same_address(const struct idvi_conn *c)
-{
-    unsigned n = 0;
-    const struct idvi_conn *o;
-    LIST_FOREACH(o, &c->worker->conns, link)
-    {
-        n += strcmp(o->peer.address, c->peer.address) == 0;
-    }
-    return n;
-}
-
 static void learn_address(struct idvi_conn *c)
 {
     struct sockaddr_storage a;
     socklen_t n = sizeof(a);
     int fd = SSL_get_fd(c->ssl);
+    memset(&a, 0, sizeof(a));
     if (fd < 0 || getpeername(fd, (struct sockaddr *)&a, &n) != 0 ||
         getnameinfo((struct sockaddr *)&a, n, c->peer.address,
                     sizeof(c->peer.address), NULL, 0, NI_NUMERICHOST) != 0)
         strcpy(c->peer.address, "?");
+    c->origin = idvi_board_origin((struct sockaddr *)&a);
+}
+
+/* a flood does not fill the log: one is shown in a second, all are counted */
+static void log_over(const struct idvi_conn *c)
+{
+    struct idvi_worker *w = c->worker;
+    bool shown = c->began - w->said_over >= 1000;
+    if (shown)
+        w->said_over = c->began;
+    idv_log(w->conf->env, shown ? IDV_LOG_WARN : IDV_LOG_DEBUG, "address-limit",
+            "peer=%s", c->peer.address);
 }
 
 /* once its socket is known: is there room for one more of its address? */
@@ -108,10 +112,11 @@ static bool admit(struct idvi_conn *c)
         return !c->over;
     c->checked = true;
     learn_address(c);
-    c->over = same_address(c) > w->conf->max_per_address;
+    c->over = idvi_board_add(w->conf->board, w->row, c->origin) >
+                  w->conf->max_per_address &&
+              !idvi_shed(w, &c->origin, c);
     if (c->over)
-        idv_log(w->conf->env, IDV_LOG_WARN, "address-limit", "peer=%s",
-                c->peer.address);
+        log_over(c);
     return !c->over;
 }
 
@@ -242,10 +247,13 @@ struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker)
     struct idvi_conn *c =
         SSL_get_ex_data(bufferevent_openssl_get_ssl(bev), conn_index);
     c->phase = IDVI_READING;
+    c->began = idv_ticks_ms();
     LIST_INSERT_HEAD(&w->conns, c, link);
     w->live++;
     event_add(c->timer, &now);
     w->spare = idvi_conn_spare(w);
+    if (w->live > w->conf->max_connections)
+        (void)idvi_shed(w, NULL, c);
     idvi_worker_gate(w);
     return bev;
 }
@@ -261,6 +269,8 @@ void idvi_conn_serving(struct idvi_conn *c)
 {
     c->phase = IDVI_SERVING;
     event_del(c->timer);
+    if (c->worker->live >= c->worker->conf->max_connections)
+        idvi_worker_gate(c->worker); /* it does not give way now */
 }
 
 void idvi_conn_replying(struct idvi_conn *c)
@@ -282,6 +292,8 @@ void idvi_conn_replied(struct idvi_conn *c, bool last)
     bool more = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
     c->phase = more ? IDVI_READING : IDVI_IDLE;
     arm(c, more ? c->worker->conf->request_s : c->worker->conf->idle_s);
+    if (c->worker->live >= c->worker->conf->max_connections)
+        idvi_worker_gate(c->worker); /* it can give way now */
 }
 
 idv_rc idvi_conn_peer(struct idvi_conn *c)

@@ -11,6 +11,8 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 
+#include <idevid/x509.h>
+
 #include "net/server_int.h"
 
 /* One request while it is served. Its connection may go away meanwhile. */
@@ -22,11 +24,20 @@ struct idvi_exchange {
     const struct idv_service *service;
     struct idv_peer admin_peer;
     struct idv_call call;
-    int64_t began;
+    int64_t began, asked; /* asked: the upstream */
+    unsigned number;
     bool head;
     struct idvi_held held; /* what next says */
     enum idv_next next;
 };
+
+/* lines logged on behalf of x say so */
+static void name_in_log(const struct idvi_exchange *x)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "req=%08x-%u", x->worker->id, x->number);
+    idv_log_context(text);
+}
 
 static void exchange_free(struct idvi_exchange *x)
 {
@@ -113,13 +124,16 @@ static void reply(struct idvi_exchange *x)
     x->req = NULL;
     send_reply(x->worker, req, m, x->head, x->call.close);
     exchange_free(x);
+    idv_log_context(NULL);
 }
 
 /* a reply that the service did not make */
 static void refuse(struct idvi_exchange *x, int status, const char *why)
 {
     struct idv_msg *m = &x->call.reply;
+    int retry_after = m->retry_after;
     idv_msg_free(m);
+    m->retry_after = retry_after;
     if (idv_msg_refuse(m, status, why) != IDV_OK)
         idv_note_clear();
     m->status = status;
@@ -141,21 +155,26 @@ static void go(struct idvi_held *held, idv_rc committed)
     struct idvi_exchange *x =
         (void *)((char *)held - offsetof(struct idvi_exchange, held));
     idv_rc rc = IDV_OK;
+    name_in_log(x);
     if (committed != IDV_OK)
         refuse(x, 503, "not now, try again");
     else if (x->next == IDV_NEXT_REPLY)
         reply(x);
-    else
+    else {
+        x->asked = idv_ticks_ms();
         rc = idvi_upstream_start(x->worker->upstreams, &x->call.up, on_upstream,
                                  x);
+    }
     if (rc != IDV_OK)
         failed(x, rc);
+    idv_log_context(NULL);
 }
 
 static void serve(struct idvi_exchange *x, struct idv_told *told)
 {
     x->next = IDV_NEXT_REPLY;
     idv_note_clear();
+    name_in_log(x);
     idv_rc rc = x->service->serve(x->service->self, &x->call, told, &x->next);
     if (rc == IDV_OK && x->next == IDV_NEXT_REPLY && x->call.reply.status < 200)
         rc = idv_fail(IDV_E_STATE, "service: no status in its reply");
@@ -163,11 +182,27 @@ static void serve(struct idvi_exchange *x, struct idv_told *told)
         idvi_hold(x->worker, &x->held);
     else
         failed(x, rc);
+    idv_log_context(NULL);
+}
+
+static void log_upstream(const struct idvi_exchange *x,
+                         const struct idv_told *told)
+{
+    char status[16] = "lost";
+    if (told->kind == IDV_TOLD_REPLY)
+        snprintf(status, sizeof(status), "%d", told->msg.status);
+    idv_log(x->worker->conf->env, IDV_LOG_DEBUG, "upstream",
+            "host=%s path=%s status=%s ms=%lld reason=%s", x->call.up.url.host,
+            idv_log_value(x->call.up.msg.path), status,
+            (long long)(idv_ticks_ms() - x->asked),
+            idv_log_value(told->kind == IDV_TOLD_LOST ? told->note : ""));
 }
 
 static void on_upstream(void *exchange, struct idv_told *told)
 {
     struct idvi_exchange *x = exchange;
+    name_in_log(x);
+    log_upstream(x, told);
     serve(x, told);
     idv_told_free(told);
 }
@@ -179,10 +214,34 @@ static void turn_away(struct idvi_exchange *x, int status, const char *why)
     refuse(x, status, why);
 }
 
+/* one certificate asks too often; false: not (yet) */
+static bool asks_too_often(struct idvi_exchange *x)
+{
+    const struct idv_server_conf *conf = x->worker->conf;
+    uint8_t client[32];
+    unsigned n = sizeof(client);
+    const STACK_OF(X509) *chain = x->conn ? x->call.peer->chain : NULL;
+    if (!chain ||
+        X509_digest(sk_X509_value(chain, 0), EVP_sha256(), client, &n) != 1)
+        return false;
+    if (idvi_board_asked(conf->board, client, x->began) <= conf->max_per_minute)
+        return false;
+    idv_log(conf->env, IDV_LOG_WARN, "client-limit", "peer=%s device=%s",
+            x->call.peer->address,
+            idv_log_value(idv_cert_subject(sk_X509_value(chain, 0))));
+    return true;
+}
+
 /* framing that has two readings is answered without the service */
 static void begin(struct idvi_exchange *x)
 {
     int status = 500;
+    name_in_log(x);
+    if (asks_too_often(x)) {
+        x->call.reply.retry_after = 60;
+        turn_away(x, 429, "too many requests");
+        return;
+    }
     const char *bad = idvi_http_misframed(x->req);
     if (bad) {
         turn_away(x, 400, bad);
@@ -209,6 +268,7 @@ static struct idvi_exchange *exchange_new(struct idvi_worker *w,
     x->req = req;
     x->held.go = go;
     x->began = idv_ticks_ms();
+    x->number = ++w->requests;
     x->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
     LIST_INSERT_HEAD(&w->exchanges, x, link);
     evhttp_request_set_on_complete_cb(req, on_complete, NULL);
@@ -269,6 +329,21 @@ void idvi_http_serve_admin(struct evhttp_request *req, void *worker)
         return;
     }
     x->service = &w->made.admin;
+    idv_call_init(&x->call, &x->admin_peer);
+    begin(x);
+}
+
+void idvi_http_serve_monitor(struct evhttp_request *req, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct idvi_exchange *x =
+        w->made.monitor.serve ? exchange_new(w, req) : NULL;
+    if (!x) {
+        evhttp_send_reply(req, 503, NULL, NULL);
+        return;
+    }
+    x->service = &w->made.monitor;
+    strcpy(x->admin_peer.address, "monitor");
     idv_call_init(&x->call, &x->admin_peer);
     begin(x);
 }

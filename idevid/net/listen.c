@@ -144,8 +144,35 @@ static idv_rc split(const char *where, char *host, size_t room, char port[6])
     return IDV_OK;
 }
 
+static idv_rc add_monitor(const struct idv_server_conf *conf,
+                          struct idvi_sockets *s, const char *where,
+                          const struct addrinfo *a)
+{
+    if (s->monitors == IDVI_MONITORS)
+        return idv_fail(IDV_E_ARG,
+                        "%s: more than %d addresses to be watched on",
+                        conf->name, IDVI_MONITORS);
+    struct idv_server_bound *bound =
+        realloc(s->bound, (s->n + s->monitors + 1) * sizeof(*bound));
+    if (!bound)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    s->bound = bound;
+    int fd = bind_one(a, true);
+    if (fd < 0)
+        return cannot(conf, where);
+    s->monitor[s->monitors++] = fd;
+    if (listen(fd, BACKLOG) != 0)
+        return cannot(conf, where);
+    bound += s->n + s->monitors - 1;
+    *bound = (struct idv_server_bound){.monitor = true};
+    return describe(fd, bound);
+}
+
 static idv_rc add(const struct idv_server_conf *conf, struct idvi_sockets *s,
-                  const char *where)
+                  const char *where,
+                  idv_rc (*one)(const struct idv_server_conf *conf,
+                                struct idvi_sockets *s, const char *where,
+                                const struct addrinfo *a))
 {
     char host[256], port[6];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -158,7 +185,7 @@ static idv_rc add(const struct idv_server_conf *conf, struct idvi_sockets *s,
                         where, gai_strerror(e));
     idv_rc rc = IDV_OK;
     for (struct addrinfo *a = list; a && rc == IDV_OK; a = a->ai_next)
-        rc = add_address(conf, s, where, a);
+        rc = one(conf, s, where, a);
     freeaddrinfo(list);
     return rc;
 }
@@ -230,9 +257,11 @@ static idv_rc open_all(const struct idv_server_conf *conf,
     for (size_t i = 0; i < conf->inherited_n; i++)
         IDV_TRY(add_inherited(s, conf->inherited[i]));
     for (size_t i = 0; conf->listen && conf->listen[i]; i++)
-        IDV_TRY(add(conf, s, conf->listen[i]));
+        IDV_TRY(add(conf, s, conf->listen[i], add_address));
     if (s->n == 0)
         return idv_fail(IDV_E_ARG, "%s: no address to listen on", conf->name);
+    for (size_t i = 0; conf->monitor && conf->monitor[i]; i++)
+        IDV_TRY(add(conf, s, conf->monitor[i], add_monitor));
     return conf->admin_path ? open_admin(conf, s) : IDV_OK;
 }
 
@@ -255,6 +284,8 @@ void idvi_sockets_close(const struct idv_server_conf *conf,
                 close(s->fd[slot * s->n + i]);
         }
     }
+    for (size_t i = 0; i < s->monitors; i++)
+        close(s->monitor[i]);
     if (s->admin >= 0) {
         close(s->admin);
         unlink(conf->admin_path);

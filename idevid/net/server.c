@@ -12,6 +12,8 @@ static void fill_in(struct idv_server_conf *c)
         c->max_connections = 256;
     if (!c->max_per_address)
         c->max_per_address = 64;
+    if (!c->max_per_minute)
+        c->max_per_minute = 600;
     if (c->request_s <= 0)
         c->request_s = 10;
     if (c->idle_s <= 0)
@@ -40,21 +42,41 @@ static void announce(void *arg)
     if (a->conf->started)
         a->conf->started(a->conf->arg, 0, getpid());
     if (a->conf->ready)
-        a->conf->ready(a->conf->arg, a->sockets->bound, a->sockets->n);
+        a->conf->ready(a->conf->arg, a->sockets->bound,
+                       a->sockets->n + a->sockets->monitors);
+}
+
+static idv_rc serve(const struct idv_server_conf *conf)
+{
+    struct idvi_sockets sockets;
+    struct announce a = {conf, &sockets};
+    IDV_TRY(idvi_sockets_open(conf, conf->workers, &sockets));
+    idvi_board_expect(conf->board, conf->workers);
+    idv_rc rc = conf->in_process
+                    ? idvi_worker_run(conf, &sockets, 0, announce, &a)
+                    : idvi_supervise(conf, &sockets);
+    idvi_sockets_close(conf, &sockets);
+    return rc;
+}
+
+/* with a board, the caller's or one of its own */
+static idv_rc run(struct idv_server_conf *conf)
+{
+    struct idv_board *own = NULL;
+    if (!conf->board)
+        IDV_TRY(idv_board_new(conf->env, &own));
+    if (own)
+        conf->board = own;
+    idv_rc rc = serve(conf);
+    idv_board_free(own);
+    return rc;
 }
 
 idv_rc idv_server_run(const struct idv_server_conf *given)
 {
     struct idv_server_conf conf = *given;
-    struct idvi_sockets sockets;
-    struct announce a = {&conf, &sockets};
     fill_in(&conf);
     if (conf.workers > 256)
         return idv_fail(IDV_E_ARG, "%s: more than 256 workers", conf.name);
-    IDV_TRY(idvi_sockets_open(&conf, conf.workers, &sockets));
-    idv_rc rc = conf.in_process
-                    ? idvi_worker_run(&conf, &sockets, 0, announce, &a)
-                    : idvi_supervise(&conf, &sockets);
-    idvi_sockets_close(&conf, &sockets);
-    return rc;
+    return run(&conf);
 }

@@ -8,6 +8,8 @@
 #include <idevid/env.h>
 #include <idevid/machine.h>
 
+#include "net/board.h"
+
 /*
  * What one worker process serves. Made in the worker after fork, because
  * device contexts and database handles must not cross a fork. Key, chain and
@@ -17,7 +19,8 @@ struct idv_server_worker {
     EVP_PKEY *key;                /* of the TLS server; borrowed */
     const STACK_OF(X509) * chain; /* leaf first; borrowed */
     struct idv_service service;
-    struct idv_service admin; /* with idv_server_conf.admin_path only */
+    struct idv_service admin;   /* with idv_server_conf.admin_path only */
+    struct idv_service monitor; /* with idv_server_conf.monitor only */
     /* told when a request was refused before service saw it, too long or no
      * HTTP; once a connection, which ends. self is service's. May be NULL. */
     void (*turned_away)(void *self, const struct idv_peer *peer);
@@ -36,6 +39,7 @@ struct idv_server_worker {
 struct idv_server_bound {
     char host[64];
     uint16_t port;
+    bool monitor; /* of idv_server_conf.monitor; these come last */
 };
 
 /* A process beside the workers, which has no keys and serves nobody. */
@@ -68,15 +72,33 @@ struct idv_server_conf {
      * answers is not (IDV_E_NET). */
     const char *admin_path;
     gid_t admin_gid;
+    /* addresses as in listen, NULL end, on which workers answer anybody's
+     * plain HTTP with their monitor service; NULL none. For loopback or a
+     * network of the operator's: these connections are not limited. */
+    const char *const *monitor;
+    /* shared by the workers, for who wants to know how they are; NULL: the
+     * server's own */
+    struct idv_board *board;
 
     /* ask clients for a certificate: none is accepted, and of any that comes
      * the handshake proves only that the client has its key. Chains are the
      * service's to judge (idv_call.peer). */
     bool ask_client_cert;
 
-    /* limits of one worker; 0 means what is in brackets */
-    unsigned max_connections; /* [256] more wait in the kernel's backlog */
-    unsigned max_per_address; /* [64] more are closed at once */
+    /*
+     * Limits; 0 means what is in brackets. max_connections is one worker's:
+     * when it is full the connection that showed least gives way to a new one
+     * (one that never sent a byte, then one whose handshake or first request is
+     * not there, then one that is idle, those with a client certificate last;
+     * the oldest of them); where all are at work more wait in the kernel's
+     * backlog. The others are of all workers together.
+     */
+    unsigned max_connections; /* [256] */
+    /* [64] of one IPv4 address or IPv6 /64; more take the place of one of
+     * theirs that shows less, as above, or are closed at once */
+    unsigned max_per_address;
+    /* [600] requests of one client certificate, in a minute; more get 429 */
+    unsigned max_per_minute;
     int request_s;   /* [10] handshake and request; request; reply taken */
     int idle_s;      /* [15] between requests */
     size_t max_body; /* [IDV_MAX_BODY] 413 beyond, and the rest thrown away */

@@ -16,12 +16,16 @@
 
 /* --- listen.c: sockets, made before any worker ---------------------------- */
 
+#define IDVI_MONITORS 8
+
 struct idvi_sockets {
-    int *fd;                        /* [slots][n] */
-    size_t n;                       /* per slot */
-    size_t slots;                   /* workers */
-    int admin;                      /* -1: none */
-    struct idv_server_bound *bound; /* [n] */
+    int *fd;                    /* [slots][n] */
+    size_t n;                   /* per slot */
+    size_t slots;               /* workers */
+    int admin;                  /* -1: none */
+    int monitor[IDVI_MONITORS]; /* shared by the slots */
+    size_t monitors;
+    struct idv_server_bound *bound; /* [n + monitors] */
 };
 idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
                          struct idvi_sockets *out) IDV_CHECKED;
@@ -41,7 +45,10 @@ struct idvi_worker {
     struct idv_server_worker made;
     struct event_base *base;
     SSL_CTX *tls;
-    struct evhttp *http, *admin;
+    struct evhttp *http, *admin, *monitor;
+    int row; /* on the board */
+    uint32_t id;
+    unsigned requests; /* so far: with id, a name for each */
     struct evconnlistener **listener;
     size_t listeners;
     struct bufferevent *spare; /* the next connection: never without */
@@ -52,6 +59,7 @@ struct idvi_worker {
     int64_t held_since;                  /* ticks, the first of them */
     unsigned held_n;                     /* so many came */
     unsigned live, lingering_n;
+    int64_t said_over; /* when an address was said to have too many */
     bool draining, paused;
     struct event *ev_stop, *ev_term, *ev_drain, *ev_resume;
     struct idvi_upstreams *upstreams;
@@ -62,7 +70,8 @@ struct idvi_worker {
 idv_rc idvi_worker_run(const struct idv_server_conf *conf,
                        const struct idvi_sockets *sockets, size_t slot,
                        void (*started)(void *arg), void *arg) IDV_CHECKED;
-/* Accept or let wait in the backlog, by the number of connections. */
+/* Accept or let wait in the backlog, by the number of connections; where it
+ * is full, makes room if some can give way. */
 void idvi_worker_gate(struct idvi_worker *w);
 
 /* --- commit.c: what waits until what was done is on the disk -------------- */
@@ -80,6 +89,14 @@ bool idvi_worker_turn(struct idvi_worker *w, int how);
 /* After a turn: commits and lets go, if anything waits. More that is ready is
  * served before, for 5 ms at most. */
 bool idvi_commit_turn(struct idvi_worker *w);
+
+/* --- shed.c: who gives way ------------------------------------------------ */
+
+/* Closes the connection that shows least, of that origin or (NULL) of any;
+ * false: none can. c (NULL ok) is the one that comes. */
+bool idvi_shed(struct idvi_worker *w, const uint64_t *origin,
+               const struct idvi_conn *c);
+bool idvi_can_shed(struct idvi_worker *w); /* of any origin */
 
 /* --- supervise.c: worker processes ---------------------------------------- */
 
@@ -124,10 +141,14 @@ struct idvi_conn {
     struct event *timer;
     enum idvi_phase phase;
     bool checked, over; /* address counted; too many of it */
-    bool armed;         /* the timer is for a deadline */
-    bool known;         /* peer filled */
-    bool turned_away;   /* the service was told */
-    int linger;         /* the socket once more, for idvi_linger; -1 */
+    bool shed;          /* gives way: closed, as soon as evhttp sees it */
+    bool heard;         /* it has sent something */
+    uint64_t origin;
+    int64_t began;
+    bool armed;       /* the timer is for a deadline */
+    bool known;       /* peer filled */
+    bool turned_away; /* the service was told */
+    int linger;       /* the socket once more, for idvi_linger; -1 */
     struct idv_peer peer;
     unsigned refs; /* the SSL and each exchange */
 };
@@ -159,6 +180,7 @@ void idvi_linger_end(struct idvi_worker *w); /* closes all */
 
 void idvi_http_serve(struct evhttp_request *req, void *worker);
 void idvi_http_serve_admin(struct evhttp_request *req, void *worker);
+void idvi_http_serve_monitor(struct evhttp_request *req, void *worker);
 void idvi_http_abandon(struct idvi_worker *w); /* all exchanges */
 /* NULL, or why a request's framing is not ours to serve (see server.h). */
 const char *idvi_http_misframed(struct evhttp_request *req);

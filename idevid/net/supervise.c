@@ -187,7 +187,8 @@ static void announce(struct super *s)
             return;
     }
     if (!s->announced && s->conf->ready)
-        s->conf->ready(s->conf->arg, s->sockets->bound, s->sockets->n);
+        s->conf->ready(s->conf->arg, s->sockets->bound,
+                       s->sockets->n + s->sockets->monitors);
     s->announced = true;
 }
 
@@ -247,6 +248,7 @@ static void hear(struct super *s, size_t slot, struct proc *p)
 
 static void ended(struct super *s, pid_t pid, int status)
 {
+    idvi_board_leave(s->conf->board, (int)pid);
     for (size_t i = 0; i < s->n; i++) {
         struct slot *t = &s->slot[i];
         if (t->old.pid == pid)

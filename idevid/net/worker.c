@@ -4,19 +4,34 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net/server_int.h"
 #include "net/tls.h"
 
 #define MAX_HEADERS (16 * 1024)
+#define OVER 16                   /* that give way and are not closed yet */
 #define FOREVER_S (7 * 24 * 3600) /* our own deadlines are absolute */
+
+/* for one more, if need be in the place of another; looks again soon where
+ * those that are there have only begun */
+static bool has_room(struct idvi_worker *w)
+{
+    struct timeval soon = {.tv_usec = 200000};
+    unsigned max = w->conf->max_connections;
+    if (w->live < max || (w->live < max + OVER && idvi_can_shed(w)))
+        return true;
+    if (w->ev_resume && !event_pending(w->ev_resume, EV_TIMEOUT, NULL))
+        event_add(w->ev_resume, &soon);
+    return false;
+}
 
 void idvi_worker_gate(struct idvi_worker *w)
 {
     if (!w->spare && !w->draining)
         w->spare = idvi_conn_spare(w);
-    bool open = w->spare && !w->paused && !w->draining &&
-                w->live < w->conf->max_connections;
+    bool open = w->spare && !w->paused && !w->draining && has_room(w);
+    idvi_board_live(w->conf->board, w->row, w->live);
     for (size_t i = 0; i < w->listeners; i++) {
         if (open)
             evconnlistener_enable(w->listener[i]);
@@ -77,12 +92,16 @@ static void on_resume(evutil_socket_t fd, short what, void *worker)
     idvi_worker_gate(w);
 }
 
+/* of this thread: evhttp, which has the listeners, knows nothing of it */
+static _Thread_local struct idvi_worker *current;
+
 /* no descriptor, no memory: not again in the same breath */
-static void accept_failed(struct evconnlistener *l, void *worker)
+static void accept_failed(struct evconnlistener *l, void *http)
 {
-    struct idvi_worker *w = worker;
+    struct idvi_worker *w = current;
     struct timeval soon = {.tv_usec = 200000};
     (void)l;
+    (void)http;
     idv_log(w->conf->env, IDV_LOG_WARN, "accept-failed", "reason=%s",
             idv_log_value(strerror(errno)));
     w->paused = true;
@@ -112,22 +131,40 @@ static idv_rc make_listeners(struct idvi_worker *w,
     return IDV_OK;
 }
 
+/* plain HTTP, for the operator */
+static idv_rc listen_plain(struct idvi_worker *w, struct evhttp *http, int fd)
+{
+    struct evconnlistener *l =
+        evconnlistener_new(w->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (l && evhttp_bind_listener(http, l))
+        return IDV_OK;
+    if (l)
+        evconnlistener_free(l);
+    return idv_fail(IDV_E_NOMEM, "out of memory");
+}
+
 static idv_rc make_admin(struct idvi_worker *w, const struct idvi_sockets *s)
 {
     if (s->admin < 0)
         return IDV_OK;
     w->admin = make_http(w, idvi_http_serve_admin);
-    struct evconnlistener *l =
-        w->admin ? evconnlistener_new(w->base, NULL, NULL,
-                                      LEV_OPT_CLOSE_ON_EXEC, 0, s->admin)
-                 : NULL;
-    if (!l)
+    if (!w->admin)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_timeout(w->admin, 60);
-    if (evhttp_bind_listener(w->admin, l))
+    return listen_plain(w, w->admin, s->admin);
+}
+
+static idv_rc make_monitor(struct idvi_worker *w, const struct idvi_sockets *s)
+{
+    if (!s->monitors)
         return IDV_OK;
-    evconnlistener_free(l);
-    return idv_fail(IDV_E_NOMEM, "out of memory");
+    w->monitor = make_http(w, idvi_http_serve_monitor);
+    if (!w->monitor)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    evhttp_set_timeout(w->monitor, 20);
+    for (size_t i = 0; i < s->monitors; i++)
+        IDV_TRY(listen_plain(w, w->monitor, s->monitor[i]));
+    return IDV_OK;
 }
 
 static void on_drained(evutil_socket_t fd, short what, void *worker)
@@ -190,6 +227,8 @@ static idv_rc make_all(struct idvi_worker *w, const struct idvi_sockets *s,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_bevcb(w->http, idvi_conn_accept, w);
     IDV_TRY(make_admin(w, s));
+    IDV_TRY(make_monitor(w, s));
+    IDV_TRY(idv_random(w->conf->env, (uint8_t *)&w->id, sizeof(w->id)));
     return make_listeners(w, s, slot);
 }
 
@@ -209,6 +248,8 @@ static void free_all(struct idvi_worker *w)
         evhttp_free(w->http);
     if (w->admin)
         evhttp_free(w->admin);
+    if (w->monitor)
+        evhttp_free(w->monitor);
     if (w->spare)
         bufferevent_free(w->spare);
     idvi_linger_end(w);
@@ -229,6 +270,9 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
                        void (*started)(void *arg), void *arg)
 {
     struct idvi_worker w = {.conf = conf};
+    int pid = (int)getpid();
+    current = &w;
+    w.row = idvi_board_enter(conf->board, pid);
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGPIPE, &ignore, &before);
     LIST_INIT(&w.conns);
@@ -237,6 +281,7 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
     TAILQ_INIT(&w.held);
     idv_rc rc = make_all(&w, sockets, slot);
     if (rc == IDV_OK) {
+        idvi_board_ready(conf->board, w.row);
         started(arg);
         while (!(w.draining && w.live == 0)) {
             if (!idvi_worker_turn(&w, EVLOOP_ONCE) || !idvi_commit_turn(&w))
@@ -244,6 +289,7 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
         }
     }
     free_all(&w);
+    idvi_board_leave(conf->board, pid);
     sigaction(SIGPIPE, &before, NULL);
     return rc;
 }

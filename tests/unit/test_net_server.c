@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -44,14 +45,31 @@ static idv_rc tell_peer(const struct idv_call *call, struct idv_msg *reply)
     return idv_msg_reply(reply, 200, "text/plain", idv_view(&text));
 }
 
+static int deaf = -1; /* listens, and that is all */
+static uint16_t deaf_port;
+
+static idv_rc ask_deaf(struct idv_upstream *up)
+{
+    strcpy(up->url.host, "127.0.0.1");
+    up->url.port = deaf_port;
+    strcpy(up->msg.path, "/");
+    up->timeout_s = 600;
+    return IDV_OK;
+}
+
 static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
                     enum idv_next *next)
 {
     const char *path = call->req.path;
     (void)self;
-    (void)told;
     __atomic_add_fetch(&served, 1, __ATOMIC_SEQ_CST);
     *next = IDV_NEXT_REPLY;
+    if (told)
+        return idv_msg_refuse(&call->reply, 502, "nobody there");
+    if (strcmp(path, "/wait") == 0) {
+        *next = IDV_NEXT_UPSTREAM;
+        return ask_deaf(&call->up);
+    }
     if (strcmp(path, "/peer") == 0)
         return tell_peer(call, &call->reply);
     if (strcmp(path, "/fail") == 0)
@@ -550,30 +568,62 @@ static void test_reply_not_taken(void **state)
     assert_int_equal(s.rc, IDV_OK);
 }
 
-/* R-S-13 */
+/* --- too many ------------------------------------------------------------- */
+
+/* a connection that is at work until deaf_ends() */
+static void at_work(struct nt_client *c, uint16_t port)
+{
+    int before = __atomic_load_n(&served, __ATOMIC_SEQ_CST);
+    assert_true(nt_connect(c, port, NULL));
+    assert_true(nt_say(c, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"));
+    while (__atomic_load_n(&served, __ATOMIC_SEQ_CST) == before)
+        poll(NULL, 0, 1);
+}
+
+static void deaf_begins(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    socklen_t n = sizeof(a);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    deaf = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(deaf, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(deaf, 8), 0);
+    assert_int_equal(getsockname(deaf, (struct sockaddr *)&a, &n), 0);
+    deaf_port = ntohs(a.sin_port);
+}
+
+/* one request goes on */
+static void deaf_ends(void)
+{
+    int fd = accept(deaf, NULL, NULL);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/* R-S-13: those at work are not disturbed, more wait */
 static void test_connection_cap(void **state)
 {
-    struct nt_server s = {.conf.max_connections = 3};
+    struct nt_server s = {.conf.max_connections = 3, .conf.idle_s = 600};
     struct nt_client held[3], next;
     (void)state;
+    deaf_begins();
     nt_server_start(&s, &pki, &service);
-    for (int i = 0; i < 3; i++) {
-        assert_true(nt_connect(&held[i], s.port, NULL));
-        assert_true(nt_say(&held[i], "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"));
-        assert_int_equal(nt_hear(&held[i], NULL, false), 200);
-    }
+    for (int i = 0; i < 3; i++)
+        at_work(&held[i], s.port);
     assert_true(nt_tcp(&next, s.port)); /* the backlog takes it */
     struct timeval moment = {.tv_usec = 300000}, long_enough = {.tv_sec = 20};
     setsockopt(next.fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment));
     assert_false(nt_handshake(&next, NULL)); /* nobody answers */
     setsockopt(next.fd, SOL_SOCKET, SO_RCVTIMEO, &long_enough,
                sizeof(long_enough));
-    nt_close(&held[1]);
-    assert_int_equal(SSL_connect(next.ssl), 1); /* goes on now */
+    deaf_ends(); /* the first is idle then, and gives way */
+    assert_int_equal(nt_hear(&held[0], NULL, false), 502);
+    assert_int_equal(SSL_connect(next.ssl), 1);
     nt_close(&next);
-    nt_close(&held[0]);
-    nt_close(&held[2]);
+    for (int i = 0; i < 3; i++)
+        nt_close(&held[i]);
     nt_server_stop(&s);
+    close(deaf);
 }
 
 /* R-S-13 */
@@ -582,17 +632,96 @@ static void test_address_cap(void **state)
     struct nt_server s = {.conf.max_per_address = 2};
     struct nt_client a, b, c;
     (void)state;
+    deaf_begins();
     nt_server_start(&s, &pki, &service);
-    assert_true(nt_connect(&a, s.port, NULL));
-    assert_true(nt_connect(&b, s.port, NULL));
+    at_work(&a, s.port);
+    at_work(&b, s.port);
     assert_false(nt_connect(&c, s.port, NULL));
     nt_close(&c);
-    assert_true(nt_say(&a, "GET /close HTTP/1.1\r\nHost: x\r\n\r\n"));
-    assert_int_equal(nt_hear(&a, NULL, false), 200);
-    assert_true(nt_ended(&a));
+    deaf_ends();
+    assert_int_equal(nt_hear(&a, NULL, false), 502);
     nt_close(&a);
-    assert_int_equal(nt_get(s.port, "/again"), 200);
+    int status;
+    do /* until the server has seen it */
+        status = nt_get(s.port, "/again");
+    while (status == 0);
+    assert_int_equal(status, 200);
     nt_close(&b);
+    nt_server_stop(&s);
+    close(deaf);
+}
+
+/* idle sockets give way to whoever of their address does something */
+static void test_idle_gives_way(void **state)
+{
+    static const struct {
+        unsigned connections, of_address;
+    } caps[] = {{0, 4}, {4, 0}};
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        struct nt_server s = {.conf.max_connections = caps[k].connections,
+                              .conf.max_per_address = caps[k].of_address,
+                              .conf.request_s = 600};
+        struct nt_client idle[12];
+        nt_server_start(&s, &pki, &service);
+        for (size_t i = 0; i < 12; i++)
+            assert_true(nt_tcp(&idle[i], s.port));
+        assert_int_equal(nt_get(s.port, "/honest"), 200);
+        for (size_t i = 0; i < 12; i++)
+            nt_close(&idle[i]);
+        nt_server_stop(&s);
+    }
+}
+
+static void test_client_rate(void **state)
+{
+    struct nt_server s = {.conf.max_per_minute = 2};
+    struct nt_client c;
+    IDV_AUTO(buf) r = {0};
+    int status = 0, asked = 0, before = served;
+    (void)state;
+    nt_server_start(&s, &pki, &service);
+    for (; asked < 5 && status != 429; asked++) { /* (a minute may end) */
+        assert_true(nt_connect(&c, s.port, &pki.idevid));
+        assert_true(nt_say(&c, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"));
+        status = nt_hear(&c, &r, false);
+        nt_close(&c);
+    }
+    assert_int_equal(status, 429);
+    assert_non_null(strstr((char *)r.p, "Retry-After: 60\r\n"));
+    assert_int_equal(served - before, asked - 1);
+    assert_int_equal(nt_get(s.port, "/stranger"), 200);
+    nt_server_stop(&s);
+}
+
+/* no descriptor is left: it waits, and goes on when there is one */
+static void test_no_descriptors(void **state)
+{
+    struct nt_server s = {0};
+    struct nt_client c;
+    struct rlimit limit, less;
+    int fds[256], n = 0;
+    (void)state;
+    nt_server_start(&s, &pki, &service);
+    assert_int_equal(nt_get(s.port, "/before"), 200);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    less = limit;
+    less.rlim_cur = 200;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+    while (n < 256 && (fds[n] = dup(0)) >= 0)
+        n++;
+    assert_true(n > 0 && n < 256);
+    close(fds[--n]);
+    assert_true(nt_tcp(&c, s.port)); /* takes the last one */
+    while (!strstr(pki.env.last, "accept-failed"))
+        poll(NULL, 0, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while (n > 0)
+        close(fds[--n]);
+    assert_true(nt_handshake(&c, NULL));
+    assert_true(nt_say(&c, "GET /after HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_int_equal(nt_hear(&c, NULL, false), 200);
+    nt_close(&c);
     nt_server_stop(&s);
 }
 
@@ -903,6 +1032,9 @@ int main(void)
         cmocka_unit_test(test_reply_not_taken),
         cmocka_unit_test(test_connection_cap),
         cmocka_unit_test(test_address_cap),
+        cmocka_unit_test(test_idle_gives_way),
+        cmocka_unit_test(test_client_rate),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_tls_versions),
         cmocka_unit_test(test_any_chain),
         cmocka_unit_test(test_listen),

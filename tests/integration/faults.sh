@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What a registrar leans on fails under load: its MASA, its database, its disk,
+# its workers, itself. Nothing is lost, and nothing needs a person afterwards.
+. "$(dirname "$0")/../lib/story.sh"
+. "$(dirname "$0")/world.sh"
+. "$(dirname "$0")/crowd.inc"
+trap world_end EXIT
+
+world_begin
+CROWD_SERVER='metrics = 127.0.0.1:0'
+ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
+
+load() { # COUNT: in the background
+    crowd vouchers "$1" 4 again >"$WORLD/load" &
+    LOAD=$!
+    WORLD_PIDS="$WORLD_PIDS $!"
+}
+all_served() { # WHAT COUNT
+    ok "$1: each device has its voucher" wait "$LOAD"
+    echo "# $(cat "$WORLD/load")"
+    like "$1: none is missing" "$(cat "$WORLD/load")" "\"good\":$2,\"failed\":0"
+}
+reg() {
+    "$BIN/idevid-registrar" -c "$WORLD/owner.ini" "$@"
+}
+vouchers() { # that the MASA issued
+    "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l
+}
+# until the registrar has relayed this many
+relayed() {
+    local i=0
+    until [ "$(grep -c voucher-relayed "$WORLD/owner.out.err")" -ge "$1" ]; do
+        i=$((i + 1))
+        [ $i -lt 1200 ] || return 1
+        pause
+    done
+}
+
+# --- the MASA is away, and comes back ---
+kill "$MASA_PID"
+wait "$MASA_PID"
+load 12
+i=0
+until grep -q 'why=masa-' "$WORLD/owner.out.err" || [ $i = 600 ]; do
+    i=$((i + 1))
+    pause
+done
+like 'the MASA is down: devices are told to come again' \
+    "$(cat "$WORLD/owner.out.err")" 'why=masa-'
+ok 'the MASA is back' crowd_masa
+all_served 'MASA down' 12
+is 'one voucher for each request, no second one' "$(vouchers)" 12
+
+# --- the database is locked by somebody else for a while ---
+mkfifo "$WORLD/lock"
+exec 8<>"$WORLD/lock"
+sqlite3 "$WORLD/owner.db" <"$WORLD/lock" >"$WORLD/lock.out" 8<&- &
+locker=$!
+WORLD_PIDS="$WORLD_PIDS $!"
+printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&8
+wait_text '^\(1\)$' "$WORLD/lock.out" "$locker" >"$WORLD/locked"
+load 12
+reg -q status >"$WORLD/status.out" 2>&1 || : # waits as devices do
+printf 'COMMIT;\n.quit\n' >&8
+exec 8>&-
+all_served 'database locked' 12
+is 'one voucher for each request, still' "$(vouchers)" 24
+
+# --- workers are killed, then all of it ---
+load 40
+relayed 26
+for pid in $(cat "/proc/$REG_PID/task/$REG_PID/children"); do
+    kill -9 "$pid"
+done
+all_served 'workers killed' 40
+load 40
+relayed 70
+killed="$REG_PID $(cat "/proc/$REG_PID/task/$REG_PID/children")"
+kill -9 $killed
+wait "$REG_PID" 2>/dev/null
+ok 'the registrar starts again' crowd_registrar
+all_served 'killed as a whole' 40
+like 'each request has one session, in order' "$(reg status)" \
+    'sessions *voucher-sent *[0-9]'
+is 'none waits for ever' "$(reg status | grep -c 'masa-wait')" 0
+done_testing

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crowd make DIR N
+ * crowd vouchers DIR HOST:PORT COUNT THREADS [again]   a connection for each
+ * crowd enroll   DIR HOST:PORT COUNT THREADS [keep]    after the vouchers
+ * crowd get      DIR HOST:PORT COUNT THREADS PATH      bare mTLS GET
+ * crowd idle | half | slow | invalid DIR HOST:PORT N   until standard input
+ * ends
+ *
+ * What work was done is printed as one JSON object. again: what got no answer,
+ * or 202 or 5xx, is asked again, for two minutes at most.
+ */
+#include "config.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <idevid/auto.h>
+#include <idevid/est.h>
+#include <idevid/x509.h>
+
+#include "tests/lib/crowd.h"
+
+#define THREADS 64
+#define VOUCHER "/.well-known/brski/requestvoucher"
+#define ENROLL "/.well-known/est/simpleenroll"
+
+struct job {
+    struct crowd *crowd;
+    bool (*work)(struct job *j, unsigned i, struct crowd_conn *conn);
+    const char *path;
+    unsigned count, threads;
+    bool again, keep;
+    atomic_uint next, good, failed, retried;
+    atomic_uint status[600];
+    double *latency; /* of the good ones */
+    SSL_CTX **ctx;   /* of each device */
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* --- what a device does --------------------------------------------------- */
+
+static SSL_CTX *ctx_of(struct job *j, unsigned i)
+{
+    return j->ctx[i % j->crowd->devices];
+}
+
+static void count(struct job *j, int status)
+{
+    j->status[status >= 0 && status < 600 ? status : 0]++;
+}
+
+/* a request for the certificate at the other end of conn */
+static void request(const struct crowd *c, const struct crowd_device *d,
+                    const SSL *ssl, struct idv_buf *sealed)
+{
+    IDV_AUTO(buf) json = {0};
+    IDV_AUTO_PTR(idv_certs) chain = sk_X509_new_null();
+    struct idv_voucher v;
+    X509 *registrar = SSL_get0_peer_certificate(ssl);
+    if (!chain || !registrar || X509_up_ref(c->maker_ca) != 1 ||
+        !sk_X509_push(chain, c->maker_ca))
+        crowd_die("registrar's certificate");
+    crowd_must(idv_request_build(d->cert, registrar, &c->sys.env, &v),
+               "request");
+    const struct idv_signer signer = {.key = d->key,
+                                      .cert = d->cert,
+                                      .chain = chain,
+                                      .signing_time = idv_now(&c->sys.env)};
+    crowd_must(idv_voucher_to_json(&v, &json), "request");
+    crowd_must(idv_envelope_seal(IDV_MEDIA_VOUCHER_CMS, idv_view(&json),
+                                 &signer, sealed),
+               "request");
+    idv_voucher_free(&v);
+}
+
+static bool voucher(struct job *j, unsigned i, struct crowd_conn *conn)
+{
+    IDV_AUTO(buf) sealed = {0};
+    IDV_AUTO(buf) reply = {0};
+    const struct crowd_device *d = &j->crowd->device[i % j->crowd->devices];
+    request(j->crowd, d, conn->ssl, &sealed);
+    int status = crowd_post(conn, VOUCHER, IDV_MEDIA_VOUCHER_CMS,
+                            idv_view(&sealed), !j->keep, &reply);
+    count(j, status);
+    return status == 200;
+}
+
+static bool enroll(struct job *j, unsigned i, struct crowd_conn *conn)
+{
+    IDV_AUTO(buf) der = {0};
+    IDV_AUTO(buf) body = {0};
+    IDV_AUTO(buf) reply = {0};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    (void)i;
+    crowd_must(key ? idv_csr_make(key, NULL, NULL, NULL, &der) : IDV_E_NOMEM,
+               "csr");
+    EVP_PKEY_free(key);
+    crowd_must(idv_est_body_from_der(idv_view(&der), &body), "csr");
+    int status = crowd_post(conn, ENROLL, "application/pkcs10", idv_view(&body),
+                            !j->keep, &reply);
+    count(j, status);
+    return status == 200;
+}
+
+static bool get(struct job *j, unsigned i, struct crowd_conn *conn)
+{
+    IDV_AUTO(buf) reply = {0};
+    (void)i;
+    int status =
+        crowd_post(conn, j->path, "text/plain", idv_str(""), !j->keep, &reply);
+    count(j, status);
+    return status == 200;
+}
+
+/* --- many of them --------------------------------------------------------- */
+
+static bool once(struct job *j, unsigned i, struct crowd_conn *conn)
+{
+    bool open = conn->ssl != NULL;
+    if (!open && !crowd_connect(j->crowd, ctx_of(j, i), conn)) {
+        count(j, 0);
+        return false;
+    }
+    bool good = j->work(j, i, conn);
+    if (!good || !j->keep)
+        crowd_close(conn);
+    return good;
+}
+
+/* a moment, so that a service that starts again is not drowned */
+static void rest(void)
+{
+    poll(NULL, 0, 20);
+}
+
+static void *run(void *job)
+{
+    struct job *j = job;
+    struct crowd_conn conn = {.fd = -1};
+    unsigned i;
+    while ((i = j->next++) < j->count) {
+        double began = now();
+        bool good = once(j, i, &conn);
+        while (!good && j->again && now() - began < 120) {
+            rest();
+            j->retried++;
+            good = once(j, i, &conn);
+        }
+        if (good)
+            j->latency[j->good++] = now() - began;
+        else
+            j->failed++;
+    }
+    crowd_close(&conn);
+    return NULL;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void report(struct job *j, double seconds)
+{
+    unsigned n = j->good;
+    qsort(j->latency, n, sizeof(*j->latency), by_size);
+    printf("{\"good\":%u,\"failed\":%u,\"retried\":%u,\"seconds\":%.3f,"
+           "\"rate\":%.1f,\"p50\":%.2f,\"p99\":%.2f,\"max\":%.2f",
+           n, (unsigned)j->failed, (unsigned)j->retried, seconds, n / seconds,
+           n ? j->latency[n / 2] * 1e3 : 0,
+           n ? j->latency[n * 99 / 100] * 1e3 : 0,
+           n ? j->latency[n - 1] * 1e3 : 0);
+    for (unsigned s = 0; s < 600; s++) {
+        if (j->status[s])
+            printf(",\"%u\":%u", s, (unsigned)j->status[s]);
+    }
+    printf("}\n");
+}
+
+static int run_all(struct job *j)
+{
+    pthread_t thread[THREADS];
+    struct crowd *c = j->crowd;
+    j->latency = calloc(j->count, sizeof(*j->latency));
+    j->ctx = calloc(c->devices, sizeof(SSL_CTX *));
+    if (!j->latency || !j->ctx || j->threads > THREADS)
+        crowd_die("too many");
+    for (unsigned i = 0; i < c->devices; i++)
+        j->ctx[i] = crowd_ctx(c, &c->device[i]);
+    double began = now();
+    for (unsigned i = 0; i < j->threads; i++) {
+        if (pthread_create(&thread[i], NULL, run, j) != 0)
+            crowd_die("thread");
+    }
+    for (unsigned i = 0; i < j->threads; i++)
+        pthread_join(thread[i], NULL);
+    report(j, now() - began);
+    for (unsigned i = 0; i < c->devices; i++)
+        SSL_CTX_free(j->ctx[i]);
+    free(j->ctx);
+    free(j->latency);
+    return j->good == j->count ? 0 : 1;
+}
+
+/* --- others --------------------------------------------------------------- */
+
+static atomic_bool over;
+
+struct nuisance {
+    struct crowd *crowd;
+    const char *what;
+    SSL_CTX *ctx;
+    unsigned n;
+    struct crowd_conn *conn;
+};
+
+/* opens the i-th connection anew as far as this nuisance goes */
+static void begin(struct nuisance *a, unsigned i)
+{
+    static const char half[] = "POST " VOUCHER " HTTP/1.1\r\nHost: x\r\n"
+                               "Content-Length: 60000\r\n\r\n{";
+    struct crowd_conn *conn = &a->conn[i];
+    if (strcmp(a->what, "idle") == 0) {
+        crowd_tcp(a->crowd, conn);
+        return;
+    }
+    if (crowd_connect(a->crowd, a->ctx, conn) &&
+        SSL_write(conn->ssl, half, (int)sizeof(half) - 1) <= 0)
+        crowd_close(conn);
+}
+
+/* closed by the other end? */
+static bool is_over(struct crowd_conn *conn)
+{
+    struct pollfd p = {conn->fd, POLLIN, 0};
+    return conn->fd < 0 || (poll(&p, 1, 0) == 1 && p.revents);
+}
+
+/* keeps all of them open, whatever the other end does: looks each second */
+static void *annoy(void *nuisance)
+{
+    struct nuisance *a = nuisance;
+    while (!over) {
+        for (unsigned i = 0; i < a->n && !over; i++) {
+            if (is_over(&a->conn[i])) {
+                crowd_close(&a->conn[i]);
+                begin(a, i);
+            } else if (strcmp(a->what, "slow") == 0)
+                SSL_write(a->conn[i].ssl, " ", 1);
+        }
+        for (int k = 0; k < 50 && !over; k++)
+            rest();
+    }
+    return NULL;
+}
+
+/* a request that does not verify, as fast as it goes */
+static void *flood(void *nuisance)
+{
+    struct nuisance *a = nuisance;
+    IDV_AUTO(buf) reply = {0};
+    while (!over) {
+        struct crowd_conn conn;
+        if (!crowd_connect(a->crowd, a->ctx, &conn))
+            continue;
+        while (!over && crowd_post(&conn, VOUCHER, IDV_MEDIA_VOUCHER_CMS,
+                                   idv_str("0123456789"), false, &reply) > 0)
+            ;
+        crowd_close(&conn);
+    }
+    return NULL;
+}
+
+static int be_nuisance(struct crowd *c, const char *what, unsigned n)
+{
+    pthread_t thread[4];
+    char byte;
+    bool floods = strcmp(what, "invalid") == 0;
+    struct nuisance a[4];
+    struct crowd_conn *all = calloc(n, sizeof(*all));
+    SSL_CTX *ctx = crowd_ctx(c, floods ? &c->device[0] : NULL);
+    for (unsigned i = 0; i < n; i++)
+        all[i].fd = -1;
+    for (unsigned k = 0; k < 4; k++) {
+        a[k] = (struct nuisance){c, what, ctx, n / 4, all + k * (n / 4)};
+        if (pthread_create(&thread[k], NULL, floods ? flood : annoy, &a[k]))
+            crowd_die("thread");
+    }
+    puts("{\"event\":\"begun\"}");
+    fflush(stdout);
+    while (read(0, &byte, 1) > 0)
+        ;
+    over = true;
+    for (unsigned k = 0; k < 4; k++)
+        pthread_join(thread[k], NULL);
+    for (unsigned i = 0; i < n; i++)
+        crowd_close(&all[i]);
+    free(all);
+    SSL_CTX_free(ctx);
+    return 0;
+}
+
+static bool has(int argc, char **argv, const char *word)
+{
+    for (int i = 6; i < argc; i++) {
+        if (strcmp(argv[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static struct crowd c;
+    static struct job j;
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 4)
+        crowd_die("usage");
+    unsigned n = (unsigned)atoi(argv[argc > 4 ? 4 : 3]);
+    if (strcmp(argv[1], "make") == 0) {
+        crowd_make(argv[2], n);
+        return 0;
+    }
+    crowd_open(&c, argv[2]);
+    crowd_where(&c, argv[3]);
+    if (argc < 6)
+        return be_nuisance(&c, argv[1], n);
+    j.crowd = &c;
+    j.count = n;
+    j.threads = (unsigned)atoi(argv[5]);
+    j.again = has(argc, argv, "again");
+    j.keep = has(argc, argv, "keep");
+    j.path = argv[argc - 1];
+    j.work = strcmp(argv[1], "vouchers") == 0 ? voucher
+             : strcmp(argv[1], "enroll") == 0 ? enroll
+                                              : get;
+    return run_all(&j);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A crowd of devices, good ones and others, in front of a real registrar. */
+#ifndef TESTS_CROWD_H
+#define TESTS_CROWD_H
+
+#include <stdatomic.h>
+
+#include <openssl/ssl.h>
+
+#include <idevid/env.h>
+#include <idevid/voucher.h>
+
+#define CROWD_MAX 4096 /* devices */
+
+struct crowd_device {
+    EVP_PKEY *key;
+    X509 *cert;
+};
+
+struct crowd {
+    const char *dir;
+    char host[64];
+    char port[8];
+    struct crowd_device *device;
+    unsigned devices;
+    X509 *maker_ca; /* issued them */
+    struct idv_env_system sys;
+};
+
+/* crowd_make.c: a maker, n devices, a domain; keys in files. DIR gets
+ * anchors.pem, masa.pem, masa-tls.pem, domain-ca.pem, registrar.pem, a .key
+ * beside each, devices.jsonl for the MASA, device.N.pem and .key. */
+void crowd_make(const char *dir, unsigned n);
+void crowd_open(struct crowd *c, const char *dir);
+void crowd_where(struct crowd *c, const char *host_port);
+
+/* crowd_talk.c: one connection. false after a line in *why. */
+struct crowd_conn {
+    int fd;
+    SSL *ssl;
+    const char *why; /* what was wrong, static */
+};
+SSL_CTX *crowd_ctx(const struct crowd *c, const struct crowd_device *d);
+bool crowd_tcp(const struct crowd *c, struct crowd_conn *conn);
+bool crowd_connect(const struct crowd *c, SSL_CTX *ctx,
+                   struct crowd_conn *conn);
+/* The status, with the body in *reply; 0: no answer. close: "Connection". */
+int crowd_post(struct crowd_conn *conn, const char *path, const char *media,
+               struct idv_bytes body, bool close, struct idv_buf *reply);
+void crowd_close(struct crowd_conn *conn);
+
+void crowd_must(idv_rc rc, const char *what);
+_Noreturn void crowd_die(const char *what);
+
+#endif
