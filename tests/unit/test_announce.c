@@ -173,7 +173,8 @@ static void proxy_place(void **state)
 static void mdns_place(void **state)
 {
     struct idv_announce a = {.interfaces = names, .mdns = 3};
-    struct idv_server_bound b[] = {{"0.0.0.0", 8443}, {"::", 8444}};
+    struct idv_server_bound b[] = {{.host = "0.0.0.0", .port = 8443},
+                                   {.host = "::", .port = 8444}};
     struct idvi_links_table t = links();
     struct idvi_notices n, more;
     (void)state;
@@ -203,7 +204,8 @@ static void many_places(void **state)
     struct idvi_notices n;
     (void)state;
     for (size_t i = 0; i < 200; i++)
-        b[i] = (struct idv_server_bound){"::", (uint16_t)(1000 + i)};
+        b[i] = (struct idv_server_bound){.host = "::",
+                                         .port = (uint16_t)(1000 + i)};
     idvi_announce_plan_mdns(&a, &t, b, 200, &n);
     assert_int_equal(n.n, IDVI_NOTICES_MAX);
 }
