@@ -75,17 +75,6 @@ static idv_rc serve_est(struct idvi_reg_call *c)
 
 /* --- the gate ------------------------------------------------------------- */
 
-/* What people decided since the voucher was given. */
-static idv_rc check_decision(struct idvi_reg_call *c)
-{
-    enum idv_decision d = IDV_DECISION_NONE;
-    IDV_TRY(idvi_reg_decision(c, false, &d));
-    if (d == IDV_DECISION_REFUSED)
-        return idvi_refuse(&c->no, 403, "device-refused",
-                           "device is not accepted here");
-    return IDV_OK;
-}
-
 /* A member remains one only as long as people want it. */
 static idv_rc serve_member(struct idvi_reg_call *c)
 {
@@ -179,7 +168,7 @@ static idv_rc gate(struct idvi_reg_call *c)
     if (member)
         return serve_member(c);
     IDV_TRY(idvi_reg_identify(c));
-    IDV_TRY(check_decision(c));
+    IDV_TRY(idvi_reg_check_denied(c));
     IDV_TRY(find_session(c));
     if (!wants_log(c))
         return pass(c);

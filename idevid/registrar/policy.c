@@ -99,6 +99,15 @@ static idv_rc judge(struct idvi_reg_call *c, struct verdict *v)
     return IDV_OK;
 }
 
+idv_rc idvi_reg_check_denied(struct idvi_reg_call *c)
+{
+    struct verdict v = {0};
+    IDV_TRY(judge(c, &v));
+    if (v.action != IDV_RULE_DENY || v.by[0] == 'm')
+        return IDV_OK;
+    return idvi_refuse(&c->no, 403, v.why, v.text);
+}
+
 /* --- what follows --------------------------------------------------------- */
 
 static idv_rc allow(struct idvi_reg_call *c, const struct verdict *v)

@@ -104,6 +104,9 @@ idv_rc idvi_reg_answer_voucher(struct idvi_reg_call *c) IDV_CHECKED;
 /* request.c, policy.c, upstream.c, relay.c: requestvoucher. */
 idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_policy(struct idvi_reg_call *c) IDV_CHECKED;
+/* What people or a rule say since the voucher was given. A maker's "listed" is
+ * for devices that come anew. */
+idv_rc idvi_reg_check_denied(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_decision(struct idvi_reg_call *c, bool ask,
                          enum idv_decision *out) IDV_CHECKED;
 idv_rc idvi_reg_ask_masa(struct idvi_reg_call *c) IDV_CHECKED;

@@ -49,6 +49,20 @@ static void test_rules(void **state)
     (void)deny;
 }
 
+/* a rule that came after the voucher keeps a device out, a word on it lets it
+ * in again */
+static void test_rule_enroll(void **state)
+{
+    struct fixture *f = *state;
+    get_voucher(f);
+    add_rule(f, (struct idv_rule){.action = IDV_RULE_DENY,
+                                  .serial_number = "JADA*"});
+    because(f, enroll(f), 403, "rule-denied");
+    OK(idv_db_decide(f->w.reg_db, "maker", PKI_SERIAL, IDV_DECISION_APPROVED,
+                     PKI_NOW));
+    assert_int_equal(enroll(f), 200);
+}
+
 static void test_rule_windows(void **state)
 {
     struct fixture *f = *state;
@@ -447,21 +461,14 @@ static void test_imprinted_with_stored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T0(test_rules),
-        T0(test_rule_windows),
-        T0(test_rule_model),
-        T0(test_patterns),
-        T0(test_masa_unauthorized),
-        T0(test_status_oddities),
-        T0(test_own_history),
-        T0(test_later_version),
-        T0(test_lost_connection),
-        T0(test_unauthenticated),
-        T0(test_stored_when_down),
-        T0(test_stored_first),
-        T0(test_prefetch_refuses),
-        T0(test_imprinted),
-        T0(test_imprinted_with_stored),
+        T0(test_rules),           T0(test_rule_enroll),
+        T0(test_rule_windows),    T0(test_rule_model),
+        T0(test_patterns),        T0(test_masa_unauthorized),
+        T0(test_status_oddities), T0(test_own_history),
+        T0(test_later_version),   T0(test_lost_connection),
+        T0(test_unauthenticated), T0(test_stored_when_down),
+        T0(test_stored_first),    T0(test_prefetch_refuses),
+        T0(test_imprinted),       T0(test_imprinted_with_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
