@@ -145,9 +145,10 @@ idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
                           void *arg) IDV_CHECKED;
 /*
  * What may go, by its age: all are times, 0 keeps. unfinished: sessions that
- * never got a voucher and changed last before then, and requests that may be
- * repeated until then. finished: all other sessions, with what their pledges
- * reported, that changed last before then, and certificates that ended before.
+ * no MASA was asked for and that changed last before then, and requests that
+ * may be repeated until then. finished: all other sessions, with what their
+ * pledges reported, that changed last before then, and certificates that ended
+ * before; a MASA's log may then tell of requests of ours that we do not know.
  * Decisions and the MASA's log stay.
  */
 struct idv_db_retention {

@@ -12,7 +12,7 @@ static const struct {
 } kinds[] = {
 #define BEFORE(field) offsetof(struct idv_db_retention, field)
     {"DELETE FROM session WHERE id IN (SELECT id FROM session"
-     " WHERE changed < $1 AND length(voucher) = 0"
+     " WHERE changed < $1 AND length(voucher) = 0 AND length(rvr) = 0"
      " ORDER BY changed, id LIMIT " SLICE ")",
      BEFORE(unfinished)},
     {"DELETE FROM issue WHERE rvr_sha256 IN (SELECT rvr_sha256 FROM issue"

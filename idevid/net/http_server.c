@@ -144,7 +144,11 @@ static void refuse(struct idvi_exchange *x, int status, const char *why)
 static void failed(struct idvi_exchange *x, idv_rc rc)
 {
     idv_log_failure(x->worker->conf->env, "serve-failed", rc);
-    refuse(x, 500, "internal error");
+    /* a store or a device that may be back soon */
+    if (rc == IDV_E_IO || rc == IDV_E_DEVICE)
+        refuse(x, 503, "not now, try again");
+    else
+        refuse(x, 500, "internal error");
 }
 
 static void on_upstream(void *exchange, struct idv_told *told);

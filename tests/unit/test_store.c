@@ -299,18 +299,21 @@ static void prunes(void **state)
 {
     struct fixture *f = ready(state);
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
-    struct idv_session a = {.changed = 10}, b = {.changed = 10};
+    struct idv_session a = {.changed = 10}, b = a, asked = a;
     bool fresh;
     uint64_t n = 0;
     b.pvr_sha256[0] = 1;
     OK(idv_buf_puts(&b.voucher, "v"));
     OK(s.session_add(s.self, &a, &fresh));
     OK(s.session_add(s.self, &b, &fresh));
+    asked.pvr_sha256[0] = 2;
+    OK(idv_buf_puts(&asked.rvr, "r"));
+    OK(s.session_add(s.self, &asked, &fresh));
     OK(add_device(f->db, "A", 1));
     OK(issue(f->db, 1, &fresh)); /* repeatable until 200 */
     struct idv_db_retention keep = {.unfinished = 100};
     OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
-    assert_int_equal(n, 1); /* the session without voucher */
+    assert_int_equal(n, 1); /* the session that no MASA was asked for */
     keep.unfinished = 300;
     OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
     assert_int_equal(n, 1); /* what was repeatable */
@@ -319,9 +322,10 @@ static void prunes(void **state)
     assert_int_equal(n, 0);
     keep.finished = 11;
     OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
-    assert_int_equal(n, 1); /* the other session */
+    assert_int_equal(n, 2); /* the other sessions */
     assert_int_equal(events(f->db), 1);
     idv_session_free(&b);
+    idv_session_free(&asked);
 }
 
 /* --- many at once --------------------------------------------------------- */

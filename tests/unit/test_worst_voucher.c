@@ -3,6 +3,7 @@
  * reads them, waiting without end, redirections to anywhere. */
 #include "tests/unit/worst.h"
 
+#include <limits.h>
 #include <sys/resource.h>
 
 #include <openssl/cms.h>
@@ -239,6 +240,7 @@ static void never_decides(void **state)
     struct patience p = {0};
     (void)state;
     WORST_DEVICE(w);
+    w.server.conf.max_per_minute = UINT_MAX; /* days pass in one */
     nt_server_start(&w.server, &pki, &service);
     worst_to(&w, w.server.port);
     w.conf.wait = no_time_passes;

@@ -210,7 +210,8 @@ enum idv_next {
  * Answers one request. told is NULL at first, then REPLY or LOST after each
  * UPSTREAM. The reply is always filled when *next is REPLY, also for refusals;
  * an idv_rc other than IDV_OK means an internal failure, which the server
- * answers with 500 after logging the note. Never blocks on a network.
+ * answers with 500, or 503 for IDV_E_IO and IDV_E_DEVICE, after logging the
+ * note. Never blocks on a network.
  */
 struct idv_service {
     idv_rc (*serve)(void *self, struct idv_call *call, struct idv_told *told,
