@@ -37,18 +37,7 @@ static idv_rc revoked(void *self, int64_t end,
         IDVI_ISSUED_SELECT
         " WHERE revoked > 0 AND not_after > $1 ORDER BY revoked, id",
         "i", end));
-    for (bool row = false, more = true; more;) {
-        struct idv_issued i = {0};
-        IDV_TRY(idvi_query_next(&q, &row));
-        if (!row)
-            return IDV_OK;
-        idv_rc rc = idvi_issued_row(&q, &i);
-        if (rc == IDV_OK)
-            more = each(arg, &i);
-        idv_issued_free(&i);
-        IDV_TRY(rc);
-    }
-    return IDV_OK;
+    return idvi_issued_rows(&q, each, arg);
 }
 
 /* a row without a list, or the one there is, becomes the caller's */

@@ -11,6 +11,24 @@ idv_rc idvi_issued_row(struct idvi_query *q, struct idv_issued *out)
                           &out->revoked, &out->reason, &out->cert);
 }
 
+idv_rc idvi_issued_rows(struct idvi_query *q,
+                        bool (*each)(void *arg, const struct idv_issued *i),
+                        void *arg)
+{
+    for (bool row = false, more = true; more;) {
+        struct idv_issued i = {0};
+        IDV_TRY(idvi_query_next(q, &row));
+        if (!row)
+            return IDV_OK;
+        idv_rc rc = idvi_issued_row(q, &i);
+        if (rc == IDV_OK)
+            more = each(arg, &i);
+        idv_issued_free(&i);
+        IDV_TRY(rc);
+    }
+    return IDV_OK;
+}
+
 static idv_rc first_row(struct idvi_query *q, bool *found,
                         struct idv_issued *out)
 {

@@ -126,16 +126,5 @@ idv_rc idv_db_issued_each(struct idv_db *db, const char *serial,
             "t", serial));
     else
         IDV_TRY(idvi_stream(db, &q, IDVI_ISSUED_SELECT " ORDER BY id", ""));
-    for (bool row = false, more = true; more;) {
-        struct idv_issued i = {0};
-        IDV_TRY(idvi_query_next(&q, &row));
-        if (!row)
-            return IDV_OK;
-        idv_rc rc = idvi_issued_row(&q, &i);
-        if (rc == IDV_OK)
-            more = each(arg, &i);
-        idv_issued_free(&i);
-        IDV_TRY(rc);
-    }
-    return IDV_OK;
+    return idvi_issued_rows(&q, each, arg);
 }

@@ -61,5 +61,9 @@ idv_rc idvi_rules_each(void *self,
     "issued"
 idv_rc idvi_issued_row(struct idvi_query *q,
                        struct idv_issued *out) IDV_CHECKED;
+/* Those that are left of q, until each returns false. */
+idv_rc idvi_issued_rows(struct idvi_query *q,
+                        bool (*each)(void *arg, const struct idv_issued *i),
+                        void *arg) IDV_CHECKED;
 
 #endif
