@@ -164,9 +164,32 @@ static idv_rc open_old(struct rollover *r)
 
 /* --- its registrar -------------------------------------------------------- */
 
+/* The machines on one database show the certificate that begins last, so each
+ * begins after the one before it, also when both are made within a second. */
+static idv_rc begins_after(const struct rollover *r, int64_t *from)
+{
+    for (int n = 1; n < r->n; n++) {
+        IDV_AUTO(buf) pem = {0};
+        IDV_AUTO_PTR(idv_certs) chain = NULL;
+        char name[64], path[1024];
+        int64_t begin, end;
+        name_of("registrar", n, name);
+        IDV_TRY(tool_path(r->dir, name, ".pem", path));
+        if (!idv_fs_exists(path))
+            continue;
+        IDV_TRY(idv_fs_read(path, 0, &pem));
+        IDV_TRY(idv_certs_from_pem(idv_view(&pem), &chain));
+        IDV_TRY(idv_cert_times(sk_X509_value(chain, 0), &begin, &end));
+        *from = *from > begin ? *from : begin + 1;
+    }
+    return IDV_OK;
+}
+
 static idv_rc registrar_cert(const struct rollover *r, X509 **out)
 {
     const X509 *old = r->registrar.cert;
+    int64_t from = idv_now(r->t->env) - DAY;
+    IDV_TRY(begins_after(r, &from));
     STACK_OF(X509_EXTENSION) *names = NULL;
     int at = X509_get_ext_by_NID(old, NID_subject_alt_name, -1);
     if (at >= 0 && !X509v3_add_ext(&names, X509_get_ext(old, at), -1))
@@ -176,7 +199,7 @@ static idv_rc registrar_cert(const struct rollover *r, X509 **out)
         .kind = IDV_CERT_REGISTRAR,
         .subject = X509_get_subject_name(old),
         .extra = names,
-        .not_before = now - DAY,
+        .not_before = from,
         .not_after = now + REGISTRAR_YEARS * YEAR,
     };
     idv_rc rc = idv_cert_issue(&spec, r->registrar.key, r->now.cert, r->now.key,

@@ -37,8 +37,11 @@ again() {
     REG_PORT=$(wait_listening "$WORLD/owner.out" "$STARTED")
 }
 roll() {
-    in_device owner "$BIN/idevid-registrar" rollover "$WORLD/owner" \
+    in_device owner "$@" "$BIN/idevid-registrar" rollover "$WORLD/owner" \
         --token pkcs11:token=owner
+}
+begins() {
+    date -d "$(openssl x509 -in "$1" -noout -startdate | cut -d= -f2)" +%s
 }
 # alone N: the registrar's certificate under CA N, that CA's own behind it
 alone() {
@@ -112,7 +115,12 @@ is 'late: its certificate is of the new CA' "$(issuer late)" \
 
 # --- once more ---
 
-ok 'rollover' roll
+# the newest one is the one to show, whatever the clock said when it was made
+ok 'rollover, the clock an hour back' roll env CLOCK_SHIFT=-3600 \
+    LD_PRELOAD="$BIN/.libs/clockshift.so"
+ok 'its registrar begins later all the same' test \
+    "$(begins "$WORLD/owner/registrar-3.pem")" -gt \
+    "$(begins "$WORLD/owner/registrar-2.pem")"
 is 'six certificates' "$(count "$WORLD/owner/domain-ca-3.pem")" 6
 ok 'the third CA issues' again domain-ca-3 "$WORLD/owner/registrar-2.pem"
 ok 'gateway renews' renew gateway
