@@ -2,6 +2,7 @@
 /* The registrar's gate: rules, findings, stored vouchers, evidence. */
 #include <idevid/text.h>
 
+#include "idevid/db/forgotten.h"
 #include "idevid/db/rows.h"
 
 idv_rc idvi_rules_each(void *self,
@@ -141,6 +142,7 @@ void idvi_gate_store(struct idv_registrar_store *s)
     s->rules = idvi_rules_each;
     s->finding_add = finding_add;
     s->own_requests = own_requests;
+    s->own_forgotten = idvi_own_forgotten;
     s->stored_get = stored_get;
     s->imprinted = imprinted;
     s->evidence_put = evidence_put;

@@ -59,6 +59,16 @@ static void collect(const struct idvi_reg_call *c,
     }
 }
 
+/* What the ledger does not keep any longer was ours all the same. */
+static idv_rc judge_stranger(struct idvi_reg_call *c, const char *nonce)
+{
+    const struct idv_registrar_store *store = c->reg->conf.store;
+    bool ours = false;
+    IDV_TRY(store->own_forgotten(store->self, c->session.maker,
+                                 c->session.serial_number, nonce, &ours));
+    return ours ? IDV_OK : told(c, "own-event-unknown", nonce);
+}
+
 /* One nonceless event looks like another: there may be as many as were had. */
 static idv_rc compare(struct idvi_reg_call *c, const struct idv_audit_log *log)
 {
@@ -69,7 +79,7 @@ static idv_rc compare(struct idvi_reg_call *c, const struct idv_audit_log *log)
     IDV_TRY(store->own_requests(store->self, c->session.maker,
                                 c->session.serial_number, known, &s, &had));
     for (size_t i = 0; i < s.n; i++)
-        IDV_TRY(told(c, "own-event-unknown", s.nonce[i]));
+        IDV_TRY(judge_stranger(c, s.nonce[i]));
     return nonceless <= had ? IDV_OK : told(c, "own-nonceless-unknown", "");
 }
 

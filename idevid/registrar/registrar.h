@@ -312,6 +312,9 @@ struct idv_registrar_store {
     idv_rc (*own_requests)(void *self, const char *maker, const char *serial,
                            bool (*each)(void *arg, const char *nonce),
                            void *arg, unsigned *stored);
+    /* was a MASA asked with this one, whose row was let go since? */
+    idv_rc (*own_forgotten)(void *self, const char *maker, const char *serial,
+                            const char *nonce, bool *known);
     /* the newest for this device of that media type ("" any) that holds
      * beyond now */
     idv_rc (*stored_get)(void *self, const char *maker, const char *serial,

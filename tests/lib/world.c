@@ -177,6 +177,13 @@ static idv_rc r_own(void *self, const char *maker, const char *serial,
         reg_real(w).own_requests(w->reg_db, maker, serial, each, arg, stored));
 }
 
+static idv_rc r_forgotten(void *self, const char *maker, const char *serial,
+                          const char *nonce, bool *known)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).own_forgotten(w->reg_db, maker, serial, nonce, known));
+}
+
 static idv_rc r_stored(void *self, const char *maker, const char *serial,
                        const char *media, int64_t now, bool *found,
                        struct idv_stored_voucher *out)
@@ -286,9 +293,9 @@ static void make_stores(struct world *w)
         w,           m_device_find, m_registrar_find, m_issue_find,
         m_issue_add, m_event_count, m_owner_known,    m_log_read};
     w->reg_store = (struct idv_registrar_store){
-        w,         r_get,   r_last,     r_count,     r_add,
-        r_update,  r_claim, r_decision, r_status,    r_rules,
-        r_finding, r_own,   r_stored,   r_imprinted, r_evidence};
+        w,           r_get,      r_last,      r_count,   r_add,     r_update,
+        r_claim,     r_decision, r_status,    r_rules,   r_finding, r_own,
+        r_forgotten, r_stored,   r_imprinted, r_evidence};
     w->reg_conf.ca.est.store = (struct idv_est_store){
         w,        e_csr,   e_cert,      e_subject, e_client,
         e_revoke, e_order, e_order_end, e_number,  e_add};

@@ -228,6 +228,35 @@ static void test_own_history(void **state)
     assert_int_equal(found(f, "history", "own-nonceless-unknown"), 1);
 }
 
+#define QUOTED (IDV_MAX_NONCE_TEXT + 3)
+
+static bool keep_nonce(void *arg, const struct idv_session *s)
+{
+    snprintf(arg, QUOTED, "\"%s\"", s->nonce);
+    return false;
+}
+
+/* R-R-37: an event of ours stays ours when its request was let go */
+static void test_own_history_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_db_retention keep = {.finished = PKI_NOW + 1};
+    char nonce[QUOTED];
+    uint64_t gone = 0;
+    assert_int_equal(ask_voucher(f), 200);
+    OK(idv_db_session_each(f->w.reg_db, PKI_SERIAL, keep_nonce, nonce));
+    OK(idv_db_prune(f->w.reg_db, &keep, UINT64_MAX, &gone));
+    assert_int_equal(gone, 1);
+    assert_int_equal(world_state(&f->w), -1);
+    assert_int_equal(ask_voucher(f), 200);
+    own_log(f, 1, nonce);
+    assert_int_equal(found(f, "history", "own-event-unknown"), 0);
+    f->w.link = WORLD_LINK_MASA;
+    assert_int_equal(ask_voucher(f), 200);
+    own_log(f, 1, "\"not-one-of-ours\"");
+    assert_int_equal(found(f, "history", "own-event-unknown"), 1);
+}
+
 /* R-R-35 */
 static void test_later_version(void **state)
 {
@@ -461,14 +490,23 @@ static void test_imprinted_with_stored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T0(test_rules),           T0(test_rule_enroll),
-        T0(test_rule_windows),    T0(test_rule_model),
-        T0(test_patterns),        T0(test_masa_unauthorized),
-        T0(test_status_oddities), T0(test_own_history),
-        T0(test_later_version),   T0(test_lost_connection),
-        T0(test_unauthenticated), T0(test_stored_when_down),
-        T0(test_stored_first),    T0(test_prefetch_refuses),
-        T0(test_imprinted),       T0(test_imprinted_with_stored),
+        T0(test_rules),
+        T0(test_rule_enroll),
+        T0(test_rule_windows),
+        T0(test_rule_model),
+        T0(test_patterns),
+        T0(test_masa_unauthorized),
+        T0(test_status_oddities),
+        T0(test_own_history),
+        T0(test_own_history_let_go),
+        T0(test_later_version),
+        T0(test_lost_connection),
+        T0(test_unauthenticated),
+        T0(test_stored_when_down),
+        T0(test_stored_first),
+        T0(test_prefetch_refuses),
+        T0(test_imprinted),
+        T0(test_imprinted_with_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

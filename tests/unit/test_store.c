@@ -308,6 +308,9 @@ static void prunes(void **state)
     OK(s.session_add(s.self, &b, &fresh));
     asked.pvr_sha256[0] = 2;
     OK(idv_buf_puts(&asked.rvr, "r"));
+    strcpy(asked.maker, "m");
+    strcpy(asked.serial_number, "A");
+    strcpy(asked.nonce, "n");
     OK(s.session_add(s.self, &asked, &fresh));
     OK(add_device(f->db, "A", 1));
     OK(issue(f->db, 1, &fresh)); /* repeatable until 200 */
@@ -323,6 +326,12 @@ static void prunes(void **state)
     keep.finished = 11;
     OK(idv_db_prune(f->db, &keep, UINT64_MAX, &n));
     assert_int_equal(n, 2); /* the other sessions */
+    OK(s.own_forgotten(s.self, "m", "A", "n", &fresh));
+    assert_true(fresh); /* the one that a MASA was asked with */
+    OK(s.own_forgotten(s.self, "mA", "", "n", &fresh));
+    assert_false(fresh);
+    OK(s.own_forgotten(s.self, "m", "A", "", &fresh));
+    assert_false(fresh);
     assert_int_equal(events(f->db), 1);
     idv_session_free(&b);
     idv_session_free(&asked);
