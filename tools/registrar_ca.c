@@ -149,13 +149,21 @@ static idv_rc open_upstream(struct registrar_ca *ca)
 
 /* --- opened --------------------------------------------------------------- */
 
+idv_rc registrar_ca_check(const struct registrar_ca_conf *conf)
+{
+    if (!conf->key == !conf->upstream)
+        return idv_fail(IDV_E_ARG, "ca: one of key and upstream is needed");
+    if (!conf->cert)
+        return idv_fail(IDV_E_ARG, "ca: certificate is needed");
+    return IDV_OK;
+}
+
 idv_rc registrar_ca_open(struct registrar_ca *ca,
                          const struct registrar_ca_conf *conf,
                          const struct idv_env *env)
 {
     ca->conf = conf;
-    if (!conf->key == !conf->upstream)
-        return idv_fail(IDV_E_ARG, "ca: one of key and upstream is needed");
+    IDV_TRY(registrar_ca_check(conf));
     IDV_TRY(idv_certs_open(conf->cert, &tool_pin, &ca->chain));
     IDV_TRY(conf->upstream ? open_upstream(ca)
                            : idv_key_open(conf->key, &tool_pin, &ca->key));

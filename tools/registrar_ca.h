@@ -40,8 +40,8 @@ idv_rc registrar_check_oids(const char *value);
     REGISTRAR_CA_ENTRY(s, m, "ca", "key", URI, key,                            \
                        "private key of the domain CA; not with upstream"),     \
         REGISTRAR_CA_ENTRY(s, m, "ca", "certificate", URI, cert,               \
-                           "its certificate and chain, up to the root",        \
-                           .required = true),                                  \
+                           "its certificate and chain, up to the root; "       \
+                           "needed, but for a cloud registrar"),               \
         REGISTRAR_CA_ENTRY(s, m, "ca", "upstream", TEXT, upstream,             \
                            "EST server of another CA that issues instead, "    \
                            "https://HOST[:PORT][/PATH]; certificate is that "  \
@@ -153,6 +153,8 @@ struct registrar_ca {
     struct idv_registrar_users users;
     char **approved; /* "NAME SERIAL" each */
 };
+/* Is it said how it issues? */
+idv_rc registrar_ca_check(const struct registrar_ca_conf *conf) IDV_CHECKED;
 /* Opens key, certificates and lists; cleared by the caller, also when it
  * fails. env and conf stay. */
 idv_rc registrar_ca_open(struct registrar_ca *ca,

@@ -29,6 +29,7 @@ static idv_rc check_cloud(const struct registrar_conf *c)
 
 idv_rc registrar_check_conf(const void *conf)
 {
-    IDV_TRY(check_announce(conf));
-    return check_cloud(conf);
+    const struct registrar_conf *c = conf;
+    IDV_TRY(check_announce(c));
+    return c->cloud ? check_cloud(c) : registrar_ca_check(&c->ca);
 }

@@ -38,9 +38,6 @@ workers = 1
 key = $PLAIN/cloud.key
 certificate = $PLAIN/cloud.pem
 makers = $WORLD/cloud.maker.ini
-[ca]
-key = $PLAIN/cloud.key
-certificate = $PLAIN/cloud.pem
 [cloud]
 mode = yes
 voucher-key = pkcs11:token=maker;object=masa;type=private
@@ -54,6 +51,10 @@ EOF
 cloud() {
     in_device cloud "$BIN/idevid-registrar" -c "$WORLD/cloud.ini" "$@"
 }
+sed 's/^mode = yes/mode = no/' "$WORLD/cloud.ini" >"$WORLD/owner.none.ini"
+fails 2 'ca: one of key and upstream is needed' \
+    'who is no cloud registrar needs a CA' \
+    "$BIN/idevid-registrar" -c "$WORLD/owner.none.ini" -t
 start cloud "$WORLD/cloud.out" "$BIN/idevid-registrar" -c "$WORLD/cloud.ini" run
 CLOUD_PID=$STARTED
 CLOUD_PORT=$(wait_listening "$WORLD/cloud.out" "$STARTED") || bail 'no cloud'

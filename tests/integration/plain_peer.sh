@@ -96,11 +96,14 @@ signed() { # NAME AS
         -inkey "$PLAIN/$2.key" -out "$PLAIN/$1.vcj"
 }
 
-for off in 'mode = required' 'allow-foreign = no' 'allow-nonceless = no'; do
+for off in 'mode = required' 'allow-foreign = no' 'allow-nonceless = no' \
+    'unauthenticated-devices = no' 'unreadable-vouchers = no' \
+    'renew-by-ra = no' 'own-history = yes'; do
     like "R-R-8: what makes it less careful is off: $off" \
         "$("$BIN/idevid-registrar" --sample)" "^#*$off"
 done
-for off in 'admit = listed' 'ignore-expiry = no'; do
+for off in 'admit = listed' 'ignore-expiry = no' 'unauthenticated = no' \
+    'stored-vouchers = never'; do
     like "R-R-8: what makes it less careful is off: $off" \
         "$("$BIN/idevid-registrar" --maker-sample)" "^#*$off"
 done
