@@ -88,6 +88,15 @@ static const struct idv_conf_entry entries[] = {
      .min = 1,
      .max = 600,
      .help = "seconds a MASA may take to answer"},
+    {.section = "registrar",
+     .key = "masa-patience",
+     .type = IDV_CONF_INT,
+     AT(masa_patience),
+     .fallback = "2",
+     .min = 0,
+     .max = 600,
+     .help = "seconds until a device is told to come again while the MASA is "
+             "waited for; 0: it waits as long as that takes"},
     REGISTRAR_CA_ENTRIES(struct registrar_conf, ca){
         .section = "est",
         .key = "labels",

@@ -19,7 +19,8 @@ struct registrar_conf {
     bool allow_foreign, allow_nonceless, own_history;
     bool unauthenticated, unreadable;
     int64_t retry_after;
-    int64_t device_hourly, masa_timeout, keep_days, keep_ledger_days;
+    int64_t device_hourly, masa_timeout, masa_patience, keep_days,
+        keep_ledger_days;
     /* [cloud] */
     bool cloud;
     char *cloud_key, *cloud_cert;

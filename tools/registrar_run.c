@@ -104,6 +104,7 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
                          .allow_nonceless = registrar_conf.allow_nonceless},
         .retry_after_s = (int)registrar_conf.retry_after,
         .masa_timeout_s = (int)registrar_conf.masa_timeout,
+        .masa_patience_ms = (int)registrar_conf.masa_patience * 1000,
         .device_hourly = (unsigned)registrar_conf.device_hourly,
     };
     registrar_cloud_use(&w->cloud, w->db);

@@ -15,16 +15,19 @@
 
 #include "net/server_int.h"
 
-/* One request while it is served. Its connection may go away meanwhile. */
+/* One request while it is served. Its connection may go away meanwhile, and it
+ * may be answered before its upstream is. */
 struct idvi_exchange {
     LIST_ENTRY(idvi_exchange) link;
     struct idvi_worker *worker;
-    struct evhttp_request *req;
-    struct idvi_conn *conn; /* NULL: admin */
+    struct evhttp_request *req; /* NULL: answered */
+    struct idvi_conn *conn;     /* NULL: admin */
     const struct idv_service *service;
     struct idv_peer admin_peer;
     struct idv_call call;
-    int64_t began, asked; /* asked: the upstream */
+    int64_t began, asked;   /* asked: the upstream */
+    bool abroad;            /* it has not told yet */
+    struct event *patience; /* ends while it is abroad; NULL: never */
     unsigned number;
     bool head;
     struct idvi_held held; /* what next says */
@@ -43,6 +46,8 @@ static void exchange_free(struct idvi_exchange *x)
 {
     LIST_REMOVE(x, link);
     idvi_unhold(x->worker, &x->held);
+    if (x->patience)
+        event_free(x->patience);
     idv_call_free(&x->call);
     idv_peer_free(&x->admin_peer);
     if (x->conn)
@@ -111,7 +116,7 @@ static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
     evhttp_send_reply(req, m->status, NULL, NULL);
 }
 
-static void reply(struct idvi_exchange *x)
+static void answer(struct idvi_exchange *x)
 {
     struct idv_msg *m = &x->call.reply;
     struct evhttp_request *req = x->req;
@@ -123,7 +128,15 @@ static void reply(struct idvi_exchange *x)
             (long long)(idv_ticks_ms() - x->began));
     x->req = NULL;
     send_reply(x->worker, req, m, x->head, x->call.close);
-    exchange_free(x);
+}
+
+/* whoever asked is answered once; an exchange ends with its upstream */
+static void reply(struct idvi_exchange *x)
+{
+    if (x->req)
+        answer(x);
+    if (!x->abroad)
+        exchange_free(x);
     idv_log_context(NULL);
 }
 
@@ -152,41 +165,78 @@ static void failed(struct idvi_exchange *x, idv_rc rc)
 }
 
 static void on_upstream(void *exchange, struct idv_told *told);
+static void on_patience(evutil_socket_t fd, short what, void *exchange);
+
+static idv_rc be_patient(struct idvi_exchange *x)
+{
+    const int ms = x->call.up.patience_ms;
+    struct timeval in = {ms / 1000, ms % 1000 * 1000};
+    if (x->patience)
+        event_free(x->patience);
+    x->patience = NULL;
+    if (ms <= 0 || !x->req)
+        return IDV_OK;
+    x->patience = evtimer_new(x->worker->base, on_patience, x);
+    if (!x->patience || event_add(x->patience, &in) != 0)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    return IDV_OK;
+}
+
+static idv_rc go_abroad(struct idvi_exchange *x)
+{
+    IDV_TRY(be_patient(x));
+    x->asked = idv_ticks_ms();
+    IDV_TRY(
+        idvi_upstream_start(x->worker->upstreams, &x->call.up, on_upstream, x));
+    x->abroad = true;
+    return IDV_OK;
+}
 
 /* what the call did is on the disk, or will never be */
 static void go(struct idvi_held *held, idv_rc committed)
 {
     struct idvi_exchange *x =
         (void *)((char *)held - offsetof(struct idvi_exchange, held));
-    idv_rc rc = IDV_OK;
     name_in_log(x);
     if (committed != IDV_OK)
         refuse(x, 503, "not now, try again");
     else if (x->next == IDV_NEXT_REPLY)
         reply(x);
     else {
-        x->asked = idv_ticks_ms();
-        rc = idvi_upstream_start(x->worker->upstreams, &x->call.up, on_upstream,
-                                 x);
+        idv_rc rc = go_abroad(x);
+        if (rc != IDV_OK)
+            failed(x, rc);
     }
-    if (rc != IDV_OK)
-        failed(x, rc);
     idv_log_context(NULL);
 }
 
+/* An answer before the upstream's that was not sent yet gives way to the one
+ * after it. */
 static void serve(struct idvi_exchange *x, struct idv_told *told)
 {
     x->next = IDV_NEXT_REPLY;
+    idvi_unhold(x->worker, &x->held);
+    idv_msg_free(&x->call.reply);
+    idv_msg_init(&x->call.reply);
     idv_note_clear();
     name_in_log(x);
     idv_rc rc = x->service->serve(x->service->self, &x->call, told, &x->next);
     if (rc == IDV_OK && x->next == IDV_NEXT_REPLY && x->call.reply.status < 200)
         rc = idv_fail(IDV_E_STATE, "service: no status in its reply");
-    if (rc == IDV_OK)
-        idvi_hold(x->worker, &x->held);
-    else
+    if (rc != IDV_OK)
         failed(x, rc);
+    else if (!x->abroad || x->next == IDV_NEXT_REPLY)
+        idvi_hold(x->worker, &x->held);
     idv_log_context(NULL);
+}
+
+/* UPSTREAM, said now, is to go on waiting */
+static void on_patience(evutil_socket_t fd, short what, void *exchange)
+{
+    struct idv_told told = {.kind = IDV_TOLD_ELAPSED};
+    (void)fd;
+    (void)what;
+    serve(exchange, &told);
 }
 
 static void log_upstream(const struct idvi_exchange *x,
@@ -205,6 +255,9 @@ static void log_upstream(const struct idvi_exchange *x,
 static void on_upstream(void *exchange, struct idv_told *told)
 {
     struct idvi_exchange *x = exchange;
+    x->abroad = false;
+    if (x->patience)
+        event_del(x->patience);
     name_in_log(x);
     log_upstream(x, told);
     serve(x, told);
@@ -357,7 +410,7 @@ void idvi_http_abandon(struct idvi_worker *w)
     struct idvi_exchange *x;
     while ((x = LIST_FIRST(&w->exchanges))) {
         /* with a connection it is freed by evhttp, otherwise it is ours */
-        if (!evhttp_request_get_connection(x->req))
+        if (x->req && !evhttp_request_get_connection(x->req))
             evhttp_request_free(x->req);
         exchange_free(x);
     }

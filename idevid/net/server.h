@@ -103,7 +103,7 @@ struct idv_server_conf {
     int idle_s;      /* [15] between requests */
     size_t max_body; /* [IDV_MAX_BODY] 413 beyond, and the rest thrown away */
     unsigned max_upstream; /* [64] beyond: the service is told LOST, LIMIT */
-    int drain_s;           /* [3] for answers in progress when stopping */
+    int drain_s; /* [3] for answers and upstreams in progress when stopping */
 
     /*
      * Worker processes; 0: one per core. A dead one is restarted with

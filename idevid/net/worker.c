@@ -175,7 +175,13 @@ static void on_drained(evutil_socket_t fd, short what, void *worker)
     event_base_loopbreak(w->base);
 }
 
-/* idle connections end now, the others with the answer they wait for */
+static bool is_drained(const struct idvi_worker *w)
+{
+    return w->draining && w->live == 0 && LIST_EMPTY(&w->exchanges);
+}
+
+/* idle connections end now, the others with the answer they wait for; what was
+ * answered early is done to its end */
 static void drain(evutil_socket_t fd, short what, void *worker)
 {
     struct idvi_worker *w = worker;
@@ -283,7 +289,7 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
     if (rc == IDV_OK) {
         idvi_board_ready(conf->board, w.row);
         started(arg);
-        while (!(w.draining && w.live == 0)) {
+        while (!is_drained(&w)) {
             if (!idvi_worker_turn(&w, EVLOOP_ONCE) || !idvi_commit_turn(&w))
                 break;
         }

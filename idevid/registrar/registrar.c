@@ -230,6 +230,7 @@ static idv_rc call_state(struct idv_registrar *r, struct idv_call *call,
     (*out)->reg = r;
     (*out)->call = call;
     (*out)->now = idv_now(r->env);
+    (*out)->no = (struct idvi_refusal){0};
     return IDV_OK;
 }
 

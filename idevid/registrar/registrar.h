@@ -149,6 +149,7 @@ struct idv_registrar_conf {
     struct idv_audit_policy audit_policy; /* own domainID is added to known */
     int retry_after_s;                    /* of a 202; 0: 30 */
     int masa_timeout_s;                   /* 0: 20 */
+    int masa_patience_ms; /* then 202, while the MASA is waited for; 0: never */
     unsigned device_hourly; /* requests of one device in an hour; 0: 60 */
     /* Not NULL: it is a cloud registrar (cloud.h). Its certificate is a web
      * server's then, needs no cmcRA, and there is no CA. Borrowed. */

@@ -143,9 +143,18 @@ static int64_t wait_of(const struct idvi_reg_call *c, const struct idv_msg *m)
     return m->retry_after > 0 ? m->retry_after : c->reg->conf.retry_after_s;
 }
 
+/* The pledge comes again; what the MASA says is kept for it. */
+static idv_rc slow(struct idvi_reg_call *c)
+{
+    c->resume = idvi_reg_relay;
+    return idvi_reg_defer(c, "masa-slow", c->reg->conf.retry_after_s);
+}
+
 idv_rc idvi_reg_relay(struct idvi_reg_call *c, struct idv_told *told)
 {
     const struct idv_msg *m = &told->msg;
+    if (told->kind == IDV_TOLD_ELAPSED)
+        return slow(c);
     if (told->kind != IDV_TOLD_REPLY) {
         idv_note_clear();
         (void)idv_fail(told->rc, "%s", told->note);

@@ -69,6 +69,7 @@ idv_rc idvi_reg_upstream(struct idvi_reg_call *c, const char *operation,
     up->password = c->maker->masa_password;
     up->digest = c->maker->masa_digest;
     up->timeout_s = c->reg->conf.masa_timeout_s;
+    up->patience_ms = 0;
     return IDV_OK;
 }
 
@@ -158,6 +159,7 @@ idv_rc idvi_reg_ask_masa(struct idvi_reg_call *c)
     IDV_TRY(keep_request(c));
     /* what the pledge accepts, among more perhaps: the form it asked in */
     IDV_TRY(idvi_reg_upstream(c, "requestvoucher", c->session.media));
+    c->call->up.patience_ms = c->reg->conf.masa_patience_ms;
     IDV_TRY(claim(c));
     c->resume = idvi_reg_relay;
     return IDV_OK;

@@ -11,8 +11,8 @@ world_begin
 CROWD_SERVER='metrics = 127.0.0.1:0'
 ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
 
-load() { # COUNT: in the background
-    crowd vouchers "$1" 4 again >"$WORLD/load" &
+load() { # COUNT [same]: in the background
+    crowd vouchers "$1" 4 again ${2:-} >"$WORLD/load" &
     LOAD=$!
     WORLD_PIDS="$WORLD_PIDS $!"
 }
@@ -81,6 +81,30 @@ kill -9 $killed
 wait "$REG_PID" 2>/dev/null
 ok 'the registrar starts again' crowd_registrar
 all_served 'killed as a whole' 40
+
+# --- it is killed while a MASA is slow, with devices told to come again ---
+kill "$REG_PID"
+wait "$REG_PID"
+CROWD_PATIENCE=1
+CROWD_POLICY='masa-timeout = 2'
+ok 'a registrar with less patience' crowd_registrar
+before=$(vouchers)
+kill -STOP $(cat "/proc/$MASA_PID/task/$MASA_PID/children")
+load 4 same
+i=0
+until [ "$(grep -c why=masa-slow "$WORLD/owner.out.err")" -ge 4 ] ||
+    [ $i = 600 ]; do
+    i=$((i + 1))
+    pause
+done
+killed="$REG_PID $(cat "/proc/$REG_PID/task/$REG_PID/children")"
+kill -9 $killed
+wait "$REG_PID" 2>/dev/null
+kill -CONT $(cat "/proc/$MASA_PID/task/$MASA_PID/children")
+ok 'the registrar starts once more' crowd_registrar
+all_served 'killed while the MASA was slow' 4
+is 'one voucher for each request, whoever asked for it' \
+    "$(($(vouchers) - before))" 4
 like 'each request has one session, in order' "$(reg status)" \
     'sessions *voucher-sent *[0-9]'
 done_testing

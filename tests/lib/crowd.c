@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * crowd make DIR N
- * crowd vouchers DIR HOST:PORT COUNT THREADS [again]   a connection for each
+ * crowd vouchers DIR HOST:PORT COUNT THREADS [again] [same]   a connection for
+ * each
  * crowd enroll   DIR HOST:PORT COUNT THREADS [keep]    after the vouchers
  * crowd get      DIR HOST:PORT COUNT THREADS PATH      bare mTLS GET
  * crowd idle | half | slow | invalid DIR HOST:PORT N   until standard input
  * ends
  *
  * What work was done is printed as one JSON object. again: what got no answer,
- * or 202 or 5xx, is asked again, for two minutes at most.
+ * or 202 or 5xx, is asked again, for two minutes at most; same: with the same
+ * request, as devices do.
  */
 #include "config.h"
 
@@ -36,11 +38,12 @@ struct job {
     bool (*work)(struct job *j, unsigned i, struct crowd_conn *conn);
     const char *path;
     unsigned count, threads;
-    bool again, keep;
+    bool again, same, keep;
     atomic_uint next, good, failed, retried;
     atomic_uint status[600];
-    double *latency; /* of the good ones */
-    SSL_CTX **ctx;   /* of each device */
+    double *latency;        /* of the good ones */
+    SSL_CTX **ctx;          /* of each device */
+    struct idv_buf *sealed; /* of each request */
 };
 
 static double now(void)
@@ -88,13 +91,16 @@ static void request(const struct crowd *c, const struct crowd_device *d,
 
 static bool voucher(struct job *j, unsigned i, struct crowd_conn *conn)
 {
-    IDV_AUTO(buf) sealed = {0};
     IDV_AUTO(buf) reply = {0};
     const struct crowd_device *d = &j->crowd->device[i % j->crowd->devices];
-    request(j->crowd, d, conn->ssl, &sealed);
+    struct idv_buf *sealed = &j->sealed[i];
+    if (!sealed->n)
+        request(j->crowd, d, conn->ssl, sealed);
     int status = crowd_post(conn, VOUCHER, IDV_MEDIA_VOUCHER_CMS,
-                            idv_view(&sealed), !j->keep, &reply);
+                            idv_view(sealed), !j->keep, &reply);
     count(j, status);
+    if (status == 200 || !j->same)
+        idv_buf_free(sealed);
     return status == 200;
 }
 
@@ -141,9 +147,9 @@ static bool once(struct job *j, unsigned i, struct crowd_conn *conn)
 }
 
 /* a moment, so that a service that starts again is not drowned */
-static void rest(void)
+static void rest(int ms)
 {
-    poll(NULL, 0, 20);
+    poll(NULL, 0, ms);
 }
 
 static void *run(void *job)
@@ -155,7 +161,7 @@ static void *run(void *job)
         double began = now();
         bool good = once(j, i, &conn);
         while (!good && j->again && now() - began < 120) {
-            rest();
+            rest(j->same ? 100 : 20);
             j->retried++;
             good = once(j, i, &conn);
         }
@@ -197,7 +203,8 @@ static int run_all(struct job *j)
     struct crowd *c = j->crowd;
     j->latency = calloc(j->count, sizeof(*j->latency));
     j->ctx = calloc(c->devices, sizeof(SSL_CTX *));
-    if (!j->latency || !j->ctx || j->threads > THREADS)
+    j->sealed = calloc(j->count, sizeof(*j->sealed));
+    if (!j->latency || !j->ctx || !j->sealed || j->threads > THREADS)
         crowd_die("too many");
     for (unsigned i = 0; i < c->devices; i++)
         j->ctx[i] = crowd_ctx(c, &c->device[i]);
@@ -212,6 +219,9 @@ static int run_all(struct job *j)
     for (unsigned i = 0; i < c->devices; i++)
         SSL_CTX_free(j->ctx[i]);
     free(j->ctx);
+    for (unsigned i = 0; i < j->count; i++)
+        idv_buf_free(&j->sealed[i]);
+    free(j->sealed);
     free(j->latency);
     return j->good == j->count ? 0 : 1;
 }
@@ -263,7 +273,7 @@ static void *annoy(void *nuisance)
                 SSL_write(a->conn[i].ssl, " ", 1);
         }
         for (int k = 0; k < 50 && !over; k++)
-            rest();
+            rest(20);
     }
     return NULL;
 }
@@ -343,6 +353,7 @@ int main(int argc, char **argv)
     j.count = n;
     j.threads = (unsigned)atoi(argv[5]);
     j.again = has(argc, argv, "again");
+    j.same = has(argc, argv, "same");
     j.keep = has(argc, argv, "keep");
     j.path = argv[argc - 1];
     j.work = strcmp(argv[1], "vouchers") == 0 ? voucher

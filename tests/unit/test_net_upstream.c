@@ -25,7 +25,8 @@ struct relay {
     EVP_PKEY *key;
     const STACK_OF(X509) * chain;
     bool login, digest;
-    int timeout_s;
+    int timeout_s, patience_ms;
+    bool stays;     /* when its patience ends */
     int outcome[2]; /* a byte for each told */
 };
 
@@ -42,6 +43,7 @@ static idv_rc ask(struct relay *r, struct idv_call *call)
     up->key = r->key;
     up->chain = r->chain;
     up->timeout_s = r->timeout_s;
+    up->patience_ms = r->patience_ms;
     up->user = r->login ? "us" : NULL;
     up->password = r->login ? "them" : NULL;
     up->digest = r->digest;
@@ -59,6 +61,11 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
     }
     assert_int_equal(write(r->outcome[1], "", 1), 1);
     *next = IDV_NEXT_REPLY;
+    if (told->kind == IDV_TOLD_ELAPSED) {
+        *next = r->stays ? IDV_NEXT_UPSTREAM : IDV_NEXT_REPLY;
+        call->reply.retry_after = 7;
+        return idv_msg_reply(&call->reply, 202, "text/plain", idv_str("wait"));
+    }
     if (told->kind == IDV_TOLD_REPLY)
         return idv_msg_reply(&call->reply, told->msg.status, told->msg.media,
                              idv_view(&told->msg.body));
@@ -363,7 +370,11 @@ static void hold(struct held *h)
                                            {.what = NT_END}};
     assert_int_equal(pipe(h->asked), 0);
     assert_int_equal(pipe(h->gate), 0);
+    int patience_ms = h->r.patience_ms;
+    bool stays = h->r.stays;
     relay_init(&h->r);
+    h->r.patience_ms = patience_ms;
+    h->r.stays = stays;
     h->raw.tell_fd = h->asked[1];
     h->raw.gate_fd = h->gate[0];
     nt_raw_start(&h->raw, &pki.masa_server, NULL, steps);
@@ -454,6 +465,77 @@ static void test_drain_limit(void **state)
     let_go(&h);
 }
 
+/* --- whoever asked is answered before ------------------------------------- */
+
+/* 202; the connection goes on, and so does the upstream, to its end */
+static void test_early(void **state)
+{
+    struct held h = {.r.patience_ms = 10};
+    IDV_AUTO(buf) reply = {0};
+    (void)state;
+    hold(&h);
+    assert_int_equal(nt_hear(&h.c, &reply, false), 202);
+    assert_non_null(strstr((char *)reply.p, "Retry-After: 7\r\n"));
+    assert_null(strstr((char *)reply.p, "Connection: close"));
+    expect_byte(h.r.outcome[0]);
+    open_gate(&h);
+    expect_byte(h.r.outcome[0]); /* REPLY, which is nobody's */
+    nt_server_stop(&h.s);
+    assert_int_equal(h.s.rc, IDV_OK);
+    assert_int_equal(nt_hear(&h.c, NULL, false), 0);
+    nt_close(&h.c);
+    let_go(&h);
+}
+
+/* after the answer the client leaves, and the server is told to stop */
+static void test_early_drain(void **state)
+{
+    struct held h = {.r.patience_ms = 10, .s.conf.drain_s = 10};
+    (void)state;
+    hold(&h);
+    assert_int_equal(nt_hear(&h.c, NULL, false), 202);
+    expect_byte(h.r.outcome[0]);
+    nt_close(&h.c);
+    close(h.s.stop[1]);
+    h.s.stop[1] = -1;
+    open_gate(&h);
+    expect_byte(h.r.outcome[0]);
+    nt_server_stop(&h.s);
+    assert_int_equal(h.s.rc, IDV_OK);
+    let_go(&h);
+}
+
+/* a server that stops does not wait for ever for what nobody waits for */
+static void test_early_limit(void **state)
+{
+    struct held h = {.r.patience_ms = 10, .s.conf.drain_s = 1};
+    (void)state;
+    hold(&h);
+    assert_int_equal(nt_hear(&h.c, NULL, false), 202);
+    nt_close(&h.c);
+    nt_server_stop(&h.s);
+    assert_int_equal(h.s.rc, IDV_OK);
+    open_gate(&h);
+    let_go(&h);
+}
+
+/* a service may go on waiting; it is told once */
+static void test_stays(void **state)
+{
+    struct held h = {.r = {.patience_ms = 10, .stays = true}};
+    IDV_AUTO(buf) reply = {0};
+    (void)state;
+    hold(&h);
+    expect_byte(h.r.outcome[0]);
+    open_gate(&h);
+    assert_int_equal(nt_hear(&h.c, &reply, false), 200);
+    assert_null(strstr((char *)reply.p, "Retry-After"));
+    expect_byte(h.r.outcome[0]);
+    nt_close(&h.c);
+    nt_server_stop(&h.s);
+    let_go(&h);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -477,6 +559,8 @@ int main(void)
         cmocka_unit_test(test_failures),    cmocka_unit_test(test_kept),
         cmocka_unit_test(test_client_gone), cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_drain),       cmocka_unit_test(test_drain_limit),
+        cmocka_unit_test(test_early),       cmocka_unit_test(test_early_drain),
+        cmocka_unit_test(test_early_limit), cmocka_unit_test(test_stays),
     };
     return cmocka_run_group_tests_name("net-upstream", tests, setup, teardown);
 }

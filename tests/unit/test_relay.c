@@ -172,6 +172,53 @@ static void interleaved(void **state) /* R-R-31: one question at a time */
     idv_call_free(&first);
 }
 
+/* R-R-31: the MASA takes its time. The first to ask is told to come again, and
+ * what the MASA says in the end is kept for it. */
+static void slow_masa(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_service s = idv_registrar_service(f->w.reg);
+    struct idv_call first;
+    struct idv_told told = {.kind = IDV_TOLD_ELAPSED};
+    enum idv_next next;
+    open_call(f, &first);
+    OK(s.serve(s.self, &first, NULL, &next));
+    OK(s.serve(s.self, &first, &told, &next));
+    assert_int_equal(next, IDV_NEXT_REPLY);
+    assert_int_equal(first.reply.status, 202);
+    assert_true(first.reply.retry_after > 0);
+    assert_true(world_why(&f->w, "masa-slow"));
+    refused(f, 202, "masa-asked");
+    world_upstream(&f->w, &first.up, &told);
+    OK(s.serve(s.self, &first, &told, &next));
+    assert_int_equal(world_state(&f->w), IDV_SESSION_VOUCHER_SENT);
+    assert_int_equal(post(f), 200);
+    assert_int_equal(f->w.upstreams, 1);
+    idv_told_free(&told);
+    idv_call_free(&first);
+}
+
+/* ... or it is lost after all: the next to come asks again */
+static void slow_and_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_service s = idv_registrar_service(f->w.reg);
+    struct idv_call first;
+    struct idv_told told = {.kind = IDV_TOLD_ELAPSED};
+    enum idv_next next;
+    open_call(f, &first);
+    OK(s.serve(s.self, &first, NULL, &next));
+    OK(s.serve(s.self, &first, &told, &next));
+    told = (struct idv_told){.kind = IDV_TOLD_LOST, .rc = IDV_E_TIMEOUT};
+    OK(s.serve(s.self, &first, &told, &next));
+    assert_int_equal(next, IDV_NEXT_REPLY);
+    assert_true(world_why(&f->w, "masa-lost"));
+    idv_call_free(&first);
+    f->w.pki.env.now += 3600;
+    assert_int_equal(post(f), 200);
+    assert_int_equal(f->w.upstreams, 1);
+}
+
 static void two_pledges(void **state)
 {
     struct fixture *f = *state;
@@ -246,11 +293,11 @@ static void store_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(masa_lost),         T(masa_waits),   T(masa_down),
-        T(masa_unauthorized), T(masa_refuses), T(masa_refuses_rudely),
-        T(masa_nonsense),     T(odd_voucher),  T(odd_pin),
-        T(interleaved),       T(two_pledges),  T(abandoned),
-        T(store_fails),
+        T(masa_lost),         T(masa_waits),    T(masa_down),
+        T(masa_unauthorized), T(masa_refuses),  T(masa_refuses_rudely),
+        T(masa_nonsense),     T(odd_voucher),   T(odd_pin),
+        T(interleaved),       T(two_pledges),   T(abandoned),
+        T(slow_masa),         T(slow_and_lost), T(store_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

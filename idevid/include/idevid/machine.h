@@ -187,6 +187,9 @@ struct idv_upstream {
     const char *user, *password;
     bool digest;
     int timeout_s;
+    /* when the outcome is not there by then, the service is told ELAPSED, once;
+     * 0: never */
+    int patience_ms;
 };
 
 struct idv_call {
@@ -208,10 +211,13 @@ enum idv_next {
 
 /*
  * Answers one request. told is NULL at first, then REPLY or LOST after each
- * UPSTREAM. The reply is always filled when *next is REPLY, also for refusals;
- * an idv_rc other than IDV_OK means an internal failure, which the server
- * answers with 500, or 503 for IDV_E_IO and IDV_E_DEVICE, after logging the
- * note. Never blocks on a network.
+ * UPSTREAM. ELAPSED before that (idv_upstream.patience_ms) is answered by
+ * UPSTREAM, to go on waiting, or by REPLY, for whoever waits: the upstream goes
+ * on, its outcome is told as ever, and the reply to that is nobody's. The reply
+ * is always filled when *next is REPLY, also for refusals; an idv_rc other than
+ * IDV_OK means an internal failure, which the server answers with 500, or 503
+ * for IDV_E_IO and IDV_E_DEVICE, after logging the note. Never blocks on a
+ * network.
  */
 struct idv_service {
     idv_rc (*serve)(void *self, struct idv_call *call, struct idv_told *told,
