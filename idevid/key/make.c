@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys made inside a device, and their names. */
+/* Keys made inside a device, and their places. */
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -189,14 +189,4 @@ idv_rc idv_key_file_uri(const char *path, char out[static IDV_KEY_URI_SIZE])
     memcpy(out, uri.p, uri.n);
     out[uri.n] = 0;
     return IDV_OK;
-}
-
-idv_rc idv_key_fingerprint(const EVP_PKEY *key, uint8_t out[static 32])
-{
-    unsigned char *der = NULL;
-    int n = i2d_PUBKEY(key, &der);
-    int ok =
-        n > 0 && EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL) == 1;
-    OPENSSL_free(der);
-    return ok ? IDV_OK : idv_fail(IDV_E_CRYPTO, "key: fingerprint");
 }

@@ -30,11 +30,9 @@ static idv_rc add_challenge(X509_REQ *req, const char *text)
 static idv_rc fill(X509_REQ *req, const EVP_PKEY *key, const X509_NAME *subject,
                    const STACK_OF(X509_EXTENSION) * extensions)
 {
-    IDV_AUTO_PTR(EVP_PKEY) half = NULL;
-    IDV_TRY(idvi_public_half(key, &half));
-    if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
-        X509_REQ_set_pubkey(req, half) != 1)
-        return idv_fail(IDV_E_CRYPTO, "request: key not taken");
+    if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1)
+        return idv_fail(IDV_E_CRYPTO, "request: version not taken");
+    IDV_TRY(idvi_pubkey_put(key, X509_REQ_get_X509_PUBKEY(req)));
     if (subject && X509_REQ_set_subject_name(req, subject) != 1)
         return idv_fail(IDV_E_CRYPTO, "request: subject not taken");
     if (sk_X509_EXTENSION_num(extensions) > 0 &&

@@ -55,15 +55,6 @@ static idv_rc set_names(X509 *cert, const struct idv_cert_spec *spec,
     return IDV_OK;
 }
 
-static idv_rc set_key(X509 *cert, const EVP_PKEY *key)
-{
-    IDV_AUTO_PTR(EVP_PKEY) half = NULL;
-    IDV_TRY(idvi_public_half(key, &half));
-    if (X509_set_pubkey(cert, half) != 1)
-        return idv_fail(IDV_E_CRYPTO, "certificate: key not taken");
-    return IDV_OK;
-}
-
 /* who signs must be a CA with that very key; alone, sign your own key */
 static idv_rc check_issuer(const X509 *issuer, const EVP_PKEY *issuer_key,
                            const EVP_PKEY *public_key)
@@ -85,6 +76,14 @@ static idv_rc check_issuer(const X509 *issuer, const EVP_PKEY *issuer_key,
     return IDV_OK;
 }
 
+/* as everybody else has it, its key parsed */
+static idv_rc as_read(const X509 *made, X509 **out)
+{
+    IDV_AUTO(buf) der = {0};
+    IDV_TRY(idv_cert_to_der(made, &der));
+    return idv_cert_from_der(idv_view(&der), out);
+}
+
 idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
                       const EVP_PKEY *public_key, const X509 *issuer,
                       EVP_PKEY *issuer_key, const struct idv_env *env,
@@ -97,10 +96,9 @@ idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
     IDV_TRY(set_serial(cert, env));
     IDV_TRY(set_times(cert, spec, issuer, env));
     IDV_TRY(set_names(cert, spec, issuer));
-    IDV_TRY(set_key(cert, public_key));
+    IDV_TRY(idvi_pubkey_put(public_key, X509_get_X509_PUBKEY(cert)));
     IDV_TRY(idvi_extensions(spec, issuer, cert));
     if (X509_sign(cert, issuer_key, idv_digest_for(issuer_key)) <= 0)
         return idvi_sign_failed(issuer_key, "certificate");
-    *out = idv_steal(&cert);
-    return IDV_OK;
+    return as_read(cert, out);
 }

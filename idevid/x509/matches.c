@@ -160,8 +160,10 @@ static idv_rc match_extensions(const X509 *cert,
         {"2.5.29.37", "extendedKeyUsage"},
     };
     IDV_AUTO_PTR(X509) asked = X509_new();
-    if (!asked || X509_set_pubkey(asked, X509_get0_pubkey(cert)) != 1)
-        return idv_fail(IDV_E_CRYPTO, "certificate: its key");
+    if (!asked)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(idvi_pubkey_copy(X509_get_X509_PUBKEY(cert),
+                             X509_get_X509_PUBKEY(asked)));
     IDV_TRY(idvi_extensions(spec, NULL, asked));
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         IDV_AUTO_PTR(ASN1_OBJECT) oid = OBJ_txt2obj(rows[i].oid, 1);

@@ -1,15 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public half of a key, and the digest that goes with a private one. */
+/* The public half of a key, the name that comes of it, and the digest that goes
+ * with a private one. */
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 
+#include <idevid/key.h>
+
 #include "x509/x509.h"
+
+IDV_AUTO_PTR_DEFINE(X509_PUBKEY, X509_PUBKEY_free)
+
+#define POINT_MAX 133 /* P-521 */
+
+/* --- its bits, where they are to go ---------------------------------------
+ */
+
+/* takes algorithm and parameter */
+static idv_rc put(X509_PUBKEY *to, ASN1_OBJECT *algorithm, int type,
+                  void *parameter, struct idv_bytes bits)
+{
+    unsigned char *copy = OPENSSL_memdup(bits.p, bits.n);
+    if (algorithm && copy &&
+        X509_PUBKEY_set0_param(to, algorithm, type, parameter, copy,
+                               (int)bits.n) == 1)
+        return IDV_OK;
+    OPENSSL_free(copy);
+    ASN1_OBJECT_free(algorithm);
+    return idv_fail(IDV_E_NOMEM, "out of memory");
+}
+
+/* A point on a curve with a name needs no encoder, which libcrypto searches for
+ * among all that there are, each time. 0: another kind of key. */
+static size_t named_point(const EVP_PKEY *key, uint8_t out[static POINT_MAX],
+                          int *curve)
+{
+    char form[16] = "", name[64] = "";
+    size_t n = 0;
+    if (!EVP_PKEY_is_a(key, "EC") ||
+        EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, form,
+                                       sizeof(form), NULL) != 1 ||
+        strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) != 0 ||
+        EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name,
+                                       sizeof(name), NULL) != 1 ||
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, out,
+                                        POINT_MAX, &n) != 1)
+        n = 0;
+    ERR_clear_error();
+    *curve = OBJ_txt2nid(name);
+    return *curve == NID_undef ? 0 : n;
+}
+
+static idv_rc encoded(const EVP_PKEY *key, X509_PUBKEY **out)
+{
+    unsigned char *der = NULL;
+    const int n = i2d_PUBKEY(key, &der);
+    const unsigned char *p = der;
+    *out = n > 0 ? d2i_X509_PUBKEY(NULL, &p, n) : NULL;
+    OPENSSL_free(der);
+    return *out ? IDV_OK : idv_fail(IDV_E_CRYPTO, "key: its public half");
+}
+
+idv_rc idvi_pubkey_copy(const X509_PUBKEY *from, X509_PUBKEY *to)
+{
+    X509_ALGOR *theirs, *ours;
+    ASN1_OBJECT *algorithm;
+    const unsigned char *bits;
+    int n;
+    X509_PUBKEY_get0_param(&algorithm, &bits, &n, &theirs, from);
+    IDV_TRY(put(to, OBJ_dup(algorithm), V_ASN1_UNDEF, NULL,
+                idv_bytes(bits, (size_t)n)));
+    X509_PUBKEY_get0_param(NULL, NULL, NULL, &ours, to);
+    return X509_ALGOR_copy(ours, theirs) == 1
+               ? IDV_OK
+               : idv_fail(IDV_E_NOMEM, "out of memory");
+}
+
+idv_rc idvi_pubkey_put(const EVP_PKEY *key, X509_PUBKEY *to)
+{
+    IDV_AUTO_PTR(X509_PUBKEY) other = NULL;
+    uint8_t point[POINT_MAX];
+    int curve;
+    const size_t n = named_point(key, point, &curve);
+    if (n)
+        return put(to, OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+                   OBJ_nid2obj(curve), idv_bytes(point, n));
+    IDV_TRY(encoded(key, &other));
+    return idvi_pubkey_copy(other, to);
+}
+
+/* --- alone -----------------------------------------------------------------
+ */
 
 idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out)
 {
-    return IDVI_PUT_DER(i2d_PUBKEY, key, out);
+    IDV_AUTO_PTR(X509_PUBKEY) bits = X509_PUBKEY_new();
+    if (!bits)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(idvi_pubkey_put(key, bits));
+    return IDVI_PUT_DER(i2d_X509_PUBKEY, bits, out);
+}
+
+idv_rc idv_key_fingerprint(const EVP_PKEY *key, uint8_t out[static 32])
+{
+    IDV_AUTO(buf) spki = {0};
+    IDV_TRY(idvi_spki(key, &spki));
+    return EVP_Digest(spki.p, spki.n, out, NULL, EVP_sha256(), NULL) == 1
+               ? IDV_OK
+               : idv_fail(IDV_E_CRYPTO, "key: fingerprint");
 }
 
 idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out)

@@ -12,6 +12,10 @@
 idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out) IDV_CHECKED;
 /* SubjectPublicKeyInfo, DER. */
 idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out) IDV_CHECKED;
+/* The same into what is to be signed, and from certificate to certificate: it
+ * is not parsed there, X509_get0_pubkey has none until somebody reads it. */
+idv_rc idvi_pubkey_put(const EVP_PKEY *key, X509_PUBKEY *to) IDV_CHECKED;
+idv_rc idvi_pubkey_copy(const X509_PUBKEY *from, X509_PUBKEY *to) IDV_CHECKED;
 /* IDV_E_DEVICE when the key lives in one, else IDV_E_CRYPTO. */
 idv_rc idvi_sign_failed(const EVP_PKEY *key, const char *what);
 /* SKI value, or SHA-1 of the subjectPublicKey bits (RFC 5280 4.2.1.2). */

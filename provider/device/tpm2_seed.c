@@ -103,12 +103,15 @@ static int kdfe(const TPMT_PUBLIC *key, const uint8_t *z, size_t z_n,
     return ok || failed("KDFe");
 }
 
+/* That theirs is on the curve was judged when it was read, and these curves
+ * have no other groups: the multiplication by the order, which set_peer alone
+ * does besides, would say nothing. */
 static int agree(OSSL_LIB_CTX *soft, EVP_PKEY *ours, EVP_PKEY *theirs,
                  uint8_t *z, size_t *n)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(soft, ours, NULL);
     int ok = ctx && EVP_PKEY_derive_init(ctx) > 0 &&
-             EVP_PKEY_derive_set_peer(ctx, theirs) > 0 &&
+             EVP_PKEY_derive_set_peer_ex(ctx, theirs, 0) > 0 &&
              EVP_PKEY_derive(ctx, z, n) > 0;
     EVP_PKEY_CTX_free(ctx);
     return ok || failed("ECDH");

@@ -6,6 +6,7 @@
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
 #   BENCH_PARTS     which tables (operations anchor desk line joins
 #                   rest ledger)
+#   BENCH_DEVICES   of a line, whose CPU is measured (30)
 #   BENCH_ROWS      rows of the ledger's tables (1000000)
 #   BENCH_LONG      10000000 of them
 #   BENCH_REST_S    how long an agent at rest is looked at (60)

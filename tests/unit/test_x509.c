@@ -2,6 +2,9 @@
 /* Certificates made and read back, chains, 802.1AR fields. */
 #include "codec.h"
 
+#include <openssl/core_names.h>
+#include <openssl/rsa.h>
+
 #include <idevid/x509.h>
 
 #include "x509/x509.h"
@@ -590,16 +593,72 @@ static void issuer_forms(void **state)
     assert_int_equal(no.n, 0);
 }
 
+/* --- public keys ---------------------------------------------------------- */
+
+static EVP_PKEY *rsa_pss(void)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY_keygen_init(ctx);
+    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048);
+    EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx, EVP_sha384());
+    EVP_PKEY_generate(ctx, &key);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static EVP_PKEY *ec_as(const char *group, const char *param, const char *value)
+{
+    EVP_PKEY *key = EVP_EC_gen(group);
+    assert_int_equal(EVP_PKEY_set_utf8_string_param(key, param, value), 1);
+    return key;
+}
+
+/* byte for byte what libcrypto makes of it, alone and copied on */
+static void spki_is(EVP_PKEY *key)
+{
+    IDV_AUTO(buf) ours = {0};
+    IDV_AUTO(buf) theirs = {0};
+    IDV_AUTO(buf) copied = {0};
+    X509_PUBKEY *from = X509_PUBKEY_new(), *to = X509_PUBKEY_new();
+    OK(IDVI_PUT_DER(i2d_PUBKEY, key, &theirs));
+    OK(idvi_spki(key, &ours));
+    assert_true(idv_bytes_eq(idv_view(&ours), idv_view(&theirs)));
+    OK(idvi_pubkey_put(key, from));
+    OK(idvi_pubkey_copy(from, to));
+    OK(IDVI_PUT_DER(i2d_X509_PUBKEY, to, &copied));
+    assert_true(idv_bytes_eq(idv_view(&copied), idv_view(&theirs)));
+    X509_PUBKEY_free(from);
+    X509_PUBKEY_free(to);
+    EVP_PKEY_free(key);
+}
+
+static void public_keys(void **state)
+{
+    (void)state;
+    spki_is(EVP_EC_gen("P-256"));
+    spki_is(EVP_EC_gen("P-384"));
+    spki_is(EVP_EC_gen("P-521"));
+    spki_is(ec_as("P-256", OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                  OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED));
+    spki_is(ec_as("P-384", OSSL_PKEY_PARAM_EC_ENCODING,
+                  OSSL_PKEY_EC_ENCODING_EXPLICIT));
+    spki_is(EVP_RSA_gen(2048));
+    spki_is(rsa_pss());
+    spki_is(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idevid),          cmocka_unit_test(serial_types),
-        cmocka_unit_test(bad_serials),     cmocka_unit_test(bad_fields),
-        cmocka_unit_test(kinds),           cmocka_unit_test(issue_refuses),
-        cmocka_unit_test(extra),           cmocka_unit_test(public_half_only),
-        cmocka_unit_test(der_and_pem),     cmocka_unit_test(certbag),
-        cmocka_unit_test(issuer_forms),    cmocka_unit_test(factory_fields),
-        cmocka_unit_test(attestation_key), cmocka_unit_test(long_hw_serial),
+        cmocka_unit_test(public_keys),      cmocka_unit_test(idevid),
+        cmocka_unit_test(serial_types),     cmocka_unit_test(bad_serials),
+        cmocka_unit_test(bad_fields),       cmocka_unit_test(kinds),
+        cmocka_unit_test(issue_refuses),    cmocka_unit_test(extra),
+        cmocka_unit_test(public_half_only), cmocka_unit_test(der_and_pem),
+        cmocka_unit_test(certbag),          cmocka_unit_test(issuer_forms),
+        cmocka_unit_test(factory_fields),   cmocka_unit_test(attestation_key),
+        cmocka_unit_test(long_hw_serial),
     };
     return cmocka_run_group_tests_name("x509", tests, make_cas, free_cas);
 }
