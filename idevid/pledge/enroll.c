@@ -78,13 +78,6 @@ idv_rc idvi_enroll_body(struct idvi_attempt *a, struct idv_msg *m)
     return idv_buf_put(&a->csr, idv_view(&m->body));
 }
 
-idv_rc idvi_enroll_again(struct idvi_attempt *a, struct idv_told *told,
-                         struct idv_ask *ask)
-{
-    (void)told;
-    return idvi_domain_next(a, ask);
-}
-
 /* --- certificate ---------------------------------------------------------- */
 
 static X509 *issuer_in(X509 *cert, const STACK_OF(X509) * among)
@@ -170,7 +163,7 @@ idv_rc idvi_enroll(struct idvi_attempt *a, struct idv_told *told,
     if (told->msg.status == 202) {
         IDV_TRY(idvi_pending(a, &told->msg, &seconds));
         idvi_say(a, "pending", "the registrar has not issued yet");
-        return idvi_wait(a, STAGE_ENROLL_WAIT, seconds, ask);
+        return idvi_domain_hold(a, seconds, ask);
     }
     if (told->msg.status != 200)
         return idvi_refused("enroll", &told->msg);

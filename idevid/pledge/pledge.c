@@ -20,45 +20,49 @@ static idv_rc finished_anyway(struct idvi_attempt *a, idv_rc rc,
     return idvi_finished(a, NULL, ask);
 }
 
+typedef idv_rc later_fn(struct idvi_attempt *a, int seconds,
+                        struct idv_ask *ask);
+
 static const struct {
     enum idv_told_kind expect;
     idvi_step *step, *lost, *news;
     failed_fn *failed;
+    later_fn *later; /* where who has no time is asked again */
 } stages[STAGE_COUNT] = {
-    [STAGE_IDLE] = {IDV_TOLD_START, idvi_start, NULL, NULL,
-                    idvi_attempt_failed},
+    [STAGE_IDLE] = {IDV_TOLD_START, idvi_start, NULL, NULL, idvi_attempt_failed,
+                    NULL},
     [STAGE_BACKOFF] = {IDV_TOLD_ELAPSED, idvi_look, idvi_look, idvi_look,
-                       idvi_attempt_failed},
+                       idvi_attempt_failed, NULL},
     [STAGE_LOOKUP] = {IDV_TOLD_ADDRESSES, idvi_address_told, idvi_address_lost,
-                      NULL, idvi_attempt_failed},
+                      NULL, idvi_attempt_failed, NULL},
     [STAGE_IDENTIFY] = {IDV_TOLD_CONNECTED, idvi_identify, idvi_attempt_lost,
-                        NULL, idvi_attempt_failed},
+                        NULL, idvi_attempt_failed, NULL},
     [STAGE_REQUEST] = {IDV_TOLD_REPLY, idvi_voucher_reply, idvi_request_lost,
-                       NULL, idvi_attempt_failed},
+                       NULL, idvi_attempt_failed, idvi_pending_hold},
     [STAGE_PENDING] = {IDV_TOLD_ELAPSED, idvi_request_again, idvi_request_lost,
-                       idvi_pending_news, idvi_attempt_failed},
+                       idvi_pending_news, idvi_attempt_failed, NULL},
     [STAGE_STATUS_BAD] = {IDV_TOLD_REPLY, idvi_attempt_over, idvi_attempt_over,
-                          NULL, idvi_attempt_failed},
+                          NULL, idvi_attempt_failed, NULL},
     [STAGE_EST] = {IDV_TOLD_CONNECTED, idvi_cloud_est, idvi_attempt_lost, NULL,
-                   idvi_attempt_failed},
+                   idvi_attempt_failed, NULL},
     [STAGE_STATUS] = {IDV_TOLD_REPLY, idvi_status_told, idvi_domain_lost, NULL,
-                      idvi_enroll_failed},
+                      idvi_enroll_failed, NULL},
     [STAGE_CACERTS] = {IDV_TOLD_REPLY, idvi_cacerts, idvi_domain_lost, NULL,
-                       idvi_enroll_failed},
+                       idvi_enroll_failed, idvi_domain_hold},
     [STAGE_CSRATTRS] = {IDV_TOLD_REPLY, idvi_csrattrs, idvi_domain_lost, NULL,
-                        idvi_enroll_failed},
+                        idvi_enroll_failed, idvi_domain_hold},
     [STAGE_ENROLL] = {IDV_TOLD_REPLY, idvi_enroll, idvi_domain_lost, NULL,
-                      idvi_enroll_failed},
-    [STAGE_ENROLL_WAIT] = {IDV_TOLD_ELAPSED, idvi_enroll_again,
-                           idvi_domain_lost, NULL, idvi_enroll_failed},
+                      idvi_enroll_failed, idvi_domain_hold},
+    [STAGE_DOMAIN_WAIT] = {IDV_TOLD_ELAPSED, idvi_domain_again,
+                           idvi_domain_lost, NULL, idvi_enroll_failed, NULL},
     [STAGE_ENROLL_BAD] = {IDV_TOLD_REPLY, idvi_attempt_over, idvi_attempt_over,
-                          NULL, idvi_attempt_failed},
+                          NULL, idvi_attempt_failed, NULL},
     [STAGE_RESUME] = {IDV_TOLD_CONNECTED, idvi_resumed, idvi_domain_lost, NULL,
-                      idvi_attempt_failed},
+                      idvi_attempt_failed, NULL},
     [STAGE_REPORT] = {IDV_TOLD_CONNECTED, idvi_report, idvi_finished, NULL,
-                      finished_anyway},
+                      finished_anyway, NULL},
     [STAGE_REPORTED] = {IDV_TOLD_REPLY, idvi_reported, idvi_finished, NULL,
-                        finished_anyway},
+                        finished_anyway, NULL},
 };
 
 /* what is told means in this stage; NULL: nothing */
@@ -77,6 +81,16 @@ static bool is_open(enum idvi_stage stage)
            stages[stage].expect == IDV_TOLD_REPLY;
 }
 
+static idv_rc act(struct idvi_attempt *a, idvi_step *go, struct idv_told *told,
+                  struct idv_ask *ask)
+{
+    later_fn *later = stages[a->stage].later;
+    int seconds = 0;
+    if (told->kind == IDV_TOLD_REPLY && later)
+        IDV_TRY(idvi_busy(a, &told->msg, &seconds));
+    return seconds ? later(a, seconds, ask) : go(a, told, ask);
+}
+
 static idv_rc step(struct idvi_attempt *a, struct idv_told *told,
                    struct idv_ask *ask)
 {
@@ -92,7 +106,7 @@ static idv_rc step(struct idvi_attempt *a, struct idv_told *told,
     if (!go || (p->alone && p->alone != a))
         return idv_fail(IDV_E_ARG, "pledge: told %d in stage %d",
                         (int)told->kind, (int)stage);
-    idv_rc rc = go(a, told, ask);
+    idv_rc rc = act(a, go, told, ask);
     if (rc == IDV_OK || rc == IDV_E_NOMEM)
         return rc;
     idv_ask_free(ask);

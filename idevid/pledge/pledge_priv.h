@@ -21,7 +21,7 @@ enum idvi_stage {
     STAGE_CACERTS,     /* S5 */
     STAGE_CSRATTRS,    /* S6 */
     STAGE_ENROLL,      /* S7 */
-    STAGE_ENROLL_WAIT, /* S7 after 202 */
+    STAGE_DOMAIN_WAIT, /* S7 after 202, S5 to S7 where it had no time */
     STAGE_ENROLL_BAD,  /* S7 failed, told so */
     STAGE_RESUME,      /* a connection within the domain, S5 to S7 */
     STAGE_REPORT,      /* S8 */
@@ -79,6 +79,8 @@ struct idvi_attempt {
     bool pending;       /* in 202, */
     int64_t undecided;  /* ms, since */
     int64_t rest_s;     /* seconds until the next one at least */
+    bool busy;          /* the last answer was one for later, */
+    int64_t busy_since; /* ms, and since then all were */
     struct idvi_cloud cloud;
 
     /* within the domain */
@@ -220,6 +222,13 @@ idv_rc idvi_pending(struct idvi_attempt *a, const struct idv_msg *reply,
 /* REJECT for 4xx, NET for 5xx, with what the server says */
 idv_rc idvi_refused(const char *what, const struct idv_msg *reply) IDV_CHECKED;
 
+/* --- busy.c: answers for later --- */
+/* 429, or a 503 that says when, refuses nothing: seconds to wait before the
+ * same is asked again, bounded; 0: it is another answer. IDV_E_NET: a day of
+ * nothing else. */
+idv_rc idvi_busy(struct idvi_attempt *a, const struct idv_msg *reply,
+                 int *seconds) IDV_CHECKED;
+
 /* --- redirect.c --- */
 idvi_step idvi_redirect;
 
@@ -271,10 +280,13 @@ idv_rc idvi_domain_next(struct idvi_attempt *a,
 idv_rc idvi_domain_connect(struct idvi_attempt *a,
                            struct idv_ask *ask) IDV_CHECKED;
 void idvi_domain_forget(struct idvi_attempt *a);
-idvi_step idvi_resumed, idvi_domain_lost;
+/* Then the same again. */
+idv_rc idvi_domain_hold(struct idvi_attempt *a, int seconds,
+                        struct idv_ask *ask) IDV_CHECKED;
+idvi_step idvi_resumed, idvi_domain_again, idvi_domain_lost;
 
 /* --- enroll.c: S5 S6 S7 --- */
-idvi_step idvi_cacerts, idvi_csrattrs, idvi_enroll, idvi_enroll_again;
+idvi_step idvi_cacerts, idvi_csrattrs, idvi_enroll;
 idv_rc idvi_enroll_body(struct idvi_attempt *a, struct idv_msg *m) IDV_CHECKED;
 /* One of the type that is wanted, made unless there is one. */
 idv_rc idvi_need_key(struct idvi_attempt *a) IDV_CHECKED;

@@ -52,6 +52,19 @@ idv_rc idvi_domain_next(struct idvi_attempt *a, struct idv_ask *ask)
     return stage == STAGE_ENROLL ? idvi_enroll_body(a, &ask->msg) : IDV_OK;
 }
 
+idv_rc idvi_domain_hold(struct idvi_attempt *a, int seconds,
+                        struct idv_ask *ask)
+{
+    return idvi_wait(a, STAGE_DOMAIN_WAIT, seconds, ask);
+}
+
+idv_rc idvi_domain_again(struct idvi_attempt *a, struct idv_told *told,
+                         struct idv_ask *ask)
+{
+    (void)told;
+    return idvi_domain_next(a, ask);
+}
+
 idv_rc idvi_domain_connect(struct idvi_attempt *a, struct idv_ask *ask)
 {
     idvi_stage(a, STAGE_RESUME);

@@ -130,6 +130,17 @@ else
     skip 'nginx in front' 'nginx is missing'
 fi
 
+# --- a registrar that has no time ------------------------------------------------
+PLAIN=$WORLD/large
+plain_start type=data busy=429
+sed -i "s|^anchors = .*|anchors = $PLAIN/masa-ca.pem|" "$WORLD/card.ini"
+ok 'it has no time, and the device joins later' pledge card join \
+    --registrar "localhost:$PLAIN_PORT"
+is 'a 429 is no refusal, and the same is asked again' "$(saw)" \
+    'requestvoucher=429 requestvoucher=200 voucher_status=200 cacerts=200 csrattrs=204 simpleenroll=429 simpleenroll=200 enrollstatus=200 ' ||
+    tap_show "$PLAIN_OUT"
+is 'the same to the byte' "$(grep -c '"same":true' "$PLAIN_OUT")" 2
+
 # --- other forms of vouchers -----------------------------------------------------
 PLAIN=$WORLD/small
 plain_start type=data nonce=no

@@ -6,14 +6,15 @@ that two mistakes of ours cannot make up for each other.
 plain_registrar.py DIRECTORY [host=ADDRESS] [form=cms|jws] [type=data|anima]
                    [behind=CERTIFICATE] [nonce=no] [revocation=yes]
                    [cert=NAME] [to=URL] [est=DOMAIN] [evidence=request]
-                   [stall=OPERATION]
+                   [stall=OPERATION] [busy=STATUS]
 
 DIRECTORY has registrar.pem (chain) and registrar.key, domain-ca.pem and
 domain-ca.key, masa.pem and masa.key, idevid-anchors.pem. With "behind" it is
 behind a TLS terminator with that certificate, and talks HTTP. As a cloud
 registrar it has the certificate NAME.pem, and sends pledges on to a URL (307),
 or by a voucher to an est-domain. It asks for evidence of the imprint, and does
-not answer the first request for OPERATION. Prints
+not answer the first request for OPERATION. It answers the first
+requests for a voucher and a certificate with STATUS and Retry-After: 1. Prints
 {"event":"listening","port":N}; a line for each request says what was found.
 """
 import base64
@@ -34,6 +35,7 @@ MEDIA = {'cms': 'application/voucher-cms+json',
          'jws': 'application/voucher-jws+json'}
 FORM = OPT.get('form', 'cms')
 CONNECTIONS = 0
+HAD_NO_TIME = {}
 
 
 class Wrong(Exception):
@@ -271,6 +273,10 @@ def enrollstatus(call):
     return status(call)
 
 
+def no_time(_):
+    return int(OPT['busy']), 'text/plain', b'too much to do\n'
+
+
 ROUTES = {
     'POST /.well-known/brski/requestvoucher': requestvoucher,
     'POST /.well-known/brski/voucher_status': voucher_status,
@@ -308,9 +314,17 @@ class Call:
     def found(self, **what):
         self.said.update(what)
 
+    def again(self, route, body):
+        self.found(same=self.body == body)
+        return route
+
     def answer(self):
         verb, where = (self.line.split(' ') + ['', ''])[:2]
         route = ROUTES.get(f'{verb} {where}')
+        if 'busy' in OPT and route in (requestvoucher, simpleenroll):
+            route = no_time if where not in HAD_NO_TIME else \
+                self.again(route, HAD_NO_TIME[where])
+            HAD_NO_TIME[where] = self.body
         try:
             code, media, body = route(self) if route else (404, '', b'')
         except (Wrong, KeyError, ValueError) as why:
@@ -322,6 +336,8 @@ class Call:
         kind = f'Content-Type: {media}\r\n' if media else ''
         if media.startswith('application/pkcs7'):
             kind += 'Content-Transfer-Encoding: base64\r\n'
+        if code == int(OPT.get('busy', 0)):
+            kind += 'Retry-After: 1\r\n'
         if code == 307:
             kind += f"Location: {OPT['to']}\r\n"
         return (f'HTTP/1.1 {code} Here\r\n{kind}'

@@ -21,7 +21,9 @@
 #define IDV_MAX_AUDIT_EVENTS 1024    /* events read of one audit log */
 #define IDV_MAX_RETRY_AFTER 60       /* seconds a pledge waits, RFC 8995 5.6 */
 #define IDV_MAX_PENDING (4 * 24 * 3600) /* seconds in 202, RFC 8995 5.6 */
-#define IDV_MAX_LANES 8                 /* attempts of a pledge side by side */
+#define IDV_MAX_BUSY_WAIT 3600     /* seconds a pledge waits after 429 or 503 */
+#define IDV_MAX_BUSY (24 * 3600)   /* seconds with nothing but such answers */
+#define IDV_MAX_LANES 8            /* attempts of a pledge side by side */
 #define IDV_MAX_CANDIDATES 32      /* registrars and proxies it remembers */
 #define IDV_MAX_ADDRESSES 16       /* of one name */
 #define IDV_MAX_FILE (1024 * 1024) /* a file read whole */
