@@ -8,10 +8,48 @@
 
 #include "ca.h"
 
+#define TPM_REGISTRAR 0x81020040u
+#define TPM_CA_MAX 63u /* the handles after that */
+
+bool tool_in_tpm(const char *device_uri)
+{
+    return strncasecmp(device_uri, "tpm2:", 5) == 0;
+}
+
+/* 0: none */
+static uint32_t tpm_handle(const char *object)
+{
+    unsigned n = 1;
+    char end;
+    if (strcmp(object, "registrar") == 0)
+        return TPM_REGISTRAR;
+    if (strcmp(object, "domain-ca") != 0 &&
+        (sscanf(object, "domain-ca-%3u%c", &n, &end) != 1 || n < 2 ||
+         n > TPM_CA_MAX))
+        return 0;
+    return TPM_REGISTRAR + n;
+}
+
+static idv_rc tpm_uri(const char *device_uri, const char *object,
+                      const char *type, char out[static 512])
+{
+    uint32_t handle = strcmp(type, "private") == 0 ? tpm_handle(object) : 0;
+    if (device_uri[5])
+        return idv_fail(IDV_E_ARG, "%s: the TPM here is tpm2:, no more",
+                        device_uri);
+    if (!handle)
+        return idv_fail(IDV_E_ARG, "%s: a TPM has no place for %s", device_uri,
+                        object);
+    snprintf(out, 512, "tpm2:handle=0x%08x", (unsigned)handle);
+    return IDV_OK;
+}
+
 idv_rc tool_object_uri(const char *device_uri, const char *object,
                        const char *type, char out[static 512])
 {
     size_t path = strcspn(device_uri, "?");
+    if (tool_in_tpm(device_uri))
+        return tpm_uri(device_uri, object, type, out);
     if (strncasecmp(device_uri, "pkcs11:", 7) != 0)
         return idv_fail(IDV_E_ARG, "%s: not a pkcs11: URI", device_uri);
     const char *sep = path > 7 ? ";" : "";

@@ -8,7 +8,10 @@
 #include "tool.h"
 
 /* The URI of an object in the device that device_uri names: type is "private",
- * "cert" or "data". IDV_E_ARG unless device_uri is a pkcs11: URI. */
+ * "cert" or "data". A TPM ("tpm2:", of the environment or the configuration) has
+ * handles for private keys of a domain alone, "registrar", "domain-ca" and
+ * "domain-ca-N". IDV_E_ARG: another URI, an object that has no place there. */
+bool tool_in_tpm(const char *device_uri);
 idv_rc tool_object_uri(const char *device_uri, const char *object,
                        const char *type, char out[static 512]) IDV_CHECKED;
 

@@ -6,8 +6,12 @@ struct registrar_conf registrar_conf;
 struct registrar_options registrar_opt;
 
 static const struct tool_option init_options[] = {
-    {"token", 0, "URI", "the owner's token (pkcs11:token=...)",
+    {"device", 0, "URI",
+     "where the keys are: the owner's token (pkcs11:token=...) or TPM (tpm2:)",
      &registrar_opt.token, NULL, NULL},
+    {"token", 0, "URI", "the same", &registrar_opt.token, NULL, NULL},
+    {"accept-loss", 0, NULL, "a CA in a TPM, which dies with the mainboard",
+     NULL, &registrar_opt.accept_loss, NULL},
     {"domain", 0, "NAME", "the domain's name", &registrar_opt.domain, NULL,
      NULL},
     {"name", 0, "HOST",
@@ -21,8 +25,12 @@ static const struct tool_option init_options[] = {
     {0}};
 
 static const struct tool_option rollover_options[] = {
-    {"token", 0, "URI", "the owner's token (pkcs11:token=...)",
+    {"device", 0, "URI",
+     "where the keys are: the owner's token (pkcs11:token=...) or TPM (tpm2:)",
      &registrar_opt.token, NULL, NULL},
+    {"token", 0, "URI", "the same", &registrar_opt.token, NULL, NULL},
+    {"accept-loss", 0, NULL, "a CA in a TPM, which dies with the mainboard",
+     NULL, &registrar_opt.accept_loss, NULL},
     {"type", 0, "TYPE", "P-256 (default), P-384, RSA-2048, RSA-3072",
      &registrar_opt.type, NULL, NULL},
     {0}};

@@ -15,7 +15,7 @@ struct registrar_options {
     const char *to, *est_domain, *pin_cert, *more;
     const char *model, *serial, *from, *comment, *position;
     const char *issuer, *file;
-    bool pending, again, nobody, findings, stored, imprinted, jws;
+    bool accept_loss, pending, again, nobody, findings, stored, imprinted, jws;
 };
 extern struct registrar_options registrar_opt;
 

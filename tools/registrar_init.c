@@ -74,13 +74,26 @@ static idv_rc check_makers(void)
     return IDV_OK;
 }
 
+/* Its devices would have to be imprinted again, each one. */
+static idv_rc check_loss(const char *verb)
+{
+    if (!tool_in_tpm(registrar_opt.token) || registrar_opt.accept_loss)
+        return IDV_OK;
+    return idv_fail(IDV_E_ARG,
+                    "%s: a CA's key in a TPM has no copy and dies with the "
+                    "mainboard, and with it the domain: --accept-loss if that "
+                    "may be",
+                    verb);
+}
+
 idv_rc registrar_init(struct tool *t, int argc, char **argv)
 {
     struct tool_authority ca = {0}, registrar = {0};
     (void)argc;
     if (!registrar_opt.token || !registrar_opt.domain)
-        return idv_fail(IDV_E_ARG, "init: --token URI and --domain NAME are "
+        return idv_fail(IDV_E_ARG, "init: --device URI and --domain NAME are "
                                    "needed");
+    IDV_TRY(check_loss("init"));
     IDV_TRY(check_makers());
     IDV_TRY(idv_fs_mkdir(argv[0], 0755));
     const struct tool_init in = {.token_uri = registrar_opt.token,
@@ -104,6 +117,7 @@ idv_rc registrar_rollover(struct tool *t, int argc, char **argv)
 {
     (void)argc;
     if (!registrar_opt.token)
-        return idv_fail(IDV_E_ARG, "rollover: --token URI is needed");
+        return idv_fail(IDV_E_ARG, "rollover: --device URI is needed");
+    IDV_TRY(check_loss("rollover"));
     return tool_rollover(t, registrar_opt.token, argv[0], registrar_opt.type);
 }
