@@ -285,10 +285,17 @@ void world_peer(struct idv_peer *p, X509 *leaf, X509 *next, uint64_t number)
     snprintf(p->address, sizeof(p->address), "192.0.2.%d", (int)number);
 }
 
+static char place[256] = ":memory:";
+
+void world_place(const char *url)
+{
+    snprintf(place, sizeof(place), "%s", url ? url : ":memory:");
+}
+
 static void make_stores(struct world *w)
 {
-    pki_must(idv_db_open(":memory:", &w->reg_db), "registrar's store");
-    pki_must(idv_db_open(":memory:", &w->masa_db), "masa's store");
+    pki_must(idv_db_open(place, &w->reg_db), "registrar's store");
+    pki_must(idv_db_open(place, &w->masa_db), "masa's store");
     w->masa_store = (struct idv_masa_store){
         w,           m_device_find, m_registrar_find, m_issue_find,
         m_issue_add, m_event_count, m_owner_known,    m_log_read};

@@ -18,7 +18,7 @@ enum world_link {
 struct world {
     struct pki pki;
     char log[16384]; /* lines since the last request, oldest first */
-    struct idv_db *reg_db, *masa_db; /* in memory */
+    struct idv_db *reg_db, *masa_db;
     struct idv_masa_store masa_store;
     struct idv_registrar_store reg_store;
     struct idv_masa_maker maker;
@@ -48,6 +48,9 @@ struct world {
     bool after;
 };
 
+/* Where the worlds that are made next keep their rows (the registrar's and the
+ * MASA's), by URL; NULL: in memory, as at first. */
+void world_place(const char *url);
 void world_make(struct world *w); /* the device is known to the MASA */
 void world_free(struct world *w);
 /* New services after a change to a conf. */

@@ -4,6 +4,7 @@
 
 #include "idevid/db/db.h"
 #include "idevid/registrar/admin.h"
+#include "tests/lib/stores.h"
 #include "tests/lib/world.h"
 
 struct fixture {
@@ -316,5 +317,5 @@ int main(void)
         CASE(test_show),      CASE(test_status),  CASE(test_wrong),
         CASE(test_classes),   CASE(test_service),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

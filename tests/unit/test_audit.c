@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After the voucher: what pledges report, the audit log and its judgement. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 /* --- reports -------------------------------------------------------------- */
@@ -232,5 +233,5 @@ int main(void)
         T(log_unavailable),
         T(log_elsewhere),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A cloud registrar: whom it knows, where it sends them. */
 #include "idevid/registrar/cloud.h"
+#include "tests/lib/stores.h"
 #include "tests/unit/registrar.h"
 
 struct cloud {
@@ -265,5 +266,5 @@ int main(void)
         TEST(enrolls_nobody), TEST(told_status),         TEST(never_back),
         TEST(wrong_owners),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

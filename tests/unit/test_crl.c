@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Revocation: who is on the list, when a new one is made, who may revoke; and
  * CAs by label, each with its own. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 #include "idevid/admin/admin.h"
@@ -379,5 +380,5 @@ int main(void)
         T(people_revoke),        T(labels),
         T(labels_that_are_none),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After the voucher: the gate of EST, certificates, members. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 /* --- the gate ------------------------------------------------------------- */
@@ -331,5 +332,5 @@ int main(void)
         T(expired_member),
         T(store_fails),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

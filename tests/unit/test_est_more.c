@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EST beyond what pledges need: keys made by the server, another CA asked. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 #include <openssl/cms.h>
@@ -397,5 +398,5 @@ int main(void)
         TF(greedy_requests),
         TF(one_at_a_time),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

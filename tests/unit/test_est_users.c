@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users of EST by password: who they are, what they get, how often they try. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 #define DAY ((int64_t)24 * 3600)
@@ -198,5 +199,5 @@ int main(void)
         T(not_for_devices),      T(not_without_users), T(not_too_often),
         T(other_forms),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registrar's gate: rules, vouchers had ahead, imprints made elsewhere,
  * modes of less security, findings. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 #include "idevid/registrar/prefetch.h"
@@ -508,5 +509,5 @@ int main(void)
         T0(test_imprinted),
         T0(test_imprinted_with_stored),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

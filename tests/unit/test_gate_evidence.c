@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "tests/lib/paper.h"
+#include "tests/lib/stores.h"
 
 struct proof {
     struct fixture *f;
@@ -172,5 +173,5 @@ int main(void)
         T0(test_bad),
         T0(test_missing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MASA: every refusal, and what is in a voucher. */
+#include "tests/lib/stores.h"
 #include "tests/unit/masa.h"
 
 /* --- what is issued ------------------------------------------------------- */
@@ -516,5 +517,5 @@ int main(void)
         T(prior_garbage),
         T(prior_not_a_request),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MASA: the same again, the log and who may read it, a store that fails. */
+#include "tests/lib/stores.h"
 #include "tests/unit/masa.h"
 
 /* --- the same again, and the log ------------------------------------------ */
@@ -164,5 +165,5 @@ int main(void)
         T(log_not_for_others), T(log_with_null_nonce), T(floods_not),
         T(long_log_fits),      T(store_fails),         T(bad_configuration),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

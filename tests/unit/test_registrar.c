@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registrar: every refusal of requestvoucher, what it asks the MASA. */
+#include "tests/lib/stores.h"
 #include "tests/unit/registrar.h"
 
 /* --- the way it goes ------------------------------------------------------ */
@@ -526,5 +527,5 @@ int main(void)
         T(too_often),
         T(bad_configuration),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

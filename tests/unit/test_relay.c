@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registrar: every answer of a MASA, two at a time, a store that fails. */
+#include "tests/lib/stores.h"
 #include "tests/unit/registrar.h"
 
 /* --- what the MASA says --------------------------------------------------- */
@@ -299,5 +300,5 @@ int main(void)
         T(interleaved),       T(two_pledges),   T(abandoned),
         T(slow_masa),         T(slow_and_lost), T(store_fails),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }
