@@ -44,12 +44,13 @@ static const struct idv_conf_entry entries[] = {
      AT(tls_cert),
      .required = true,
      .help = "its certificate and chain (PEM, leaf first)"},
-    {.section = "signer",
-     .key = "key",
-     .type = IDV_CONF_URI,
-     AT(key),
-     .required = true,
-     .help = "private key that signs vouchers (URI)"},
+    SERVICE_FRONT_ENTRIES(struct conf, service){
+        .section = "signer",
+        .key = "key",
+        .type = IDV_CONF_URI,
+        AT(key),
+        .required = true,
+        .help = "private key that signs vouchers (URI)"},
     {.section = "signer",
      .key = "certificate",
      .type = IDV_CONF_URI,
@@ -486,6 +487,11 @@ static const struct tool_verb verbs[] = {
      registrar_options, registrar, true},
     {0}};
 
+static idv_rc check(const void *c)
+{
+    return service_check_front(&((const struct conf *)c)->service);
+}
+
 static idv_rc configure(struct tool *t)
 {
     return tool_use_device_conf(t, &conf.device);
@@ -505,6 +511,7 @@ int main(int argc, char **argv)
         .conf_table = &table,
         .conf_path = "/etc/idevid/masa.ini",
         .conf = &conf,
+        .check = check,
         .configure = configure,
     };
     return tool_main(&t, argc, argv);

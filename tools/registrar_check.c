@@ -27,9 +27,33 @@ static idv_rc check_cloud(const struct registrar_conf *c)
     return IDV_OK;
 }
 
+/* A proxy has the connection that a request would be bound to. */
+idv_rc registrar_check_binding(const struct registrar_conf *c,
+                               const struct registrar_ca_conf *ca)
+{
+    if (c->service.front_listen && ca->challenge)
+        return idv_fail(IDV_E_ARG,
+                        "est.channel-binding: not with front.listen: behind a "
+                        "proxy no request can be bound to its connection");
+    return IDV_OK;
+}
+
+static idv_rc check_front(const struct registrar_conf *c)
+{
+    IDV_TRY(service_check_front(&c->service));
+    if (!c->service.front_listen)
+        return IDV_OK;
+    IDV_TRY(registrar_check_binding(c, &c->ca));
+    if (!c->service.listen && (c->announce_grasp || c->announce_mdns))
+        return idv_fail(IDV_E_ARG, "announce: server.listen is empty, and a "
+                                   "proxy in front is not announced");
+    return IDV_OK;
+}
+
 idv_rc registrar_check_conf(const void *conf)
 {
     const struct registrar_conf *c = conf;
+    IDV_TRY(check_front(c));
     IDV_TRY(check_announce(c));
     return c->cloud ? check_cloud(c) : registrar_ca_check(&c->ca);
 }

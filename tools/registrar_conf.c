@@ -21,18 +21,24 @@ static const char *const admits[] = {"listed", "ask", "all", NULL};
 
 #define AT(field) .offset = offsetof(struct registrar_conf, field)
 static const struct idv_conf_entry entries[] = {
-    SERVICE_ENTRIES(struct registrar_conf, service,
-                    "127.0.0.1:8443") SERVICE_RATE_ENTRY(struct registrar_conf,
-                                                         service, "600")
-        SERVICE_ADMIN_ENTRIES(struct registrar_conf, service,
-                              "/run/idevid/registrar.sock"){
-            .section = "registrar",
-            .key = "key",
-            .type = IDV_CONF_URI,
-            AT(key),
-            .required = true,
-            .help =
-                "private key: TLS server, and signer of requests to the MASA"},
+    SERVICE_ENTRIES(struct registrar_conf, service, "127.0.0.1:8443")
+        SERVICE_RATE_ENTRY(struct registrar_conf, service, "600")
+            SERVICE_ADMIN_ENTRIES(struct registrar_conf, service,
+                                  "/run/idevid/registrar.sock")
+                SERVICE_FRONT_ENTRIES(struct registrar_conf, service){
+                    .section = "front",
+                    .key = "certificate",
+                    .type = IDV_CONF_URI,
+                    AT(front_cert),
+                    .help =
+                        "what it shows devices, if that is not the registrar's "
+                        "certificate: another one of the same key"},
+    {.section = "registrar",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(key),
+     .required = true,
+     .help = "private key: TLS server, and signer of requests to the MASA"},
     {.section = "registrar",
      .key = "certificate",
      .type = IDV_CONF_URI,

@@ -10,7 +10,7 @@
 
 struct registrar_conf {
     struct service_conf service;
-    char *key, *cert;
+    char *key, *cert, *front_cert;
     struct registrar_ca_conf ca;
     char **makers, **labels;
     char **known;
@@ -35,6 +35,10 @@ extern const struct idv_conf_table registrar_table;
 
 /* What the table cannot say: IDV_E_ARG names the key. */
 idv_rc registrar_check_conf(const void *conf) IDV_CHECKED;
+
+/* The same of one of its CAs, also a label's. */
+idv_rc registrar_check_binding(const struct registrar_conf *c,
+                               const struct registrar_ca_conf *ca) IDV_CHECKED;
 
 struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;

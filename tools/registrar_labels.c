@@ -11,6 +11,7 @@ static idv_rc open_label(struct registrar_label *l, const char *path,
                          const struct idv_env *env)
 {
     IDV_TRY(idv_conf_load(&label_table, path, &l->conf));
+    IDV_TRY(registrar_check_binding(&registrar_conf, &l->conf.ca));
     return registrar_ca_open(&l->ca, &l->conf.ca, env);
 }
 

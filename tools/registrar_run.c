@@ -19,6 +19,7 @@
 struct worker {
     EVP_PKEY *key;
     STACK_OF(X509) * chain;
+    X509 *front_cert;
     struct registrar_cas cas;
     struct registrar_cloud cloud;
     struct registrar_maker *makers;
@@ -38,6 +39,7 @@ static void worker_clear(void *self)
     idv_db_close(w->db);
     EVP_PKEY_free(w->key);
     idv_certs_free(w->chain);
+    X509_free(w->front_cert);
     registrar_cas_clear(&w->cas);
     registrar_cloud_clear(&w->cloud);
     for (size_t i = 0; w->makers && i < w->loaded; i++)
@@ -77,6 +79,9 @@ static void warn_of_public_ca(const struct tool *t, const struct worker *w)
 static idv_rc open_keys(struct tool *t, struct worker *w)
 {
     IDV_TRY(idv_certs_open(registrar_conf.cert, &tool_pin, &w->chain));
+    if (registrar_conf.front_cert)
+        IDV_TRY(idv_cert_open(registrar_conf.front_cert, &tool_pin,
+                              &w->front_cert));
     warn_of_public_ca(t, w);
     IDV_TRY(idv_key_open(registrar_conf.key, &tool_pin, &w->key));
     return registrar_conf.cloud ? registrar_cloud_open(&w->cloud)
@@ -89,6 +94,7 @@ static idv_rc role_conf(struct worker *w, struct idv_registrar_conf *out)
         .key = w->key,
         .cert = sk_X509_value(w->chain, 0),
         .chain = w->chain,
+        .front_cert = w->front_cert,
         .pin = (enum idv_pinning)registrar_conf.pin,
         .makers = w->table,
         .n_makers = w->n_makers,

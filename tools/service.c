@@ -13,14 +13,23 @@
 #include "notify.h"
 #include "service.h"
 
+/* (in the order of enum idv_front_form) */
+const char *const service_front_forms[] = {"client-cert", "escaped-pem", NULL};
+
+static const char *event_of(const struct idv_server_bound *b)
+{
+    if (b->monitor)
+        return "monitoring";
+    return b->front ? "fronted" : "listening";
+}
+
 static idv_rc print_bound(const struct idv_server_bound *b)
 {
     struct idv_json *o = idv_json_new_object();
     if (!o)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    idv_rc rc = idv_json_set(
-        o, "event",
-        idv_json_new_text(idv_str(b->monitor ? "monitoring" : "listening")));
+    idv_rc rc =
+        idv_json_set(o, "event", idv_json_new_text(idv_str(event_of(b))));
     if (rc == IDV_OK)
         rc = idv_json_set(o, "address", idv_json_new_text(idv_str(b->host)));
     if (rc == IDV_OK)
@@ -111,20 +120,39 @@ static size_t inherited(int fds[static 16])
     return (size_t)count;
 }
 
+static idv_rc group_of(const char *name, const char *key, gid_t *out)
+{
+    const struct group *g = name ? getgrnam(name) : NULL;
+    if (name && !g)
+        return idv_fail(IDV_E_ARG, "%s: no group '%s'", key, name);
+    *out = g ? g->gr_gid : 0;
+    return IDV_OK;
+}
+
+static struct idv_server_front front_of(const struct service_conf *c)
+{
+    return (struct idv_server_front){
+        .listen = (const char *const *)c->front_listen,
+        .proxies = (const char *const *)c->front_proxies,
+        .form = (enum idv_front_form)c->front_form,
+    };
+}
+
+idv_rc service_check_front(const struct service_conf *c)
+{
+    const struct idv_server_front front = front_of(c);
+    gid_t gid;
+    IDV_TRY(idv_server_front_check(&front));
+    return group_of(c->front_group, "front.group", &gid);
+}
+
 static idv_rc admin_of(const struct service_conf *c,
                        struct idv_server_conf *out)
 {
     if (idv_list_count(c->admin) > 1)
         return idv_fail(IDV_E_ARG, "server.admin: more than one");
     out->admin_path = c->admin ? c->admin[0] : NULL;
-    if (!c->admin_group)
-        return IDV_OK;
-    const struct group *g = getgrnam(c->admin_group);
-    if (!g)
-        return idv_fail(IDV_E_ARG, "server.admin-group: no group '%s'",
-                        c->admin_group);
-    out->admin_gid = g->gr_gid;
-    return IDV_OK;
+    return group_of(c->admin_group, "server.admin-group", &out->admin_gid);
 }
 
 static struct idv_server_conf server_conf(struct service *s)
@@ -135,6 +163,7 @@ static struct idv_server_conf server_conf(struct service *s)
         .env = s->tool->env,
         .listen = (const char *const *)c->listen,
         .monitor = (const char *const *)c->metrics,
+        .front = front_of(c),
         .board = s->board,
         .ask_client_cert = true,
         .max_connections = (unsigned)c->max_connections,
@@ -159,6 +188,7 @@ static idv_rc run(struct service *s)
     if (conf.inherited_n)
         conf.listen = NULL;
     IDV_TRY(admin_of(s->conf, &conf));
+    IDV_TRY(group_of(s->conf->front_group, "front.group", &conf.front.gid));
     idv_rc rc = idv_server_run(&conf);
     tool_notify("STOPPING=1");
     return rc;

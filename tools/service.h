@@ -20,6 +20,9 @@ struct service_conf {
     char *admin_group;
     char *database;
     char **metrics;
+    char **front_listen, **front_proxies;
+    char *front_group;
+    int front_form;
     int64_t workers, max_connections, per_address, per_minute;
 };
 #define SERVICE_ENTRIES(struct_, member, listen_default)                       \
@@ -62,6 +65,38 @@ struct service_conf {
          .offset = offsetof(struct_, member.metrics),                          \
          .help = "HOST:PORT for GET /metrics (Prometheus) and GET /health in " \
                  "plain HTTP, of loopback or a network of the operator's"},
+/* A reverse proxy in front. */
+extern const char *const service_front_forms[];
+#define SERVICE_FRONT_ENTRIES(struct_, member)                                 \
+    {.section = "front",                                                       \
+     .key = "listen",                                                          \
+     .type = IDV_CONF_LIST,                                                    \
+     .offset = offsetof(struct_, member.front_listen),                         \
+     .help = "where a reverse proxy asks that ends TLS, in plain HTTP: "       \
+             "unix:/PATH, or HOST:PORT of loopback or a network that is "      \
+             "only theirs"},                                                   \
+        {.section = "front",                                                   \
+         .key = "trusted-proxy",                                               \
+         .type = IDV_CONF_LIST,                                                \
+         .offset = offsetof(struct_, member.front_proxies),                    \
+         .help = "addresses or networks (ADDRESS/BITS) of it, for HOST:PORT; " \
+                 "nobody else is heard there"},                                \
+        {.section = "front",                                                   \
+         .key = "group",                                                       \
+         .type = IDV_CONF_TEXT,                                                \
+         .offset = offsetof(struct_, member.front_group),                      \
+         .help = "for unix:/PATH: members of this group are it, too, not "     \
+                 "only root and the user who runs the service"},               \
+        {.section = "front",                                                   \
+         .key = "client-certificate",                                          \
+         .type = IDV_CONF_ENUM,                                                \
+         .offset = offsetof(struct_, member.front_form),                       \
+         .fallback = "client-cert",                                            \
+         .words = service_front_forms,                                         \
+         .help = "the field in which it hands on the certificate of a "        \
+                 "client: client-cert: Client-Cert and Client-Cert-Chain "     \
+                 "(RFC 9440); escaped-pem: X-SSL-Client-Cert, as nginx has "   \
+                 "it in $ssl_client_escaped_cert"},
 /* Where clients are devices, not registrars that ask for many. */
 #define SERVICE_RATE_ENTRY(struct_, member, rate_default)                      \
     {.section = "server",                                                      \
@@ -120,12 +155,16 @@ struct service {
 
 /*
  * Serves until told to stop. Once it listens it prints one JSON line for each
- * address, {"event":"listening" | "monitoring","address":...,"port":...}, and
+ * address, {"event":"listening" | "monitoring" | "fronted","address":...,
+ * "port":...}, and
  * tells systemd
  * (NOTIFY_SOCKET). Sockets handed in (LISTEN_FDS) are used instead of listen.
  * A port in use ends with exit code 4.
  */
 idv_rc service_run(const struct service *s) IDV_CHECKED;
+
+/* What the table cannot say of [front]: IDV_E_ARG names it. */
+idv_rc service_check_front(const struct service_conf *c) IDV_CHECKED;
 
 /* Sets one worker up and clears it: do keys, certificates and store fit? */
 idv_rc service_probe(const struct service *s) IDV_CHECKED;

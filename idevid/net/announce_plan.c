@@ -9,7 +9,7 @@
 
 #define APART_MS 1000 /* between floods because something changed */
 
-/* A bound socket: an address, or any, of one family. */
+/* A bound socket of devices: an address, or any, of one family. */
 struct place {
     struct in6_addr at;
     bool any, v4;
@@ -25,6 +25,8 @@ static bool place_of(const struct idv_server_bound *b, struct place *p)
     size_t n = strcspn(b->host, "%");
     memcpy(host, b->host, n);
     host[n] = 0;
+    if (b->monitor || b->front)
+        return false; /* not for devices */
     *p = (struct place){.port = b->port,
                         .zone = b->host[n] ? b->host + n + 1 : NULL};
     if (inet_pton(AF_INET, host, &v4) == 1) {

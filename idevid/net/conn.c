@@ -93,17 +93,6 @@ static void learn_address(struct idvi_conn *c)
     c->origin = idvi_board_origin((struct sockaddr *)&a);
 }
 
-/* a flood does not fill the log: one is shown in a second, all are counted */
-static void log_over(const struct idvi_conn *c)
-{
-    struct idvi_worker *w = c->worker;
-    bool shown = c->began - w->said_over >= 1000;
-    if (shown)
-        w->said_over = c->began;
-    idv_log(w->conf->env, shown ? IDV_LOG_WARN : IDV_LOG_DEBUG, "address-limit",
-            "peer=%s", c->peer.address);
-}
-
 /* once its socket is known: is there room for one more of its address? */
 static bool admit(struct idvi_conn *c)
 {
@@ -116,7 +105,8 @@ static bool admit(struct idvi_conn *c)
                   w->conf->max_per_address &&
               !idvi_shed(w, &c->origin, c);
     if (c->over)
-        log_over(c);
+        idv_log(w->conf->env, idvi_worker_warns(w), "address-limit", "peer=%s",
+                c->peer.address);
     return !c->over;
 }
 
@@ -193,16 +183,21 @@ static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
     idvi_conn_turned_away(c);
 }
 
+uint64_t idvi_conn_number(void)
+{
+    static uint64_t connections;
+    return __atomic_add_fetch(&connections, 1, __ATOMIC_RELAXED);
+}
+
 static struct idvi_conn *new_conn(struct idvi_worker *w, SSL *ssl)
 {
-    static unsigned long connections;
     struct idvi_conn *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
     c->worker = w;
     c->refs = 1;
     c->linger = -1;
-    c->peer.connection = __atomic_add_fetch(&connections, 1, __ATOMIC_RELAXED);
+    c->peer.connection = idvi_conn_number();
     c->timer = evtimer_new(w->base, on_timer, c);
     if (!c->timer || SSL_set_ex_data(ssl, conn_index, c) != 1) {
         if (c->timer)

@@ -21,9 +21,11 @@ struct idvi_exchange {
     LIST_ENTRY(idvi_exchange) link;
     struct idvi_worker *worker;
     struct evhttp_request *req; /* NULL: answered */
-    struct idvi_conn *conn;     /* NULL: admin */
+    struct idvi_conn *conn;     /* NULL: plain HTTP */
     const struct idv_service *service;
-    struct idv_peer admin_peer;
+    struct idv_peer plain_peer; /* this request's alone */
+    bool counted;               /* of its origin */
+    uint64_t origin;
     struct idv_call call;
     int64_t began, asked;   /* asked: the upstream */
     bool abroad;            /* it has not told yet */
@@ -42,6 +44,14 @@ static void name_in_log(const struct idvi_exchange *x)
     idv_log_context(text);
 }
 
+/* not of those any more that its address has at a time */
+static void uncount(struct idvi_exchange *x)
+{
+    if (x->counted)
+        idvi_board_remove(x->worker->conf->board, x->worker->row, x->origin);
+    x->counted = false;
+}
+
 static void exchange_free(struct idvi_exchange *x)
 {
     LIST_REMOVE(x, link);
@@ -49,7 +59,8 @@ static void exchange_free(struct idvi_exchange *x)
     if (x->patience)
         event_free(x->patience);
     idv_call_free(&x->call);
-    idv_peer_free(&x->admin_peer);
+    idv_peer_free(&x->plain_peer);
+    uncount(x);
     if (x->conn)
         idvi_conn_unref(x->conn);
     free(x);
@@ -72,12 +83,33 @@ static bool is_last(struct evhttp_request *req)
            !(v && evutil_ascii_strcasecmp(v, "keep-alive") == 0);
 }
 
-static void on_complete(struct evhttp_request *req, void *arg)
+/* the connection of plain HTTP ends before a reply is sent */
+static void unsent_ends(struct evhttp_connection *connection, void *worker)
 {
-    struct idvi_conn *c = idvi_conn_of(evhttp_request_get_connection(req));
-    (void)arg;
-    if (c)
+    struct idvi_worker *w = worker;
+    (void)connection;
+    w->unsent--;
+}
+
+static void unsent_begins(struct idvi_worker *w, struct evhttp_request *req)
+{
+    struct evhttp_connection *c = evhttp_request_get_connection(req);
+    if (!c)
+        return;
+    w->unsent++;
+    evhttp_connection_set_closecb(c, unsent_ends, w);
+}
+
+static void on_complete(struct evhttp_request *req, void *worker)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(req);
+    struct idvi_conn *c = idvi_conn_of(connection);
+    if (c) {
         idvi_conn_replied(c, is_last(req));
+        return;
+    }
+    evhttp_connection_set_closecb(connection, NULL, NULL);
+    unsent_ends(connection, worker);
 }
 
 static void put_header(struct evhttp_request *req, const char *name,
@@ -122,11 +154,14 @@ static void answer(struct idvi_exchange *x)
     struct evhttp_request *req = x->req;
     if (x->conn)
         idvi_conn_replying(x->conn);
+    else
+        unsent_begins(x->worker, x->req);
     idv_log(x->worker->conf->env, IDV_LOG_DEBUG, "served",
             "peer=%s path=%s status=%d ms=%lld", x->call.peer->address,
             idv_log_value(x->call.req.path), m->status,
             (long long)(idv_ticks_ms() - x->began));
     x->req = NULL;
+    uncount(x);
     send_reply(x->worker, req, m, x->head, x->call.close);
 }
 
@@ -266,8 +301,11 @@ static void on_upstream(void *exchange, struct idv_told *told)
 
 static void turn_away(struct idvi_exchange *x, int status, const char *why)
 {
+    const struct idv_server_worker *made = &x->worker->made;
     if (x->conn)
         idvi_conn_turned_away(x->conn);
+    else if (x->plain_peer.fronted && made->turned_away)
+        made->turned_away(made->service.self, &x->plain_peer);
     refuse(x, status, why);
 }
 
@@ -277,7 +315,7 @@ static bool asks_too_often(struct idvi_exchange *x)
     const struct idv_server_conf *conf = x->worker->conf;
     uint8_t client[32];
     unsigned n = sizeof(client);
-    const STACK_OF(X509) *chain = x->conn ? x->call.peer->chain : NULL;
+    const STACK_OF(X509) *chain = x->call.peer->chain;
     if (!chain ||
         X509_digest(sk_X509_value(chain, 0), EVP_sha256(), client, &n) != 1)
         return false;
@@ -328,8 +366,18 @@ static struct idvi_exchange *exchange_new(struct idvi_worker *w,
     x->number = ++w->requests;
     x->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
     LIST_INSERT_HEAD(&w->exchanges, x, link);
-    evhttp_request_set_on_complete_cb(req, on_complete, NULL);
+    evhttp_request_set_on_complete_cb(req, on_complete, w);
     return x;
+}
+
+/* who has a TLS connection of his own is who he proved to be there */
+static void ignore_front(struct idvi_worker *w, struct evhttp_request *req,
+                         const struct idvi_conn *c)
+{
+    const char *name = w->front ? idvi_front_named(req) : NULL;
+    if (name)
+        idv_log(w->conf->env, idvi_worker_warns(w), "front-ignored",
+                "peer=%s field=%s", c->peer.address, name);
 }
 
 void idvi_http_serve(struct evhttp_request *req, void *worker)
@@ -344,6 +392,7 @@ void idvi_http_serve(struct evhttp_request *req, void *worker)
         evhttp_send_reply(req, rc == IDV_E_LIMIT ? 400 : 503, NULL, NULL);
         return;
     }
+    ignore_front(w, req, c);
     idvi_conn_serving(c);
     x->conn = c;
     c->refs++;
@@ -370,7 +419,7 @@ admin_exchange(struct idvi_worker *w, struct evhttp_request *req, int *status)
     }
     struct idvi_exchange *x = exchange_new(w, req);
     if (x)
-        snprintf(x->admin_peer.address, sizeof(x->admin_peer.address),
+        snprintf(x->plain_peer.address, sizeof(x->plain_peer.address),
                  "unix:uid=%u", who.uid);
     return x;
 }
@@ -386,7 +435,7 @@ void idvi_http_serve_admin(struct evhttp_request *req, void *worker)
         return;
     }
     x->service = &w->made.admin;
-    idv_call_init(&x->call, &x->admin_peer);
+    idv_call_init(&x->call, &x->plain_peer);
     begin(x);
 }
 
@@ -400,9 +449,63 @@ void idvi_http_serve_monitor(struct evhttp_request *req, void *worker)
         return;
     }
     x->service = &w->made.monitor;
-    strcpy(x->admin_peer.address, "monitor");
-    idv_call_init(&x->call, &x->admin_peer);
+    strcpy(x->plain_peer.address, "monitor");
+    idv_call_init(&x->call, &x->plain_peer);
     begin(x);
+}
+
+/* once the proxy has said whose request it is */
+static void begin_fronted(struct idvi_exchange *x)
+{
+    const struct idv_server_conf *conf = x->worker->conf;
+    x->counted = true;
+    if (idvi_board_add(conf->board, x->worker->row, x->origin) <=
+        conf->max_per_address) {
+        begin(x);
+        return;
+    }
+    idv_log(conf->env, idvi_worker_warns(x->worker), "address-limit", "peer=%s",
+            x->plain_peer.address);
+    x->call.reply.retry_after = 1;
+    turn_away(x, 429, "too many requests at a time");
+}
+
+static void misused(struct idvi_exchange *x, idv_rc rc)
+{
+    char why[IDV_NOTE_MAX];
+    if (rc != IDV_E_FORMAT && rc != IDV_E_LIMIT) {
+        failed(x, rc);
+        return;
+    }
+    snprintf(why, sizeof(why), "%s", idv_note());
+    idv_note_clear();
+    idv_log(x->worker->conf->env, idvi_worker_warns(x->worker), "front-misused",
+            "peer=%s why=%s", x->plain_peer.address, idv_log_value(why));
+    turn_away(x, 400, why);
+}
+
+void idvi_http_serve_front(struct evhttp_request *req, void *worker)
+{
+    struct idvi_worker *w = worker;
+    struct idvi_exchange *x = exchange_new(w, req);
+    if (!x) {
+        put_header(req, "Connection", "close");
+        evhttp_send_reply(req, 503, NULL, NULL);
+        return;
+    }
+    name_in_log(x);
+    idv_note_clear();
+    x->service = &w->made.service;
+    idv_call_init(&x->call, &x->plain_peer);
+    if (!idvi_front_trusts(w, req, x->plain_peer.address)) {
+        refuse(x, 403, "not a trusted proxy");
+        return;
+    }
+    idv_rc rc = idvi_front_peer(w, req, &x->plain_peer, &x->origin);
+    if (rc == IDV_OK)
+        begin_fronted(x);
+    else
+        misused(x, rc);
 }
 
 void idvi_http_abandon(struct idvi_worker *w)

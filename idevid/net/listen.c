@@ -144,28 +144,46 @@ static idv_rc split(const char *where, char *host, size_t room, char port[6])
     return IDV_OK;
 }
 
+/* of plain HTTP: the socket, and its row of bound */
+static idv_rc keep(const struct idv_server_conf *conf, struct idvi_sockets *s,
+                   struct idvi_plain *to, const char *where, int fd,
+                   struct idv_server_bound **row)
+{
+    if (fd < 0)
+        return cannot(conf, where);
+    if (to->n == IDVI_PLAIN) {
+        close(fd);
+        return idv_fail(IDV_E_ARG, "%s: more than %d addresses of plain HTTP",
+                        conf->name, IDVI_PLAIN);
+    }
+    to->fd[to->n++] = fd;
+    size_t n = s->n + s->monitor.n + s->front.n;
+    struct idv_server_bound *bound = realloc(s->bound, n * sizeof(*bound));
+    if (!bound)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    s->bound = bound;
+    *row = &bound[n - 1];
+    **row = (struct idv_server_bound){.monitor = to == &s->monitor,
+                                      .front = to == &s->front};
+    return listen(fd, BACKLOG) == 0 ? IDV_OK : cannot(conf, where);
+}
+
 static idv_rc add_monitor(const struct idv_server_conf *conf,
                           struct idvi_sockets *s, const char *where,
                           const struct addrinfo *a)
 {
-    if (s->monitors == IDVI_MONITORS)
-        return idv_fail(IDV_E_ARG,
-                        "%s: more than %d addresses to be watched on",
-                        conf->name, IDVI_MONITORS);
-    struct idv_server_bound *bound =
-        realloc(s->bound, (s->n + s->monitors + 1) * sizeof(*bound));
-    if (!bound)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    s->bound = bound;
-    int fd = bind_one(a, true);
-    if (fd < 0)
-        return cannot(conf, where);
-    s->monitor[s->monitors++] = fd;
-    if (listen(fd, BACKLOG) != 0)
-        return cannot(conf, where);
-    bound += s->n + s->monitors - 1;
-    *bound = (struct idv_server_bound){.monitor = true};
-    return describe(fd, bound);
+    struct idv_server_bound *row;
+    IDV_TRY(keep(conf, s, &s->monitor, where, bind_one(a, true), &row));
+    return describe(s->monitor.fd[s->monitor.n - 1], row);
+}
+
+static idv_rc add_front(const struct idv_server_conf *conf,
+                        struct idvi_sockets *s, const char *where,
+                        const struct addrinfo *a)
+{
+    struct idv_server_bound *row;
+    IDV_TRY(keep(conf, s, &s->front, where, bind_one(a, true), &row));
+    return describe(s->front.fd[s->front.n - 1], row);
 }
 
 static idv_rc add(const struct idv_server_conf *conf, struct idvi_sockets *s,
@@ -207,7 +225,7 @@ static idv_rc unix_address(const char *path, struct sockaddr_un *out)
     memset(out, 0, sizeof(*out));
     out->sun_family = AF_UNIX;
     return idv_text_copy(out->sun_path, sizeof(out->sun_path), idv_str(path),
-                         "admin socket");
+                         "unix socket");
 }
 
 static bool answers(const struct sockaddr_un *a)
@@ -221,34 +239,49 @@ static bool answers(const struct sockaddr_un *a)
 }
 
 /* (chown before chmod: never open to the group it had before) */
-static int open_to_group(const struct idv_server_conf *conf)
+static int open_to_group(const char *path, gid_t gid)
 {
-    if (chown(conf->admin_path, (uid_t)-1, conf->admin_gid) != 0)
+    if (chown(path, (uid_t)-1, gid) != 0)
         return -1;
-    return chmod(conf->admin_path, 0660);
+    return chmod(path, 0660);
 }
 
-static idv_rc open_admin(const struct idv_server_conf *conf,
-                         struct idvi_sockets *s)
+static idv_rc open_unix(const struct idv_server_conf *conf, const char *path,
+                        gid_t gid, int *out)
 {
     struct sockaddr_un a;
-    IDV_TRY(unix_address(conf->admin_path, &a));
+    IDV_TRY(unix_address(path, &a));
     if (answers(&a)) {
         errno = EADDRINUSE;
-        return cannot(conf, conf->admin_path);
+        return cannot(conf, path);
     }
-    unlink(conf->admin_path); /* left by a dead process, or not there */
+    unlink(path); /* left by a dead process, or not there */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return cannot(conf, conf->admin_path);
-    s->admin = fd;
+        return cannot(conf, path);
+    *out = fd;
     /* on Linux the mode of the socket's inode becomes that of the file */
     if (fchmod(fd, 0600) != 0 ||
         bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-        (conf->admin_gid && open_to_group(conf) != 0) ||
-        listen(fd, BACKLOG) != 0)
-        return cannot(conf, conf->admin_path);
+        (gid && open_to_group(path, gid) != 0) || listen(fd, BACKLOG) != 0)
+        return cannot(conf, path);
     return IDV_OK;
+}
+
+static idv_rc open_front(const struct idv_server_conf *conf,
+                         struct idvi_sockets *s, const char *where)
+{
+    const char *path = idvi_front_path(where);
+    struct idv_server_bound *row;
+    int fd = -1;
+    if (!path)
+        return add(conf, s, where, add_front);
+    idv_rc rc = open_unix(conf, path, conf->front.gid, &fd);
+    if (rc != IDV_OK && fd >= 0)
+        close(fd);
+    IDV_TRY(rc);
+    IDV_TRY(keep(conf, s, &s->front, where, fd, &row));
+    return idv_text_copy(row->host, sizeof(row->host), idv_str(where), "front");
 }
 
 static idv_rc open_all(const struct idv_server_conf *conf,
@@ -258,11 +291,15 @@ static idv_rc open_all(const struct idv_server_conf *conf,
         IDV_TRY(add_inherited(s, conf->inherited[i]));
     for (size_t i = 0; conf->listen && conf->listen[i]; i++)
         IDV_TRY(add(conf, s, conf->listen[i], add_address));
-    if (s->n == 0)
+    if (s->n == 0 && !(conf->front.listen && conf->front.listen[0]))
         return idv_fail(IDV_E_ARG, "%s: no address to listen on", conf->name);
     for (size_t i = 0; conf->monitor && conf->monitor[i]; i++)
         IDV_TRY(add(conf, s, conf->monitor[i], add_monitor));
-    return conf->admin_path ? open_admin(conf, s) : IDV_OK;
+    for (size_t i = 0; conf->front.listen && conf->front.listen[i]; i++)
+        IDV_TRY(open_front(conf, s, conf->front.listen[i]));
+    return conf->admin_path
+               ? open_unix(conf, conf->admin_path, conf->admin_gid, &s->admin)
+               : IDV_OK;
 }
 
 idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
@@ -275,6 +312,17 @@ idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
     return rc;
 }
 
+static void close_front(const struct idvi_sockets *s)
+{
+    for (size_t i = 0; i < s->front.n; i++) {
+        const char *path =
+            idvi_front_path(s->bound[s->n + s->monitor.n + i].host);
+        close(s->front.fd[i]);
+        if (path)
+            unlink(path);
+    }
+}
+
 void idvi_sockets_close(const struct idv_server_conf *conf,
                         struct idvi_sockets *s)
 {
@@ -284,8 +332,9 @@ void idvi_sockets_close(const struct idv_server_conf *conf,
                 close(s->fd[slot * s->n + i]);
         }
     }
-    for (size_t i = 0; i < s->monitors; i++)
-        close(s->monitor[i]);
+    for (size_t i = 0; i < s->monitor.n; i++)
+        close(s->monitor.fd[i]);
+    close_front(s);
     if (s->admin >= 0) {
         close(s->admin);
         unlink(conf->admin_path);

@@ -43,7 +43,8 @@ static void announce(void *arg)
         a->conf->started(a->conf->arg, 0, getpid());
     if (a->conf->ready)
         a->conf->ready(a->conf->arg, a->sockets->bound,
-                       a->sockets->n + a->sockets->monitors);
+                       a->sockets->n + a->sockets->monitor.n +
+                           a->sockets->front.n);
 }
 
 static idv_rc serve(const struct idv_server_conf *conf)
@@ -78,5 +79,6 @@ idv_rc idv_server_run(const struct idv_server_conf *given)
     fill_in(&conf);
     if (conf.workers > 256)
         return idv_fail(IDV_E_ARG, "%s: more than 256 workers", conf.name);
+    IDV_TRY(idv_server_front_check(&conf.front));
     return run(&conf);
 }

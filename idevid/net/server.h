@@ -37,10 +37,45 @@ struct idv_server_worker {
 
 /* Where a server listens, for ready(): numeric host without brackets. */
 struct idv_server_bound {
-    char host[64];
+    char host[128]; /* of a unix socket: "unix:/path", port 0 */
     uint16_t port;
-    bool monitor; /* of idv_server_conf.monitor; these come last */
+    bool monitor; /* of idv_server_conf.monitor; these come after all others */
+    bool front;   /* of idv_server_conf.front; these come last */
 };
+
+/* How a reverse proxy hands on the certificate that a client showed. */
+enum idv_front_form {
+    /* RFC 9440: Client-Cert, one byte sequence (:base64 of DER:), and
+     * Client-Cert-Chain, a list of them, the issuer of it first */
+    IDV_FRONT_CLIENT_CERT,
+    /* X-SSL-Client-Cert: one PEM certificate, URL-encoded, as nginx has it in
+     * $ssl_client_escaped_cert */
+    IDV_FRONT_ESCAPED_PEM,
+};
+
+/*
+ * A reverse proxy in front, which ends TLS for us: it asks clients for a
+ * certificate, without judging it, and tells each request's in a header field,
+ * or that there was none by leaving it out; and the client's address as the
+ * last of X-Forwarded-For. It speaks plain HTTP/1.1 with us, so that the way
+ * between has to be this machine or a network that is only theirs. What it says
+ * is believed of a trusted proxy alone, here alone; where clients have their
+ * own TLS such fields mean nothing.
+ *
+ * Whose certificate and address they are is judged anew for every request: a
+ * connection of the proxy has those of many clients.
+ */
+struct idv_server_front {
+    /* as idv_server_conf.listen, or "unix:/path"; NULL: no front */
+    const char *const *listen;
+    /* who it is on TCP: "127.0.0.1", "192.0.2.0/24", "2001:db8::/64"; NULL end
+     */
+    const char *const *proxies;
+    gid_t gid; /* on unix sockets: root, our user, and members (0: none) */
+    enum idv_front_form form;
+};
+/* IDV_E_ARG: addresses that are none, TCP without a proxy. */
+idv_rc idv_server_front_check(const struct idv_server_front *f) IDV_CHECKED;
 
 /* A process beside the workers, which has no keys and serves nobody. */
 struct idv_server_aside {
@@ -59,7 +94,7 @@ struct idv_server_conf {
 
     /* "127.0.0.1:8443", "[::1]:8443", "localhost:0"; NULL end. Port 0 takes
      * any free one. A name listens on all its addresses. Link-local ones have
-     * their zone ("[fe80::1%eth0]:8443"). */
+     * their zone ("[fe80::1%eth0]:8443"). None at all only with a front. */
     const char *const *listen;
     /* listening sockets handed in (socket activation); then listen may be
      * NULL. They are shared by the workers, not closed at the end. */
@@ -76,6 +111,7 @@ struct idv_server_conf {
      * plain HTTP with their monitor service; NULL none. For loopback or a
      * network of the operator's: these connections are not limited. */
     const char *const *monitor;
+    struct idv_server_front front;
     /* shared by the workers, for who wants to know how they are; NULL: the
      * server's own */
     struct idv_board *board;
@@ -95,7 +131,8 @@ struct idv_server_conf {
      */
     unsigned max_connections; /* [256] */
     /* [64] of one IPv4 address or IPv6 /64; more take the place of one of
-     * theirs that shows less, as above, or are closed at once */
+     * theirs that shows less, as above, or are closed at once. Behind a front
+     * requests at a time; more get 429. */
     unsigned max_per_address;
     /* [600] requests of one client certificate, in a minute; more get 429 */
     unsigned max_per_minute;
@@ -142,7 +179,10 @@ struct idv_server_conf {
  * 1.0; GET, HEAD and POST. Refused with 400 and a close before the service
  * sees them: a Transfer-Encoding other than exactly "chunked", one together
  * with Content-Length, two of either, a length that is not digits, no Host or
- * two, a header name that is not a token, a path that is not absolute.
+ * two, a header name that is not a token, a path that is not absolute. From a
+ * front also: fields of a client's certificate twice, of both forms, or that
+ * are not exactly a certificate; no address. Somebody there who is no trusted
+ * proxy gets 403, on TCP nothing.
  *
  * IDV_E_NET: "registrar: cannot listen on 127.0.0.1:8443: Address already in
  * use"; IDV_E_ARG: an address that cannot be understood; otherwise what make

@@ -16,20 +16,24 @@
 
 /* --- listen.c: sockets, made before any worker ---------------------------- */
 
-#define IDVI_MONITORS 8
+#define IDVI_PLAIN 8
 
+/* of plain HTTP; shared by the slots */
+struct idvi_plain {
+    int fd[IDVI_PLAIN];
+    size_t n;
+};
 struct idvi_sockets {
-    int *fd;                    /* [slots][n] */
-    size_t n;                   /* per slot */
-    size_t slots;               /* workers */
-    int admin;                  /* -1: none */
-    int monitor[IDVI_MONITORS]; /* shared by the slots */
-    size_t monitors;
-    struct idv_server_bound *bound; /* [n + monitors] */
+    int *fd;      /* [slots][n] */
+    size_t n;     /* per slot */
+    size_t slots; /* workers */
+    int admin;    /* -1: none */
+    struct idvi_plain monitor, front;
+    struct idv_server_bound *bound; /* [n + monitor.n + front.n] */
 };
 idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
                          struct idvi_sockets *out) IDV_CHECKED;
-/* Closes those made here; removes the admin socket. */
+/* Closes those made here; removes the unix sockets. */
 void idvi_sockets_close(const struct idv_server_conf *conf,
                         struct idvi_sockets *s);
 
@@ -40,13 +44,55 @@ struct idvi_exchange;
 struct idvi_conn;
 struct idvi_linger;
 
+struct idvi_worker;
+
+/* --- front.c: a reverse proxy in front ------------------------------------ */
+
+#define IDVI_NETS 32
+struct idvi_net {
+    uint8_t at[16]; /* IPv4 is mapped */
+    unsigned bits;
+};
+struct idvi_nets {
+    struct idvi_net net[IDVI_NETS];
+    size_t n;
+};
+/* "unix:/path": the path, else NULL. */
+const char *idvi_front_path(const char *where);
+idv_rc idvi_front_nets(const struct idv_server_front *f,
+                       struct idvi_nets *out) IDV_CHECKED;
+/* evhttp's; closes a connection of nobody who is trusted. */
+struct bufferevent *idvi_front_accept(struct event_base *base, void *worker);
+/* Is it a trusted proxy that asks? address: who it is, for the log. */
+bool idvi_front_trusts(struct idvi_worker *w, struct evhttp_request *req,
+                       char address[static 64]);
+/* Whom the proxy says that req is of; *origin as idvi_board_origin says.
+ * IDV_E_FORMAT, IDV_E_LIMIT: it says so in a way that is not ours. */
+idv_rc idvi_front_peer(const struct idvi_worker *w, struct evhttp_request *req,
+                       struct idv_peer *out, uint64_t *origin) IDV_CHECKED;
+/* Does req have a field that only a front may send? Its name, or NULL. */
+const char *idvi_front_named(struct evhttp_request *req);
+
+/* --- front_cert.c: a client's certificate in a field of a header ---------- */
+
+/* All of value; appended to chain. IDV_E_FORMAT, IDV_E_LIMIT. */
+idv_rc idvi_front_cert(enum idv_front_form form, struct idv_bytes value,
+                       STACK_OF(X509) * chain) IDV_CHECKED;
+/* of Client-Cert-Chain */
+idv_rc idvi_front_chain(struct idv_bytes value,
+                        STACK_OF(X509) * chain) IDV_CHECKED;
+
 struct idvi_worker {
     const struct idv_server_conf *conf; /* limits filled in */
     struct idv_server_worker made;
     struct event_base *base;
     SSL_CTX *tls;
-    struct evhttp *http, *admin, *monitor;
-    int row; /* on the board */
+    struct evhttp *http, *admin, *monitor, *front;
+    struct evconnlistener *front_listener[IDVI_PLAIN];
+    size_t front_listeners;
+    struct idvi_nets proxies;
+    unsigned unsent; /* replies on connections of plain HTTP */
+    int row;         /* on the board */
     uint32_t id;
     unsigned requests; /* so far: with id, a name for each */
     struct evconnlistener **listener;
@@ -73,6 +119,8 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
 /* Accept or let wait in the backlog, by the number of connections; where it
  * is full, makes room if some can give way. */
 void idvi_worker_gate(struct idvi_worker *w);
+/* A flood does not fill the log: one is shown in a second, all are counted. */
+enum idv_level idvi_worker_warns(struct idvi_worker *w);
 
 /* --- commit.c: what waits until what was done is on the disk -------------- */
 
@@ -166,6 +214,7 @@ void idvi_conn_shut(struct idvi_conn *c); /* politely, from outside */
 void idvi_conn_unref(struct idvi_conn *c);
 /* libssl's, before anything is signed for a client */
 int idvi_conn_hello(SSL *ssl, int *alert, void *arg);
+uint64_t idvi_conn_number(void); /* another each time */
 /* evhttp's; never NULL */
 struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);
 
@@ -181,6 +230,7 @@ void idvi_linger_end(struct idvi_worker *w); /* closes all */
 void idvi_http_serve(struct evhttp_request *req, void *worker);
 void idvi_http_serve_admin(struct evhttp_request *req, void *worker);
 void idvi_http_serve_monitor(struct evhttp_request *req, void *worker);
+void idvi_http_serve_front(struct evhttp_request *req, void *worker);
 void idvi_http_abandon(struct idvi_worker *w); /* all exchanges */
 /* NULL, or why a request's framing is not ours to serve (see server.h). */
 const char *idvi_http_misframed(struct evhttp_request *req);

@@ -188,7 +188,8 @@ static void announce(struct super *s)
     }
     if (!s->announced && s->conf->ready)
         s->conf->ready(s->conf->arg, s->sockets->bound,
-                       s->sockets->n + s->sockets->monitors);
+                       s->sockets->n + s->sockets->monitor.n +
+                           s->sockets->front.n);
     s->announced = true;
 }
 

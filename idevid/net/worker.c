@@ -10,7 +10,9 @@
 #include "net/tls.h"
 
 #define MAX_HEADERS (16 * 1024)
-#define OVER 16                   /* that give way and are not closed yet */
+#define MAX_FRONT_HEADERS (96 * 1024) /* with a chain of certificates */
+#define FRONT_IDLE_S 300 /* more than proxies keep theirs: they end it */
+#define OVER 16          /* that give way and are not closed yet */
 #define FOREVER_S (7 * 24 * 3600) /* our own deadlines are absolute */
 
 /* for one more, if need be in the place of another; looks again soon where
@@ -38,6 +40,15 @@ void idvi_worker_gate(struct idvi_worker *w)
         else
             evconnlistener_disable(w->listener[i]);
     }
+}
+
+enum idv_level idvi_worker_warns(struct idvi_worker *w)
+{
+    const int64_t now = idv_ticks_ms();
+    if (now - w->said_over < 1000)
+        return IDV_LOG_DEBUG;
+    w->said_over = now;
+    return IDV_LOG_WARN;
 }
 
 /* any certificate will do: the handshake proves the key, services judge */
@@ -112,7 +123,7 @@ static void accept_failed(struct evconnlistener *l, void *http)
 static idv_rc make_listeners(struct idvi_worker *w,
                              const struct idvi_sockets *s, size_t slot)
 {
-    w->listener = calloc(s->n, sizeof(struct evconnlistener *));
+    w->listener = calloc(s->n ? s->n : 1, sizeof(struct evconnlistener *));
     if (!w->listener)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     for (size_t i = 0; i < s->n; i++) {
@@ -132,12 +143,15 @@ static idv_rc make_listeners(struct idvi_worker *w,
 }
 
 /* plain HTTP, for the operator */
-static idv_rc listen_plain(struct idvi_worker *w, struct evhttp *http, int fd)
+static idv_rc listen_plain(struct idvi_worker *w, struct evhttp *http, int fd,
+                           struct evconnlistener **out)
 {
     struct evconnlistener *l =
         evconnlistener_new(w->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (l && evhttp_bind_listener(http, l))
+    if (l && evhttp_bind_listener(http, l)) {
+        *out = l;
         return IDV_OK;
+    }
     if (l)
         evconnlistener_free(l);
     return idv_fail(IDV_E_NOMEM, "out of memory");
@@ -151,19 +165,41 @@ static idv_rc make_admin(struct idvi_worker *w, const struct idvi_sockets *s)
     if (!w->admin)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_timeout(w->admin, 60);
-    return listen_plain(w, w->admin, s->admin);
+    struct evconnlistener *l;
+    return listen_plain(w, w->admin, s->admin, &l);
 }
 
 static idv_rc make_monitor(struct idvi_worker *w, const struct idvi_sockets *s)
 {
-    if (!s->monitors)
+    struct evconnlistener *l;
+    if (!s->monitor.n)
         return IDV_OK;
     w->monitor = make_http(w, idvi_http_serve_monitor);
     if (!w->monitor)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_timeout(w->monitor, 20);
-    for (size_t i = 0; i < s->monitors; i++)
-        IDV_TRY(listen_plain(w, w->monitor, s->monitor[i]));
+    for (size_t i = 0; i < s->monitor.n; i++)
+        IDV_TRY(listen_plain(w, w->monitor, s->monitor.fd[i], &l));
+    return IDV_OK;
+}
+
+static idv_rc make_front(struct idvi_worker *w, const struct idvi_sockets *s)
+{
+    if (!s->front.n)
+        return IDV_OK;
+    IDV_TRY(idvi_front_nets(&w->conf->front, &w->proxies));
+    w->front = make_http(w, idvi_http_serve_front);
+    if (!w->front)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    evhttp_set_timeout(w->front, FRONT_IDLE_S);
+    evhttp_set_max_headers_size(w->front, MAX_FRONT_HEADERS);
+    evhttp_set_bevcb(w->front, idvi_front_accept, w);
+    for (size_t i = 0; i < s->front.n; i++) {
+        IDV_TRY(
+            listen_plain(w, w->front, s->front.fd[i], &w->front_listener[i]));
+        evconnlistener_set_error_cb(w->front_listener[i], accept_failed);
+        w->front_listeners++;
+    }
     return IDV_OK;
 }
 
@@ -177,7 +213,8 @@ static void on_drained(evutil_socket_t fd, short what, void *worker)
 
 static bool is_drained(const struct idvi_worker *w)
 {
-    return w->draining && w->live == 0 && LIST_EMPTY(&w->exchanges);
+    return w->draining && w->live == 0 && w->unsent == 0 &&
+           LIST_EMPTY(&w->exchanges);
 }
 
 /* idle connections end now, the others with the answer they wait for; what was
@@ -194,6 +231,8 @@ static void drain(evutil_socket_t fd, short what, void *worker)
     w->draining = true;
     event_del(w->ev_stop);
     idvi_worker_gate(w);
+    for (size_t i = 0; i < w->front_listeners; i++)
+        evconnlistener_disable(w->front_listener[i]);
     for (c = LIST_FIRST(&w->conns); c; c = next) {
         next = LIST_NEXT(c, link);
         if (c->phase == IDVI_IDLE)
@@ -234,6 +273,7 @@ static idv_rc make_all(struct idvi_worker *w, const struct idvi_sockets *s,
     evhttp_set_bevcb(w->http, idvi_conn_accept, w);
     IDV_TRY(make_admin(w, s));
     IDV_TRY(make_monitor(w, s));
+    IDV_TRY(make_front(w, s));
     IDV_TRY(idv_random(w->conf->env, (uint8_t *)&w->id, sizeof(w->id)));
     return make_listeners(w, s, slot);
 }
@@ -249,13 +289,15 @@ static void free_all(struct idvi_worker *w)
     w->draining = true;
     idvi_http_abandon(w);
     idvi_upstreams_free(w->upstreams);
-    w->listeners = 0; /* freed by evhttp; their sockets stay */
+    w->listeners = w->front_listeners = 0; /* evhttp's; sockets stay */
     if (w->http)
         evhttp_free(w->http);
     if (w->admin)
         evhttp_free(w->admin);
     if (w->monitor)
         evhttp_free(w->monitor);
+    if (w->front)
+        evhttp_free(w->front);
     if (w->spare)
         bufferevent_free(w->spare);
     idvi_linger_end(w);

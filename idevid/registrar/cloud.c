@@ -25,7 +25,7 @@ static idv_rc check_addressee(struct idvi_reg_call *c)
     IDV_AUTO(buf) own = {.max = IDV_MAX_CERT};
     if (c->pvr.proximity_registrar_cert.n == 0)
         return IDV_OK;
-    IDV_TRY(idv_cert_to_der(c->reg->conf.cert, &own));
+    IDV_TRY(idv_cert_to_der(idvi_reg_shown(c), &own));
     if (idv_bytes_eq(idv_view(&own),
                      idv_view(&c->pvr.proximity_registrar_cert)))
         return IDV_OK;

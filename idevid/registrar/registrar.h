@@ -129,6 +129,10 @@ struct idv_registrar_conf {
     EVP_PKEY *key;
     X509 *cert;
     const STACK_OF(X509) * chain;
+    /* What devices see instead of cert where a reverse proxy has their
+     * connection: of the same key, or no MASA would believe that they are near
+     * (RFC 8995 section 5.5.5). Borrowed; NULL: cert. */
+    X509 *front_cert;
     enum idv_pinning pin;
     const struct idv_registrar_maker *makers; /* borrowed */
     size_t n_makers;

@@ -120,6 +120,8 @@ idv_rc idvi_reg_upstream(struct idvi_reg_call *c, const char *operation,
 idv_rc idvi_reg_defer(struct idvi_reg_call *c, const char *why,
                       int64_t seconds) IDV_CHECKED;
 
+/* The certificate that this connection showed. */
+const X509 *idvi_reg_shown(const struct idvi_reg_call *c);
 /* What every request begins with: form, signature, serial number. */
 idv_rc idvi_reg_open_request(struct idvi_reg_call *c) IDV_CHECKED;
 

@@ -51,11 +51,18 @@ idv_rc idvi_reg_open_request(struct idvi_reg_call *c)
     return check_serial(c);
 }
 
+const X509 *idvi_reg_shown(const struct idvi_reg_call *c)
+{
+    const struct idv_registrar_conf *conf = &c->reg->conf;
+    return c->call->peer->fronted && conf->front_cert ? conf->front_cert
+                                                      : conf->cert;
+}
+
 /* R-R-13: does the pledge see us, or somebody between? */
 static idv_rc check_proximity(struct idvi_reg_call *c)
 {
     IDV_AUTO(buf) own = {.max = IDV_MAX_CERT};
-    IDV_TRY(idv_cert_to_der(c->reg->conf.cert, &own));
+    IDV_TRY(idv_cert_to_der(idvi_reg_shown(c), &own));
     if (c->pvr.assertion == IDV_ASSERT_PROXIMITY &&
         idv_bytes_eq(idv_view(&own),
                      idv_view(&c->pvr.proximity_registrar_cert)))

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/plain.inc"
+. "$(dirname "$0")/plain_device.inc"
 trap world_end EXIT
 
 # --- a maker of plain files, known to our MASA ---
@@ -16,21 +17,6 @@ mkdir "$PLAIN"
 ok 'a CA of openssl' root maker-ca P-256 '/O=Plain Maker/CN=IDevIDs'
 cat "$PLAIN/maker-ca.pem" >>"$WORLD/maker/anchors.pem"
 ok 'MASA serves' masa_start || bail 'no MASA'
-# idevid NAME SERIAL: the MASA learns of it, too
-idevid() {
-    local keyid
-    below maker-ca "$1" P-256 "/serialNumber=$2" \
-        "authorityKeyIdentifier=keyid\n1.3.6.1.5.5.7.1.32=ASN1:IA5STRING:localhost:$MASA_PORT\n" ||
-        return
-    keyid=$(openssl x509 -in "$PLAIN/$1.pem" -noout -ext \
-        authorityKeyIdentifier | sed -n '2s/[^0-9A-F]//gp' | tail -c 41)
-    printf '{"serial-number":"%s","idevid-issuer":"%s","certificate":"%s"}\n' \
-        "$2" "$(printf '%b' "$(echo "041830168014$keyid" | sed 's/../\\x&/g')" |
-            base64)" \
-        "$(openssl x509 -in "$PLAIN/$1.pem" -outform DER | base64 -w 0)" \
-        >"$PLAIN/$1.jsonl"
-    masa import "$PLAIN/$1.jsonl"
-}
 ok 'a device of files' idevid one PLAIN-1
 ok 'another' idevid two PLAIN-2
 ok 'owner' owner || bail 'no owner'
@@ -59,23 +45,6 @@ ok 'until it is told to end' wait "$STARTED"
 
 # --- what both sides say ---
 AS=one
-# ask [OPTION ...] PATH: the status; the body goes to $PLAIN/body
-ask() {
-    local path=${!#}
-    curl -sk --max-time 30 --cert "$PLAIN/$AS.pem" --key "$PLAIN/$AS.key" \
-        -D "$PLAIN/head" -o "$PLAIN/body" -w '%{http_code}' "${@:1:$#-1}" \
-        "https://127.0.0.1:$REG_PORT/.well-known/$path"
-}
-media() {
-    tr -d '\r' <"$PLAIN/head" | sed -n 's/^Content-Type: *//Ip'
-}
-post() { # MEDIA FILE PATH [OPTION ...]
-    local media=$1 file=$2 path=$3
-    shift 3
-    ask -H "Content-Type: $media" --data-binary "@$file" "$@" "$path"
-}
-VOUCHER=application/voucher-cms+json
-JWS=application/voucher-jws+json
 openssl s_client -connect "127.0.0.1:$REG_PORT" </dev/null 2>/dev/null |
     openssl x509 >"$PLAIN/registrar.pem"
 like 'R-R-49: the registrar has a subject key identifier' \
@@ -84,18 +53,6 @@ like 'R-R-49: the registrar has a subject key identifier' \
 like 'R-R-48: and is authority, server and client' \
     "$(openssl x509 -in "$PLAIN/registrar.pem" -noout -ext extendedKeyUsage)" \
     'TLS Web Server Authentication.*TLS Web Client Authentication.*1.3.6.1.5.5.7.3.28\|1.3.6.1.5.5.7.3.28.*TLS Web\|CMC'
-request() { # NAME SERIAL CERTIFICATE
-    NONCE=$(openssl rand -base64 16)
-    printf '{"ietf-voucher-request:voucher":{"assertion":"proximity","created-on":"%s","nonce":"%s","serial-number":"%s","proximity-registrar-cert":"%s"}}' \
-        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$NONCE" "$2" \
-        "$(openssl x509 -in "$3" -outform DER | base64 -w 0)" >"$PLAIN/$1.json"
-}
-signed() { # NAME AS
-    openssl cms -sign -nodetach -binary -outform DER -in "$PLAIN/$1.json" \
-        -econtent_type 1.2.840.113549.1.9.16.1.40 -signer "$PLAIN/$2.pem" \
-        -inkey "$PLAIN/$2.key" -out "$PLAIN/$1.vcj"
-}
-
 for off in 'mode = required' 'allow-foreign = no' 'allow-nonceless = no' \
     'unauthenticated-devices = no' 'unreadable-vouchers = no' \
     'renew-by-ra = no' 'own-history = yes'; do

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -46,6 +47,8 @@ static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
     struct nt_server *s = arg;
     must(n >= 1, "listening");
     s->port = bound[0].port;
+    if (bound[n - 1].front)
+        s->front_port = bound[n - 1].port;
     must(write(s->news[1], "", 1) == 1, "write");
 }
 
@@ -154,15 +157,23 @@ static size_t message_end(const struct idv_buf *in, bool head)
     return n <= in->n ? n : 0;
 }
 
-/* reads until a whole message is there; its length, 0 at the end */
-static size_t read_message(SSL *ssl, struct idv_buf *in, bool head)
+static int some(SSL *ssl, int fd, char *part, size_t room)
+{
+    if (!ssl)
+        return (int)read(fd, part, room);
+    ERR_clear_error();
+    return SSL_read(ssl, part, (int)room);
+}
+
+/* reads until a whole message is there; its length, 0 at the end; ssl NULL:
+ * plain */
+static size_t read_message(SSL *ssl, int fd, struct idv_buf *in, bool head)
 {
     char part[4096];
     for (size_t n;;) {
         if ((n = message_end(in, head)))
             return n;
-        ERR_clear_error();
-        int got = SSL_read(ssl, part, sizeof(part));
+        int got = some(ssl, fd, part, sizeof(part));
         if (got <= 0)
             return 0;
         must(idv_buf_put(in, idv_bytes(part, (size_t)got)) == IDV_OK, "room");
@@ -242,7 +253,7 @@ static bool accept_one(struct conversation *k, bool handshake)
 
 static bool hear_request(struct conversation *k)
 {
-    size_t n = read_message(k->ssl, &k->in, false);
+    size_t n = read_message(k->ssl, k->fd, &k->in, false);
     if (!n)
         return false;
     must(idv_buf_put(&k->raw->heard, idv_bytes(k->in.p, n)) == IDV_OK, "room");
@@ -430,6 +441,18 @@ bool nt_tcp(struct nt_client *c, uint16_t port)
     return connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
 
+bool nt_unix(struct nt_client *c, const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memset(c, 0, sizeof(*c));
+    must(strlen(path) < sizeof(a.sun_path), "path");
+    strcpy(a.sun_path, path);
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(c->fd >= 0, "socket");
+    limit(c->fd);
+    return connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+}
+
 bool nt_handshake(struct nt_client *c, const struct pki_id *id)
 {
     c->ctx = context(TLS_client_method(), id, NULL);
@@ -446,12 +469,15 @@ bool nt_connect(struct nt_client *c, uint16_t port, const struct pki_id *id)
 
 bool nt_say(struct nt_client *c, const char *text)
 {
-    return SSL_write(c->ssl, text, (int)strlen(text)) == (int)strlen(text);
+    const size_t n = strlen(text);
+    if (!c->ssl)
+        return send(c->fd, text, n, MSG_NOSIGNAL) == (ssize_t)n;
+    return SSL_write(c->ssl, text, (int)n) == (int)n;
 }
 
 int nt_hear(struct nt_client *c, struct idv_buf *reply, bool head)
 {
-    size_t n = read_message(c->ssl, &c->in, head);
+    size_t n = read_message(c->ssl, c->fd, &c->in, head);
     if (n < 12)
         return 0;
     int status = atoi((char *)c->in.p + 9);

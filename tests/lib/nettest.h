@@ -26,7 +26,7 @@ struct nt_server {
     struct idv_service service, admin;
     void (*turned_away)(void *self, const struct idv_peer *peer); /* preset */
     idv_rc (*commit)(void *self); /* preset; with the service's */
-    uint16_t port;
+    uint16_t port, front_port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];
     pthread_t thread;
@@ -95,7 +95,8 @@ struct nt_client {
 };
 /* id NULL: without a certificate */
 bool nt_connect(struct nt_client *c, uint16_t port, const struct pki_id *id);
-bool nt_tcp(struct nt_client *c, uint16_t port); /* no TLS yet */
+bool nt_tcp(struct nt_client *c, uint16_t port); /* no TLS (yet) */
+bool nt_unix(struct nt_client *c, const char *path);
 bool nt_handshake(struct nt_client *c, const struct pki_id *id);
 bool nt_say(struct nt_client *c, const char *text);
 /* The status of the next reply, its header and body in *reply (may be NULL);

@@ -193,6 +193,13 @@ static void mdns_place(void **state)
     a.mdns = IDV_ANNOUNCE_PROXY;
     idvi_announce_plan_mdns(&a, &t, b, 2, &n);
     is_plan(&n, "p eth0 ::ffff:192.0.2.1 8443");
+    b[0].front = true; /* others are asked there than devices */
+    idvi_announce_plan_mdns(&a, &t, b, 2, &n);
+    is_plan(&n, "");
+    b[0].front = false;
+    b[0].monitor = true;
+    idvi_announce_plan_mdns(&a, &t, b, 2, &n);
+    is_plan(&n, "");
 }
 
 /* however much is listened on: bounded */

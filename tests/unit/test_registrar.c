@@ -394,6 +394,43 @@ static void no_proximity(void **state) /* R-R-13, R-S-1, RT-1 */
     assert_false(f->w.closed);
 }
 
+/* another certificate of the registrar's key (or of key), as CA issues it */
+static X509 *in_front(struct fixture *f, EVP_PKEY *key, enum idv_cert_kind kind,
+                      const struct pki_id *ca)
+{
+    X509 *cert = NULL;
+    struct idv_cert_spec spec = {
+        .kind = kind,
+        .common_name = "in front",
+        .not_before = PKI_NOW - PKI_DAY,
+        .not_after = PKI_NOW + PKI_DAY,
+    };
+    OK(idv_cert_issue(&spec, key ? key : f->w.pki.registrar.key, ca->cert,
+                      ca->key, &f->w.pki.env.env, &cert));
+    return cert;
+}
+
+/* a device says which certificate it saw: a proxy's, where it has one */
+static void behind_front(void **state) /* R-R-13 */
+{
+    struct fixture *f = *state;
+    X509 *front = in_front(f, NULL, IDV_CERT_REGISTRAR, &f->w.pki.domain_ca);
+    f->w.pledge.fronted = true;
+    assert_int_equal(post(f), 200); /* the registrar's own, in front, too */
+    f->w.reg_conf.front_cert = front;
+    world_configure(&f->w);
+    not_near(f);
+    idv_buf_clear(&f->pvr.proximity_registrar_cert);
+    OK(idv_cert_to_der(front, &f->pvr.proximity_registrar_cert));
+    f->w.pledge.fronted = false;
+    not_near(f); /* not seen on a connection of the registrar's own */
+    f->w.pledge.fronted = true;
+    seal_by(f, &f->w.pki.idevid);
+    assert_int_equal(post(f), 200); /* R-M-10: and the MASA believes it */
+    f->w.reg_conf.front_cert = NULL;
+    X509_free(front);
+}
+
 static void not_listed(void **state) /* R-R-15, RT-3 */
 {
     struct fixture *f = *state;
@@ -477,6 +514,28 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
     f->w.reg_conf.cert = f->w.pki.domain_ca.cert;
     new_fails(f, "cmcRA");
     f->w.reg_conf = good;
+    static const struct {
+        bool key, rogue;
+        enum idv_cert_kind kind;
+        enum idv_pinning pin;
+        const char *why;
+    } fronts[] = {
+        {true, false, IDV_CERT_REGISTRAR, IDV_PINNING_CHAIN, "another key"},
+        {false, false, IDV_CERT_CA, IDV_PINNING_CHAIN, "cmcRA"},
+        {false, true, IDV_CERT_REGISTRAR, IDV_PINNING_CHAIN, "vouchers pin"},
+        {false, true, IDV_CERT_REGISTRAR, IDV_PINNING_ISSUER, "vouchers pin"},
+        {false, false, IDV_CERT_REGISTRAR, IDV_PINNING_OWN, "vouchers pin"},
+    };
+    for (size_t i = 0; i < sizeof(fronts) / sizeof(*fronts); i++) {
+        X509 *front = in_front(
+            f, fronts[i].key ? f->w.pki.rogue.key : NULL, fronts[i].kind,
+            fronts[i].rogue ? &f->w.pki.rogue_ca : &f->w.pki.domain_ca);
+        f->w.reg_conf.front_cert = front;
+        f->w.reg_conf.pin = fronts[i].pin;
+        new_fails(f, fronts[i].why);
+        X509_free(front);
+        f->w.reg_conf = good;
+    }
     f->w.reg_conf.ca.est.ca.issue = NULL;
     new_fails(f, "CA");
     f->w.reg_conf = good;
@@ -495,37 +554,22 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(relays),
-        T(asks_masa),
-        T(request_contents),
-        T(without_clock),
-        T(older_masa),
-        T(masa_elsewhere),
-        T(masa_nowhere),
-        T(same_again),
-        T(masa_login),
-        T(pinned_by_choice),
-        T(in_base64),
-        T(older_root),
-        T(serial_elsewhere),
-        T(wrong_paths),
-        T(stranger),
-        T(other_maker),
-        T(not_an_idevid),
-        T(expired_idevid),
-        T(wrong_media),
-        T(wrong_accept),
-        T(malformed),
-        T(signed_by_another),
-        T(not_a_request),
-        T(other_serial),
-        T(no_proximity),
-        T(not_listed),
-        T(refused_by_name),
-        T(pending),
-        T(pending_refused),
-        T(too_often),
-        T(bad_configuration),
+        T(relays),           T(asks_masa),
+        T(request_contents), T(without_clock),
+        T(older_masa),       T(masa_elsewhere),
+        T(masa_nowhere),     T(same_again),
+        T(masa_login),       T(pinned_by_choice),
+        T(in_base64),        T(older_root),
+        T(serial_elsewhere), T(wrong_paths),
+        T(stranger),         T(other_maker),
+        T(not_an_idevid),    T(expired_idevid),
+        T(wrong_media),      T(wrong_accept),
+        T(malformed),        T(signed_by_another),
+        T(not_a_request),    T(other_serial),
+        T(no_proximity),     T(behind_front),
+        T(not_listed),       T(refused_by_name),
+        T(pending),          T(pending_refused),
+        T(too_often),        T(bad_configuration),
     };
     return STORES_RUN(tests);
 }

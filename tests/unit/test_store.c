@@ -462,6 +462,47 @@ static int in_postgresql(void **state)
     return pg.dir[0] ? setup_in(state, &pg) : 0;
 }
 
+/* All machines on a database show one certificate; a newer one takes over, and
+ * the one before it has no way back. */
+static void shown(void **state)
+{
+    struct fixture *f = ready(state);
+    static const int64_t begins[] = {0, 0, 10, -10};
+    struct pki_id id[4];
+    struct idv_db *other = NULL;
+    bool fresh = false;
+    OK(idv_db_open(f->place.url, &other));
+    for (size_t i = 0; i < 4; i++) {
+        struct idv_cert_spec spec = {.kind = IDV_CERT_REGISTRAR,
+                                     .common_name = "registrar",
+                                     .not_before = PKI_NOW + begins[i],
+                                     .not_after = PKI_NOW + PKI_DAY};
+        id[i] = pki_issue(&pki, "P-256", &spec, &pki.domain_ca);
+    }
+    OK(idv_db_shown(f->db, "registrar", id[0].cert, &fresh));
+    assert_true(fresh);
+    OK(idv_db_shown(other, "registrar", id[0].cert, &fresh));
+    assert_false(fresh);
+    for (size_t i = 1; i < 4; i += 2) { /* as old, and older */
+        assert_int_equal(idv_db_shown(other, "registrar", id[i].cert, &fresh),
+                         IDV_E_STATE);
+        assert_non_null(strstr(idv_note(), "nor newer"));
+        idv_note_clear();
+    }
+    OK(idv_db_shown(other, "registrar", id[2].cert, &fresh));
+    assert_true(fresh);
+    assert_int_equal(idv_db_shown(f->db, "registrar", id[0].cert, &fresh),
+                     IDV_E_STATE);
+    idv_note_clear();
+    OK(idv_db_shown(f->db, "registrar", id[2].cert, &fresh));
+    assert_false(fresh);
+    OK(idv_db_shown(f->db, "other", id[0].cert, &fresh)); /* a role each */
+    assert_true(fresh);
+    for (size_t i = 0; i < 4; i++)
+        pki_id_free(&id[i]);
+    idv_db_close(other);
+}
+
 #define T(f)                                                                   \
     {#f, f, in_sqlite, teardown, NULL},                                        \
     {                                                                          \
@@ -474,7 +515,7 @@ int main(void)
         T(two_handles), T(many_processes),  T(log_only_grows), T(nested),
         T(odd_values),  T(blocks),          T(imports),        T(imports_not),
         T(decisions),   T(claims),          T(prunes),         T(one_voucher),
-        T(one_asks),    T(one_certificate),
+        T(one_asks),    T(one_certificate), T(shown),
     };
     pki_make(&pki);
     (void)pg_start(&pg);

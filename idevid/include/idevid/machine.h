@@ -49,11 +49,14 @@ bool idv_accepts(const char *accept, const char *name);
 struct idv_peer {
     STACK_OF(X509) * chain; /* as it was shown, leaf first; NULL: none */
     uint8_t binding[64];    /* TLS 1.3: tls-exporter; 1.2: tls-unique */
-    size_t binding_n;       /* 0: TLS 1.2 without extended master secret */
+    size_t binding_n;       /* 0: TLS 1.2 without extended master secret, or
+                               fronted */
     struct idv_buf staple;  /* a server's OCSP response for its leaf, DER; not
                                judged. Empty: none, or over IDV_MAX_STAPLE */
     char address[64];       /* "192.0.2.1" or "fe80::1%eth0" */
     uint64_t connection;    /* differs between connections of a process */
+    bool fronted;           /* a reverse proxy had its connection, and vouches
+                               for chain and address; each request alone */
 };
 void idv_peer_free(struct idv_peer *p);
 
