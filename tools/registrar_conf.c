@@ -24,15 +24,20 @@ static const struct idv_conf_entry entries[] = {
     SERVICE_ENTRIES(struct registrar_conf, service, "127.0.0.1:8443")
         SERVICE_RATE_ENTRY(struct registrar_conf, service, "600")
             SERVICE_ADMIN_ENTRIES(struct registrar_conf, service,
-                                  "/run/idevid/registrar.sock")
-                SERVICE_FRONT_ENTRIES(struct registrar_conf, service){
-                    .section = "front",
-                    .key = "certificate",
-                    .type = IDV_CONF_URI,
-                    AT(front_cert),
-                    .help =
-                        "what it shows devices, if that is not the registrar's "
-                        "certificate: another one of the same key"},
+                                  "/run/idevid/registrar.sock"){
+                .section = "server",
+                .key = "crl-listen",
+                .type = IDV_CONF_LIST,
+                AT(crl_listen),
+                .help = "addresses on which the CRLs, and nothing else, "
+                        "are served by plain HTTP: to anybody, HOST:PORT"},
+    SERVICE_FRONT_ENTRIES(struct registrar_conf, service){
+        .section = "front",
+        .key = "certificate",
+        .type = IDV_CONF_URI,
+        AT(front_cert),
+        .help = "what it shows devices, if that is not the registrar's "
+                "certificate: another one of the same key"},
     {.section = "registrar",
      .key = "key",
      .type = IDV_CONF_URI,

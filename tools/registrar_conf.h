@@ -13,6 +13,7 @@ struct registrar_conf {
     char *key, *cert, *front_cert;
     struct registrar_ca_conf ca;
     char **makers, **labels;
+    char **crl_listen;
     char **known;
     struct tool_device_conf device;
     int audit, pin, evidence, new_logs;

@@ -15,6 +15,7 @@
 #include "registrar_maker.h"
 
 #define PRUNED_AT_START 10000
+#define TICK_MS 60000
 
 struct worker {
     EVP_PKEY *key;
@@ -154,6 +155,7 @@ static idv_rc worker_setup(struct tool *t, void *self,
     out->key = w->key;
     out->chain = w->chain;
     out->service = idv_registrar_service(w->registrar);
+    out->public = idv_registrar_crls(w->registrar);
     w->people =
         (struct idv_registrar_admin){.people = idv_db_registrar_people(w->db),
                                      .issued = idv_db_est_store(w->db),
@@ -174,6 +176,12 @@ static struct idv_db *worker_database(void *self)
     return w->db;
 }
 
+static idv_rc worker_tick(void *self)
+{
+    struct worker *w = self;
+    return registrar_conf.cloud ? IDV_OK : idv_registrar_tick(w->registrar);
+}
+
 static struct service service(struct tool *t)
 {
     return (struct service){.tool = t,
@@ -182,6 +190,10 @@ static struct service service(struct tool *t)
                             .size = sizeof(struct worker),
                             .setup = worker_setup,
                             .database = worker_database,
+                            .tick = worker_tick,
+                            .tick_ms = TICK_MS,
+                            .public =
+                                (const char *const *)registrar_conf.crl_listen,
                             .clear = worker_clear};
 }
 

@@ -20,6 +20,8 @@ static const char *event_of(const struct idv_server_bound *b)
 {
     if (b->monitor)
         return "monitoring";
+    if (b->public)
+        return "public";
     return b->front ? "fronted" : "listening";
 }
 
@@ -70,6 +72,12 @@ static idv_rc worker_commit(void *self)
     return idv_db_commit(w->monitor.db);
 }
 
+static idv_rc worker_tick(void *self)
+{
+    struct worker *w = self;
+    return w->s->tick(w->own);
+}
+
 static idv_rc make(void *arg, struct idv_server_worker *out)
 {
     const struct service *s = arg;
@@ -91,6 +99,9 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
     }
     if (w->monitor.db)
         out->commit = worker_commit;
+    if (s->tick)
+        out->tick = worker_tick;
+    out->tick_ms = s->tick_ms;
     out->monitor = service_monitor(&w->monitor);
     out->free = worker_free;
     out->self = w;
@@ -164,6 +175,7 @@ static struct idv_server_conf server_conf(struct service *s)
         .listen = (const char *const *)c->listen,
         .monitor = (const char *const *)c->metrics,
         .front = front_of(c),
+        .public = s->public,
         .board = s->board,
         .ask_client_cert = true,
         .max_connections = (unsigned)c->max_connections,

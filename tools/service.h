@@ -145,6 +145,10 @@ struct service {
     struct idv_db *(*database)(void *worker); /* that its calls write to;
                                                  NULL: what serve says lasts */
     void (*clear)(void *worker);
+    idv_rc (*tick)(
+        void *worker); /* as in struct idv_server_worker; NULL none */
+    int tick_ms;
+    const char *const *public; /* as in struct idv_server_conf; NULL none */
     const struct idv_server_aside *asides; /* as in struct idv_server_conf */
     size_t asides_n;
     /* service_run's: what all workers share */
@@ -155,11 +159,10 @@ struct service {
 
 /*
  * Serves until told to stop. Once it listens it prints one JSON line for each
- * address, {"event":"listening" | "monitoring" | "fronted","address":...,
- * "port":...}, and
- * tells systemd
- * (NOTIFY_SOCKET). Sockets handed in (LISTEN_FDS) are used instead of listen.
- * A port in use ends with exit code 4.
+ * address, {"event":"listening" | "monitoring" | "public" |
+ * "fronted","address":..., "port":...}, and tells systemd (NOTIFY_SOCKET).
+ * Sockets handed in (LISTEN_FDS) are used instead of listen. A port in use ends
+ * with exit code 4.
  */
 idv_rc service_run(const struct service *s) IDV_CHECKED;
 

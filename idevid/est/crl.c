@@ -106,3 +106,18 @@ idv_rc idv_crl_current(const struct idv_crl_maker *m, const struct idv_env *env,
         *found = is;
     return rc;
 }
+
+idv_rc idv_crl_renew(const struct idv_crl_maker *m, const struct idv_env *env)
+{
+    struct idv_crl c = {.der = {.max = IDV_MAX_CRL}};
+    uint8_t ca[32];
+    bool found = false;
+    IDV_TRY(idv_cert_sha256(m->cert, ca));
+    idv_rc rc = m->store.get(m->store.self, ca, &found, &c);
+    idv_crl_free(&c);
+    if (rc != IDV_OK || !found)
+        return rc;
+    rc = idv_crl_current(m, env, false, &found, &c);
+    idv_crl_free(&c);
+    return rc;
+}

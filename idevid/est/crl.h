@@ -53,6 +53,10 @@ struct idv_crl_maker {
 idv_rc idv_crl_current(const struct idv_crl_maker *m, const struct idv_env *env,
                        bool again, bool *found,
                        struct idv_crl *out) IDV_CHECKED;
+/* The same where there was one before, for a clock to call: nobody has to ask
+ * for what others keep copies of. */
+idv_rc idv_crl_renew(const struct idv_crl_maker *m,
+                     const struct idv_env *env) IDV_CHECKED;
 void idv_crl_free(struct idv_crl *c);
 
 /* CRLReason both ways: "keyCompromise" ... as RFC 5280 writes them; -1 for a

@@ -439,19 +439,34 @@ void idvi_http_serve_admin(struct evhttp_request *req, void *worker)
     begin(x);
 }
 
-void idvi_http_serve_monitor(struct evhttp_request *req, void *worker)
+/* a request of somebody we know nothing of */
+static void serve_plainly(struct idvi_worker *w, struct evhttp_request *req,
+                          const struct idv_service *service, const char *who,
+                          bool last)
 {
-    struct idvi_worker *w = worker;
-    struct idvi_exchange *x =
-        w->made.monitor.serve ? exchange_new(w, req) : NULL;
+    struct idvi_exchange *x = service->serve ? exchange_new(w, req) : NULL;
     if (!x) {
+        put_header(req, "Connection", "close");
         evhttp_send_reply(req, 503, NULL, NULL);
         return;
     }
-    x->service = &w->made.monitor;
-    strcpy(x->plain_peer.address, "monitor");
+    x->service = service;
+    strcpy(x->plain_peer.address, who);
     idv_call_init(&x->call, &x->plain_peer);
+    x->call.close = last;
     begin(x);
+}
+
+void idvi_http_serve_monitor(struct evhttp_request *req, void *worker)
+{
+    struct idvi_worker *w = worker;
+    serve_plainly(w, req, &w->made.monitor, "monitor", false);
+}
+
+void idvi_http_serve_public(struct evhttp_request *req, void *worker)
+{
+    struct idvi_worker *w = worker;
+    serve_plainly(w, req, &w->made.public, "public", true);
 }
 
 /* once the proxy has said whose request it is */

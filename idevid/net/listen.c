@@ -157,13 +157,14 @@ static idv_rc keep(const struct idv_server_conf *conf, struct idvi_sockets *s,
                         conf->name, IDVI_PLAIN);
     }
     to->fd[to->n++] = fd;
-    size_t n = s->n + s->monitor.n + s->front.n;
+    size_t n = s->n + s->monitor.n + s->public.n + s->front.n;
     struct idv_server_bound *bound = realloc(s->bound, n * sizeof(*bound));
     if (!bound)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     s->bound = bound;
     *row = &bound[n - 1];
     **row = (struct idv_server_bound){.monitor = to == &s->monitor,
+                                      .public = to == &s->public,
                                       .front = to == &s->front};
     return listen(fd, BACKLOG) == 0 ? IDV_OK : cannot(conf, where);
 }
@@ -175,6 +176,15 @@ static idv_rc add_monitor(const struct idv_server_conf *conf,
     struct idv_server_bound *row;
     IDV_TRY(keep(conf, s, &s->monitor, where, bind_one(a, true), &row));
     return describe(s->monitor.fd[s->monitor.n - 1], row);
+}
+
+static idv_rc add_public(const struct idv_server_conf *conf,
+                         struct idvi_sockets *s, const char *where,
+                         const struct addrinfo *a)
+{
+    struct idv_server_bound *row;
+    IDV_TRY(keep(conf, s, &s->public, where, bind_one(a, true), &row));
+    return describe(s->public.fd[s->public.n - 1], row);
 }
 
 static idv_rc add_front(const struct idv_server_conf *conf,
@@ -295,6 +305,8 @@ static idv_rc open_all(const struct idv_server_conf *conf,
         return idv_fail(IDV_E_ARG, "%s: no address to listen on", conf->name);
     for (size_t i = 0; conf->monitor && conf->monitor[i]; i++)
         IDV_TRY(add(conf, s, conf->monitor[i], add_monitor));
+    for (size_t i = 0; conf->public && conf->public[i]; i++)
+        IDV_TRY(add(conf, s, conf->public[i], add_public));
     for (size_t i = 0; conf->front.listen && conf->front.listen[i]; i++)
         IDV_TRY(open_front(conf, s, conf->front.listen[i]));
     return conf->admin_path
@@ -315,8 +327,8 @@ idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
 static void close_front(const struct idvi_sockets *s)
 {
     for (size_t i = 0; i < s->front.n; i++) {
-        const char *path =
-            idvi_front_path(s->bound[s->n + s->monitor.n + i].host);
+        const char *path = idvi_front_path(
+            s->bound[s->n + s->monitor.n + s->public.n + i].host);
         close(s->front.fd[i]);
         if (path)
             unlink(path);
@@ -334,6 +346,8 @@ void idvi_sockets_close(const struct idv_server_conf *conf,
     }
     for (size_t i = 0; i < s->monitor.n; i++)
         close(s->monitor.fd[i]);
+    for (size_t i = 0; i < s->public.n; i++)
+        close(s->public.fd[i]);
     close_front(s);
     if (s->admin >= 0) {
         close(s->admin);

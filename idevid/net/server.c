@@ -44,7 +44,7 @@ static void announce(void *arg)
     if (a->conf->ready)
         a->conf->ready(a->conf->arg, a->sockets->bound,
                        a->sockets->n + a->sockets->monitor.n +
-                           a->sockets->front.n);
+                           a->sockets->public.n + a->sockets->front.n);
 }
 
 static idv_rc serve(const struct idv_server_conf *conf)

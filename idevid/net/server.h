@@ -21,6 +21,12 @@ struct idv_server_worker {
     struct idv_service service;
     struct idv_service admin;   /* with idv_server_conf.admin_path only */
     struct idv_service monitor; /* with idv_server_conf.monitor only */
+    struct idv_service public;  /* with idv_server_conf.public only */
+    /* What is to be done without being asked, each tick_ms, the first time
+     * after one of them, but a second at most. A failure is logged. NULL: none.
+     * self is the one below. */
+    idv_rc (*tick)(void *self);
+    int tick_ms;
     /* told when a request was refused before service saw it, too long or no
      * HTTP; once a connection, which ends. self is service's. May be NULL. */
     void (*turned_away)(void *self, const struct idv_peer *peer);
@@ -40,6 +46,7 @@ struct idv_server_bound {
     char host[128]; /* of a unix socket: "unix:/path", port 0 */
     uint16_t port;
     bool monitor; /* of idv_server_conf.monitor; these come after all others */
+    bool public;  /* of idv_server_conf.public; then these */
     bool front;   /* of idv_server_conf.front; these come last */
 };
 
@@ -111,6 +118,10 @@ struct idv_server_conf {
      * plain HTTP with their monitor service; NULL none. For loopback or a
      * network of the operator's: these connections are not limited. */
     const char *const *monitor;
+    /* the same for everybody, with their public service: what is public and
+     * signed. One request a connection, all over in 30 s; of more than 64 at a
+     * worker the oldest gives way. */
+    const char *const *public;
     struct idv_server_front front;
     /* shared by the workers, for who wants to know how they are; NULL: the
      * server's own */

@@ -28,8 +28,8 @@ struct idvi_sockets {
     size_t n;     /* per slot */
     size_t slots; /* workers */
     int admin;    /* -1: none */
-    struct idvi_plain monitor, front;
-    struct idv_server_bound *bound; /* [n + monitor.n + front.n] */
+    struct idvi_plain monitor, public, front;
+    struct idv_server_bound *bound; /* [n + monitor.n + public.n + front.n] */
 };
 idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
                          struct idvi_sockets *out) IDV_CHECKED;
@@ -43,6 +43,14 @@ struct idvi_upstreams;
 struct idvi_exchange;
 struct idvi_conn;
 struct idvi_linger;
+
+/* --- commit.c: what waits until what was done is on the disk -------------- */
+
+struct idvi_held {
+    TAILQ_ENTRY(idvi_held) link;
+    bool waits;
+    void (*go)(struct idvi_held *h, idv_rc rc); /* rc: how the commit ended */
+};
 
 struct idvi_worker;
 
@@ -87,7 +95,7 @@ struct idvi_worker {
     struct idv_server_worker made;
     struct event_base *base;
     SSL_CTX *tls;
-    struct evhttp *http, *admin, *monitor, *front;
+    struct evhttp *http, *admin, *monitor, *public, *front;
     struct evconnlistener *front_listener[IDVI_PLAIN];
     size_t front_listeners;
     struct idvi_nets proxies;
@@ -105,9 +113,12 @@ struct idvi_worker {
     int64_t held_since;                  /* ticks, the first of them */
     unsigned held_n;                     /* so many came */
     unsigned live, lingering_n;
+    TAILQ_HEAD(, idvi_public) publics; /* the oldest first */
+    unsigned publics_n;
     int64_t said_over; /* when an address was said to have too many */
     bool draining, paused;
-    struct event *ev_stop, *ev_term, *ev_drain, *ev_resume;
+    struct event *ev_stop, *ev_term, *ev_drain, *ev_resume, *ev_tick;
+    struct idvi_held ticked;
     struct idvi_upstreams *upstreams;
 };
 
@@ -122,13 +133,6 @@ void idvi_worker_gate(struct idvi_worker *w);
 /* A flood does not fill the log: one is shown in a second, all are counted. */
 enum idv_level idvi_worker_warns(struct idvi_worker *w);
 
-/* --- commit.c: what waits until what was done is on the disk -------------- */
-
-struct idvi_held {
-    TAILQ_ENTRY(idvi_held) link;
-    bool waits;
-    void (*go)(struct idvi_held *h, idv_rc rc); /* rc: how the commit ended */
-};
 /* Goes at once where nothing has to be waited for. */
 void idvi_hold(struct idvi_worker *w, struct idvi_held *h);
 void idvi_unhold(struct idvi_worker *w, struct idvi_held *h); /* never goes */
@@ -225,12 +229,24 @@ struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);
 void idvi_linger(struct idvi_worker *w, int fd);
 void idvi_linger_end(struct idvi_worker *w); /* closes all */
 
+/* --- public.c: connections of those who need no TLS ------------------------
+ */
+
+/* evhttp's; NULL: out of memory, and evhttp makes one itself */
+struct bufferevent *idvi_public_accept(struct event_base *base, void *worker);
+void idvi_public_end(struct idvi_worker *w); /* closes all; after evhttp */
+
+/* --- tick.c: what is done without being asked ----------------------------- */
+
+idv_rc idvi_tick_start(struct idvi_worker *w) IDV_CHECKED;
+
 /* --- http_server.c, http_frame.c: requests -------------------------------- */
 
 void idvi_http_serve(struct evhttp_request *req, void *worker);
 void idvi_http_serve_admin(struct evhttp_request *req, void *worker);
 void idvi_http_serve_monitor(struct evhttp_request *req, void *worker);
 void idvi_http_serve_front(struct evhttp_request *req, void *worker);
+void idvi_http_serve_public(struct evhttp_request *req, void *worker);
 void idvi_http_abandon(struct idvi_worker *w); /* all exchanges */
 /* NULL, or why a request's framing is not ours to serve (see server.h). */
 const char *idvi_http_misframed(struct evhttp_request *req);

@@ -189,7 +189,7 @@ static void announce(struct super *s)
     if (!s->announced && s->conf->ready)
         s->conf->ready(s->conf->arg, s->sockets->bound,
                        s->sockets->n + s->sockets->monitor.n +
-                           s->sockets->front.n);
+                           s->sockets->public.n + s->sockets->front.n);
     s->announced = true;
 }
 

@@ -183,6 +183,20 @@ static idv_rc make_monitor(struct idvi_worker *w, const struct idvi_sockets *s)
     return IDV_OK;
 }
 
+static idv_rc make_public(struct idvi_worker *w, const struct idvi_sockets *s)
+{
+    struct evconnlistener *l;
+    if (!s->public.n)
+        return IDV_OK;
+    w->public = make_http(w, idvi_http_serve_public);
+    if (!w->public)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    evhttp_set_bevcb(w->public, idvi_public_accept, w);
+    for (size_t i = 0; i < s->public.n; i++)
+        IDV_TRY(listen_plain(w, w->public, s->public.fd[i], &l));
+    return IDV_OK;
+}
+
 static idv_rc make_front(struct idvi_worker *w, const struct idvi_sockets *s)
 {
     if (!s->front.n)
@@ -273,7 +287,9 @@ static idv_rc make_all(struct idvi_worker *w, const struct idvi_sockets *s,
     evhttp_set_bevcb(w->http, idvi_conn_accept, w);
     IDV_TRY(make_admin(w, s));
     IDV_TRY(make_monitor(w, s));
+    IDV_TRY(make_public(w, s));
     IDV_TRY(make_front(w, s));
+    IDV_TRY(idvi_tick_start(w));
     IDV_TRY(idv_random(w->conf->env, (uint8_t *)&w->id, sizeof(w->id)));
     return make_listeners(w, s, slot);
 }
@@ -296,6 +312,9 @@ static void free_all(struct idvi_worker *w)
         evhttp_free(w->admin);
     if (w->monitor)
         evhttp_free(w->monitor);
+    if (w->public)
+        evhttp_free(w->public);
+    idvi_public_end(w);
     if (w->front)
         evhttp_free(w->front);
     if (w->spare)
@@ -305,6 +324,7 @@ static void free_all(struct idvi_worker *w)
     free_event(w->ev_resume);
     free_event(w->ev_term);
     free_event(w->ev_stop);
+    free_event(w->ev_tick);
     if (w->base)
         event_base_free(w->base);
     SSL_CTX_free(w->tls);
@@ -327,6 +347,7 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
     LIST_INIT(&w.exchanges);
     TAILQ_INIT(&w.lingering);
     TAILQ_INIT(&w.held);
+    TAILQ_INIT(&w.publics);
     idv_rc rc = make_all(&w, sockets, slot);
     if (rc == IDV_OK) {
         idvi_board_ready(conf->board, w.row);

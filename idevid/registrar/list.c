@@ -70,3 +70,15 @@ idv_rc idvi_reg_crl(struct idvi_reg_call *c)
     idv_crl_free(&crl);
     return rc;
 }
+
+idv_rc idv_registrar_tick(struct idv_registrar *r)
+{
+    const struct idv_registrar_conf *conf = &r->conf;
+    if (conf->ca.crl)
+        IDV_TRY(idv_crl_renew(conf->ca.crl, r->env));
+    for (size_t i = 0; i < conf->n_labels; i++) {
+        if (conf->labels[i].crl)
+            IDV_TRY(idv_crl_renew(conf->labels[i].crl, r->env));
+    }
+    return IDV_OK;
+}

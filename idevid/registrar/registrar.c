@@ -282,24 +282,47 @@ static idv_rc proceed(struct idvi_reg_call *c, struct idv_told *told)
     return resume(c, told);
 }
 
-static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
-                    enum idv_next *next)
+static idv_rc conclude(struct idvi_reg_call *c, idv_rc rc, enum idv_next *next)
 {
-    struct idv_registrar *r = self;
-    struct idvi_reg_call *c = NULL;
-    idv_note_clear();
-    *next = IDV_NEXT_REPLY;
-    IDV_TRY(call_state(r, call, &c));
-    idv_rc rc = proceed(c, told);
+    const struct idv_registrar *r = c->reg;
     if (rc == IDV_E_REJECT && c->no.status)
         return idvi_refusal_reply(&c->no, r->env, "registrar",
-                                  c->id.serial_number, call);
+                                  c->id.serial_number, c->call);
     if (rc == IDV_OK && c->resume)
         *next = IDV_NEXT_UPSTREAM;
     return rc;
 }
 
+static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
+                    enum idv_next *next)
+{
+    struct idvi_reg_call *c = NULL;
+    idv_note_clear();
+    *next = IDV_NEXT_REPLY;
+    IDV_TRY(call_state(self, call, &c));
+    return conclude(c, proceed(c, told), next);
+}
+
+static idv_rc serve_crls(void *self, struct idv_call *call,
+                         struct idv_told *told, enum idv_next *next)
+{
+    struct idvi_reg_call *c = NULL;
+    (void)told;
+    idv_note_clear();
+    *next = IDV_NEXT_REPLY;
+    IDV_TRY(call_state(self, call, &c));
+    idv_rc rc = idvi_reg_is_crl(call->req.path)
+                    ? idvi_reg_crl(c)
+                    : idvi_refuse(&c->no, 404, "path", "not found");
+    return conclude(c, rc, next);
+}
+
 struct idv_service idv_registrar_service(struct idv_registrar *r)
 {
     return (struct idv_service){serve, r};
+}
+
+struct idv_service idv_registrar_crls(struct idv_registrar *r)
+{
+    return (struct idv_service){serve_crls, r};
 }

@@ -352,5 +352,10 @@ void idv_registrar_free(struct idv_registrar *r);
  * as deployed pledges send it; then the voucher is, too.
  */
 struct idv_service idv_registrar_service(struct idv_registrar *r);
+/* The CRLs alone, for those who need no TLS (RFC 5280 section 8: what would be
+ * needed to judge a certificate must not depend on another one). */
+struct idv_service idv_registrar_crls(struct idv_registrar *r);
+/* What is due without being asked: CRLs before they end. */
+idv_rc idv_registrar_tick(struct idv_registrar *r) IDV_CHECKED;
 
 #endif
