@@ -307,6 +307,12 @@ static const struct idv_conf_entry maker_entries[] = {
      .help = "trust anchors of keys that sign evidence (PEM; default: those "
              "of its IDevIDs)"},
     {.section = "maker",
+     .key = "approval-key",
+     .type = IDV_CONF_PATH,
+     AT(approval_key),
+     .help = "the public key by which it approves anchors of profile platform "
+             "(PEM); without, evidence of such an anchor is incomplete"},
+    {.section = "maker",
      .key = "ignore-expiry",
      .type = IDV_CONF_BOOL,
      AT(ignore_expiry),

@@ -44,7 +44,7 @@ idv_rc registrar_check_binding(const struct registrar_conf *c,
 struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;
     char *masa_user, *masa_password_file;
-    char *evidence_anchors;
+    char *evidence_anchors, *approval_key;
     int admit, serial_field, model_field, masa_http_auth, stored;
     bool unauthenticated, ignore_expiry, masa_client_auth, id_data,
         issuer_sequence;

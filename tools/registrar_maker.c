@@ -33,6 +33,8 @@ static idv_rc open_files(struct registrar_maker *m)
     if (c->evidence_anchors)
         IDV_TRY(
             idv_certs_open(c->evidence_anchors, NULL, &m->evidence_anchors));
+    if (c->approval_key)
+        IDV_TRY(tool_public_key(c->approval_key, &m->approval_key));
     return c->masa_password_file
                ? load_password(c->masa_password_file, &m->password)
                : IDV_OK;
@@ -53,6 +55,7 @@ idv_rc registrar_maker_load(const char *path, struct registrar_maker *m,
         .admit = (enum idv_admit)c->admit,
         .unauthenticated = c->unauthenticated,
         .evidence_anchors = m->evidence_anchors,
+        .approval_key = m->approval_key,
         .masa_url = c->masa_url,
         .masa_fallback = c->masa_fallback,
         .masa_anchors = m->masa_anchors,
@@ -73,6 +76,7 @@ void registrar_maker_free(struct registrar_maker *m)
     idv_certs_free(m->anchors);
     idv_certs_free(m->masa_anchors);
     idv_certs_free(m->evidence_anchors);
+    EVP_PKEY_free(m->approval_key);
     idv_buf_free(&m->password);
     memset(m, 0, sizeof(*m));
 }

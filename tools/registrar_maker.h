@@ -10,6 +10,7 @@ struct registrar_maker {
     STACK_OF(X509) * anchors;
     STACK_OF(X509) * masa_anchors;
     STACK_OF(X509) * evidence_anchors;
+    EVP_PKEY *approval_key;
     struct idv_buf password; /* with its NUL */
 };
 /* row points into m, which stays; zeroed before. Freed also after a failure. */

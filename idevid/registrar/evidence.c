@@ -66,6 +66,7 @@ static idv_rc judge(struct idvi_reg_call *c, struct idv_bytes der,
     };
     if (!maker)
         return idv_fail(IDV_E_REJECT, "evidence: its maker is not known now");
+    policy.approval_key = maker->approval_key;
     policy.anchors =
         maker->evidence_anchors ? maker->evidence_anchors : maker->anchors;
     idv_rc rc = idv_evidence_from_bytes(der, &e);

@@ -59,6 +59,9 @@ struct idv_registrar_maker {
     enum idv_stored_use stored;
     /* of certificates of keys that sign evidence; NULL: anchors */
     const STACK_OF(X509) * evidence_anchors;
+    /* approves the anchors of profile "platform", whose evidence is incomplete
+     * without; or NULL */
+    const EVP_PKEY *approval_key;
     /* Any client certificate is taken for one of its IDevIDs, if no other
      * maker's is: with idv_registrar_conf.unauthenticated only. */
     bool unauthenticated;

@@ -19,6 +19,7 @@ factory() {
     in_device gateway "$BIN/idevid-factory" anchor --device tpm2: \
         --serial TPM-0001 "$@"
 }
+ok 'and a key that attests' device_iak gateway
 ok 'the factory makes its anchor' factory "$WORLD/approval.pem"
 ok 'and nothing more, asked again' factory "$WORLD/approval.pem"
 fails 1 'another approval key' 'but not for another key' \
@@ -45,7 +46,7 @@ ok 'nothing of it is left' none_left
 like 'the first one stays' "$(indices)" '1400A01'
 ok 'firmware disables the platform hierarchy' in_device gateway \
     tpm2_hierarchycontrol -C p phEnable clear
-printf '[anchor]\nprofile = platform\napproval-key = %s\n' \
+printf 'profile = platform\napproval-key = %s\n' \
     "$WORLD/approval.pem" >>"$WORLD/gateway.ini"
 join() {
     pledge gateway join --registrar "localhost:$REG_PORT"
@@ -64,6 +65,15 @@ state() {
 
 # --- a MASA that approves nothing ---
 
+# the registrar wants proof of the anchor, and has the key that approved it
+eval "$(declare -f registrar_conf | sed '1s/registrar_conf/plain_conf/')"
+registrar_conf() {
+    plain_conf "$@"
+    sed -i 's/^retry-after/evidence = require\n&/' "$WORLD/owner.ini"
+    sed -i "s#^admit#approval-key = $WORLD/approval.pem\n&#" \
+        "$WORLD/owner.maker.ini"
+}
+
 ok 'MASA learns of it' learn_devices
 ok 'owner' owner
 ok 'registrar serves' registrar_start
@@ -78,6 +88,8 @@ APPROVAL_KEY=$WORLD/approval.key
 ok 'MASA serves, with the approval key' masa_start
 ok 'the device joins' join
 is 'it is enrolled' "$(state)" enrolled
+like 'the registrar has proof of the anchor, under the key that approved it' \
+    "$(registrar show TPM-0001 --json)" '"evidence":"sound"'
 like 'and says how strongly it is kept' "$(anchor gateway show 2>&1)" enforce
 refused 'root cannot take the anchor away' in_device gateway \
     tpm2_nvundefine -C o 0x01400A01
