@@ -71,7 +71,9 @@ const char *idvi_http_misframed(struct evhttp_request *req)
 {
     struct framing f = {0};
     const struct evkeyval *h;
-    bool http10 = req->major < 1 || (req->major == 1 && req->minor == 0);
+    const bool http10 = req->minor == 0;
+    if (req->major != 1)
+        return "not HTTP/1.0 or 1.1";
     TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
     {
         look_at(&f, h->key, h->value);

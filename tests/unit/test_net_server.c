@@ -301,6 +301,7 @@ static void test_smuggling(void **state)
         "zz\r\n",
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "GET / HTTP/0.1\r\nHost: x\r\n\r\n",
         "GET nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET * HTTP/1.1\r\nHost: x\r\n\r\n",
     };
