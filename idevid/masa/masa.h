@@ -54,7 +54,6 @@ struct idv_masa_conf {
 
 /* --- what must be kept ---------------------------------------------------- */
 
-#define IDV_MAX_KEYID 64
 #define IDV_MAX_DOMAIN_ID 96 /* base64 text, with its NUL */
 
 struct idv_masa_device {

@@ -74,7 +74,10 @@ static idv_rc put_event(struct idv_json *to, const struct idv_audit_event *e)
             idv_json_new_text(idv_str(idv_assertion_to_text(e->assertion)))));
     if (e->truncated)
         IDV_TRY(idv_json_set(to, "truncated", idv_json_new_int(e->truncated)));
-    return IDV_OK;
+    return e->salted ? idv_json_set(to, "serial-salt",
+                                    idv_json_new_base64(
+                                        idv_bytes(e->salt, sizeof(e->salt))))
+                     : IDV_OK;
 }
 
 static idv_rc put_events(struct idv_json *root, const struct idv_audit_log *log)
@@ -118,6 +121,10 @@ idv_rc idv_audit_log_to_json(const struct idv_audit_log *log,
     IDV_TRY(idv_json_set(root, "version", idv_json_new_int(log->version)));
     IDV_TRY(put_events(root, log));
     IDV_TRY(put_truncation(root, log));
+    if (log->keyid_n)
+        IDV_TRY(idv_json_set(
+            root, "issuer-keyid",
+            idv_json_new_base64(idv_bytes(log->keyid, log->keyid_n))));
     return idv_json_dump(root, false, out);
 }
 
@@ -166,6 +173,38 @@ static idv_rc get_assertion(const struct idv_json *v,
     return idv_assertion_from_text(word, &out->assertion);
 }
 
+/* *n: how many bytes; 0 absent */
+static idv_rc get_bytes(const struct idv_json *v, const char *name,
+                        size_t least, size_t most, uint8_t *out, size_t *n)
+{
+    IDV_AUTO(buf) raw = {.max = most};
+    const struct idv_json *m = idv_json_get(v, name);
+    const char *text = idv_json_text(m);
+    *n = 0;
+    if (!m)
+        return IDV_OK;
+    if (!text ||
+        idv_base64_to_bytes(idv_str(text), IDV_BASE64_STRICT, &raw) != IDV_OK ||
+        raw.n < least) {
+        idv_note_clear();
+        return idv_fail(IDV_E_FORMAT,
+                        "audit log: %s is not base64 of %zu to %zu bytes", name,
+                        least, most);
+    }
+    memcpy(out, raw.p, raw.n);
+    *n = raw.n;
+    return IDV_OK;
+}
+
+static idv_rc get_salt(const struct idv_json *v, struct idv_audit_event *out)
+{
+    size_t n = 0;
+    IDV_TRY(get_bytes(v, "serial-salt", sizeof(out->salt), sizeof(out->salt),
+                      out->salt, &n));
+    out->salted = n > 0;
+    return IDV_OK;
+}
+
 static idv_rc get_event(const struct idv_json *v, struct idv_audit_event *out)
 {
     char date[64];
@@ -175,6 +214,7 @@ static idv_rc get_event(const struct idv_json *v, struct idv_audit_event *out)
     IDV_TRY(get_text(v, "domainID", out->domain_id, sizeof(out->domain_id)));
     IDV_TRY(get_nonce(v, out));
     IDV_TRY(get_assertion(v, out));
+    IDV_TRY(get_salt(v, out));
     return get_counter(v, "truncated", &out->truncated);
 }
 
@@ -214,6 +254,8 @@ idv_rc idv_audit_log_from_json(struct idv_bytes json, struct idv_audit_log *out)
     IDV_TRY(idvi_json_uint(version, "version", INT32_MAX, &log.version));
     IDV_TRY(get_events(root, &log));
     IDV_TRY(get_truncation(root, &log));
+    IDV_TRY(get_bytes(root, "issuer-keyid", 1, sizeof(log.keyid), log.keyid,
+                      &log.keyid_n));
     *out = log;
     memset(&log, 0, sizeof(log));
     return IDV_OK;

@@ -95,17 +95,18 @@ key:base codec key:$base $codec key x509
 x509:base codec x509:$base $codec key x509
 envelope:base codec x509 key envelope:$low
 voucher:base codec x509 key envelope voucher:$low voucher
+tree:base codec x509 tree:$base codec key x509 envelope voucher
 tpm:base codec x509 tpm:$base $codec x509
 trust:base codec x509 key tpm trust:$low voucher trust approval maker evidence
 est:base codec x509 key envelope est:$low voucher trust est
 pledge:base codec x509 key pledge:$low voucher trust approval est pledge evidence
 admin:base codec admin:$base $codec
-registrar:base admin est registrar:$low voucher trust est evidence
-masa:base admin masa:$low voucher trust approval
+registrar:base admin est tree registrar:$low voucher trust est evidence
+masa:base admin tree masa:$low voucher trust approval
 joinproxy:base joinproxy:$low voucher trust est
 factory:base key tpm factory:$low voucher trust maker est $factory
 ident:base ident:$low voucher trust est ident
-db:base db admin registrar masa joinproxy est:$low voucher trust est $factory
+db:base db admin registrar masa joinproxy est tree:$low voucher trust est $factory
 net:base codec net:$base $codec key x509 envelope est pledge drive discover
 EOT
 

@@ -18,6 +18,7 @@
 #define IDV_MAX_REASON 512         /* telemetry reason kept and logged */
 #define IDV_MAX_STATUS_ANSWER 1024 /* bytes of an answer to voucher_status */
 #define IDV_MAX_REPORTED (32 * 1024) /* DER bytes of evidence in a report */
+#define IDV_MAX_KEYID 64             /* key identifier of an IDevID's issuer */
 #define IDV_MAX_AUDIT_EVENTS 1024    /* events read of one audit log */
 #define IDV_MAX_RETRY_AFTER 60       /* seconds a pledge waits, RFC 8995 5.6 */
 #define IDV_MAX_PENDING (4 * 24 * 3600) /* seconds in 202, RFC 8995 5.6 */

@@ -241,15 +241,26 @@ idv_rc idv_status_answer_from_json(struct idv_bytes json,
 /* --- audit log (RFC 8995 5.8) -----------------------------------------------
  */
 
+#define IDV_AUDIT_SALT 32 /* bytes */
+
 struct idv_audit_event {
     int64_t date;
     char domain_id[96];                 /* base64 */
     char nonce[IDV_MAX_NONCE_TEXT + 1]; /* "" is null: nonceless */
     enum idv_assertion assertion;
     uint32_t truncated;
+    /* Opens the commitment to the serial number in the event's entry in the
+     * maker's Merkle tree; where the maker has none, salted is false. Member
+     * "serial-salt", base64. */
+    bool salted;
+    uint8_t salt[IDV_AUDIT_SALT];
 };
 struct idv_audit_log {
     int64_t version;
+    /* With the salts: the key identifier of the IDevID's issuer, as committed
+     * to. Member "issuer-keyid", base64. */
+    uint8_t keyid[IDV_MAX_KEYID];
+    size_t keyid_n;
     struct idv_audit_event *events; /* oldest first, as received */
     size_t n;
     size_t cap; /* room that _add made; 0: events, if any, is the caller's,
