@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A PKCS#11 module before the one that P11CUT_REAL names. Beside it, so that
- * each copy has its own, may lie the files plan (see cut.h) and away: the label
- * of a token that is not in its slot while that file is there. */
+ * each copy has its own, may lie the files plan (see cut.h) and, with the label
+ * of a token: away, it is not in its slot while that file is there; gone, the
+ * same, and its sessions are, too; broken, it does not sign. */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 
@@ -51,13 +52,13 @@ static void read_plan(void)
 
 /* --- a token that is away --- */
 
-static int label_away(char label[33])
+static int label_in(const char *file, char label[33])
 {
     char path[sizeof(beside) + 8];
     FILE *f;
     int there;
 
-    snprintf(path, sizeof(path), "%s/away", beside);
+    snprintf(path, sizeof(path), "%s/%s", beside, file);
     f = fopen(path, "re");
     if (f == NULL)
         return 0;
@@ -66,24 +67,22 @@ static int label_away(char label[33])
     return there;
 }
 
-static int is_away(CK_SLOT_ID slot)
+static int is_in(const char *file, CK_SLOT_ID slot)
 {
     CK_TOKEN_INFO info;
     char label[33];
     size_t n;
 
-    if (!label_away(label) || real->C_GetTokenInfo(slot, &info) != CKR_OK)
+    if (!label_in(file, label) || real->C_GetTokenInfo(slot, &info) != CKR_OK)
         return 0;
     n = strlen(label);
     return memcmp(info.label, label, n) == 0 &&
            (n == sizeof(info.label) || info.label[n] == ' ');
 }
 
-static int session_away(CK_SESSION_HANDLE s)
+static int is_away(CK_SLOT_ID slot)
 {
-    CK_SESSION_INFO info;
-
-    return real->C_GetSessionInfo(s, &info) == CKR_OK && is_away(info.slotID);
+    return is_in("away", slot) || is_in("gone", slot);
 }
 
 static CK_RV away_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
@@ -102,7 +101,16 @@ static CK_RV away_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *arg,
 static CK_RV away_C_SignInit(CK_SESSION_HANDLE s, CK_MECHANISM *m,
                              CK_OBJECT_HANDLE key)
 {
-    return session_away(s) ? CKR_DEVICE_REMOVED : cut_C_SignInit(s, m, key);
+    CK_SESSION_INFO info;
+
+    if (real->C_GetSessionInfo(s, &info) != CKR_OK)
+        return cut_C_SignInit(s, m, key);
+    if (is_in("gone", info.slotID))
+        real->C_CloseAllSessions(info.slotID);
+    if (is_away(info.slotID))
+        return CKR_DEVICE_REMOVED;
+    return is_in("broken", info.slotID) ? CKR_DEVICE_ERROR
+                                        : cut_C_SignInit(s, m, key);
 }
 
 static int load(void)

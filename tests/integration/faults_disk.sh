@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The disk of a registrar's database fills up while devices come, SQLite's and
+# PostgreSQL's, and PostgreSQL is ended as by a power cut: devices wait, nothing
+# that was answered is lost, and it goes on by itself when there is room.
+[ -n "${IN_NAMESPACE:-}" ] || ! unshare -m true 2>/dev/null ||
+    IN_NAMESPACE=1 exec unshare -m bash "$0"
+. "$(dirname "$0")/../lib/story.sh"
+. "$(dirname "$0")/world.sh"
+. "$(dirname "$0")/crowd.inc"
+pg=
+trap '[ -z "$pg" ] || bash "$PG" stop "$pg"; world_end; room_end' EXIT
+PG=$(cd "$(dirname "$0")/../lib" && pwd)/postgresql.sh
+room_end() {
+    [ -z "${ROOM:-}" ] || umount "$ROOM"
+    [ -z "${ROOM:-}" ] || rmdir "$ROOM"
+}
+
+[ -n "${IN_NAMESPACE:-}" ] || {
+    skip 'disks that fill up' 'no mount namespaces here'
+    done_testing
+    exit
+}
+world_begin
+ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
+CROWD_POLICY='masa-timeout = 2'
+ROOM=$(mktemp -d /tmp/idevid-room.XXXXXX)
+mount -t tmpfs -o size=128m,mode=755 tmpfs "$ROOM" || bail 'no tmpfs'
+
+vouchers() { # that the MASA issued
+    "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l
+}
+reg() {
+    "$BIN/idevid-registrar" -c "$WORLD/owner.ini" "$@"
+}
+again_on() { # DATABASE
+    kill "$REG_PID"
+    wait "$REG_PID"
+    crowd_confs
+    grep -v '^database = ' "$WORLD/owner.ini" >"$WORLD/on.ini"
+    echo "database = $1" >>"$WORLD/on.ini"
+    mv "$WORLD/on.ini" "$WORLD/owner.ini"
+    start crowd "$WORLD/owner.out" \
+        "$BIN/idevid-registrar" -c "$WORLD/owner.ini" run
+    REG_PID=$STARTED
+    REG_PORT=$(wait_listening "$WORLD/owner.out" "$REG_PID")
+    PIDS=$(cat "/proc/$REG_PID/task/$REG_PID/children")
+}
+fill() { # all that is left
+    dd if=/dev/zero of="$ROOM/filler" bs=64k 2>/dev/null
+    dd if=/dev/zero of="$ROOM/filler.rest" bs=1k 2>/dev/null
+    :
+}
+make_room() {
+    rm -f "$ROOM/filler" "$ROOM/filler.rest"
+}
+# through BEFORE AFTER WHAT: load, and that happens to it; until nothing more can
+# be written
+through() {
+    local before=$(vouchers) i=0 had
+    crowd vouchers 40 4 again same >"$WORLD/load" &
+    LOAD=$!
+    WORLD_PIDS="$WORLD_PIDS $LOAD"
+    until [ "$(grep -c voucher-relayed "$WORLD/owner.out.err")" -ge 8 ] ||
+        [ $i = 600 ]; do
+        i=$((i + 1))
+        pause
+    done
+    $1
+    i=0
+    until grep -q 'commit-failed\|serve-failed' "$WORLD/owner.out.err" ||
+        [ $i = 600 ]; do
+        i=$((i + 1))
+        pause
+    done
+    like "$3: it is noticed" "$(cat "$WORLD/owner.out.err")" \
+        'commit-failed\|serve-failed'
+    had=$(grep -c voucher-relayed "$WORLD/owner.out.err")
+    $2
+    ok "$3: each device has its voucher in the end" wait "$LOAD"
+    echo "# $(cat "$WORLD/load")"
+    like "$3: none is missing" "$(cat "$WORLD/load")" '"good":40,"failed":0'
+    is "$3: the MASA has issued one for each request" "$(vouchers)" \
+        $((before + 40))
+    is "$3: the ledger has each" "$(reg log | grep -c voucher-sent)" 40
+    is "$3: no worker has died" \
+        "$(cat "/proc/$REG_PID/task/$REG_PID/children")" "$PIDS"
+    like "$3: certificates are issued" "$(crowd enroll 4 2)" '"good":4'
+}
+
+mkdir "$ROOM/sqlite"
+again_on "$ROOM/sqlite/owner.db"
+through fill make_room 'SQLite, disk full'
+
+pg=$(TMPDIR=$ROOM bash "$PG" start $$) || {
+    skip 'PostgreSQL, disk full and power cut' 'no PostgreSQL here'
+    done_testing
+    exit
+}
+again_on "$(bash "$PG" url "$pg" filled)"
+case $pg in
+"$ROOM"/*) through fill make_room 'PostgreSQL, disk full' ;;
+*) ok 'PostgreSQL is on the small disk' false ;;
+esac
+halt() {
+    bash "$PG" halt "$pg"
+}
+go() {
+    bash "$PG" go "$pg"
+}
+again_on "$(bash "$PG" url "$pg" cut)"
+through halt go 'PostgreSQL, ended and started'
+is 'SQLite: the file is sound' \
+    "$(sqlite3 "$ROOM/sqlite/owner.db" 'PRAGMA integrity_check')" ok
+done_testing
