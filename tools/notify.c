@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Telling the service manager how it goes (sd_notify's protocol). */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "notify.h"
@@ -27,6 +29,16 @@ void tool_notify(const char *state)
     (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL,
                   (const struct sockaddr *)&a, n);
     close(fd);
+}
+
+void tool_notify_reloading(void)
+{
+    struct timespec now = {0};
+    char text[80];
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    tool_notify(text);
 }
 
 int64_t tool_watchdog_us(void)

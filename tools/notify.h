@@ -9,6 +9,9 @@
  * several of them with line ends between. Nobody listening is no failure. */
 void tool_notify(const char *state);
 
+/* "RELOADING=1" with the time, as systemd wants it; "READY=1" ends it. */
+void tool_notify_reloading(void);
+
 /* Microseconds within which the manager wants to hear "WATCHDOG=1" of this
  * process; 0: it does not. */
 int64_t tool_watchdog_us(void);

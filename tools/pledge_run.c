@@ -2,7 +2,6 @@
 /* idevid-pledge run: the agent. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <idevid/auto.h>
@@ -172,12 +171,7 @@ static idv_rc hear(struct agent *a)
 
 static void reload(struct agent *a)
 {
-    struct timespec now = {0};
-    char text[80];
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
-             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    tool_notify(text);
+    tool_notify_reloading();
     idv_rc rc = tool_reload(a->t, sizeof(struct pledge_conf));
     if (rc == IDV_OK)
         rc = agent_wait_files(&a->wait, pledge_configuration.directory);

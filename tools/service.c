@@ -53,6 +53,19 @@ static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
     tool_notify("READY=1");
 }
 
+/* (supervising process) */
+static idv_rc begin_reload(void *arg)
+{
+    tool_notify_reloading();
+    return service_reload(arg);
+}
+
+static void reloaded(void *arg)
+{
+    (void)arg;
+    tool_notify("READY=1");
+}
+
 struct worker {
     const struct service *s;
     struct service_monitor monitor;
@@ -183,7 +196,8 @@ static struct idv_server_conf server_conf(struct service *s)
         .max_per_minute = c->per_minute ? (unsigned)c->per_minute : UINT_MAX,
         .workers = (unsigned)c->workers,
         .make = make,
-        .reload = s->conf_size ? service_reload : NULL,
+        .reload = s->conf_size ? begin_reload : NULL,
+        .reloaded = s->conf_size ? reloaded : NULL,
         .ready = ready,
         .asides = s->asides,
         .asides_n = s->asides_n,

@@ -46,7 +46,7 @@ struct super {
     int signals; /* signalfd */
     unsigned reloads;
     sigset_t before;
-    bool announced, stopping;
+    bool announced, stopping, reloading;
     idv_rc failed; /* the first start did */
     int64_t kill_at;
     struct idvi_asides asides;
@@ -298,6 +298,7 @@ static void reload(struct super *s)
     for (size_t i = 0; i < s->n && rc == IDV_OK; i++)
         s->slot[i].stale = true;
     s->reloads++;
+    s->reloading = true;
     if (rc != IDV_OK)
         idv_log_failure(s->conf->env, "reload-failed", rc);
     else {
@@ -398,6 +399,19 @@ static bool any_left(const struct super *s)
     return idvi_asides_left(&s->asides);
 }
 
+/* the last reload is over when nobody serves by what was before it */
+static void settle(struct super *s)
+{
+    for (size_t i = 0; i < s->n && s->reloading; i++) {
+        const struct slot *t = &s->slot[i];
+        if (t->stale || t->next.pid || t->now.state != READY)
+            return;
+    }
+    if (s->reloading && s->conf->reloaded)
+        s->conf->reloaded(s->conf->arg);
+    s->reloading = false;
+}
+
 /* signals, the stop descriptor, and the pipes of those being made */
 static idv_rc wait_for_news(struct super *s, struct pollfd *p)
 {
@@ -421,6 +435,7 @@ static idv_rc turn(struct super *s, struct pollfd *p)
 {
     if (!s->stopping)
         IDV_TRY(start_due(s));
+    settle(s);
     if (s->announced)
         idvi_asides_begin(&s->asides);
     IDV_TRY(wait_for_news(s, p));

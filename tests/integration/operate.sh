@@ -94,7 +94,12 @@ fails 5 nowhere 'run --test: no room for a database' \
 kill "$REG_PID"
 wait "$REG_PID"
 sed -i "s#^listen = .*#listen = 192.0.2.1:1#" "$WORLD/owner.ini"
-start crowd "$WORLD/owner.out" python3 -c 'import os, socket, sys
+start crowd "$WORLD/told" python3 -u "$top_srcdir/tests/lib/notify_listen.py" \
+    "@idevid-operate-$$"
+ok 'somebody stands in for the service manager' \
+    wait_text '^\(LISTENING\)$' "$WORLD/told" "$STARTED"
+start crowd "$WORLD/owner.out" env "NOTIFY_SOCKET=@idevid-operate-$$" \
+    python3 -c 'import os, socket, sys
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 s.listen(100)
@@ -107,4 +112,25 @@ REG_PID=$STARTED
 REG_PORT=$(wait_listening "$WORLD/owner.out" "$STARTED")
 like 'vouchers come over the socket that was handed in' \
     "$(crowd vouchers 4 2)" '"good":4'
+
+# --- what the service manager is told ---
+told() { # N: READY so often
+    local i=0
+    until [ "$(grep -c '^READY=1$' "$WORLD/told")" = "$1" ]; do
+        i=$((i + 1))
+        [ $i -lt 400 ] || return 1
+        pause
+    done
+}
+ok 'READY, once all workers serve' told 1
+kill -HUP "$REG_PID"
+ok 'and again when they serve by what they were given' told 2
+like 'RELOADING between, with its time' \
+    "$(sed 's/=[0-9]\{6,\}$/=then/' "$WORLD/told" | tr '\n' ' ')" \
+    '^LISTENING READY=1 RELOADING=1 MONOTONIC_USEC=then READY=1 $'
+mv "$WORLD/owner.maker.ini" "$WORLD/owner.maker.ini.away"
+kill -HUP "$REG_PID"
+ok 'also when that cannot be taken' told 3
+is 'which is told like the other' "$(grep -c '^RELOADING=1$' "$WORLD/told")" 2
+mv "$WORLD/owner.maker.ini.away" "$WORLD/owner.maker.ini"
 done_testing
