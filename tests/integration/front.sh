@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# nginx in front of the registrar, by the site that is shipped: devices of ours
-# and of curl join and renew through it; whose request it is is told by nginx
-# alone, and judged for each request.
+# nginx in front of the registrar, by the site that is shipped, and haproxy by
+# RFC 9440: devices of ours and of curl join and renew through it; whose request
+# it is is told by the proxy alone, and judged for each request.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/plain.inc"
@@ -24,6 +24,7 @@ printf '[voucher]\nform = jws\n' >>"$WORLD/gateway.ini"
 ok 'MASA learns of them' learn_devices
 ok 'a device of files' idevid one PLAIN-1
 ok 'another' idevid two PLAIN-2
+ok 'a third' idevid three PLAIN-3
 ok 'owner' owner || bail 'no owner'
 ok 'the registrar serves a proxy' registrar_front escaped-pem ||
     bail 'no registrar'
@@ -174,6 +175,48 @@ like 'and says so' "$(cat "$WORLD/owner.out.err")" \
 is 'nginx, on the socket of files, goes on' "$(renew ldevid-one one)" 200
 kill "$FRONT_PID"
 ok 'nginx ends' wait "$FRONT_PID"
+
+# --- another proxy, which says it as RFC 9440 does, chain and all --------------
+haproxy_conf() {
+    cat "$WORLD/owner/registrar.pem" "$WORLD/front-key.pem" \
+        >"$WORLD/haproxy.pem" && cat >"$WORLD/haproxy.cfg" <<EOF
+global
+    stats socket $WORLD/haproxy.sock
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 15s
+    timeout server 60s
+frontend devices
+    bind fd@9 ssl crt $WORLD/haproxy.pem verify optional ca-file $WORLD/idevid-anchors.pem ca-ignore-err all crt-ignore-err all
+    http-request del-header X-SSL-Client-Cert
+    http-request del-header Client-Cert
+    http-request del-header Client-Cert-Chain
+    http-request set-header Client-Cert :%[ssl_c_der,base64]: if { ssl_c_used }
+    http-request set-header X-Forwarded-For %[src]
+    default_backend registrar
+backend registrar
+    http-reuse always
+    server one unix@$WORLD/front.sock
+EOF
+}
+front_haproxy() {
+    haproxy_conf || return
+    start owner "$WORLD/haproxy.out" env OPENSSL_CONF="$WORLD/openssl.cnf" \
+        bash -c ". '$top_srcdir/tests/integration/front.inc'; on_port \"\$@\"" \
+        bash "$WORLD/haproxy.cfg" haproxy -db -f "$WORLD/haproxy.cfg"
+    FRONT_PID=$STARTED
+    REG_PORT=$(wait_listening "$WORLD/haproxy.out" "$STARTED")
+}
+kill "$REG_PID" && wait "$REG_PID"
+ok 'a registrar for RFC 9440' registrar_front client-cert
+ok 'haproxy is in front' front_haproxy
+ok 'R-R-1, R-R-39: a device joins through haproxy' join three PLAIN-3
+is 'R-R-44: and renews' "$(renewal three && renew ldevid-three three)" 200
+like 'R-R-44: not for another' "$(renew ldevid-three one)" '40[03]'
+is 'R-R-6: nor by what it says of itself' \
+    "$(claim "https://127.0.0.1:$REG_PORT" -H "Client-Cert: $SEQUENCE")" 403
+kill "$FRONT_PID"
 
 # --- a configuration that cannot work ---
 check() { # LINE ...: what -t says of it
