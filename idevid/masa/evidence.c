@@ -62,33 +62,16 @@ static idv_rc agree(struct idvi_masa_call *c, const struct idv_voucher *pvr)
     return IDV_OK;
 }
 
-static bool is_signer(const struct idvi_masa_call *c, struct idv_bytes der)
-{
-    IDV_AUTO(buf) own = {.max = IDV_MAX_CERT};
-    return idv_cert_to_der(c->opened.signer, &own) == IDV_OK &&
-           idv_bytes_eq(idv_view(&own), der);
-}
-
-static bool key_in_chain(const struct idvi_masa_call *c, struct idv_bytes der)
-{
-    IDV_AUTO_PTR(X509) seen = NULL;
-    bool there = false;
-    if (idv_cert_from_der(der, &seen) != IDV_OK)
-        return false;
-    for (int i = 0; i < sk_X509_num(c->chain) && !there; i++)
-        there = idv_cert_same_key(sk_X509_value(c->chain, i), seen);
-    return there;
-}
-
-/* Did the pledge see a certificate whose key is in the registrar's chain? As a
- * rule it is the signer's own, which saves parsing it. */
+/* Did the pledge see a key that is in the registrar's chain? As a rule it is
+ * the signer's own. */
 static bool is_near(const struct idvi_masa_call *c,
                     const struct idv_voucher *pvr)
 {
-    struct idv_bytes seen = idv_view(&pvr->proximity_registrar_cert);
-    bool near = pvr->assertion == IDV_ASSERT_PROXIMITY && seen.n &&
-                (is_signer(c, seen) || key_in_chain(c, seen));
-    idv_note_clear();
+    if (pvr->assertion != IDV_ASSERT_PROXIMITY)
+        return false;
+    bool near = idv_request_saw(pvr, c->opened.signer, true);
+    for (int i = 0; i < sk_X509_num(c->chain) && !near; i++)
+        near = idv_request_saw(pvr, sk_X509_value(c->chain, i), true);
     return near;
 }
 

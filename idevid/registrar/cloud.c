@@ -22,12 +22,8 @@ static idv_rc identify(struct idvi_reg_call *c)
  */
 static idv_rc check_addressee(struct idvi_reg_call *c)
 {
-    IDV_AUTO(buf) own = {.max = IDV_MAX_CERT};
-    if (c->pvr.proximity_registrar_cert.n == 0)
-        return IDV_OK;
-    IDV_TRY(idv_cert_to_der(idvi_reg_shown(c), &own));
-    if (idv_bytes_eq(idv_view(&own),
-                     idv_view(&c->pvr.proximity_registrar_cert)))
+    if (!idv_request_saw_any(&c->pvr) ||
+        idv_request_saw(&c->pvr, idvi_reg_shown(c), false))
         return IDV_OK;
     c->call->close = true;
     return idvi_refuse(&c->no, 403, "proximity", "request to another");

@@ -61,11 +61,8 @@ const X509 *idvi_reg_shown(const struct idvi_reg_call *c)
 /* R-R-13: does the pledge see us, or somebody between? */
 static idv_rc check_proximity(struct idvi_reg_call *c)
 {
-    IDV_AUTO(buf) own = {.max = IDV_MAX_CERT};
-    IDV_TRY(idv_cert_to_der(idvi_reg_shown(c), &own));
     if (c->pvr.assertion == IDV_ASSERT_PROXIMITY &&
-        idv_bytes_eq(idv_view(&own),
-                     idv_view(&c->pvr.proximity_registrar_cert)))
+        idv_request_saw(&c->pvr, idvi_reg_shown(c), false))
         return IDV_OK;
     c->call->close = true;
     return idvi_refuse(&c->no, 401, "proximity", "proximity check failed");

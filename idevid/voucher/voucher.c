@@ -45,6 +45,8 @@ void idv_voucher_free(struct idv_voucher *v)
     idv_buf_free(&v->pinned_domain_pubk);
     idv_buf_free(&v->pinned_domain_pubk_sha256);
     idv_buf_free(&v->proximity_registrar_cert);
+    idv_buf_free(&v->proximity_registrar_pubk);
+    idv_buf_free(&v->proximity_registrar_pubk_sha256);
     idv_buf_free(&v->prior_signed);
     idv_buf_free(&v->manufacturer_proprietary);
     idv_voucher_init(v, v->kind);

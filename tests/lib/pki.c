@@ -211,6 +211,20 @@ void pki_seal(const struct idv_voucher *v, const struct pki_id *id,
     seal_as(IDV_MEDIA_VOUCHER_CMS, v, id, chain, id_data, sealed);
 }
 
+void pki_spki(const X509 *cert, struct idv_buf *key, struct idv_buf *hash)
+{
+    uint8_t *der = NULL, sha256[32];
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    idv_buf_clear(key);
+    idv_buf_clear(hash);
+    must(n > 0 &&
+             EVP_Digest(der, (size_t)n, sha256, NULL, EVP_sha256(), NULL) == 1,
+         "key");
+    pki_must(idv_buf_put(key, idv_bytes(der, (size_t)n)), "key");
+    pki_must(idv_buf_put(hash, idv_bytes(sha256, sizeof(sha256))), "hash");
+    OPENSSL_free(der);
+}
+
 void pki_request(struct pki *p, struct idv_voucher *v, struct idv_buf *sealed)
 {
     pki_must(

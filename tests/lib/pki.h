@@ -58,6 +58,9 @@ void pki_id_free(struct pki_id *id);
 /* borrowed certificates, up to the first NULL, as a stack that owns them */
 STACK_OF(X509) * pki_stack(X509 *a, X509 *b);
 
+/* The public key of cert, DER, and its SHA-256, in place of what is there. */
+void pki_spki(const X509 *cert, struct idv_buf *key, struct idv_buf *hash);
+
 /* A request of p->idevid towards p->registrar, sealed; v is left filled. */
 void pki_request(struct pki *p, struct idv_voucher *v, struct idv_buf *sealed);
 /* The registrar's request around it, sealed; as CMS, or as media. */

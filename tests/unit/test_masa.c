@@ -89,6 +89,31 @@ static void no_proximity_for_rogue(void **state) /* R-S-1, R-S-3, R-M-10 */
     pinned_is(&v, f->w.pki.rogue_ca.cert);
 }
 
+/* a pledge that names a key instead of a certificate, or its hash */
+static void near_by_key(void **state) /* R-M-10 */
+{
+    struct fixture *f = *state;
+    const X509 *seen[] = {f->w.pki.registrar.cert, f->w.pki.domain_ca.cert,
+                          f->w.pki.rogue.cert};
+    IDV_AUTO(buf) unused = {0};
+    idv_buf_clear(&f->pvr.proximity_registrar_cert);
+    for (int i = 0; i < 6; i++) {
+        IDV_AUTO(voucher) v;
+        struct idv_buf *key = &f->pvr.proximity_registrar_pubk,
+                       *hash = &f->pvr.proximity_registrar_pubk_sha256;
+        pki_spki(seen[i / 2], i & 1 ? &unused : key, i & 1 ? hash : &unused);
+        idv_buf_clear(i & 1 ? key : hash);
+        idv_buf_clear(&f->rvr.prior_signed);
+        pki_seal(&f->pvr, &f->w.pki.idevid, f->w.pki.idevid_chain, false,
+                 &f->rvr.prior_signed);
+        seal(f);
+        assert_int_equal(send(f), 200);
+        read_voucher(f, &v);
+        assert_int_equal(v.assertion,
+                         i < 4 ? IDV_ASSERT_PROXIMITY : IDV_ASSERT_LOGGED);
+    }
+}
+
 static void no_proof_no_proximity(void **state)
 {
     struct fixture *f = *state;
@@ -487,6 +512,7 @@ int main(void)
         T(issuer_as_sequence),
         T(logged_only),
         T(no_proximity_for_rogue),
+        T(near_by_key),
         T(no_proof_no_proximity),
         T(owner_verified),
         T(registered_cert),

@@ -240,7 +240,7 @@ static void test_address(void **state)
     static const struct {
         const char *from, *more, *want;
     } rows[] = {
-        {"203.0.113.9, 192.0.2.1", "", "\r\n\r\n192.0.2.1 "},
+        {"198.51.100.7, 203.0.113.9, 192.0.2.1", "", "\r\n\r\n192.0.2.1 "},
         {"203.0.113.9", "X-Forwarded-For: 192.0.2.7\r\n", "\r\n\r\n192.0.2.7 "},
         {"nonsense,::1", "", "\r\n\r\n::1 "},
         {NULL, "", NULL},

@@ -394,6 +394,31 @@ static void no_proximity(void **state) /* R-R-13, R-S-1, RT-1 */
     assert_false(f->w.closed);
 }
 
+/* by its key alone, or the hash of that; all that is said has to be so */
+static void near_by_key(void **state) /* R-R-13 */
+{
+    struct fixture *f = *state;
+    struct idv_buf *cert = &f->pvr.proximity_registrar_cert,
+                   *key = &f->pvr.proximity_registrar_pubk,
+                   *hash = &f->pvr.proximity_registrar_pubk_sha256;
+    IDV_AUTO(buf) other = {0};
+    for (int i = 0; i < 2; i++) {
+        pki_spki(f->w.pki.rogue.cert, key, hash);
+        idv_buf_clear(i ? key : hash);
+        not_near(f); /* beside the right certificate */
+        pki_spki(f->w.pki.registrar.cert, i ? &other : key, i ? hash : &other);
+        idv_buf_clear(cert);
+        seal_by(f, &f->w.pki.idevid);
+        assert_int_equal(post(f), 200);
+        pki_spki(f->w.pki.rogue.cert, i ? &other : key, i ? hash : &other);
+        not_near(f);
+        OK(idv_cert_to_der(f->w.pki.registrar.cert, cert));
+    }
+    idv_buf_clear(hash);
+    OK(idv_buf_puts(hash, "short"));
+    not_near(f);
+}
+
 /* another certificate of the registrar's key (or of key), as CA issues it */
 static X509 *in_front(struct fixture *f, EVP_PKEY *key, enum idv_cert_kind kind,
                       const struct pki_id *ca)
@@ -554,22 +579,39 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(relays),           T(asks_masa),
-        T(request_contents), T(without_clock),
-        T(older_masa),       T(masa_elsewhere),
-        T(masa_nowhere),     T(same_again),
-        T(masa_login),       T(pinned_by_choice),
-        T(in_base64),        T(older_root),
-        T(serial_elsewhere), T(wrong_paths),
-        T(stranger),         T(other_maker),
-        T(not_an_idevid),    T(expired_idevid),
-        T(wrong_media),      T(wrong_accept),
-        T(malformed),        T(signed_by_another),
-        T(not_a_request),    T(other_serial),
-        T(no_proximity),     T(behind_front),
-        T(not_listed),       T(refused_by_name),
-        T(pending),          T(pending_refused),
-        T(too_often),        T(bad_configuration),
+        T(relays),
+        T(asks_masa),
+        T(request_contents),
+        T(without_clock),
+        T(older_masa),
+        T(masa_elsewhere),
+        T(masa_nowhere),
+        T(same_again),
+        T(masa_login),
+        T(pinned_by_choice),
+        T(in_base64),
+        T(older_root),
+        T(serial_elsewhere),
+        T(wrong_paths),
+        T(stranger),
+        T(other_maker),
+        T(not_an_idevid),
+        T(expired_idevid),
+        T(wrong_media),
+        T(wrong_accept),
+        T(malformed),
+        T(signed_by_another),
+        T(not_a_request),
+        T(other_serial),
+        T(no_proximity),
+        T(near_by_key),
+        T(behind_front),
+        T(not_listed),
+        T(refused_by_name),
+        T(pending),
+        T(pending_refused),
+        T(too_often),
+        T(bad_configuration),
     };
     return STORES_RUN(tests);
 }

@@ -26,6 +26,8 @@ static void full(struct idv_voucher *v, enum idv_voucher_kind kind)
     fill_text(&v->manufacturer_proprietary, "{\"profile\":\"platform\"}");
     if (kind == IDV_VOUCHER_REQUEST) {
         fill_text(&v->proximity_registrar_cert, "\xff\x01 cert");
+        fill_text(&v->proximity_registrar_pubk, "key");
+        fill_text(&v->proximity_registrar_pubk_sha256, "hash");
         fill_text(&v->prior_signed, "prior");
         return;
     }
@@ -57,6 +59,8 @@ static void same(const struct idv_voucher *a, const struct idv_voucher *b)
     SAME(pinned_domain_pubk);
     SAME(pinned_domain_pubk_sha256);
     SAME(proximity_registrar_cert);
+    SAME(proximity_registrar_pubk);
+    SAME(proximity_registrar_pubk_sha256);
     SAME(prior_signed);
     SAME(manufacturer_proprietary);
 }

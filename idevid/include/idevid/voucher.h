@@ -36,11 +36,13 @@ struct idv_voucher {
     char nonce[IDV_MAX_NONCE_TEXT + 1];
     int64_t created_on, expires_on, last_renewal_date; /* IDV_TIME_ABSENT */
     struct idv_buf idevid_issuer;
-    struct idv_buf pinned_domain_cert;        /* voucher: DER */
-    struct idv_buf pinned_domain_pubk;        /* voucher: SPKI DER */
-    struct idv_buf pinned_domain_pubk_sha256; /* voucher: 32 bytes */
-    struct idv_buf proximity_registrar_cert;  /* request: DER */
-    struct idv_buf prior_signed;              /* request: the whole PVR */
+    struct idv_buf pinned_domain_cert;              /* voucher: DER */
+    struct idv_buf pinned_domain_pubk;              /* voucher: SPKI DER */
+    struct idv_buf pinned_domain_pubk_sha256;       /* voucher: 32 bytes */
+    struct idv_buf proximity_registrar_cert;        /* request: DER */
+    struct idv_buf proximity_registrar_pubk;        /* request: SPKI DER */
+    struct idv_buf proximity_registrar_pubk_sha256; /* request: 32 bytes */
+    struct idv_buf prior_signed;                    /* request: the whole PVR */
     int revocation_checks; /* -1 absent, 0 must not, 1 must */
     char est_domain[IDV_MAX_URL];
     char additional_configuration_url[IDV_MAX_URL];
@@ -92,6 +94,14 @@ idv_rc idv_voucher_to(const char *media, const struct idv_voucher *v,
 idv_rc idv_request_build(const X509 *idevid, const X509 *registrar,
                          const struct idv_env *env,
                          struct idv_voucher *out) IDV_CHECKED;
+/* Does a request say that the pledge saw cert? By proximity-registrar-cert (the
+ * very one, or by_key one of its key), -pubk and -pubk-sha256
+ * (draft-ietf-anima-rfc8366bis): one of them at least, and all that are there.
+ */
+bool idv_request_saw(const struct idv_voucher *request, const X509 *cert,
+                     bool by_key);
+/* Does it say whom it saw at all? */
+bool idv_request_saw_any(const struct idv_voucher *request);
 
 /* --- the pledge's judgement (RFC 8995 section 5.6.1) -----------------------
  */
