@@ -25,7 +25,7 @@ static bool place_of(const struct idv_server_bound *b, struct place *p)
     size_t n = strcspn(b->host, "%");
     memcpy(host, b->host, n);
     host[n] = 0;
-    if (b->monitor || b->front)
+    if (b->monitor || b->public || b->front)
         return false; /* not for devices */
     *p = (struct place){.port = b->port,
                         .zone = b->host[n] ? b->host + n + 1 : NULL};

@@ -200,6 +200,10 @@ static void mdns_place(void **state)
     b[0].monitor = true;
     idvi_announce_plan_mdns(&a, &t, b, 2, &n);
     is_plan(&n, "");
+    b[0].monitor = false;
+    b[0].public = true;
+    idvi_announce_plan_mdns(&a, &t, b, 2, &n);
+    is_plan(&n, "");
 }
 
 /* however much is listened on: bounded */
