@@ -274,6 +274,20 @@ int hwk_registry_reach(struct hwk_registry *reg, const char *tcti)
     return ok;
 }
 
+int hwk_registry_again(struct hwk_registry *reg)
+{
+    struct hwk_device_slot *s = slot_of(reg, HWK_SCHEME_PKCS11);
+    int ok = 1;
+
+    if (s == NULL)
+        return 0;
+    pthread_mutex_lock(&s->lock);
+    if (s->state != NULL && s->table->again != NULL)
+        ok = s->table->again(s->state);
+    pthread_mutex_unlock(&s->lock);
+    return ok;
+}
+
 const struct hwk_config *hwk_registry_config(const struct hwk_registry *reg)
 {
     return reg->cfg;

@@ -284,6 +284,9 @@ struct hwk_backend {
 
     /* Optional by itself: there is none. */
     int (*dev_count)(void *state, void *dev, uint64_t *value, bool *was_reset);
+
+    /* again of device.h. Optional. */
+    int (*again)(void *state);
 };
 
 extern const struct hwk_backend hwk_backend_tpm2;   /* device/tpm2_*.c */
@@ -321,6 +324,8 @@ struct hwk_device_slot *hwk_slot_hold(struct hwk_device_slot *slot);
 void hwk_slot_give(struct hwk_device_slot *slot);
 /* reach of device.h. */
 int hwk_registry_reach(struct hwk_registry *reg, const char *tcti);
+/* again of device.h. */
+int hwk_registry_again(struct hwk_registry *reg);
 /* Ready again, after a fork perhaps; call it before each use of its table. */
 int hwk_slot_ready(struct hwk_device_slot *slot);
 const struct hwk_config *hwk_registry_config(const struct hwk_registry *reg);

@@ -21,7 +21,7 @@
  */
 #define HWK_PARAM_DEVICE_OPS "hwkey-device-ops"
 #define HWK_PARAM_DEVICE_CTX "hwkey-device-ctx"
-#define HWK_DEVICE_OPS_VERSION 4
+#define HWK_DEVICE_OPS_VERSION 5
 
 #define HWK_LABEL_MAX 64
 #define HWK_OBJECT_URI_MAX 512
@@ -420,6 +420,13 @@ struct hwk_device_ops {
      * HWK_R_IN_USE: a key or a device of it still is; nothing was changed
      * then. */
     int (*reach)(void *ctx, const char *tcti);
+
+    /* PKCS#11 modules whose beginning was ours begin anew, for those that look
+     * for tokens at their beginning only: one that was away is found again.
+     * Keys and devices stay open, their sessions and logins come back with
+     * their next use. For who is alone with them: no other thread may use a
+     * token meanwhile. HWK_R_IN_USE: somebody does; nothing was changed. */
+    int (*again)(void *ctx);
 };
 
 /* Reasons other code must tell apart (ERR_GET_REASON of library "hwkey");

@@ -157,6 +157,11 @@ static int dev_reach(void *ctx, const char *tcti)
     return hwk_registry_reach(ctx, tcti);
 }
 
+static int dev_again(void *ctx)
+{
+    return hwk_registry_again(ctx);
+}
+
 const struct hwk_device_ops hwk_device_ops_table = {
     HWK_DEVICE_OPS_VERSION,
     dev_open,
@@ -171,4 +176,5 @@ const struct hwk_device_ops hwk_device_ops_table = {
     &hwk_devid_ops_table,
     dev_count,
     dev_reach,
+    dev_again,
 };

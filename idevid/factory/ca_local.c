@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A CA whose key is opened here, wherever it lives. */
 #include <string.h>
+#include <strings.h>
 
 #include <idevid/text.h>
 #include <idevid/x509.h>
@@ -34,7 +35,13 @@ static idv_rc sign(struct local *ca, const struct idv_cert_spec *spec,
                           ca->env, out);
 }
 
-/* a token that was pulled and put back has to be opened anew, once */
+static bool in_token(const struct local *ca)
+{
+    return strncasecmp(ca->uri, "pkcs11:", 7) == 0;
+}
+
+/* A token that was pulled and put back has to be opened anew, once; and some
+ * modules find it only when they begin anew. */
 static idv_rc issue(void *self, const struct idv_cert_spec *spec,
                     const EVP_PKEY *key, struct idv_bytes csr, X509 **out)
 {
@@ -45,7 +52,14 @@ static idv_rc issue(void *self, const struct idv_cert_spec *spec,
     if (rc != IDV_E_DEVICE)
         return rc;
     EVP_PKEY_free(idv_steal(&ca->key));
-    if (!was_open)
+    if (was_open) {
+        idv_note_clear();
+        rc = sign(ca, spec, key, out);
+    }
+    if (rc != IDV_E_DEVICE || !in_token(ca))
+        return rc;
+    EVP_PKEY_free(idv_steal(&ca->key));
+    if (idv_tokens_again() != IDV_OK)
         return rc;
     idv_note_clear();
     return sign(ca, spec, key, out);

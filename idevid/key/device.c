@@ -268,6 +268,17 @@ idv_rc idv_tpm_reach(const char *tcti)
                                            : idvi_device_failed("tpm2:", NULL);
 }
 
+idv_rc idv_tokens_again(void)
+{
+    struct door door;
+    IDV_TRY(idvi_device_begin("pkcs11:"));
+    if (!find_door(&door))
+        return idv_fail(IDV_E_DEVICE,
+                        "the provider hwkey is of another version");
+    return door.ops->again(door.ctx) ? IDV_OK
+                                     : idvi_device_failed("pkcs11:", NULL);
+}
+
 void idv_device_stats(struct idv_device_stats *out)
 {
     struct hwk_stats s = {0};

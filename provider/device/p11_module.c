@@ -358,6 +358,50 @@ static void p11_end(bool exiting)
     pthread_mutex_unlock(&all_lock);
 }
 
+/* --- once more --- */
+
+static bool in_use(struct p11_module *m)
+{
+    struct p11_token *t;
+    bool used = false;
+
+    for (t = m->tokens; t != NULL; t = t->next) {
+        pthread_mutex_lock(&t->lock);
+        used |= t->n_busy > 0 || t->n_homes > 0;
+        pthread_mutex_unlock(&t->lock);
+    }
+    return used;
+}
+
+/* As if somebody else had done it: what there is goes the way of a loss. */
+static void begin_anew(struct p11_module *m)
+{
+    P11(m, C_Finalize, NULL);
+    if (m->tokens != NULL)
+        p11_token_lost(m->tokens, p11_epoch(m->tokens),
+                       CKR_CRYPTOKI_NOT_INITIALIZED);
+    p11_module_lost(m);
+}
+
+static int p11_again(void *state)
+{
+    struct p11_module *m;
+    int ok = 1;
+
+    (void)state;
+    pthread_mutex_lock(&all_lock);
+    for (m = all; m != NULL; m = m->next) {
+        if (!m->owner || !atomic_load(&m->ready))
+            continue;
+        if (in_use(m))
+            ok = hwk_raise(HWK_R_IN_USE, "%s: a token of it is used", m->path);
+        else
+            begin_anew(m);
+    }
+    pthread_mutex_unlock(&all_lock);
+    return ok;
+}
+
 /* --- the row --- */
 
 static int p11_open(const struct hwk_config *cfg, void **state)
@@ -402,4 +446,5 @@ const struct hwk_backend hwk_backend_pkcs11 = {
     .dev_write = p11_dev_write,
     .dev_erase = p11_dev_erase,
     .dev_count = p11_dev_count,
+    .again = p11_again,
 };

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What a line meets in a year: the CA's key is away for a while, the desk is
+# What a line meets in a year: the CA's token is away for a while, the desk is
 # killed, a stranger answers in its place, the disk is full. It waits, or says
 # what is wrong, and goes on where it was.
 . "$(dirname "$0")/../lib/story.sh"
@@ -36,7 +36,7 @@ wait_event() { # NAME FILE PID
 
 world_begin
 line_begin || bail 'no maker'
-ok 'devices' line_devices 4 2 || bail 'no devices'
+ok 'devices' line_devices 7 2 || bail 'no devices'
 ok 'an order' line_order batch-7
 
 # --- the disk is full
@@ -64,7 +64,7 @@ ok 'nothing is in the journal by halves' factory verify --journal
 ok 'with room again the device is made' factory provision --order batch-7 \
     --fixtures "$WORLD/one.csv"
 
-# --- the CA's key is away
+# --- the CA's token is away: its directory is, in which all of it lies
 
 ca_elsewhere() {
     token_up ca && in_device ca "$BIN/idevid-factory" init "$WORLD/ca" \
@@ -75,29 +75,47 @@ ca_elsewhere() {
             -e "s|^\[desk\]|&\nca-certificate = $WORLD/ca/issuing-ca.pem|" \
             "$LINE/factory.ini"
 }
+ca_directory() {
+    local t
+    for t in "$WORLD"/tokens/tokens/*; do
+        tr -d '\0' <"$t/token.object" | grep -aq 'ca              ' &&
+            echo "$t"
+    done
+}
+pull() {
+    mv "$CA_TOKEN" "$WORLD/pulled"
+}
+put_back() {
+    mv "$WORLD/pulled" "$CA_TOKEN"
+}
 ok "the CA's key is in a token of its own" ca_elsewhere
-fixture TOK-0002 "$WORLD/two.csv"
+CA_TOKEN=$(ca_directory)
+ok 'which is a directory' [ -d "$CA_TOKEN" ]
+sed -n '1p;/,TOK-0002,/p;/,TPM-000[12],/p' "$WORLD/fixtures.csv" >"$WORLD/three.csv"
 before=$(issued "$LINE")
-echo ca >"$WORLD/cut/TOK-2/away"
-start station "$WORLD/two.out" "$BIN/idevid-factory" provision "$LINE" \
-    --order batch-7 --fixtures "$WORLD/two.csv" --json
-two=$STARTED
-ok 'while it is away the line waits' wait_event waiting "$WORLD/two.out" "$two"
-like 'and says for what' "$(grep '"waiting"' "$WORLD/two.out" | head -n 1)" \
-    '"why":"ca"'
+ok 'it is pulled' pull
+start station "$WORLD/three.out" "$BIN/idevid-factory" provision "$LINE" \
+    --order batch-7 --fixtures "$WORLD/three.csv" --json
+three=$STARTED
+ok 'the line waits' wait_event waiting "$WORLD/three.out" "$three"
+like 'and says for what, in a line' \
+    "$(grep '"waiting"' "$WORLD/three.out" | head -n 1)" \
+    "\"why\":\"ca\".*token 'ca' is not there"
 is 'nothing is issued' "$(issued "$LINE")" "$before"
-rm "$WORLD/cut/TOK-2/away"
-ok 'it is back, the line goes on' wait "$two"
-is 'and the device is made' "$(event done "$WORLD/two.out")" 1 ||
-    tap_show "$WORLD/two.out" "$WORLD/two.out.err"
-is 'once' "$(issued "$LINE")" $((before + 1))
+put_back
+ok 'it is back, the line goes on' wait "$three"
+is 'all devices are made' \
+    "$(event done "$WORLD/three.out") $(event failed "$WORLD/three.out")" '3 0' ||
+    tap_show "$WORLD/three.out" "$WORLD/three.out.err"
+is 'once each' "$(issued "$LINE")" $((before + 3))
 # somebody who does not wait is told
-echo ca >"$WORLD/cut/TOK-2/away"
-factory provision --order batch-7 --fixtures "$WORLD/two.csv" --again \
+ok 'it is pulled again' pull
+fixture TPM-0001 "$WORLD/one.csv"
+factory provision --order batch-7 --fixtures "$WORLD/one.csv" --again \
     --wait 0 --retries 0 --json >"$WORLD/out" 2>"$WORLD/err"
 is 'who does not wait is told' "$? $(grep -c '"failed".*"why":"ca"' \
     "$WORLD/out")" '1 1' || tap_show "$WORLD/out" "$WORLD/err"
-rm "$WORLD/cut/TOK-2/away"
+put_back
 
 # --- the desk is another program
 
@@ -113,8 +131,8 @@ provision_one() { # SERIAL OUT ...
     start station "$out" "$BIN/idevid-factory" provision "$WORLD/bench" \
         --order batch-7 --fixtures "$WORLD/$1.csv" --json
 }
-fixture TPM-0001 "$WORLD/one.csv"
-grep ',TPM-0004,' "$WORLD/fixtures.csv" >>"$WORLD/one.csv"
+fixture TPM-0003 "$WORLD/one.csv"
+grep ',TPM-0006,' "$WORLD/fixtures.csv" >>"$WORLD/one.csv"
 bench provision --order batch-7 --fixtures "$WORLD/one.csv" --json \
     >"$WORLD/one.out" 2>"$WORLD/one.err"
 is 'two devices over mutual TLS' "$? $(event done "$WORLD/one.out")" '0 2' ||
@@ -123,11 +141,27 @@ is 'in two round trips, and one for the next' "$(sed -n \
     's/.*"event":"done".*"round-trips":\([0-9]*\),.*/\1/p' "$WORLD/one.out" |
     tr '\n' ' ')" '2 1 '
 
+# --- a desk that has signed already, and loses its token
+
+fixture TPM-0007 "$WORLD/seven.csv"
+before=$(issued "$LINE")
+ok "the desk's token is pulled" pull
+start station "$WORLD/seven.out" "$BIN/idevid-factory" provision \
+    "$WORLD/bench" --order batch-7 --fixtures "$WORLD/seven.csv" --json
+seven=$STARTED
+ok 'its stations wait' wait_event waiting "$WORLD/seven.out" "$seven"
+like 'and say for what' "$(grep '"waiting"' "$WORLD/seven.out" | head -n 1)" \
+    "\"why\":\"ca\".*token 'ca' is not there"
+put_back
+ok 'it is back, they go on' wait "$seven"
+is 'the device is made, once' \
+    "$(event done "$WORLD/seven.out") $(issued "$LINE")" "1 $((before + 1))"
+
 # --- it is killed, and started again
 
 kill -KILL "$DESK_PID"
 wait "$DESK_PID" 2>/dev/null
-fixture TPM-0002 "$WORLD/two.csv"
+fixture TPM-0004 "$WORLD/two.csv"
 start station "$WORLD/two.out" "$BIN/idevid-factory" provision \
     "$WORLD/bench" --order batch-7 --fixtures "$WORLD/two.csv" --json
 two=$STARTED
@@ -149,7 +183,7 @@ wait "$DESK_PID" 2>/dev/null
 ok 'a stranger' stranger_desk
 LINE=$WORLD/rogue desk_start "$DESK_PORT"
 ok 'serves where the desk was' desk_port
-fixture TPM-0003 "$WORLD/three.csv"
+fixture TPM-0005 "$WORLD/three.csv"
 bench provision --order batch-7 --fixtures "$WORLD/three.csv" --wait 0 \
     --retries 0 --json >"$WORLD/three.out" 2>"$WORLD/three.err"
 is 'and gets no request' "$? $(event failed "$WORLD/three.out")" '1 1' ||

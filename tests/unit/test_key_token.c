@@ -2,6 +2,10 @@
 /* Keys, certificates and data in a token, through the built-in provider. */
 #include "codec.h"
 
+#include <dirent.h>
+#include <stdio.h>
+
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 
@@ -244,6 +248,57 @@ static void planted_file(void **state)
     assert_null(got);
 }
 
+/* --- a token that is away: its directory, which SoftHSM looks for when it
+ * begins only */
+
+static bool can_sign(EVP_PKEY *key)
+{
+    IDV_AUTO_PTR(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
+    uint8_t sig[256];
+    size_t n = sizeof(sig);
+    bool ok = EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+              EVP_DigestSign(ctx, sig, &n, (const uint8_t *)"x", 1) == 1;
+    ERR_clear_error();
+    return ok;
+}
+
+static void only_directory(char *out, size_t n)
+{
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        if (e->d_type == DT_DIR && e->d_name[0] != '.')
+            snprintf(out, n, "%s/%s", dir, e->d_name);
+    }
+    closedir(d);
+}
+
+static void token_away(void **state)
+{
+    char there[512] = "", gone[128];
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
+    EVP_PKEY *none = NULL;
+    (void)state;
+    NEEDS_TOKEN;
+    OK(idv_key_open(KEY, &pin, &key));
+    assert_true(can_sign(key));
+    only_directory(there, sizeof(there));
+    snprintf(gone, sizeof(gone), "%s.gone", dir);
+    assert_int_equal(rename(there, gone), 0);
+    OK(idv_tokens_again());
+    assert_false(can_sign(key));
+    FAILS(IDV_E_DEVICE, "token 'unit' is not there",
+          idv_key_open(KEY, &pin, &none));
+    assert_int_equal(rename(gone, there), 0);
+    FAILS(IDV_E_DEVICE, "token 'unit' is not there",
+          idv_key_open(KEY, &pin, &none));
+    OK(idv_tokens_again());
+    assert_true(can_sign(key));
+    OK(idv_key_open(KEY, &pin, &none));
+    assert_true(can_sign(none));
+    EVP_PKEY_free(none);
+}
+
 static void software_keys(void **state)
 {
     IDV_AUTO_PTR(EVP_PKEY) soft = EVP_EC_gen("P-256");
@@ -259,7 +314,7 @@ int main(void)
         cmocka_unit_test(wrong_pins),    cmocka_unit_test(make_and_open),
         cmocka_unit_test(signs),         cmocka_unit_test(objects),
         cmocka_unit_test(wrapper),       cmocka_unit_test(planted_file),
-        cmocka_unit_test(software_keys),
+        cmocka_unit_test(software_keys), cmocka_unit_test(token_away),
     };
     return cmocka_run_group_tests_name("key_token", tests, setup, teardown);
 }

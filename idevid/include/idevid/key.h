@@ -207,6 +207,11 @@ idv_rc idv_device_count(struct idv_device *dev, bool *offered, uint64_t *value,
  */
 idv_rc idv_tpm_reach(const char *tcti) IDV_CHECKED;
 
+/* For a process with one thread that waits for a token: PKCS#11 modules look
+ * for tokens anew, those too that look at their beginning only. Open keys and
+ * devices stay so. IDV_E_STATE: one is being used; its module did not. */
+idv_rc idv_tokens_again(void) IDV_CHECKED;
+
 struct idv_device_stats {
     uint64_t tpm_commands, pkcs11_calls, signatures;
 };
