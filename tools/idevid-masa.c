@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/pem.h>
+
 #include <idevid/auto.h>
 #include <idevid/codec.h>
 #include <idevid/fs.h>
@@ -12,6 +14,7 @@
 
 #include "idevid/db/db.h"
 #include "idevid/masa/masa.h"
+#include "masa_verify.h"
 #include "service.h"
 
 /* --- configuration ------------------------------------------------------ */
@@ -23,7 +26,8 @@ static struct conf {
     int pin;
     bool id_data, issuer_sequence;
     int64_t nonceless_minutes, max_age_hours;
-    int64_t device_hourly;
+    int64_t device_hourly, head_seconds;
+    char *log_key;
 } conf;
 
 static const char *const pins[] = {"farthest", "registrar", NULL};
@@ -86,6 +90,22 @@ static const struct idv_conf_entry entries[] = {
      AT(issuer_sequence),
      .fallback = "no",
      .help = "idevid-issuer without the outer OCTET STRING"},
+    {.section = "log",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(log_key),
+     .help = "private key, of its own, that signs heads of the tree over the "
+             "audit log (URI; P-256 or Ed25519); without it nobody is shown "
+             "the tree"},
+    {.section = "log",
+     .key = "head-seconds",
+     .type = IDV_CONF_INT,
+     AT(head_seconds),
+     .fallback = "10",
+     .min = 1,
+     .max = 86400,
+     .help = "a tree head is not signed anew before the last one is so old, "
+             "except for who waits for an entry of its own"},
     {.section = "policy",
      .key = "device-hourly",
      .type = IDV_CONF_INT,
@@ -134,7 +154,7 @@ static struct {
 /* --- run ---------------------------------------------------------------- */
 
 struct worker {
-    EVP_PKEY *tls_key, *key, *approval_key;
+    EVP_PKEY *tls_key, *key, *approval_key, *log_key;
     STACK_OF(X509) * tls_chain;
     STACK_OF(X509) * chain;
     STACK_OF(X509) * anchors;
@@ -153,6 +173,7 @@ static void worker_clear(void *self)
     EVP_PKEY_free(w->tls_key);
     EVP_PKEY_free(w->key);
     EVP_PKEY_free(w->approval_key);
+    EVP_PKEY_free(w->log_key);
     idv_certs_free(w->tls_chain);
     idv_certs_free(w->chain);
     idv_certs_free(w->anchors);
@@ -168,8 +189,21 @@ static idv_rc worker_keys(struct worker *w)
     IDV_TRY(idv_key_open(conf.key, &tool_pin, &w->key));
     if (conf.approval_key)
         IDV_TRY(idv_key_open(conf.approval_key, &tool_pin, &w->approval_key));
+    if (conf.log_key)
+        IDV_TRY(idv_key_open(conf.log_key, &tool_pin, &w->log_key));
     if (conf.anchors)
         IDV_TRY(idv_certs_open(conf.anchors, NULL, &w->anchors));
+    return IDV_OK;
+}
+
+/* what came before there was a tree, or by an older program */
+static idv_rc grow_tree(struct tool *t, struct idv_db *db)
+{
+    uint64_t n = 0;
+    IDV_TRY(idv_db_tree_grow(db, t->env, &n));
+    if (n)
+        idv_log(t->env, IDV_LOG_INFO, "tree-grown", "entries=%llu",
+                (unsigned long long)n);
     return IDV_OK;
 }
 
@@ -179,6 +213,7 @@ static idv_rc worker_setup(struct tool *t, void *self,
     struct worker *w = self;
     IDV_TRY(worker_keys(w));
     IDV_TRY(idv_db_open(conf.service.database, &w->db));
+    IDV_TRY(grow_tree(t, w->db));
     w->store = idv_db_masa_store(w->db);
     w->maker = (struct idv_masa_maker){
         .name = conf.name,
@@ -196,7 +231,9 @@ static idv_rc worker_setup(struct tool *t, void *self,
                                .n_makers = 1,
                                .store = &w->store,
                                .max_age_s = conf.max_age_hours * 3600,
-                               .device_hourly = (unsigned)conf.device_hourly};
+                               .device_hourly = (unsigned)conf.device_hourly,
+                               .log_key = w->log_key,
+                               .head_s = conf.head_seconds};
     IDV_TRY(idv_masa_new(&mc, t->env, &w->masa));
     out->key = w->tls_key;
     out->chain = w->tls_chain;
@@ -442,6 +479,26 @@ static idv_rc show_log(struct tool *t, int argc, char **argv)
     return IDV_OK;
 }
 
+/* The public half, for those who verify. */
+static idv_rc log_key(struct tool *t, int argc, char **argv)
+{
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
+    IDV_AUTO_PTR(BIO) bio = BIO_new(BIO_s_mem());
+    struct idv_log_id id;
+    char *pem = NULL;
+    (void)t;
+    (void)argc;
+    (void)argv;
+    if (!conf.log_key)
+        return idv_fail(IDV_E_STATE, "log.key: there is none");
+    IDV_TRY(idv_key_open(conf.log_key, &tool_pin, &key));
+    IDV_TRY(idv_log_id(key, &id));
+    if (!bio || PEM_write_bio_PUBKEY(bio, key) != 1)
+        return idv_fail(IDV_E_CRYPTO, "log key");
+    long n = BIO_get_mem_data(bio, &pem);
+    return tool_print(idv_bytes(pem, (size_t)n));
+}
+
 /* --- backup --------------------------------------------------------------- */
 
 static idv_rc backup(struct tool *t, int argc, char **argv)
@@ -474,6 +531,11 @@ static const struct tool_verb verbs[] = {
     {"list", "[SERIAL]", "registered devices", 0, 1, NULL, list, true},
     {"log", "[SERIAL]", "the audit log: every voucher issued", 0, 1, NULL,
      show_log, true},
+    {"log-key", "", "print the public key of the log (PEM)", 0, 0, NULL,
+     log_key, true},
+    {"verify-log", "[URL]",
+     "has the log of a MASA only grown, and is it what its tree says", 0, 1,
+     masa_verify_options, masa_verify_log, false},
     {"block", "SERIAL", "issue no voucher for this device", 1, 1, block_options,
      block, true},
     {"unblock", "SERIAL", "issue vouchers for it again", 1, 1, NULL, unblock,

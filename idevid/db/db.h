@@ -116,6 +116,21 @@ idv_rc idv_db_log_each(struct idv_db *db, const char *serial,
                                     const struct idv_audit_event *e),
                        void *arg) IDV_CHECKED;
 
+/*
+ * Events of the log that are in no tree yet become leaves of it, the oldest
+ * first, in transactions of a few hundred: those from before there was a tree,
+ * and those of an older program beside this one. issue_add does the same for
+ * what came meanwhile. *grown counts them.
+ */
+idv_rc idv_db_tree_grow(struct idv_db *db, const struct idv_env *env,
+                        uint64_t *grown) IDV_CHECKED;
+
+/* The signed head after *id (0: the first), which becomes its own. */
+idv_rc idv_db_head_next(struct idv_db *db, int64_t *id, bool *found,
+                        struct idv_buf *out) IDV_CHECKED;
+/* Events of the log that are in no tree, whether they wait for it or not. */
+idv_rc idv_db_tree_left(struct idv_db *db, uint64_t *n) IDV_CHECKED;
+
 /* --- registrar: for people ------------------------------------------------ */
 
 struct idv_db_decision {

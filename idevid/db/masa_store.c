@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "idevid/db/db.h"
+#include "idevid/db/masa_tree.h"
 #include "idevid/db/rows.h"
 #include "idevid/db/sql.h"
 
@@ -127,25 +128,36 @@ static idv_rc put_event(struct idv_db *db, const struct idv_masa_issue *i)
                      (int64_t)i->assertion);
 }
 
-struct issuing {
-    const struct idv_masa_issue *issue;
-    bool *fresh;
-};
-
-static idv_rc put_both(struct idv_db *db, void *arg)
+/* until its own is in it: others may have been left waiting before */
+static idv_rc put_leaves(struct idv_db *db, const struct idv_masa_issue *i)
 {
-    const struct issuing *a = arg;
-    unsigned added = 0;
-    IDV_TRY(put_issue(db, a->issue, &added));
-    *a->fresh = added > 0;
-    return *a->fresh ? put_event(db, a->issue) : IDV_OK;
+    size_t n = 0, all = 0;
+    do {
+        IDV_TRY(idvi_tree_grow(db, i->seed, &n));
+        all += n;
+    } while (n == IDVI_TREE_BATCH);
+    return all ? IDV_OK
+               : idv_fail(IDV_E_STATE, "store: the event is in no tree");
 }
 
+static idv_rc put_all(struct idv_db *db, const struct idv_masa_issue *i,
+                      bool *fresh)
+{
+    unsigned added = 0;
+    IDV_TRY(put_issue(db, i, &added));
+    *fresh = added > 0;
+    if (!*fresh)
+        return IDV_OK;
+    IDV_TRY(put_event(db, i));
+    return put_leaves(db, i);
+}
+
+/* One writer at a time: the tree has one right edge. */
 static idv_rc issue_add(void *self, const struct idv_masa_issue *issue,
                         bool *fresh)
 {
-    struct issuing a = {issue, fresh};
-    return idvi_within(self, put_both, &a);
+    IDV_TRY(idvi_begin(self));
+    return idvi_end(self, put_all(self, issue, fresh));
 }
 
 static idv_rc event_count(void *self, int64_t device_id,
@@ -189,25 +201,37 @@ static idv_rc count_events(struct idv_db *db, int64_t device_id, int64_t *n)
     return idvi_query_get(&q, "i", n);
 }
 
+static idv_rc event_row(struct idvi_query *q, struct idv_audit_event *out)
+{
+    IDV_AUTO(buf) salt = {.max = sizeof(out->salt)};
+    IDV_TRY(idvi_query_get(q, "ittnb", &out->date, out->domain_id,
+                           sizeof(out->domain_id), out->nonce,
+                           sizeof(out->nonce), &out->assertion, &salt));
+    out->salted = salt.n == sizeof(out->salt);
+    if (out->salted)
+        memcpy(out->salt, salt.p, salt.n);
+    return IDV_OK;
+}
+
 static idv_rc read_events(struct idv_db *db, int64_t device_id,
                           struct idv_audit_log *out)
 {
     IDVI_QUERY(q);
     bool row = false;
     IDV_TRY(idvi_query(db, &q,
-                       "SELECT date, domain_id, nonce, assertion FROM"
+                       "SELECT date, domain_id, nonce, assertion, salt FROM"
                        " (SELECT id, date, domain_id, nonce, assertion FROM"
                        " audit_event WHERE device_id = $1"
-                       " ORDER BY id DESC LIMIT $2) AS newest ORDER BY id",
+                       " ORDER BY id DESC LIMIT $2) AS newest"
+                       " LEFT JOIN tree_leaf l ON l.event_id = newest.id"
+                       " ORDER BY newest.id",
                        "ii", device_id, (int64_t)IDV_MAX_AUDIT_EVENTS));
     for (;;) {
         struct idv_audit_event e = {0};
         IDV_TRY(idvi_query_next(&q, &row));
         if (!row)
             return IDV_OK;
-        IDV_TRY(idvi_query_get(&q, "ittn", &e.date, e.domain_id,
-                               sizeof(e.domain_id), e.nonce, sizeof(e.nonce),
-                               &e.assertion));
+        IDV_TRY(event_row(&q, &e));
         IDV_TRY(idv_audit_log_add(out, &e));
     }
 }
@@ -226,7 +250,7 @@ static idv_rc log_read(void *self, int64_t device_id, struct idv_audit_log *out)
 
 struct idv_masa_store idv_db_masa_store(struct idv_db *db)
 {
-    return (struct idv_masa_store){
+    struct idv_masa_store s = {
         .self = db,
         .device_find = idvi_device_find,
         .registrar_find = registrar_find,
@@ -236,4 +260,6 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .owner_known = owner_known,
         .log_read = log_read,
     };
+    idvi_tree_store(&s);
+    return s;
 }

@@ -57,6 +57,8 @@ idv_rc idvi_masa_auditlog(struct idvi_masa_call *c)
     IDV_TRY(idvi_masa_open(c));
     IDV_TRY(check_owner(c));
     idv_rc rc = store->log_read(store->self, c->device.id, &log);
+    log.keyid_n = c->device.keyid_n;
+    memcpy(log.keyid, c->device.keyid, c->device.keyid_n);
     if (rc == IDV_OK)
         rc = write_log(&log, &json);
     idv_audit_log_free(&log);

@@ -154,6 +154,7 @@ static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
     if (v->expires_on != IDV_TIME_ABSENT && v->expires_on < i->repeat_until)
         i->repeat_until = v->expires_on;
     i->assertion = v->assertion;
+    IDV_TRY(idv_random(c->masa->env, i->seed, sizeof(i->seed)));
     memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
     IDV_TRY(idv_text_copy(i->nonce, sizeof(i->nonce), idv_str(v->nonce),
                           "voucher"));

@@ -7,6 +7,7 @@
 #define REPEAT_S (24 * 3600)
 #define MAX_AGE_S (4 * 24 * 3600)
 #define DEVICE_HOURLY 60
+#define HEAD_S 10
 
 void idv_masa_device_free(struct idv_masa_device *d)
 {
@@ -49,8 +50,14 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
         m->conf.max_age_s = MAX_AGE_S;
     if (!m->conf.device_hourly)
         m->conf.device_hourly = DEVICE_HOURLY;
-    *out = m;
-    return IDV_OK;
+    if (!m->conf.head_s)
+        m->conf.head_s = HEAD_S;
+    idv_rc rc = m->conf.log_key ? idv_log_id(m->conf.log_key, &m->log) : IDV_OK;
+    if (rc == IDV_OK)
+        *out = m;
+    else
+        idv_masa_free(m);
+    return rc;
 }
 
 void idv_masa_free(struct idv_masa *m)
@@ -73,7 +80,8 @@ static idv_rc dispatch(struct idvi_masa_call *c)
         IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_POST));
         return paths[i].answer(c);
     }
-    return idvi_refuse(&c->no, 404, "path", "not found");
+    return idvi_masa_is_log(c) ? idvi_masa_log(c)
+                               : idvi_refuse(&c->no, 404, "path", "not found");
 }
 
 static void call_free(struct idvi_masa_call *c)

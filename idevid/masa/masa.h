@@ -7,6 +7,9 @@
 #include <idevid/machine.h>
 #include <idevid/voucher.h>
 
+#include "idevid/tree/entry.h"
+#include "idevid/tree/item.h"
+
 /* --- what is configured --------------------------------------------------- */
 
 enum idv_pin_choice {
@@ -50,6 +53,12 @@ struct idv_masa_conf {
      * logged): beyond that 503, so that nobody fills a device's history. Those
      * with evidence are not counted and not refused. 0: 60 */
     unsigned device_hourly;
+    /* Signs the heads of the tree over the log (P-256 or Ed25519); borrowed.
+     * NULL: the tree grows all the same, and nobody is shown it. */
+    EVP_PKEY *log_key;
+    /* A head is not made anew for whoever asks before the last one is so old;
+     * 0: 10 s. Who proves to have an entry need not wait. */
+    int64_t head_s;
 };
 
 /* --- what must be kept ---------------------------------------------------- */
@@ -80,6 +89,7 @@ struct idv_masa_issue {
     enum idv_assertion assertion;
     char media[128];
     struct idv_buf voucher;
+    uint8_t seed[32]; /* random: the salt of its entry in the tree */
 };
 void idv_masa_issue_free(struct idv_masa_issue *i);
 
@@ -107,8 +117,8 @@ struct idv_masa_store {
     /* the voucher for these request bytes, if repeat_until is after now */
     idv_rc (*issue_find)(void *self, const uint8_t rvr_sha256[32], int64_t now,
                          bool *found, struct idv_masa_issue *out);
-    /* Voucher and log event in one. *fresh false: another worker issued for the
-     * same bytes meanwhile; nothing added. */
+    /* Voucher, log event and its leaf in the tree in one. *fresh false: another
+     * worker issued for the same bytes meanwhile; nothing added. */
     idv_rc (*issue_add)(void *self, const struct idv_masa_issue *issue,
                         bool *fresh);
     /* events of this device with this assertion since then */
@@ -122,6 +132,27 @@ struct idv_masa_store {
      * are counted in arbitrary. */
     idv_rc (*log_read)(void *self, int64_t device_id,
                        struct idv_audit_log *out);
+
+    /* The tree over the log. It only grows, and what is read here of it is as
+     * durable as what issue_add did. */
+    idv_rc (*tree_size)(void *self, uint64_t *size);
+    /* as idv_tree_nodes.read */
+    idv_rc (*tree_read)(void *self, const struct idv_tree_node *which, size_t n,
+                        struct idv_hash *out);
+    idv_rc (*tree_find)(void *self, const struct idv_hash *leaf, bool *found,
+                        uint64_t *index);
+    /* From leaf first on, n at most, in order, until each returns false: made
+     * anew of what the log says; e->event has the salt. One whose event is gone
+     * is left out. */
+    idv_rc (*tree_entries)(void *self, uint64_t first, unsigned n,
+                           bool (*each)(void *arg, uint64_t index,
+                                        const struct idv_log_entry *e),
+                           void *arg);
+    /* The last signed tree head. */
+    idv_rc (*head_last)(void *self, bool *found, struct idv_buf *out);
+    /* Keeps one; nothing happens if there is a larger or a younger one. */
+    idv_rc (*head_add)(void *self, const struct idv_tree_head *h,
+                       struct idv_bytes item);
 };
 
 /* --- the service ---------------------------------------------------------- */
@@ -135,6 +166,18 @@ void idv_masa_free(struct idv_masa *m);
 
 /*
  * Serves brski/requestvoucher and brski/requestauditlog under /.well-known,
+ * and with a log_key the transparency log by GET, anybody's, under /log/v1: the
+ * messages of RFC 9162 section 5, their inputs in the path instead of a query,
+ * hashes in hexadecimal, items (tree/item.h) in base64:
+ *
+ *     get-sth                           {"sth"}
+ *     get-sth-consistency/FIRST/SECOND  {"consistency"}
+ *     get-proof-by-hash/HASH/SIZE       {"inclusion"}
+ *     get-all-by-hash/HASH/SIZE         {"inclusion", "sth", "consistency"}:
+ * the tree of SIZE, which may be 0, grew to this head's, and HASH is in that
+ *     get-entries/START/END             {"entries": [{"log_entry"}, ...]}, END
+ *                                       included, 128 at most
+ *
  * 404 for all else. Never asks for UPSTREAM. The assertion comes from own
  * evidence only: verified when the store names this domain as owner (and a
  * device sold to another domain is refused, 403), else proximity when the

@@ -12,6 +12,7 @@
 struct idv_masa {
     struct idv_masa_conf conf;
     const struct idv_env *env;
+    struct idv_log_id log; /* of conf.log_key */
 };
 
 struct idvi_masa_call {
@@ -43,5 +44,21 @@ idv_rc idvi_masa_evidence(struct idvi_masa_call *c) IDV_CHECKED;
 /* The whole answers. */
 idv_rc idvi_masa_voucher(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_auditlog(struct idvi_masa_call *c) IDV_CHECKED;
+
+/* log.c: the paths of the transparency log, if there is one. */
+bool idvi_masa_is_log(const struct idvi_masa_call *c);
+idv_rc idvi_masa_log(struct idvi_masa_call *c) IDV_CHECKED;
+
+/* head.c: a head of so many leaves at least, made if need be. IDV_E_STATE: the
+ * tree does not continue the last one. */
+idv_rc idvi_masa_head(struct idv_masa *m, uint64_t need, struct idv_buf *item,
+                      struct idv_tree_head *out) IDV_CHECKED;
+/* Proofs as items. */
+idv_rc idvi_masa_inclusion(struct idv_masa *m, const struct idv_log_id *log,
+                           uint64_t index, uint64_t size,
+                           struct idv_buf *out) IDV_CHECKED;
+idv_rc idvi_masa_consistency(struct idv_masa *m, const struct idv_log_id *log,
+                             uint64_t first, uint64_t second,
+                             struct idv_buf *out) IDV_CHECKED;
 
 #endif

@@ -123,6 +123,9 @@ ${APPROVAL_KEY:+approval-key = $APPROVAL_KEY}
 idevid-anchors = $WORLD/maker/anchors.pem
 [store]
 database = ${MASA_DATABASE:-$WORLD/masa.db}
+${LOG_KEY:+[log]
+key = $LOG_KEY
+head-seconds = 1}
 [policy]
 ${DEVICE_HOURLY:+device-hourly = $DEVICE_HOURLY}
 [device]

@@ -95,6 +95,48 @@ static idv_rc m_log_read(void *self, int64_t id, struct idv_audit_log *out)
     FAULTY(masa_real(w).log_read(w->masa_db, id, out));
 }
 
+static idv_rc m_tree_size(void *self, uint64_t *size)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).tree_size(w->masa_db, size));
+}
+
+static idv_rc m_tree_read(void *self, const struct idv_tree_node *which,
+                          size_t n, struct idv_hash *out)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).tree_read(w->masa_db, which, n, out));
+}
+
+static idv_rc m_tree_find(void *self, const struct idv_hash *leaf, bool *found,
+                          uint64_t *index)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).tree_find(w->masa_db, leaf, found, index));
+}
+
+static idv_rc m_tree_entries(void *self, uint64_t first, unsigned n,
+                             bool (*each)(void *arg, uint64_t index,
+                                          const struct idv_log_entry *e),
+                             void *arg)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).tree_entries(w->masa_db, first, n, each, arg));
+}
+
+static idv_rc m_head_last(void *self, bool *found, struct idv_buf *out)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).head_last(w->masa_db, found, out));
+}
+
+static idv_rc m_head_add(void *self, const struct idv_tree_head *h,
+                         struct idv_bytes item)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).head_add(w->masa_db, h, item));
+}
+
 static struct idv_registrar_store reg_real(struct world *w)
 {
     return idv_db_registrar_store(w->reg_db);
@@ -298,7 +340,9 @@ static void make_stores(struct world *w)
     pki_must(idv_db_open(place, &w->masa_db), "masa's store");
     w->masa_store = (struct idv_masa_store){
         w,           m_device_find, m_registrar_find, m_issue_find,
-        m_issue_add, m_event_count, m_owner_known,    m_log_read};
+        m_issue_add, m_event_count, m_owner_known,    m_log_read,
+        m_tree_size, m_tree_read,   m_tree_find,      m_tree_entries,
+        m_head_last, m_head_add};
     w->reg_store = (struct idv_registrar_store){
         w,           r_get,      r_last,      r_count,   r_add,     r_update,
         r_claim,     r_decision, r_status,    r_rules,   r_finding, r_own,
