@@ -55,10 +55,7 @@ static idv_rc read_head(struct idv_bytes text, EVP_PKEY *const *keys,
     IDV_AUTO_PTR(idv_json) o = NULL;
     IDV_AUTO(buf) item = {.max = IDV_TREE_HEAD_MAX};
     IDV_TRY(idv_json_parse(text, IDV_MAX_BODY, &o));
-    const char *sth = idv_json_text(idv_json_get(o, "sth"));
-    if (!sth)
-        return idv_fail(IDV_E_FORMAT, "no tree head");
-    IDV_TRY(idv_base64_to_bytes(idv_str(sth), IDV_BASE64_STRICT, &item));
+    IDV_TRY(idv_log_item(o, "sth", &item));
     return idv_tree_head_verify(idv_view(&item), keys, out);
 }
 

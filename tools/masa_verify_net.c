@@ -47,22 +47,12 @@ static idv_rc get(struct client *c, const char *path, struct idv_json **out)
     return rc;
 }
 
-static idv_rc item_of(const struct idv_json *o, const char *name,
-                      struct idv_buf *out)
-{
-    const char *text = idv_json_text(idv_json_get(o, name));
-    if (!text)
-        return idv_fail(IDV_E_FORMAT, "log: an answer without %s", name);
-    idv_buf_clear(out);
-    return idv_base64_to_bytes(idv_str(text), IDV_BASE64_STRICT, out);
-}
-
 static idv_rc get_head(struct client *c, struct idv_tree_head *head,
                        struct idv_buf *item)
 {
     IDV_AUTO_PTR(idv_json) o = NULL;
     IDV_TRY(get(c, "/log/v1/get-sth", &o));
-    IDV_TRY(item_of(o, "sth", item));
+    IDV_TRY(idv_log_item(o, "sth", item));
     return idv_tree_head_verify(idv_view(item), c->v->keys, head);
 }
 
@@ -79,7 +69,7 @@ static idv_rc get_proof(struct client *c, const struct idv_tree_head *old,
                          (unsigned long long)old->size,
                          (unsigned long long)head->size));
     IDV_TRY(get(c, (const char *)path.p, &o));
-    IDV_TRY(item_of(o, "consistency", &item));
+    IDV_TRY(idv_log_item(o, "consistency", &item));
     IDV_TRY(idv_consistency_from_item(idv_view(&item), &p));
     return idv_consistency_check(&p, old, head);
 }
@@ -107,7 +97,7 @@ static idv_rc take(struct client *c, const struct idv_json *o)
     struct idv_hash made[IDV_TREE_LEVELS];
     struct idv_log_entry e;
     size_t n;
-    IDV_TRY(item_of(o, "log_entry", &item));
+    IDV_TRY(idv_log_item(o, "log_entry", &item));
     IDV_TRY(idv_log_entry_from_item(idv_view(&item), &e));
     return verify_entry(c->v, &e, made, &n);
 }

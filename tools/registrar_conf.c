@@ -255,6 +255,7 @@ const struct idv_conf_table registrar_table = {
 
 #undef AT
 #define AT(field) .offset = offsetof(struct maker_conf, field)
+static const char *const logs[] = {"off", "on", "required", NULL};
 static const struct idv_conf_entry maker_entries[] = {
     {.section = "maker",
      .key = "name",
@@ -379,6 +380,21 @@ static const struct idv_conf_entry maker_entries[] = {
      .words = http_auths,
      .help = "how user and password are sent: basic, or digest (the password "
              "stays here)"},
+    {.section = "masa",
+     .key = "log",
+     .type = IDV_CONF_ENUM,
+     AT(log),
+     .fallback = "off",
+     .words = logs,
+     .help = "its transparency log: off; on, what is wrong with it is a "
+             "finding; required, no device enrolls whose voucher it does not "
+             "prove to have"},
+    {.section = "masa",
+     .key = "log-keys",
+     .type = IDV_CONF_PATHS,
+     AT(log_keys),
+     .help = "public keys of that log (PEM), the next one beside the present "
+             "one"},
 };
 const struct idv_conf_table maker_table = {
     "idevid-registrar maker", "One manufacturer, for the registrar.",

@@ -45,7 +45,8 @@ struct maker_conf {
     char *name, *anchors, *masa_url, *masa_fallback, *masa_anchors;
     char *masa_user, *masa_password_file;
     char *evidence_anchors, *approval_key;
-    int admit, serial_field, model_field, masa_http_auth, stored;
+    char **log_keys;
+    int admit, serial_field, model_field, masa_http_auth, stored, log;
     bool unauthenticated, ignore_expiry, masa_client_auth, id_data,
         issuer_sequence;
 };

@@ -6,6 +6,7 @@
 #include <idevid/fs.h>
 #include <idevid/text.h>
 
+#include "idevid/tree/item.h"
 #include "registrar.h"
 #include "registrar_maker.h"
 
@@ -24,6 +25,24 @@ static idv_rc load_password(const char *path, struct idv_buf *out)
     return idv_buf_put(out, idv_bytes("", 1));
 }
 
+static idv_rc load_log_keys(const struct maker_conf *c, EVP_PKEY **out)
+{
+    size_t n = idv_list_count(c->log_keys);
+    struct idv_log_id id;
+    if (c->log && !n)
+        return idv_fail(IDV_E_ARG, "masa.log: it needs masa.log-keys");
+    if (n > TOOL_LIST_MAX)
+        return idv_fail(IDV_E_ARG, "masa.log-keys: more than %d",
+                        TOOL_LIST_MAX);
+    for (size_t i = 0; i < n; i++) {
+        IDV_TRY(tool_public_key(c->log_keys[i], &out[i]));
+        idv_rc rc = idv_log_id(out[i], &id);
+        if (rc != IDV_OK)
+            return idv_fail_within(rc, "%s", c->log_keys[i]);
+    }
+    return IDV_OK;
+}
+
 static idv_rc open_files(struct registrar_maker *m)
 {
     const struct maker_conf *c = &m->conf;
@@ -35,6 +54,7 @@ static idv_rc open_files(struct registrar_maker *m)
             idv_certs_open(c->evidence_anchors, NULL, &m->evidence_anchors));
     if (c->approval_key)
         IDV_TRY(tool_public_key(c->approval_key, &m->approval_key));
+    IDV_TRY(load_log_keys(c, m->log_keys));
     return c->masa_password_file
                ? load_password(c->masa_password_file, &m->password)
                : IDV_OK;
@@ -66,6 +86,8 @@ idv_rc registrar_maker_load(const char *path, struct registrar_maker *m,
         .stored = (enum idv_stored_use)c->stored,
         .id_data = c->id_data,
         .issuer_sequence = c->issuer_sequence,
+        .log = (enum idv_maker_log)c->log,
+        .log_keys = m->log_keys,
     };
     return IDV_OK;
 }
@@ -78,6 +100,8 @@ void registrar_maker_free(struct registrar_maker *m)
     idv_certs_free(m->evidence_anchors);
     EVP_PKEY_free(m->approval_key);
     idv_buf_free(&m->password);
+    for (size_t i = 0; m->log_keys[i]; i++)
+        EVP_PKEY_free(m->log_keys[i]);
     memset(m, 0, sizeof(*m));
 }
 

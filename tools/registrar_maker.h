@@ -4,6 +4,7 @@
 #define REGISTRAR_MAKER_H
 
 #include "registrar_conf.h"
+#include "tool.h"
 
 struct registrar_maker {
     struct maker_conf conf;
@@ -12,6 +13,7 @@ struct registrar_maker {
     STACK_OF(X509) * evidence_anchors;
     EVP_PKEY *approval_key;
     struct idv_buf password; /* with its NUL */
+    EVP_PKEY *log_keys[TOOL_LIST_MAX + 1];
 };
 /* row points into m, which stays; zeroed before. Freed also after a failure. */
 idv_rc registrar_maker_load(const char *path, struct registrar_maker *m,

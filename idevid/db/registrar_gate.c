@@ -137,6 +137,27 @@ static idv_rc evidence_put(void *self, const struct idv_kept_evidence *e)
         idv_view(&e->evidence));
 }
 
+static idv_rc log_head(void *self, const char *maker, bool *found,
+                       struct idv_buf *item)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(self, &q, "SELECT head FROM maker_log WHERE maker = $1",
+                       "t", maker));
+    IDV_TRY(idvi_query_next(&q, found));
+    return *found ? idvi_query_get(&q, "b", item) : IDV_OK;
+}
+
+static idv_rc log_head_keep(void *self, const char *maker, uint64_t size,
+                            struct idv_bytes item)
+{
+    return idvi_exec(self, NULL,
+                     "INSERT INTO maker_log (maker, size, head)"
+                     " VALUES ($1, $2, $3) ON CONFLICT (maker) DO UPDATE SET"
+                     " size = excluded.size, head = excluded.head"
+                     " WHERE maker_log.size < excluded.size",
+                     "tib", maker, (int64_t)size, item);
+}
+
 void idvi_gate_store(struct idv_registrar_store *s)
 {
     s->rules = idvi_rules_each;
@@ -146,4 +167,6 @@ void idvi_gate_store(struct idv_registrar_store *s)
     s->stored_get = stored_get;
     s->imprinted = imprinted;
     s->evidence_put = evidence_put;
+    s->log_head = log_head;
+    s->log_head_keep = log_head_keep;
 }

@@ -52,7 +52,7 @@ static idv_rc keep_verdict(struct idvi_reg_call *c, enum idv_session_state to)
     return idvi_reg_session_move(c, to);
 }
 
-static idv_rc conclude(struct idvi_reg_call *c, bool good, const char *reason)
+idv_rc idvi_reg_conclude(struct idvi_reg_call *c, bool good, const char *reason)
 {
     char text[sizeof(c->session.reason)];
     snprintf(text, sizeof(text), "%s", reason);
@@ -119,10 +119,12 @@ static idv_rc judge(struct idvi_reg_call *c, const struct idv_msg *reply)
     }
     if (rc == IDV_OK)
         rc = judge_log(c, &log);
+    if (rc == IDV_E_REJECT)
+        rc = idvi_reg_conclude(c, false, idv_note());
+    else if (rc == IDV_OK)
+        rc = idvi_reg_ask_tree(c, &log);
     idv_audit_log_free(&log);
-    if (rc != IDV_OK && rc != IDV_E_REJECT)
-        return rc;
-    return conclude(c, rc == IDV_OK, idv_note());
+    return rc;
 }
 
 /* R-S-14: the log may be elsewhere, but only on the same server. */
@@ -162,9 +164,9 @@ static idv_rc told_log(struct idvi_reg_call *c, struct idv_told *told)
     if (m->status == 201)
         return follow(c, m);
     if (m->status == 404 && c->reg->conf.audit == IDV_AUDIT_IF_OFFERED)
-        return conclude(c, true, "the manufacturer keeps no log");
+        return idvi_reg_conclude(c, true, "the manufacturer keeps no log");
     if (m->status == 403 || m->status == 404)
-        return conclude(c, false, "the manufacturer gives no log");
+        return idvi_reg_conclude(c, false, "the manufacturer gives no log");
     return c->audited(c, "audit-unavailable");
 }
 
@@ -172,7 +174,7 @@ idv_rc idvi_reg_audit(struct idvi_reg_call *c)
 {
     if (c->reg->conf.audit == IDV_AUDIT_OFF) {
         idvi_reg_reduced(c, "history-ignored");
-        return conclude(c, true, "history is ignored");
+        return idvi_reg_conclude(c, true, "history is ignored");
     }
     IDV_TRY(idvi_reg_upstream(c, "requestauditlog", "application/json"));
     /* set by upstream(): the request that was kept, so the MASA knows it */

@@ -83,15 +83,16 @@ static idv_rc compare(struct idvi_reg_call *c, const struct idv_audit_log *log)
     return nonceless <= had ? IDV_OK : told(c, "own-nonceless-unknown", "");
 }
 
-static bool has_this(const struct idvi_reg_call *c,
-                     const struct idv_audit_log *log)
+const struct idv_audit_event *
+idvi_reg_own_event(const struct idvi_reg_call *c,
+                   const struct idv_audit_log *log)
 {
-    for (size_t i = 0; i < log->n; i++) {
+    for (size_t i = log->n; i-- > 0;) {
         if (is_own(c, &log->events[i]) &&
             strcmp(log->events[i].nonce, c->session.nonce) == 0)
-            return true;
+            return &log->events[i];
     }
-    return false;
+    return NULL;
 }
 
 idv_rc idvi_reg_compare_history(struct idvi_reg_call *c,
@@ -99,5 +100,6 @@ idv_rc idvi_reg_compare_history(struct idvi_reg_call *c,
 {
     if (!c->reg->conf.ignore_own)
         IDV_TRY(compare(c, log));
-    return has_this(c, log) ? IDV_OK : told(c, "own-voucher-missing", "");
+    return idvi_reg_own_event(c, log) ? IDV_OK
+                                      : told(c, "own-voucher-missing", "");
 }

@@ -42,6 +42,13 @@ enum idv_stored_use {
     IDV_STORED_FIRST,     /* whenever there is one */
 };
 
+/* Whether the maker's transparency log is asked for our vouchers' entries. */
+enum idv_maker_log {
+    IDV_MAKER_LOG_OFF,
+    IDV_MAKER_LOG_ON,       /* what is wrong with it is a finding */
+    IDV_MAKER_LOG_REQUIRED, /* and no device enrolls without a proof */
+};
+
 /* A manufacturer. All borrowed. */
 struct idv_registrar_maker {
     const char *name;               /* unique; in logs and in the store */
@@ -67,6 +74,8 @@ struct idv_registrar_maker {
     bool unauthenticated;
     bool id_data;         /* its MASA wants eContentType id-data */
     bool issuer_sequence; /* its MASA wants idevid-issuer as a SEQUENCE */
+    enum idv_maker_log log;
+    EVP_PKEY *const *log_keys; /* public ones of that log, NULL-ended */
 };
 
 enum idv_evidence_mode {
@@ -332,6 +341,12 @@ struct idv_registrar_store {
     idv_rc (*imprinted)(void *self, const char *maker, const char *serial,
                         bool *allowed);
     idv_rc (*evidence_put)(void *self, const struct idv_kept_evidence *e);
+    /* The signed head of the largest tree that a maker's transparency log
+     * proved to be its own. */
+    idv_rc (*log_head)(void *self, const char *maker, bool *found,
+                       struct idv_buf *item);
+    idv_rc (*log_head_keep)(void *self, const char *maker, uint64_t size,
+                            struct idv_bytes item);
 };
 
 /* --- the service ---------------------------------------------------------- */

@@ -9,6 +9,8 @@
 
 #include "idevid/base/refuse.h"
 #include "idevid/registrar/registrar.h"
+#include "idevid/tree/entry.h"
+#include "idevid/tree/item.h"
 
 #define IDVI_BRSKI "/.well-known/brski"
 
@@ -61,6 +63,9 @@ struct idvi_reg_call {
     struct idv_told *told; /* what another CA answered; borrowed */
     /* where an audit ends: *unknown why no judgement was possible, or NULL */
     idv_rc (*audited)(struct idvi_reg_call *c, const char *unknown);
+    /* what the maker's transparency log is asked about */
+    struct idv_hash leaf_hash;
+    struct idv_tree_head kept_head; /* size 0: none */
 };
 
 /* Each step: IDV_OK, or IDV_E_REJECT with no filled, or an internal failure.
@@ -155,12 +160,23 @@ idv_rc idvi_reg_adopt(struct idvi_reg_call *c, bool *done) IDV_CHECKED;
 /* history.c: the log beside our own ledger. */
 idv_rc idvi_reg_compare_history(struct idvi_reg_call *c,
                                 const struct idv_audit_log *log) IDV_CHECKED;
+/* The event of the session's own voucher, or NULL. */
+const struct idv_audit_event *
+idvi_reg_own_event(const struct idvi_reg_call *c,
+                   const struct idv_audit_log *log);
 
 /* evidence.c: is *good for an enrollment? What came is judged and kept. */
 idv_rc idvi_reg_take_evidence(struct idvi_reg_call *c, bool *good) IDV_CHECKED;
 
 /* audit.c: asks the MASA for the log, judges it, then calls c->audited. */
 idv_rc idvi_reg_audit(struct idvi_reg_call *c) IDV_CHECKED;
+/* Keeps the judgement and calls c->audited. */
+idv_rc idvi_reg_conclude(struct idvi_reg_call *c, bool good,
+                         const char *reason) IDV_CHECKED;
+/* tree.c: the log was acceptable; before that is concluded the maker's
+ * transparency log is asked, if it shall be. */
+idv_rc idvi_reg_ask_tree(struct idvi_reg_call *c,
+                         const struct idv_audit_log *log) IDV_CHECKED;
 /* Is it the connection on which the session's log was judged? */
 bool idvi_reg_same_connection(const struct idvi_reg_call *c);
 

@@ -2,6 +2,8 @@
 /* Proofs as items of RFC 9162, and what they must be about. */
 #include <string.h>
 
+#include <idevid/codec.h>
+
 #include "tree/item.h"
 #include "tree/wire.h"
 
@@ -100,4 +102,14 @@ idv_rc idv_consistency_check(const struct idv_consistency *p,
         return no("a consistency proof of other trees");
     return idv_tree_verify_consistency(p->first, &old->root, p->second,
                                        &head->root, &p->path);
+}
+
+idv_rc idv_log_item(const struct idv_json *answer, const char *name,
+                    struct idv_buf *out)
+{
+    const char *text = idv_json_text(idv_json_get(answer, name));
+    if (!text)
+        return idv_fail(IDV_E_FORMAT, "log: an answer without %s", name);
+    idv_buf_clear(out);
+    return idv_base64_to_bytes(idv_str(text), IDV_BASE64_STRICT, out);
 }

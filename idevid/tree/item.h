@@ -10,6 +10,8 @@
 
 #include <openssl/evp.h>
 
+#include <idevid/json.h>
+
 #include "tree/tree.h"
 
 /*
@@ -75,5 +77,10 @@ idv_rc idv_inclusion_check(const struct idv_inclusion *p,
 idv_rc idv_consistency_check(const struct idv_consistency *p,
                              const struct idv_tree_head *old,
                              const struct idv_tree_head *head) IDV_CHECKED;
+
+/* A member of an answer: the item's bytes replace what is in out. IDV_E_FORMAT:
+ * it is not there, or not base64. */
+idv_rc idv_log_item(const struct idv_json *answer, const char *name,
+                    struct idv_buf *out) IDV_CHECKED;
 
 #endif

@@ -80,8 +80,9 @@ static idv_rc verify_grown(uint64_t first, const struct idv_hash *first_root,
     IDV_TRY(climb(fn, sn, path->hash + used, path->n - used, &fr, &sr));
     if (!idv_hash_eq(&fr, first_root))
         return no("what was there before has changed");
-    return idv_hash_eq(&sr, second_root) ? IDV_OK
-                                         : no("what is there now is another");
+    return idv_hash_eq(&sr, second_root)
+               ? IDV_OK
+               : no("what is there now does not begin with it");
 }
 
 idv_rc idv_tree_verify_consistency(uint64_t first,

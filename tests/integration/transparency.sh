@@ -80,9 +80,10 @@ like 'R-M-20: another implementation of RFC 9162 verifies it all' \
 
 # --- a voucher more ---------------------------------------------------------
 
+MAKER_LOG=required
 ok 'owner' owner
 ok 'registrar serves' registrar_start
-ok 'the device joins' pledge router join --registrar "localhost:$REG_PORT"
+ok 'R-R-36: the device joins, its voucher is proved to be in the log' pledge router join --registrar "localhost:$REG_PORT"
 in_tree() { # SIZE: when the head of before is old enough
     local i
     for i in $(seq 50); do
@@ -98,6 +99,9 @@ read -r size assertion commitment <<EOF
 $(peer "https://localhost:$MASA_PORT" "$(anchors)" "$WORLD/log.pub")
 EOF
 is 'the other implementation sees it, too' "$size $assertion" '38 proximity'
+
+is 'the registrar keeps a tree head of its maker' "$(sqlite3 "$WORLD/owner.db" \
+    "SELECT maker, size FROM maker_log")" 'acme|38'
 
 # R-M-39: who may read the device's log can open the commitment, nobody else
 log=$(sqlite3 "$WORLD/owner.db" \

@@ -144,6 +144,8 @@ admit = ${ADMIT:-all}
 [masa]
 anchors = $WORLD/maker/anchors.pem
 client-certificate = yes
+${MAKER_LOG:+log = $MAKER_LOG
+log-keys = $WORLD/log.pub}
 EOF
     cat >"$WORLD/$name.ini" <<EOF
 [server]

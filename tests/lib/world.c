@@ -242,6 +242,20 @@ static idv_rc r_imprinted(void *self, const char *maker, const char *serial,
     FAULTY(reg_real(w).imprinted(w->reg_db, maker, serial, allowed));
 }
 
+static idv_rc r_log_head(void *self, const char *maker, bool *found,
+                         struct idv_buf *item)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).log_head(w->reg_db, maker, found, item));
+}
+
+static idv_rc r_log_keep(void *self, const char *maker, uint64_t size,
+                         struct idv_bytes item)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).log_head_keep(w->reg_db, maker, size, item));
+}
+
 static idv_rc r_evidence(void *self, const struct idv_kept_evidence *e)
 {
     struct world *w = self;
@@ -344,9 +358,10 @@ static void make_stores(struct world *w)
         m_tree_size, m_tree_read,   m_tree_find,      m_tree_entries,
         m_head_last, m_head_add};
     w->reg_store = (struct idv_registrar_store){
-        w,           r_get,      r_last,      r_count,   r_add,     r_update,
-        r_claim,     r_decision, r_status,    r_rules,   r_finding, r_own,
-        r_forgotten, r_stored,   r_imprinted, r_evidence};
+        w,          r_get,      r_last,      r_count,  r_add,
+        r_update,   r_claim,    r_decision,  r_status, r_rules,
+        r_finding,  r_own,      r_forgotten, r_stored, r_imprinted,
+        r_evidence, r_log_head, r_log_keep};
     w->reg_conf.ca.est.store = (struct idv_est_store){
         w,        e_csr,   e_cert,      e_subject, e_client,
         e_revoke, e_order, e_order_end, e_number,  e_add};

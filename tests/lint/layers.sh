@@ -95,7 +95,7 @@ key:base codec key:$base $codec key x509
 x509:base codec x509:$base $codec key x509
 envelope:base codec x509 key envelope:$low
 voucher:base codec x509 key envelope voucher:$low voucher
-tree:base codec x509 tree:$base codec key x509 envelope voucher
+tree:base codec x509 tree:$base $codec key x509 envelope voucher
 tpm:base codec x509 tpm:$base $codec x509
 trust:base codec x509 key tpm trust:$low voucher trust approval maker evidence
 est:base codec x509 key envelope est:$low voucher trust est

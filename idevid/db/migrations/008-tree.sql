@@ -21,6 +21,13 @@ CREATE TABLE tree_head (
     head BLOB NOT NULL
 );
 
+-- registrar: the head of each maker's tree that was proved last
+CREATE TABLE maker_log (
+    maker TEXT NOT NULL PRIMARY KEY,
+    size BIGINT NOT NULL,
+    head BLOB NOT NULL
+);
+
 -- MASA: events that are not in the tree yet, whoever put them into the log;
 -- those from before there was a tree among them
 CREATE TABLE tree_wait (
