@@ -23,6 +23,8 @@ struct agent_seen {
     int64_t from, to; /* the LDevID's validity; ENROLLED */
     uint8_t spread;   /* differs between devices, not between looks */
     bool unused;      /* nobody was let in with it yet, after a renewal */
+    int64_t
+        crl_from; /* when the CRLs that it names are due; 0: it names none */
 };
 
 /*
@@ -40,6 +42,11 @@ enum agent_due agent_due(const struct agent_seen *seen, int64_t share,
 /* When to look again: at the renewal, or, with a clock that says nothing, when
  * share percent of a life has passed from now. */
 int64_t agent_next(const struct agent_seen *seen, int64_t share, int64_t now);
+/* When to fetch CRLs again, at now that was just tried: when they are due, or,
+ * when what was to be had is not newer, after a pause that grows with *behind,
+ * the times in a row that this was so. INT64_MAX: never. */
+int64_t agent_crl_next(const struct agent_seen *seen, int64_t now,
+                       unsigned *behind);
 /* Seconds to wait after so many failures in a row: 5 at first, doubled each
  * time, an hour at most (RFC 8995 section 4.1). */
 int64_t agent_pause(unsigned failures);
@@ -119,7 +126,8 @@ struct agent_state {
     struct idv_json *candidates;         /* likewise; NULL: none */
     int64_t next;                        /* when something is done; 0 */
     unsigned failures;                   /* in a row */
-    char failure[IDV_NOTE_MAX];          /* the last one */
+    unsigned crl_behind;        /* times in a row that none was newer */
+    char failure[IDV_NOTE_MAX]; /* the last one */
     int64_t failed_at;
 };
 idv_rc agent_state_write(const char *path,

@@ -32,6 +32,20 @@ int64_t agent_next(const struct agent_seen *seen, int64_t share, int64_t now)
                             : agent_renewal(seen, share);
 }
 
+int64_t agent_crl_next(const struct agent_seen *seen, int64_t now,
+                       unsigned *behind)
+{
+    if (seen->state != IDV_TRUST_ENROLLED || !seen->crl_from) {
+        *behind = 0;
+        return INT64_MAX;
+    }
+    if (seen->crl_from > now) {
+        *behind = 0;
+        return seen->crl_from;
+    }
+    return now + agent_pause((*behind)++);
+}
+
 int64_t agent_pause(unsigned failures)
 {
     const int64_t pause =

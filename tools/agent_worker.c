@@ -16,6 +16,7 @@
 #include <idevid/offer.h>
 
 #include "agent.h"
+#include "pledge_crl.h"
 
 /* a write of so much is never mixed with another */
 _Static_assert(sizeof(struct agent_news) <= 4096, "PIPE_BUF");
@@ -107,6 +108,15 @@ static void tell_candidates(void *arg, const struct idv_pledge *pledge)
 
 /* --- what it does --------------------------------------------------------- */
 
+static idv_rc look_at_crl(const struct pledge *p, struct agent_seen *seen)
+{
+    struct pledge_crl crl;
+    idv_rc rc = pledge_crl_look(&p->s, &crl);
+    seen->crl_from = crl.refresh;
+    pledge_crl_free(&crl);
+    return rc;
+}
+
 static idv_rc look(const struct pledge *p, struct agent_seen *out)
 {
     struct agent_seen seen = {.state = idv_trust_state(p->s.trust)};
@@ -119,8 +129,19 @@ static idv_rc look(const struct pledge *p, struct agent_seen *out)
         seen.spread = hash[0];
         seen.unused = idv_trust_previous(p->s.trust) != NULL;
     }
+    IDV_TRY(look_at_crl(p, &seen));
     *out = seen;
     return IDV_OK;
+}
+
+/* before anything else: what is due besides may fail for days */
+static idv_rc refresh_crl(struct pledge *p, const struct agent_seen *seen)
+{
+    bool changed;
+    if (!seen->crl_from || idv_now(p->t->env) < seen->crl_from)
+        return IDV_OK;
+    IDV_TRY(pledge_fetch_crl(p, &changed));
+    return changed ? pledge_event(&p->s, "crl") : IDV_OK;
 }
 
 static idv_rc do_what_is_due(struct pledge *p, const struct agent_seen *seen)
@@ -128,6 +149,7 @@ static idv_rc do_what_is_due(struct pledge *p, const struct agent_seen *seen)
     const struct pledge_work join = {.job = PLEDGE_JOIN};
     const struct pledge_work renew = {.job = PLEDGE_RENEW, .attempts = 1};
     const struct idv_env *env = p->t->env;
+    IDV_TRY(refresh_crl(p, seen));
     if (seen->unused) /* what renewal gave was refused, or nobody was there */
         return pledge_work(p, &renew);
     switch (agent_due(seen, pledge_configuration.renew_share, idv_now(env))) {

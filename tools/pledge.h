@@ -64,6 +64,9 @@ struct pledge_work {
  * an enrollment. A signal to end (pledge_catch_signals) is IDV_E_STATE. */
 idv_rc pledge_work(struct pledge *p,
                    const struct pledge_work *work) IDV_CHECKED;
+/* The CRLs that the LDevID's certificates name; *changed: those that are kept
+ * are others now. That none was had is told, and no failure. */
+idv_rc pledge_fetch_crl(struct pledge *p, bool *changed) IDV_CHECKED;
 /* The cloud registrar of the configuration, if there is one, into pc; its
  * anchors stay p's (pledge_cloud.c). */
 idv_rc pledge_cloud(struct pledge *p, struct idv_pledge_conf *pc) IDV_CHECKED;

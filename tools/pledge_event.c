@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <idevid/fs.h>
+
 #include "hooks.h"
 #include "pledge_event.h"
 
-#define VARIABLES 10
+#define VARIABLES 11
 
 struct environment {
     char text[VARIABLES][1100];
@@ -25,6 +27,13 @@ static void add(struct environment *e, const char *name, const char *value,
     e->list[++e->n] = NULL;
 }
 
+static bool has_crl(const char *dir)
+{
+    char path[1100];
+    snprintf(path, sizeof(path), "%s/current/ca.crl.pem", dir ? dir : "");
+    return dir && idv_fs_exists(path);
+}
+
 static void add_files(struct environment *e, const char *dir)
 {
     add(e, "IDEVID_DIRECTORY", dir, "/current");
@@ -33,6 +42,8 @@ static void add_files(struct environment *e, const char *dir)
     add(e, "IDEVID_ANCHORS", dir, "/current/anchors.pem");
     add(e, "IDEVID_KEY", dir, "/current/key.pem");
     add(e, "IDEVID_OPENSSL_CONF", dir, "/current/openssl.cnf");
+    if (has_crl(dir))
+        add(e, "IDEVID_CRL", dir, "/current/ca.crl.pem");
 }
 
 static void run_hooks(const struct state *s, const char *event)

@@ -5,7 +5,8 @@
 
 #include "state.h"
 
-/* Files for other programs, then the hooks: "enrolled", "renewed", "reset".
+/* Files for other programs, then the hooks: "enrolled", "renewed", "reset",
+ * "crl" (others than before).
  * What goes wrong with a hook is logged and is no failure. */
 idv_rc pledge_event(const struct state *s, const char *event) IDV_CHECKED;
 /* [enroll] output becomes what the device has now, all at once; nothing is

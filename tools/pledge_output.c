@@ -13,6 +13,7 @@
 
 #include "ca.h"
 #include "ldevid.h"
+#include "pledge_crl.h"
 #include "pledge_event.h"
 
 /* DIR/current is a link to one of two directories: the new set is made in the
@@ -84,6 +85,7 @@ static idv_rc one_pem(X509 *cert, struct idv_buf *out)
 
 struct set {
     struct idv_buf cert, chain, fullchain, anchors, uri, key, cnf;
+    struct pledge_crl crl;
 };
 
 static void set_free(struct set *s)
@@ -92,6 +94,7 @@ static void set_free(struct set *s)
                              &s->uri,  &s->key,   &s->cnf};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         idv_buf_free(all[i]);
+    pledge_crl_free(&s->crl);
 }
 
 static idv_rc fill(const struct state *of, const struct idv_enrollment *e,
@@ -103,6 +106,7 @@ static idv_rc fill(const struct state *of, const struct idv_enrollment *e,
     IDV_TRY(idv_certs_to_pem(e->anchors, &s->anchors));
     IDV_TRY(idv_buf_putf(&s->uri, "%s\n", e->key_uri));
     IDV_TRY(key_file(of, e->key_uri, &s->key));
+    IDV_TRY(pledge_crl_look(of, &s->crl));
     return openssl_cnf(&of->conf->device, &s->cnf);
 }
 
@@ -149,6 +153,7 @@ static idv_rc write_set(const char *slot, const struct set *s, gid_t gid)
         {"chain.pem", &s->chain},
         {"fullchain.pem", &s->fullchain},
         {"anchors.pem", &s->anchors},
+        {"ca.crl.pem", &s->crl.pem}, /* if there is one */
         {"key.uri", &s->uri},
         {"openssl.cnf", &s->cnf},
     };
@@ -194,9 +199,11 @@ static bool file_is(const char *dir, const char *name, const struct idv_buf *b)
 {
     IDV_AUTO(buf) now = {0};
     char path[1024];
-    bool same = tool_path(dir, name, "", path) == IDV_OK &&
-                idv_fs_read(path, 0, &now) == IDV_OK && now.n == b->n &&
-                memcmp(now.p, b->p, b->n) == 0;
+    bool same =
+        tool_path(dir, name, "", path) == IDV_OK &&
+        (idv_fs_exists(path) ? idv_fs_read(path, b->n + 1, &now) == IDV_OK &&
+                                   idv_bytes_eq(idv_view(&now), idv_view(b))
+                             : b->n == 0);
     idv_note_clear();
     return same;
 }
@@ -207,6 +214,7 @@ static bool is_current(const char *dir, const struct set *s)
     return tool_path(dir, LINK, "", current) == IDV_OK &&
            file_is(current, "fullchain.pem", &s->fullchain) &&
            file_is(current, "anchors.pem", &s->anchors) &&
+           file_is(current, "ca.crl.pem", &s->crl.pem) &&
            file_is(current, "key.pem", &s->key) &&
            file_is(current, "key.uri", &s->uri) &&
            file_is(current, "openssl.cnf", &s->cnf);

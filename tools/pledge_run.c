@@ -89,10 +89,13 @@ static idv_rc sleep_until(struct agent *a, const char *stage, int64_t at)
 
 static idv_rc rest(struct agent *a)
 {
-    const int64_t next = agent_next(
-        &a->state.seen, pledge_configuration.renew_share, idv_now(a->t->env));
+    const int64_t now = idv_now(a->t->env);
+    const int64_t next =
+        agent_next(&a->state.seen, pledge_configuration.renew_share, now);
+    const int64_t crl =
+        agent_crl_next(&a->state.seen, now, &a->state.crl_behind);
     a->state.failures = 0;
-    return sleep_until(a, "resting", next);
+    return sleep_until(a, "resting", crl < next ? crl : next);
 }
 
 /* What is there does not fit together, or cannot be so as configured: that

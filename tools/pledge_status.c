@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "pledge.h"
+#include "pledge_crl.h"
 
 static struct {
     bool pem, anchors;
@@ -61,6 +62,20 @@ static idv_rc put_ldevid(struct tool *t, struct idv_json *o,
     IDV_TRY(idv_time_to_text(to, time));
     IDV_TRY(put(t, o, "valid-until", time));
     return put(t, o, "registrar", e->registrar);
+}
+
+/* until when the CRLs are good that its certificates name */
+static idv_rc put_crl(struct tool *t, struct idv_json *o, const struct state *s)
+{
+    char time[IDV_TIME_TEXT] = "none yet";
+    struct pledge_crl crl;
+    idv_rc rc = pledge_crl_look(s, &crl);
+    if (rc == IDV_OK && crl.until)
+        rc = idv_time_to_text(crl.until, time);
+    if (rc == IDV_OK && crl.wanted)
+        rc = put(t, o, "crl-until", time);
+    pledge_crl_free(&crl);
+    return rc;
 }
 
 /* what its state file says: the text members as lines, or all as one member */
@@ -120,6 +135,7 @@ static idv_rc status_lines(struct tool *t, struct idv_json *o,
     IDV_TRY(put_pin(t, o, trust));
     IDV_TRY(put_more(t, o, trust));
     IDV_TRY(put_ldevid(t, o, idv_trust_enrollment(trust)));
+    IDV_TRY(put_crl(t, o, s));
     IDV_TRY(put_lockout(t, o, s->dev));
     return put_agent(t, o);
 }

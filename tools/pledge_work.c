@@ -9,6 +9,7 @@
 #include "evidence.h"
 #include "ldevid.h"
 #include "pledge.h"
+#include "pledge_crl.h"
 #include "pledge_find.h"
 
 /* --- ending early --------------------------------------------------------- */
@@ -165,6 +166,18 @@ static idv_rc find_registrars(const struct pledge *p,
                     p->t->conf_path);
 }
 
+/* What cannot be had now is no failure. */
+idv_rc pledge_fetch_crl(struct pledge *p, bool *changed)
+{
+    char what[IDV_NOTE_MAX];
+    IDV_TRY(pledge_crl_fetch(&p->s, changed, what));
+    if (*what)
+        pledge_progress(p, "crl", what);
+    else if (*changed)
+        pledge_progress(p, "crl", "fetched");
+    return IDV_OK;
+}
+
 idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
 {
     const int when = pledge_configuration.evidence;
@@ -188,6 +201,7 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
         .addresses = true,
     };
     unsigned methods = 0;
+    bool crl = false;
     struct ldevid_keys before;
     const bool renewal = idv_trust_enrollment(p->s.trust) != NULL;
     ldevid_keys(&p->s, &before);
@@ -205,6 +219,7 @@ idv_rc pledge_work(struct pledge *p, const struct pledge_work *work)
     pledge_progress(p, "identity",
                     idv_cert_subject(sk_X509_value(p->chain, 0)));
     IDV_TRY(all_ways(p, &pc, work->job, methods));
+    IDV_TRY(pledge_fetch_crl(p, &crl));
     /* the old key goes when nobody is pointed to it any more */
     IDV_TRY(pledge_event(&p->s, renewal ? "renewed" : "enrolled"));
     return ldevid_retire(&p->s, &before);

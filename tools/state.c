@@ -159,6 +159,13 @@ static idv_rc wipe(const struct state *s)
     return rc;
 }
 
+static idv_rc drop_crl(const struct state *s)
+{
+    char path[1024];
+    IDV_TRY(tool_path(s->conf->directory, STATE_CRL, "", path));
+    return idv_fs_remove(path);
+}
+
 idv_rc state_reset(struct state *s)
 {
     char uri[512];
@@ -166,5 +173,6 @@ idv_rc state_reset(struct state *s)
         s->trust ? idv_trust_enrollment(s->trust) : NULL;
     snprintf(uri, sizeof(uri), "%s", e ? e->key_uri : s->ldevid);
     IDV_TRY(s->trust ? idv_trust_reset(s->trust) : wipe(s));
+    IDV_TRY(drop_crl(s));
     return ldevid_erase(s, uri);
 }

@@ -8,6 +8,8 @@
 #include "pledge_conf.h"
 #include "tool.h"
 
+#define STATE_CRL "crl.pem" /* in the directory: of the domain, as fetched */
+
 struct state {
     const struct tool *t;
     const struct pledge_conf *conf;

@@ -67,6 +67,11 @@ static bool set_tls(struct fetch *f)
 {
     CURL *e = f->easy;
     const char *anchors = f->what->anchors;
+    const struct idv_bytes pem = f->what->anchors_pem;
+    struct curl_blob blob = {.data = (void *)(uintptr_t)pem.p, .len = pem.n};
+    if (pem.n && (curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob) != CURLE_OK ||
+                  !set_ptr(e, CURLOPT_CAPATH, NULL)))
+        return false;
     return set_long(e, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) &&
            set_long(e, CURLOPT_SSL_VERIFYPEER, 1) &&
            set_long(e, CURLOPT_SSL_VERIFYHOST, 2) &&

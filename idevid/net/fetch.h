@@ -9,10 +9,11 @@
 struct idv_fetch {
     const char *url;
     const char *anchors; /* PEM file of the server's anchors; NULL: those that
-                            the system trusts */
-    bool insecure_http;  /* http: too; what begins with https: stays there */
-    size_t max;          /* bytes; 0: IDV_MAX_BODY */
-    int timeout_ms; /* for all of it, names and redirections too; 0: 30 s */
+                            the system trusts, or: */
+    struct idv_bytes anchors_pem; /* those; empty: see above */
+    bool insecure_http; /* http: too; what begins with https: stays there */
+    size_t max;         /* bytes; 0: IDV_MAX_BODY */
+    int timeout_ms;     /* for all of it, names and redirections too; 0: 30 s */
 };
 
 /*

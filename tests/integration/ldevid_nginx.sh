@@ -26,6 +26,7 @@ again() {
     REG_PORT=$(wait_listening "$WORLD/owner.out" "$STARTED")
 }
 ok 'and issues for servers, too' again 'servers = yes'
+ok 'names its own CRL' registrar_crl "https://localhost:$REG_PORT/crl/ca.crl"
 REGISTRAR=localhost:$REG_PORT
 
 # Who is not root serves as himself.
@@ -84,6 +85,9 @@ http {
         listen unix:$dir/sock ssl;
         ssl_certificate     $files/fullchain.pem;
         ssl_certificate_key $files/key.pem;
+        ssl_verify_client optional;
+        ssl_client_certificate $files/anchors.pem;
+        ssl_crl $files/ca.crl.pem;
         location / { return 200 "served\n"; }
     }
 }

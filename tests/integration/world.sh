@@ -226,6 +226,20 @@ start() {
     WORLD_PIDS="$WORLD_PIDS $STARTED"
 }
 
+# registrar_crl URL: what the running registrar issues from now on names it
+registrar_crl() {
+    local i=0 before
+    before=$(pgrep -P "$REG_PID")
+    sed -i "/^crl-url/d; s|^\\[ca\\]|&\ncrl-url = $1|" "$WORLD/owner.ini"
+    kill -HUP "$REG_PID"
+    # until none of those that knew the one before is left
+    while kill -0 $before 2>/dev/null; do
+        i=$((i + 1))
+        [ $i -lt 400 ] || return 1
+        pause
+    done
+}
+
 masa_start() {
     masa_conf
     start maker "$WORLD/masa.out" "$BIN/idevid-masa" -c "$WORLD/masa.ini" run

@@ -24,9 +24,31 @@ static void before_half_of_the_life(void **state)
     }
 }
 
+/* CRLs: never without, when they are due, and with pauses after that */
+static void crls(void **state)
+{
+    struct agent_seen seen = {.state = IDV_TRUST_ENROLLED};
+    unsigned behind = 3;
+    (void)state;
+    assert_int_equal(agent_crl_next(&seen, 1000, &behind), INT64_MAX);
+    assert_int_equal(behind, 0);
+    seen.crl_from = 2000;
+    assert_int_equal(agent_crl_next(&seen, 1000, &behind), 2000);
+    assert_int_equal(agent_crl_next(&seen, 2000, &behind), 2005);
+    assert_int_equal(agent_crl_next(&seen, 2005, &behind), 2015);
+    behind = 1000;
+    assert_int_equal(agent_crl_next(&seen, 9000, &behind), 9000 + 3600);
+    seen.crl_from = 10000;
+    assert_int_equal(agent_crl_next(&seen, 9000, &behind), 10000);
+    assert_int_equal(behind, 0);
+    seen.state = IDV_TRUST_NONE;
+    assert_int_equal(agent_crl_next(&seen, 20000, &behind), INT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crls),
         cmocka_unit_test(before_half_of_the_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
