@@ -47,14 +47,6 @@ idv_rc registrar_rollover(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc registrar_ask(struct tool *t, const char *path, struct idv_json *in,
                      idv_rc (*page)(struct tool *t,
                                     const struct idv_json *answer)) IDV_CHECKED;
-/* Calls each for the rows of a page; with --json prints them itself. */
-idv_rc registrar_rows(struct tool *t, const struct idv_json *answer,
-                      void (*each)(struct tool *t,
-                                   const struct idv_json *row)) IDV_CHECKED;
-/* One line of JSON. */
-idv_rc registrar_print(struct tool *t, const struct idv_json *v) IDV_CHECKED;
-/* A member of a row, "" when absent. */
-const char *registrar_cell(const struct idv_json *row, const char *name);
 
 /* registrar_rules.c: rules; findings and vouchers had ahead, for list */
 idv_rc registrar_rule(struct tool *t, int argc, char **argv) IDV_CHECKED;

@@ -37,32 +37,3 @@ idv_rc registrar_ask(struct tool *t, const char *path, struct idv_json *in,
                                   .page = page};
     return service_ask(&a, in);
 }
-
-const char *registrar_cell(const struct idv_json *row, const char *name)
-{
-    const char *text = idv_json_text(idv_json_get(row, name));
-    return text ? text : "";
-}
-
-idv_rc registrar_print(struct tool *t, const struct idv_json *v)
-{
-    IDV_AUTO(buf) text = {0};
-    (void)t;
-    IDV_TRY(idv_json_dump(v, false, &text));
-    IDV_TRY(idv_buf_put(&text, idv_str("\n")));
-    return tool_print(idv_view(&text));
-}
-
-idv_rc registrar_rows(struct tool *t, const struct idv_json *answer,
-                      void (*each)(struct tool *t, const struct idv_json *row))
-{
-    const struct idv_json *rows = idv_json_get(answer, "rows");
-    for (size_t i = 0; i < idv_json_count(rows); i++) {
-        const struct idv_json *row = idv_json_at(rows, i, NULL);
-        if (t->json)
-            IDV_TRY(registrar_print(t, row));
-        else
-            each(t, row);
-    }
-    return IDV_OK;
-}

@@ -42,20 +42,20 @@ void registrar_cloud_use(struct registrar_cloud *c, struct idv_db *db)
 
 static void owner_row(struct tool *t, const struct idv_json *row)
 {
-    tool_say(t, "%-24s %-16s %-8s %s", registrar_cell(row, "serial-number"),
-             registrar_cell(row, "maker"), registrar_cell(row, "kind"),
-             registrar_cell(row, "to"));
+    tool_say(t, "%-24s %-16s %-8s %s", service_cell(row, "serial-number"),
+             service_cell(row, "maker"), service_cell(row, "kind"),
+             service_cell(row, "to"));
 }
 
 static idv_rc owner_page(struct tool *t, const struct idv_json *answer)
 {
-    return registrar_rows(t, answer, owner_row);
+    return service_rows(t, answer, owner_row);
 }
 
 static idv_rc owner_one(struct tool *t, const struct idv_json *answer)
 {
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     owner_row(t, answer);
     return IDV_OK;
 }

@@ -113,7 +113,7 @@ static idv_rc print_json(const struct line *l)
     IDV_TRY(put_bytes(o, "voucher", l->voucher));
     IDV_TRY(put_bytes(o, "audit-log", l->audit_log));
     IDV_TRY(put_bytes(o, "der", l->der));
-    return registrar_print(NULL, o);
+    return service_print(NULL, o);
 }
 
 static idv_rc print_line(struct line *l, const char *kind, int64_t date)

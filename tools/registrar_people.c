@@ -5,7 +5,7 @@
 
 #include "registrar.h"
 
-#define cell registrar_cell
+#define cell service_cell
 
 /* --- list ----------------------------------------------------------------- */
 
@@ -17,7 +17,7 @@ static void list_row(struct tool *t, const struct idv_json *row)
 
 static idv_rc list_page(struct tool *t, const struct idv_json *answer)
 {
-    return registrar_rows(t, answer, list_row);
+    return service_rows(t, answer, list_row);
 }
 
 idv_rc registrar_list(struct tool *t, int argc, char **argv)
@@ -56,7 +56,7 @@ idv_rc registrar_the_maker(char out[static 64])
 static idv_rc decided(struct tool *t, const struct idv_json *answer)
 {
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     tool_say(t, "%s of %s: %s", cell(answer, "serial-number"),
              cell(answer, "maker"), cell(answer, "decision"));
     return IDV_OK;
@@ -73,7 +73,7 @@ static idv_rc put_decision(struct idv_json *in, const char *maker,
 static idv_rc imprinted(struct tool *t, const struct idv_json *answer)
 {
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     tool_say(t, "%s of %s: may enroll without a voucher of ours",
              cell(answer, "serial-number"), cell(answer, "maker"));
     return IDV_OK;
@@ -138,7 +138,7 @@ static void log_row(struct tool *t, const struct idv_json *row)
 
 static idv_rc log_page(struct tool *t, const struct idv_json *answer)
 {
-    return registrar_rows(t, answer, log_row);
+    return service_rows(t, answer, log_row);
 }
 
 static idv_rc ask_of(struct tool *t, const char *path, const char *serial,
@@ -191,7 +191,7 @@ static void session_row(struct tool *t, const struct idv_json *s)
 static idv_rc show_page(struct tool *t, const struct idv_json *answer)
 {
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     each_of(t, idv_json_get(answer, "decisions"), list_row);
     each_of(t, idv_json_get(answer, "sessions"), session_row);
     each_of(t, idv_json_get(answer, "certificates"), cert_row);
@@ -224,7 +224,7 @@ static idv_rc status_page(struct tool *t, const struct idv_json *answer)
 {
     bool running = false;
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     IDV_TRY(
         idv_json_bool(idv_json_get(answer, "running"), "running", &running));
     tool_say(t, "%s", running ? "running" : "not running");

@@ -17,7 +17,7 @@ static idv_rc revoked(struct tool *t, const struct idv_json *answer)
 {
     int64_t n = 0;
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     IDV_TRY(idv_json_int(idv_json_get(answer, "revoked"), "revoked", &n));
     tool_say(t, "%lld revoked", (long long)n);
     return IDV_OK;

@@ -7,7 +7,7 @@
 
 #include "registrar.h"
 
-#define cell registrar_cell
+#define cell service_cell
 
 static long long number(const struct idv_json *row, const char *name)
 {
@@ -49,13 +49,13 @@ static void rule_row(struct tool *t, const struct idv_json *r)
 
 static idv_rc rule_page(struct tool *t, const struct idv_json *answer)
 {
-    return registrar_rows(t, answer, rule_row);
+    return service_rows(t, answer, rule_row);
 }
 
 static idv_rc rule_done(struct tool *t, const struct idv_json *answer)
 {
     if (t->json)
-        return registrar_print(t, answer);
+        return service_print(t, answer);
     tool_say(t, "rule %lld", number(answer, "id"));
     return IDV_OK;
 }
@@ -113,7 +113,7 @@ void registrar_finding_row(struct tool *t, const struct idv_json *f)
 
 static idv_rc finding_page(struct tool *t, const struct idv_json *answer)
 {
-    return registrar_rows(t, answer, registrar_finding_row);
+    return service_rows(t, answer, registrar_finding_row);
 }
 
 static void stored_row(struct tool *t, const struct idv_json *v)
@@ -125,7 +125,7 @@ static void stored_row(struct tool *t, const struct idv_json *v)
 
 static idv_rc stored_page(struct tool *t, const struct idv_json *answer)
 {
-    return registrar_rows(t, answer, stored_row);
+    return service_rows(t, answer, stored_row);
 }
 
 idv_rc registrar_list_more(struct tool *t)

@@ -202,6 +202,14 @@ struct service_ask {
 };
 idv_rc service_ask(const struct service_ask *a,
                    struct idv_json *in) IDV_CHECKED;
+/* Calls each for the rows of a page; with --json prints them itself. */
+idv_rc service_rows(struct tool *t, const struct idv_json *answer,
+                    void (*each)(struct tool *t,
+                                 const struct idv_json *row)) IDV_CHECKED;
+/* One line of JSON. */
+idv_rc service_print(struct tool *t, const struct idv_json *v) IDV_CHECKED;
+/* A member of a row, "" when absent. */
+const char *service_cell(const struct idv_json *row, const char *name);
 /* "local:uid=N": who asks when the store is used directly. */
 void service_who(char out[static 32]);
 

@@ -8,7 +8,7 @@
 
 #include "idevid/est/crl.h"
 #include "idevid/est/server.h"
-#include "idevid/masa/masa.h"
+#include "idevid/masa/people.h"
 #include "idevid/registrar/cloud.h"
 #include "idevid/registrar/people.h"
 
@@ -59,6 +59,7 @@ idv_rc idv_db_shown(struct idv_db *db, const char *role, const X509 *cert,
 
 /* The tables that the roles declare; valid as long as db. */
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);
+struct idv_masa_people idv_db_masa_people(struct idv_db *db);
 struct idv_registrar_store idv_db_registrar_store(struct idv_db *db);
 struct idv_est_store idv_db_est_store(struct idv_db *db);
 struct idv_crl_store idv_db_crl_store(struct idv_db *db);

@@ -53,9 +53,10 @@ idv_rc idv_db_device_add(struct idv_db *db, const struct idv_masa_device *d,
     return idvi_within(db, put_device, &a);
 }
 
-static idv_rc
-device_rows(struct idvi_query *q,
-            bool (*each)(void *arg, const struct idv_masa_device *d), void *arg)
+idv_rc idvi_device_rows(struct idvi_query *q,
+                        bool (*each)(void *arg,
+                                     const struct idv_masa_device *d),
+                        void *arg)
 {
     for (bool row = false, more = true; more;) {
         struct idv_masa_device d = {0};
@@ -86,7 +87,7 @@ idv_rc idv_db_device_each(struct idv_db *db, const char *serial,
         IDV_TRY(idvi_stream(
             db, &q, IDVI_DEVICE_SELECT " ORDER BY d.serial_number, d.keyid",
             ""));
-    return device_rows(&q, each, arg);
+    return idvi_device_rows(&q, each, arg);
 }
 
 /* Which one is meant: IDV_E_STATE when it is none or not clear. */
@@ -153,6 +154,24 @@ idv_rc idv_db_registrar_set(struct idv_db *db, const X509 *cert,
                      (int64_t)r->blocked);
 }
 
+idv_rc idvi_registrar_rows(struct idvi_query *q,
+                           bool (*each)(void *arg, const uint8_t sha256[32],
+                                        const struct idv_masa_registrar *r),
+                           void *arg)
+{
+    for (bool row = false;;) {
+        uint8_t hash[32];
+        struct idv_masa_registrar r = {0};
+        IDV_TRY(idvi_query_next(q, &row));
+        if (!row)
+            return IDV_OK;
+        IDV_TRY(idvi_query_get(q, "htff", hash, r.name, sizeof(r.name),
+                               &r.nonceless, &r.blocked));
+        if (!each(arg, hash, &r))
+            return IDV_OK;
+    }
+}
+
 idv_rc idv_db_registrar_each(struct idv_db *db,
                              bool (*each)(void *arg, const uint8_t sha256[32],
                                           const struct idv_masa_registrar *r),
@@ -163,17 +182,7 @@ idv_rc idv_db_registrar_each(struct idv_db *db,
                        "SELECT cert_sha256, name, nonceless, blocked"
                        " FROM known_registrar ORDER BY name",
                        ""));
-    for (bool row = false;;) {
-        uint8_t hash[32];
-        struct idv_masa_registrar r = {0};
-        IDV_TRY(idvi_query_next(&q, &row));
-        if (!row)
-            return IDV_OK;
-        IDV_TRY(idvi_query_get(&q, "htff", hash, r.name, sizeof(r.name),
-                               &r.nonceless, &r.blocked));
-        if (!each(arg, hash, &r))
-            return IDV_OK;
-    }
+    return idvi_registrar_rows(&q, each, arg);
 }
 
 #define EVENT_SELECT                                                           \

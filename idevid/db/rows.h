@@ -17,6 +17,16 @@ idv_rc idvi_device_row(struct idvi_query *q,
 idv_rc idvi_device_find(void *self, struct idv_bytes keyid, const char *serial,
                         bool *found, struct idv_masa_device *out) IDV_CHECKED;
 
+/* Those that are left of q, until each returns false. */
+idv_rc idvi_device_rows(struct idvi_query *q,
+                        bool (*each)(void *arg,
+                                     const struct idv_masa_device *d),
+                        void *arg) IDV_CHECKED;
+idv_rc idvi_registrar_rows(struct idvi_query *q,
+                           bool (*each)(void *arg, const uint8_t sha256[32],
+                                        const struct idv_masa_registrar *r),
+                           void *arg) IDV_CHECKED;
+
 /* Blocks a device that its factory retired, unless it is blocked already; or
  * lifts that block, and no other. */
 idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,

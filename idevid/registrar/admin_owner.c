@@ -7,7 +7,7 @@
 #include <idevid/text.h>
 
 #include "idevid/registrar/admin.h"
-#include "idevid/registrar/admin_page.h"
+#include "idevid/admin/page.h"
 
 static const char *const kinds[] = {"nobody", "redirect", "voucher"};
 

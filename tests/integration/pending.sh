@@ -63,6 +63,23 @@ like 'R-R-38: a voucher is had ahead' \
 like 'and kept' "$(registrar list --stored)" 'TOK-2 .*acme'
 is 'the MASA logged it' "$(masa log TOK-2 --json | wc -l)" 1
 
+# --- the MASA is asked while it serves, too ---
+is 'asked of the service, not of its database' \
+    "$(masa -v registrar list 2>&1 | grep -c no-service)" 0
+like 'it says whom it knows' "$(masa registrar list)" \
+    '^owner: known, may have vouchers without nonce'
+like 'and who said so' "$(cat "$WORLD/masa.out.err")" \
+    'admin role=masa path=/registrar who="unix:uid=[0-9]*" status=200 .*owner'
+ok 'R-M-35: a device is stolen' masa block TOK-2 --reason 'stolen in Genoa'
+like 'it is shown, with its voucher' "$(masa device show TOK-2)" \
+    'BLOCKED   stolen in Genoa
+.*logged .* nonce none'
+like 'R-M-35: it gets no more' \
+    "$(registrar prefetch acme TOK-2 --issuer "$WORLD/maker/issuing-ca.pem" \
+        2>&1)" 'TOK-2: the MASA answers 403'
+ok 'whose it is is claimed' masa owner claim TOK-2 "$WORLD/owner/domain-ca.pem"
+like 'and forgotten' "$(masa owner forget TOK-2)" 'its owner is not known'
+
 # --- the same questions, asked of the service and of the database ---
 like 'status: it runs' "$(registrar status)" '^running'
 printf '%s\n' 'list --json' 'show TOK-1 --json' 'log --json' 'log TOK-1' \

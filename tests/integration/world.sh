@@ -113,6 +113,7 @@ masa_conf() {
 [server]
 listen = 127.0.0.1:${MASA_PORT:-0}
 key = pkcs11:token=maker;object=masa-tls;type=private
+admin = $WORLD/masa.sock
 certificate = $WORLD/maker/masa-tls.pem
 workers = ${WORKERS:-1}
 [signer]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An answer that comes in pages, being filled (idevid/admin/admin.h). */
-#ifndef IDEVID_REGISTRAR_ADMIN_PAGE_H
-#define IDEVID_REGISTRAR_ADMIN_PAGE_H
+#ifndef IDEVID_ADMIN_PAGE_H
+#define IDEVID_ADMIN_PAGE_H
 
 #include "idevid/admin/admin.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers in pages. */
-#include "idevid/registrar/admin_page.h"
+#include "idevid/admin/page.h"
 
 idv_rc idvi_admin_page_begin(struct idvi_admin_page *p)
 {

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people ask of a MASA: the admin table over a real store. */
+#include "tests/unit/codec.h"
+
+#include "idevid/db/db.h"
+#include "idevid/masa/admin.h"
+#include "tests/lib/world.h"
+
+struct fixture {
+    char dir[64], path[80];
+    struct idv_db *db;
+    struct idv_masa_admin rows;
+    struct idv_env_system sys;
+    struct idv_admin admin;
+    struct idv_json *answer; /* of the last question */
+    struct idv_msg reply;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    test_dir(f->dir);
+    snprintf(f->path, sizeof(f->path), "%s/store.db", f->dir);
+    OK(idv_db_open(f->path, &f->db));
+    idv_env_system_init(&f->sys, "test");
+    f->rows.people = idv_db_masa_people(f->db);
+    f->rows.store = idv_db_masa_store(f->db);
+    f->admin =
+        (struct idv_admin){"masa", &f->sys.env, idv_masa_admin_rows, &f->rows};
+    idv_msg_init(&f->reply);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    idv_json_free(f->answer);
+    idv_msg_free(&f->reply);
+    idv_db_close(f->db);
+    test_dir_drop(f->dir);
+    free(f);
+    return 0;
+}
+
+/* the status; a good answer is in f->answer */
+static int ask(struct fixture *f, const char *path, const char *in)
+{
+    idv_json_free(f->answer);
+    f->answer = NULL;
+    OK(idv_admin_answer(&f->admin, path, idv_str(in), "unix:uid=7", &f->reply));
+    if (idv_admin_read(&f->reply, &f->answer) == IDV_OK)
+        assert_int_equal(f->reply.status, 200);
+    return f->reply.status;
+}
+
+static const char *cell(const struct idv_json *row, const char *name)
+{
+    const char *text = idv_json_text(idv_json_get(row, name));
+    return text ? text : "";
+}
+
+static size_t count(struct fixture *f)
+{
+    return idv_json_count(idv_json_get(f->answer, "rows"));
+}
+
+static const struct idv_json *row(struct fixture *f, size_t i)
+{
+    return idv_json_at(idv_json_get(f->answer, "rows"), i, NULL);
+}
+
+static void add(struct fixture *f, const char *serial, uint8_t issuer)
+{
+    struct idv_masa_device d = {.keyid = {issuer}, .keyid_n = 20};
+    bool fresh = false;
+    strcpy(d.serial_number, serial);
+    OK(idv_db_device_add(f->db, &d, &fresh));
+    assert_true(fresh);
+}
+
+static struct idv_masa_device found(struct fixture *f, const char *serial,
+                                    uint8_t issuer)
+{
+    struct idv_masa_device d = {0};
+    uint8_t keyid[20] = {issuer};
+    bool is = false;
+    OK(f->rows.store.device_find(f->db, idv_bytes(keyid, 20), serial, &is, &d));
+    assert_true(is);
+    idv_buf_free(&d.cert);
+    return d;
+}
+
+/* every device comes once, in order, whatever pages end between */
+static void test_pages(void **state)
+{
+    struct fixture *f = *state;
+    enum { DEVICES = IDV_ADMIN_PAGE + 7 };
+    char serial[16], last[64] = "", in[300] = "{}";
+    size_t seen = 0;
+    for (unsigned i = 0; i < DEVICES; i++) {
+        snprintf(serial, sizeof(serial), "S-%03u", i / 2);
+        add(f, serial, (uint8_t)(i % 2));
+    }
+    for (;;) {
+        assert_int_equal(ask(f, "/list", in), 200);
+        for (size_t i = 0; i < count(f); i++, seen++) {
+            char now[64];
+            snprintf(now, sizeof(now), "%s/%s",
+                     cell(row(f, i), "serial-number"),
+                     cell(row(f, i), "issuer-keyid"));
+            assert_true(strcmp(now, last) > 0);
+            strcpy(last, now);
+        }
+        const struct idv_json *next = idv_json_get(f->answer, "next");
+        if (!next)
+            break;
+        snprintf(in, sizeof(in),
+                 "{\"after\":{\"serial-number\":\"%s\","
+                 "\"issuer-keyid\":\"%s\"}}",
+                 cell(next, "serial-number"), cell(next, "issuer-keyid"));
+    }
+    assert_int_equal(seen, DEVICES);
+    assert_int_equal(ask(f, "/list", "{\"serial-number\":\"S-001\"}"), 200);
+    assert_int_equal(count(f), 2);
+}
+
+/* R-M-35: the one that is meant, with its reason, and no other */
+static void test_block(void **state)
+{
+    struct fixture *f = *state;
+    char keyid[41] = "0100000000000000000000000000000000000000", in[300];
+    add(f, "TWIN", 0);
+    add(f, "TWIN", 1);
+    assert_int_equal(
+        ask(f, "/block", "{\"serial-number\":\"TWIN\",\"blocked\":true}"), 409);
+    assert_false(found(f, "TWIN", 0).blocked);
+    snprintf(in, sizeof(in),
+             "{\"serial-number\":\"TWIN\",\"issuer-keyid\":\"%s\","
+             "\"blocked\":true,\"reason\":\"stolen\"}",
+             keyid);
+    assert_int_equal(ask(f, "/block", in), 200);
+    assert_string_equal(cell(f->answer, "reason"), "stolen");
+    assert_false(found(f, "TWIN", 0).blocked);
+    assert_true(found(f, "TWIN", 1).blocked);
+    assert_int_equal(ask(f, "/show", "{\"serial-number\":\"TWIN\"}"), 200);
+    const struct idv_json *devices = idv_json_get(f->answer, "devices");
+    assert_int_equal(idv_json_count(devices), 2);
+    assert_string_equal(cell(idv_json_at(devices, 1, NULL), "reason"),
+                        "stolen");
+    assert_int_equal(ask(f, "/show", "{\"serial-number\":\"NONE\"}"), 409);
+    assert_int_equal(ask(f, "/block",
+                         "{\"serial-number\":\"TWIN\","
+                         "\"issuer-keyid\":\"xyz\"}"),
+                     400);
+}
+
+static void say_cert(struct idv_buf *in, const char *more, const X509 *cert)
+{
+    IDV_AUTO(buf) der = {0};
+    IDV_AUTO(buf) text = {0};
+    OK(idv_cert_to_der(cert, &der));
+    OK(idv_base64_from_bytes(idv_view(&der), 0, &text));
+    idv_buf_clear(in);
+    OK(idv_buf_putf(in, "{%s\"certificate\":\"%s\"}", more,
+                    (const char *)text.p));
+}
+
+/* whose a device is follows from the certificate; nothing else is taken */
+static void test_owner(void **state)
+{
+    struct fixture *f = *state;
+    struct pki p;
+    IDV_AUTO(buf) in = {0};
+    IDV_AUTO(buf) raw = {0};
+    IDV_AUTO(buf) id = {0};
+    pki_make(&p);
+    add(f, "D-1", 0);
+    OK(idv_domain_id(p.domain_ca.cert, &raw));
+    OK(idv_base64_from_bytes(idv_view(&raw), 0, &id));
+    say_cert(&in, "\"serial-number\":\"D-1\",", p.domain_ca.cert);
+    assert_int_equal(ask(f, "/owner", (const char *)in.p), 200);
+    assert_string_equal(found(f, "D-1", 0).owner, (const char *)id.p);
+    assert_int_equal(ask(f, "/owner",
+                         "{\"serial-number\":\"D-1\","
+                         "\"certificate\":\"AAAA\"}"),
+                     400);
+    assert_string_equal(found(f, "D-1", 0).owner, (const char *)id.p);
+    assert_int_equal(ask(f, "/owner", "{\"serial-number\":\"D-1\"}"), 200);
+    assert_string_equal(found(f, "D-1", 0).owner, "");
+    say_cert(&in, "\"name\":\"Us\",\"nonceless\":true,", p.domain_ca.cert);
+    assert_int_equal(ask(f, "/registrar", (const char *)in.p), 200);
+    assert_int_equal(ask(f, "/registrars", "{}"), 200);
+    assert_int_equal(count(f), 1);
+    assert_string_equal(cell(row(f, 0), "name"), "Us");
+    assert_int_equal(ask(f, "/registrar", "{\"name\":\"Us\"}"), 400);
+    pki_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_block, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_owner, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

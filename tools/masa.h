@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of idevid-masa, and what they share. */
+#ifndef TOOL_MASA_H
+#define TOOL_MASA_H
+
+#include "idevid/masa/admin.h"
+#include "service.h"
+
+struct masa_conf {
+    struct service_conf service;
+    char *tls_key, *tls_cert, *key, *cert, *anchors, *name, *approval_key;
+    struct tool_device_conf device;
+    int pin;
+    bool id_data, issuer_sequence;
+    int64_t nonceless_minutes, max_age_hours;
+    int64_t device_hourly, head_seconds;
+    char *log_key;
+};
+extern struct masa_conf masa_conf;
+extern const struct idv_conf_table masa_table;
+
+struct masa_options {
+    const char *reason, *name, *issuer;
+    bool nonceless, blocked;
+};
+extern struct masa_options masa_opt;
+
+/* masa_conf.c */
+idv_rc masa_check_conf(const void *c) IDV_CHECKED;
+
+/* masa_run.c */
+idv_rc masa_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_init(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* the public half of the log's key, for those who verify */
+idv_rc masa_log_key(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* masa_import.c */
+idv_rc masa_import(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* masa_ask.c: asks the service, or the store, by the admin table */
+void masa_rows(const struct tool *t, struct idv_db *db,
+               struct idv_masa_admin *rows, struct idv_admin *out);
+idv_rc masa_ask(struct tool *t, const char *path, struct idv_json *in,
+                idv_rc (*page)(struct tool *t,
+                               const struct idv_json *answer)) IDV_CHECKED;
+/* {"serial-number": serial (NULL: all), "issuer-keyid": --issuer} for put to
+ * add to (NULL: nothing), then masa_ask. */
+idv_rc masa_ask_of(struct tool *t, const char *path, const char *serial,
+                   idv_rc (*put)(struct idv_json *in, const char *arg),
+                   const char *arg,
+                   idv_rc (*page)(struct tool *t,
+                                  const struct idv_json *answer)) IDV_CHECKED;
+/* "certificate": what cert (a file or URI) holds */
+idv_rc masa_put_cert(struct idv_json *in, const char *cert) IDV_CHECKED;
+
+/* masa_devices.c: devices and their log, for people to look at */
+idv_rc masa_list(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_device(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_log(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* masa_people.c: what people say of devices and registrars */
+idv_rc masa_block(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_unblock(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_owner(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_registrar(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration table of the MASA. */
+#include <stddef.h>
+
+#include "masa.h"
+
+struct masa_conf masa_conf;
+
+static const char *const pins[] = {"farthest", "registrar", NULL};
+
+#define AT(field) .offset = offsetof(struct masa_conf, field)
+static const struct idv_conf_entry entries[] = {
+    SERVICE_ENTRIES(struct masa_conf, service, "127.0.0.1:9443")
+        SERVICE_RATE_ENTRY(struct masa_conf, service, "0")
+            SERVICE_ADMIN_ENTRIES(struct masa_conf, service,
+                                  "/run/idevid/masa.sock"){
+                .section = "server",
+                .key = "key",
+                .type = IDV_CONF_URI,
+                AT(tls_key),
+                .required = true,
+                .help = "private key of the TLS server (URI or file)"},
+    {.section = "server",
+     .key = "certificate",
+     .type = IDV_CONF_URI,
+     AT(tls_cert),
+     .required = true,
+     .help = "its certificate and chain (PEM, leaf first)"},
+    SERVICE_FRONT_ENTRIES(struct masa_conf, service){
+        .section = "signer",
+        .key = "key",
+        .type = IDV_CONF_URI,
+        AT(key),
+        .required = true,
+        .help = "private key that signs vouchers (URI)"},
+    {.section = "signer",
+     .key = "certificate",
+     .type = IDV_CONF_URI,
+     AT(cert),
+     .required = true,
+     .help = "its certificate and chain; devices must trust its root"},
+    {.section = "signer",
+     .key = "approval-key",
+     .type = IDV_CONF_URI,
+     AT(approval_key),
+     .help = "private key, of its own, that approves what devices of profile "
+             "platform keep in their TPM (URI)"},
+    {.section = "maker",
+     .key = "name",
+     .type = IDV_CONF_TEXT,
+     AT(name),
+     .fallback = "default",
+     .help = "the brand, as devices name it"},
+    {.section = "maker",
+     .key = "idevid-anchors",
+     .type = IDV_CONF_PATH,
+     AT(anchors),
+     .help = "issuers of IDevIDs that are not registered one by one (PEM)"},
+    {.section = "maker",
+     .key = "id-data",
+     .type = IDV_CONF_BOOL,
+     AT(id_data),
+     .fallback = "no",
+     .help = "vouchers with content type id-data, for older pledges"},
+    {.section = "maker",
+     .key = "issuer-sequence",
+     .type = IDV_CONF_BOOL,
+     AT(issuer_sequence),
+     .fallback = "no",
+     .help = "idevid-issuer without the outer OCTET STRING"},
+    {.section = "log",
+     .key = "key",
+     .type = IDV_CONF_URI,
+     AT(log_key),
+     .help = "private key, of its own, that signs heads of the tree over the "
+             "audit log (URI; P-256 or Ed25519); without it nobody is shown "
+             "the tree"},
+    {.section = "log",
+     .key = "head-seconds",
+     .type = IDV_CONF_INT,
+     AT(head_seconds),
+     .fallback = "10",
+     .min = 1,
+     .max = 86400,
+     .help = "a tree head is not signed anew before the last one is so old, "
+             "except for who waits for an entry of its own"},
+    {.section = "policy",
+     .key = "device-hourly",
+     .type = IDV_CONF_INT,
+     AT(device_hourly),
+     .fallback = "60",
+     .min = 1,
+     .max = 1000000,
+     .help = "vouchers of one device in an hour without evidence of proximity "
+             "or ownership; more must wait"},
+    TOOL_CLOCK_ENTRY(struct masa_conf, device, "trusted"){
+        .section = "policy",
+        .key = "pin",
+        .type = IDV_CONF_ENUM,
+        AT(pin),
+        .fallback = "farthest",
+        .words = pins,
+        .help = "what a voucher pins: the farthest certificate of the request, "
+                "or the registrar's own"},
+    {.section = "policy",
+     .key = "nonceless-minutes",
+     .type = IDV_CONF_INT,
+     AT(nonceless_minutes),
+     .fallback = "20",
+     .min = 1,
+     .max = 525600,
+     .help = "life of a voucher without nonce"},
+    {.section = "policy",
+     .key = "request-hours",
+     .type = IDV_CONF_INT,
+     AT(max_age_hours),
+     .fallback = "96",
+     .min = 1,
+     .max = 8760,
+     .help = "requests older than this are stale"},
+    SERVICE_STORE_ENTRY(struct masa_conf, service,
+                        "/var/lib/idevid/masa/masa.db")
+        TOOL_DEVICE_ENTRIES(struct masa_conf, device)};
+const struct idv_conf_table masa_table = {
+    "idevid-masa", "The manufacturer's authority: signs vouchers.", entries,
+    sizeof(entries) / sizeof(*entries)};
+
+idv_rc masa_check_conf(const void *c)
+{
+    return service_check_front(&((const struct masa_conf *)c)->service);
+}

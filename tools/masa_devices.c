@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-masa list, device, log. */
+#include <string.h>
+
+#include "masa.h"
+
+#define cell service_cell
+
+static const char *or_dash(const char *text)
+{
+    return *text ? text : "-";
+}
+
+/* --- list ----------------------------------------------------------------- */
+
+static bool is_blocked(const struct idv_json *row)
+{
+    bool blocked = false;
+    const struct idv_json *v = idv_json_get(row, "blocked");
+    return v && idv_json_bool(v, "blocked", &blocked) == IDV_OK && blocked;
+}
+
+static void list_row(struct tool *t, const struct idv_json *row)
+{
+    const bool blocked = is_blocked(row);
+    tool_say(t, "%-24s %-12s %s%s%s", cell(row, "serial-number"),
+             or_dash(cell(row, "maker")), blocked ? "BLOCKED " : "",
+             blocked ? cell(row, "reason") : "", cell(row, "owner"));
+}
+
+static unsigned listed;
+
+static idv_rc list_page(struct tool *t, const struct idv_json *answer)
+{
+    listed += idv_json_count(idv_json_get(answer, "rows")) > 0;
+    return service_rows(t, answer, list_row);
+}
+
+idv_rc masa_list(struct tool *t, int argc, char **argv)
+{
+    listed = 0;
+    IDV_TRY(
+        masa_ask_of(t, "/list", argc ? argv[0] : NULL, NULL, NULL, list_page));
+    if (argc && !listed)
+        return idv_fail(IDV_E_REJECT, "%s: no such device", argv[0]);
+    return IDV_OK;
+}
+
+/* --- log ------------------------------------------------------------------ */
+
+static void event_text(struct tool *t, const char *serial,
+                       const struct idv_json *e)
+{
+    const char *nonce = cell(e, "nonce");
+    tool_say(t, "%s  %-20s %-10s domain %s nonce %s", cell(e, "date"), serial,
+             cell(e, "assertion"), cell(e, "domainID"),
+             *nonce ? nonce : "none");
+}
+
+static void log_row(struct tool *t, const struct idv_json *row)
+{
+    event_text(t, cell(row, "serial-number"), row);
+}
+
+static idv_rc log_page(struct tool *t, const struct idv_json *answer)
+{
+    listed += idv_json_count(idv_json_get(answer, "rows")) > 0;
+    return service_rows(t, answer, log_row);
+}
+
+idv_rc masa_log(struct tool *t, int argc, char **argv)
+{
+    listed = 0;
+    IDV_TRY(
+        masa_ask_of(t, "/log", argc ? argv[0] : NULL, NULL, NULL, log_page));
+    if (!listed)
+        tool_say(t, "no voucher was issued%s%s", argc ? " for " : "",
+                 argc ? argv[0] : "");
+    return IDV_OK;
+}
+
+/* --- device --------------------------------------------------------------- */
+
+static void show_facts(struct tool *t, const struct idv_json *d)
+{
+    const char *owner = cell(d, "owner");
+    tool_say(t, "%s", cell(d, "serial-number"));
+    tool_say(t, "  issuer    %s", cell(d, "issuer-keyid"));
+    tool_say(t, "  maker     %s", or_dash(cell(d, "maker")));
+    tool_say(t, "  owner     %s", *owner ? owner : "not known");
+    if (is_blocked(d))
+        tool_say(t, "  BLOCKED   %s", cell(d, "reason"));
+}
+
+static void show_events(struct tool *t, const struct idv_json *d)
+{
+    const struct idv_json *events = idv_json_get(d, "events");
+    const struct idv_json *earlier = idv_json_get(d, "earlier");
+    int64_t n = 0;
+    if (earlier && idv_json_int(earlier, "earlier", &n) == IDV_OK && n > 0)
+        tool_say(t, "  %lld earlier vouchers", (long long)n);
+    for (size_t i = 0; i < idv_json_count(events); i++)
+        event_text(t, "", idv_json_at(events, i, NULL));
+}
+
+static idv_rc show_page(struct tool *t, const struct idv_json *answer)
+{
+    const struct idv_json *devices = idv_json_get(answer, "devices");
+    if (t->json)
+        return service_print(t, answer);
+    for (size_t i = 0; i < idv_json_count(devices); i++) {
+        const struct idv_json *d = idv_json_at(devices, i, NULL);
+        show_facts(t, d);
+        show_events(t, d);
+    }
+    return IDV_OK;
+}
+
+idv_rc masa_device(struct tool *t, int argc, char **argv)
+{
+    if (argc == 1 && strcmp(argv[0], "list") == 0)
+        return masa_list(t, 0, NULL);
+    if (argc == 2 && strcmp(argv[0], "show") == 0)
+        return masa_ask_of(t, "/show", argv[1], NULL, NULL, show_page);
+    return idv_fail(IDV_E_ARG, "device: list, or show SERIAL");
+}

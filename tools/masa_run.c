@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idevid-masa run, init: opens what a worker needs, and serves. */
+#include <stddef.h>
+
+#include <openssl/pem.h>
+
+#include <idevid/auto.h>
+
+#include "masa.h"
+
+struct worker {
+    EVP_PKEY *tls_key, *key, *approval_key, *log_key;
+    STACK_OF(X509) * tls_chain;
+    STACK_OF(X509) * chain;
+    STACK_OF(X509) * anchors;
+    X509 *cert;
+    struct idv_db *db;
+    struct idv_masa_store store;
+    struct idv_masa_maker maker;
+    struct idv_masa *masa;
+    struct idv_masa_admin people;
+    struct idv_admin admin;
+};
+
+static void worker_clear(void *self)
+{
+    struct worker *w = self;
+    idv_masa_free(w->masa);
+    idv_db_close(w->db);
+    EVP_PKEY_free(w->tls_key);
+    EVP_PKEY_free(w->key);
+    EVP_PKEY_free(w->approval_key);
+    EVP_PKEY_free(w->log_key);
+    idv_certs_free(w->tls_chain);
+    idv_certs_free(w->chain);
+    idv_certs_free(w->anchors);
+    X509_free(w->cert);
+}
+
+static idv_rc worker_keys(struct worker *w)
+{
+    IDV_TRY(idv_certs_open(masa_conf.tls_cert, &tool_pin, &w->tls_chain));
+    IDV_TRY(idv_key_open(masa_conf.tls_key, &tool_pin, &w->tls_key));
+    IDV_TRY(idv_certs_open(masa_conf.cert, &tool_pin, &w->chain));
+    w->cert = sk_X509_shift(w->chain);
+    IDV_TRY(idv_key_open(masa_conf.key, &tool_pin, &w->key));
+    if (masa_conf.approval_key)
+        IDV_TRY(
+            idv_key_open(masa_conf.approval_key, &tool_pin, &w->approval_key));
+    if (masa_conf.log_key)
+        IDV_TRY(idv_key_open(masa_conf.log_key, &tool_pin, &w->log_key));
+    if (masa_conf.anchors)
+        IDV_TRY(idv_certs_open(masa_conf.anchors, NULL, &w->anchors));
+    return IDV_OK;
+}
+
+/* what came before there was a tree, or by an older program */
+static idv_rc grow_tree(struct tool *t, struct idv_db *db)
+{
+    uint64_t n = 0;
+    IDV_TRY(idv_db_tree_grow(db, t->env, &n));
+    if (n)
+        idv_log(t->env, IDV_LOG_INFO, "tree-grown", "entries=%llu",
+                (unsigned long long)n);
+    return IDV_OK;
+}
+
+static idv_rc worker_setup(struct tool *t, void *self,
+                           struct idv_server_worker *out)
+{
+    struct worker *w = self;
+    IDV_TRY(worker_keys(w));
+    IDV_TRY(idv_db_open(masa_conf.service.database, &w->db));
+    IDV_TRY(grow_tree(t, w->db));
+    w->store = idv_db_masa_store(w->db);
+    w->maker = (struct idv_masa_maker){
+        .name = masa_conf.name,
+        .key = w->key,
+        .cert = w->cert,
+        .chain = w->chain,
+        .idevid_anchors = w->anchors,
+        .id_data = masa_conf.id_data,
+        .issuer_sequence = masa_conf.issuer_sequence,
+        .pin = (enum idv_pin_choice)masa_conf.pin,
+        .nonceless_s = masa_conf.nonceless_minutes * 60,
+        .approval_key = w->approval_key,
+    };
+    struct idv_masa_conf mc = {.makers = &w->maker,
+                               .n_makers = 1,
+                               .store = &w->store,
+                               .max_age_s = masa_conf.max_age_hours * 3600,
+                               .device_hourly =
+                                   (unsigned)masa_conf.device_hourly,
+                               .log_key = w->log_key,
+                               .head_s = masa_conf.head_seconds};
+    IDV_TRY(idv_masa_new(&mc, t->env, &w->masa));
+    out->key = w->tls_key;
+    out->chain = w->tls_chain;
+    out->service = idv_masa_service(w->masa);
+    masa_rows(t, w->db, &w->people, &w->admin);
+    out->admin = idv_admin_service(&w->admin);
+    return IDV_OK;
+}
+
+static struct idv_db *worker_database(void *self)
+{
+    struct worker *w = self;
+    return w->db;
+}
+
+static struct service service(struct tool *t)
+{
+    return (struct service){.tool = t,
+                            .conf_size = sizeof(masa_conf),
+                            .conf = &masa_conf.service,
+                            .size = sizeof(struct worker),
+                            .setup = worker_setup,
+                            .database = worker_database,
+                            .clear = worker_clear};
+}
+
+idv_rc masa_run(struct tool *t, int argc, char **argv)
+{
+    const struct service s = service(t);
+    (void)argc;
+    (void)argv;
+    return service_run(&s);
+}
+
+idv_rc masa_init(struct tool *t, int argc, char **argv)
+{
+    AUTO_DB struct idv_db *db = NULL;
+    const struct service s = service(t);
+    (void)argc;
+    (void)argv;
+    IDV_TRY(idv_db_open(masa_conf.service.database, &db));
+    IDV_TRY(service_probe(&s));
+    tool_say(t, "%s: ready; keys and certificates fit",
+             masa_conf.service.database);
+    return IDV_OK;
+}
+
+/* --- the key of the log -------------------------------------------------- */
+
+idv_rc masa_log_key(struct tool *t, int argc, char **argv)
+{
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
+    IDV_AUTO_PTR(BIO) bio = BIO_new(BIO_s_mem());
+    struct idv_log_id id;
+    char *pem = NULL;
+    (void)t;
+    (void)argc;
+    (void)argv;
+    if (!masa_conf.log_key)
+        return idv_fail(IDV_E_STATE, "log.key: there is none");
+    IDV_TRY(idv_key_open(masa_conf.log_key, &tool_pin, &key));
+    IDV_TRY(idv_log_id(key, &id));
+    if (!bio || PEM_write_bio_PUBKEY(bio, key) != 1)
+        return idv_fail(IDV_E_CRYPTO, "log key");
+    long n = BIO_get_mem_data(bio, &pem);
+    return tool_print(idv_bytes(pem, (size_t)n));
+}
