@@ -91,7 +91,8 @@ static struct idv_masa_device found(struct fixture *f, const char *serial,
     return d;
 }
 
-/* every device comes once, in order, whatever pages end between */
+/* every device comes once, in order, also two of a serial number between which
+ * a page ends */
 static void test_pages(void **state)
 {
     struct fixture *f = *state;
@@ -99,7 +100,7 @@ static void test_pages(void **state)
     char serial[16], last[64] = "", in[300] = "{}";
     size_t seen = 0;
     for (unsigned i = 0; i < DEVICES; i++) {
-        snprintf(serial, sizeof(serial), "S-%03u", i / 2);
+        snprintf(serial, sizeof(serial), "S-%03u", (i + 1) / 2);
         add(f, serial, (uint8_t)(i % 2));
     }
     for (;;) {
