@@ -10,6 +10,7 @@
 #include <idevid/auto.h>
 #include <idevid/limits.h>
 
+#include "envelope/cms_certs.h"
 #include "envelope/envelope_row.h"
 #include "x509/x509.h"
 
@@ -307,14 +308,16 @@ static idv_rc cms_open(struct idv_bytes sealed, struct idv_opened *out)
 {
     CMS_SignerInfo *si = NULL;
     CMS_ContentInfo *cms = NULL;
-    IDV_TRY(parse(sealed, &cms));
+    IDV_AUTO(buf) rest = {.max = IDV_MAX_BODY};
+    bool cut = idvi_cms_cut_certs(sealed, &rest, &out->certs);
+    IDV_TRY(parse(cut ? idv_view(&rest) : sealed, &cms));
     out->native = cms;
     IDV_TRY(take_content(cms, &out->payload));
     IDV_TRY(the_signer(cms, &si));
     IDV_TRY(judge_type(cms, si));
     IDV_TRY(judge_algorithms(si));
     IDV_TRY(take_time(si, &out->signing_time));
-    return take_certs(cms, &out->certs);
+    return cut ? IDV_OK : take_certs(cms, &out->certs);
 }
 
 static bool cms_names_signer(const struct idv_opened *o, const X509 *cert)

@@ -92,7 +92,7 @@ static idv_rc take_cert(const struct idv_json *text, STACK_OF(X509) * certs)
     idv_rc rc = idv_base64_to_bytes(idv_str(idv_json_text(text)),
                                     IDV_BASE64_STRICT, &der);
     if (rc == IDV_OK)
-        rc = idv_cert_from_der(idv_view(&der), &cert);
+        rc = idv_cert_shared(idv_view(&der), &cert);
     if (rc != IDV_OK)
         return idv_fail_within(rc, "JWS: x5c");
     if (sk_X509_push(certs, cert) <= 0)

@@ -39,6 +39,7 @@ static idv_rc issue(void *self, const struct idv_est_grant *grant,
     IDV_TRY(list_purposes(ca, purposes));
     struct idv_cert_spec spec = {
         .kind = IDV_CERT_LDEVID,
+        .keyless = true,
         .subject = grant->subject,
         .extra = grant->extensions,
         .purposes = purposes,

@@ -151,6 +151,7 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
                                 call);
     X509_REQ_free(c.csr);
     EVP_PKEY_free(c.made);
+    X509_free(c.issued);
     idv_est_grant_free(&c.grant);
     *next = c.asked && rc == IDV_OK ? IDV_NEXT_UPSTREAM : IDV_NEXT_REPLY;
     return rc;

@@ -23,6 +23,7 @@ struct idvi_est_call {
     X509_REQ *csr;
     bool make_key;         /* serverkeygen */
     EVP_PKEY *made;        /* the key that was */
+    X509 *issued;          /* by this very call */
     bool again;            /* simplereenroll */
     struct idv_told *told; /* what another CA answered, NULL: not asked yet */
     bool asked;            /* call->up is to be done */

@@ -17,12 +17,12 @@ static idv_rc answer(struct idvi_est_call *c, const struct idv_issued *i)
 {
     IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
     IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
-    IDV_AUTO_PTR(X509) cert = NULL;
     IDV_AUTO_PTR(idv_certs) bag = sk_X509_new_null();
-    IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &cert));
+    if (!c->issued)
+        IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &c->issued));
     if (c->make_key)
-        return idvi_est_answer_key(c, cert);
-    if (!bag || !X509_add_cert(bag, cert, X509_ADD_FLAG_UP_REF))
+        return idvi_est_answer_key(c, c->issued);
+    if (!bag || !X509_add_cert(bag, c->issued, X509_ADD_FLAG_UP_REF))
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(idv_certbag_to_der(bag, &der));
     IDV_TRY(idv_est_body_from_der(idv_view(&der), &text));
@@ -68,8 +68,7 @@ static idv_rc name_sha256(const X509_NAME *name, uint8_t out[static 32])
 /* A CA must not surprise us: this key, no CA certificate. */
 static idv_rc check_issued(struct idvi_est_call *c, const X509 *cert)
 {
-    if (EVP_PKEY_eq(X509_get0_pubkey(cert), idvi_est_key(c)) != 1 ||
-        idv_cert_is_ca(cert))
+    if (!idv_cert_has_key(cert, idvi_est_key(c)) || idv_cert_is_ca(cert))
         return idv_fail(IDV_E_STATE, "CA: issued something else than asked");
     return IDV_OK;
 }
@@ -104,6 +103,7 @@ static idv_rc make(struct idvi_est_call *c, struct idv_issued *i)
     IDV_TRY(rc);
     IDV_TRY(check_issued(c, cert));
     IDV_TRY(describe(c, cert, i));
+    c->issued = idv_steal(&cert);
     return IDV_OK;
 }
 
@@ -113,7 +113,9 @@ static idv_rc keep_and_answer(struct idvi_est_call *c,
     const struct idv_est_server_conf *conf = &c->server->conf;
     bool fresh = false, found = false;
     IDV_TRY(conf->store.add(conf->store.self, i, &fresh));
-    if (!fresh) {
+    if (!fresh) { /* another one came first, and stands */
+        X509_free(c->issued);
+        c->issued = NULL;
         IDV_TRY(find_again(c, &found));
         return found ? IDV_OK
                      : idv_fail(IDV_E_STATE, "est: a certificate is lost");

@@ -9,7 +9,7 @@ static idv_rc verify_registered(struct idvi_masa_call *c,
                                 const struct idv_opened *pvr)
 {
     IDV_AUTO_PTR(X509) cert = NULL;
-    IDV_TRY(idv_cert_from_der(idv_view(&c->device.cert), &cert));
+    IDV_TRY(idv_cert_shared(idv_view(&c->device.cert), &cert));
     idv_rc rc = idv_envelope_verify_key(pvr, X509_get0_pubkey(cert));
     return idvi_judge(&c->no, rc, 403, "prior-signature",
                       "bad signature of the pledge");

@@ -8,6 +8,8 @@
 #include <event2/buffer.h>
 #include <openssl/err.h>
 
+#include <idevid/x509.h>
+
 #include "net/server_int.h"
 #include "net/tls.h"
 
@@ -303,6 +305,7 @@ idv_rc idvi_conn_peer(struct idvi_conn *c)
             return idv_fail(IDV_E_NOMEM, "out of memory");
         IDV_TRY(idvi_chain_add(chain, leaf));
         IDV_TRY(idvi_chain_add_all(chain, SSL_get_peer_cert_chain(c->ssl)));
+        idv_certs_share(chain); /* what is sent as well shows them again */
     }
     idvi_tls_binding(c->ssl, &c->peer);
     c->peer.chain = idv_steal(&chain);

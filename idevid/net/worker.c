@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <idevid/x509.h>
+
 #include "net/server_int.h"
 #include "net/tls.h"
 
@@ -61,7 +63,8 @@ static int accept_any(X509_STORE_CTX *store, void *arg)
 
 static idv_rc make_tls(struct idvi_worker *w)
 {
-    SSL_CTX *ctx = w->tls = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *ctx = w->tls =
+        SSL_CTX_new_ex(idv_lean_context(), NULL, TLS_server_method());
     if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_num_tickets(ctx, 0) != 1)
         return idv_fail(IDV_E_CRYPTO, "TLS");

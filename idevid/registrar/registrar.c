@@ -186,6 +186,7 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     r->conf = *conf;
     pthread_mutex_init(&r->tries.lock, NULL);
+    pthread_mutex_init(&r->made.lock, NULL);
     r->env = env;
     set_defaults(&r->conf);
     idv_rc rc = learn_domains(r);
@@ -207,6 +208,7 @@ void idv_registrar_free(struct idv_registrar *r)
         return;
     idv_list_free(r->known);
     pthread_mutex_destroy(&r->tries.lock);
+    pthread_mutex_destroy(&r->made.lock);
     idv_certs_free(r->sent);
     free(r);
 }

@@ -22,8 +22,22 @@ struct idvi_tries {
     uint8_t of[256];
 };
 
+/* Makers that connections' certificates were verified to be of, in this second:
+ * a connection's next request need not be told again. */
+#define IDVI_MADE 64
+struct idvi_made {
+    pthread_mutex_t lock;
+    struct {
+        uint64_t connection;
+        uint8_t leaf_sha256[32];
+        int64_t at;
+        const struct idv_registrar_maker *maker;
+    } by[IDVI_MADE];
+};
+
 struct idv_registrar {
     struct idvi_tries tries;
+    struct idvi_made made;
     struct idv_registrar_conf conf;
     const struct idv_env *env;
     char **known; /* domainIDs that the audit policy knows, ours among them */

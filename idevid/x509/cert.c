@@ -142,6 +142,20 @@ bool idv_cert_same_key(const X509 *a, const X509 *b)
            idv_bytes_eq(idv_view(&x), idv_view(&y));
 }
 
+bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key)
+{
+    IDV_AUTO(buf) x = {0};
+    IDV_AUTO(buf) y = {0};
+    const EVP_PKEY *its = X509_get0_pubkey(cert);
+    if (its)
+        return EVP_PKEY_eq(its, key) == 1;
+    ERR_clear_error();
+    return IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert), &x) ==
+               IDV_OK &&
+           idvi_spki(key, &y) == IDV_OK &&
+           idv_bytes_eq(idv_view(&x), idv_view(&y));
+}
+
 const char *idv_cert_subject(const X509 *cert)
 {
     static _Thread_local char ring[4][256];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificate requests: made, and judged before anything of them is used. */
+#include "config.h"
+
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -87,7 +89,28 @@ static idv_rc judge_key(const EVP_PKEY *key)
     return IDV_OK;
 }
 
-static idv_rc parse(struct idv_bytes der, X509_REQ **out)
+/* Where to read it: only how fast that is depends on what is found. */
+static OSSL_LIB_CTX *context_for(struct idv_bytes der)
+{
+    static const uint8_t ec[] = {6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
+    return memmem(der.p, der.n, ec, sizeof(ec)) ? idvi_lean_curves()
+                                                : idv_lean_context();
+}
+
+/* its key is read in the context that is the thread's, whatever the request's
+ * own is */
+static X509_REQ *read_request(const uint8_t **p, size_t n, OSSL_LIB_CTX *lean)
+{
+    X509_REQ *req = n ? X509_REQ_new_ex(lean, NULL) : NULL;
+    OSSL_LIB_CTX *before = lean ? OSSL_LIB_CTX_set0_default(lean) : NULL;
+    if (req && !d2i_X509_REQ(&req, p, (long)n)) /* frees it */
+        req = NULL;
+    if (before)
+        OSSL_LIB_CTX_set0_default(before);
+    return req;
+}
+
+static idv_rc parse(struct idv_bytes der, OSSL_LIB_CTX *lean, X509_REQ **out)
 {
     IDV_AUTO_PTR(X509_REQ) req = NULL;
     IDV_AUTO(buf) again = {0};
@@ -95,7 +118,7 @@ static idv_rc parse(struct idv_bytes der, X509_REQ **out)
     if (der.n > IDV_MAX_CERT)
         return idv_fail(IDV_E_LIMIT, "request: more than %d bytes",
                         IDV_MAX_CERT);
-    req = der.n ? d2i_X509_REQ(NULL, &p, (long)der.n) : NULL;
+    req = read_request(&p, der.n, lean);
     ERR_clear_error();
     if (!req)
         return idv_fail(IDV_E_FORMAT, "request: not PKCS#10, or cut off");
@@ -111,11 +134,17 @@ static idv_rc parse(struct idv_bytes der, X509_REQ **out)
 idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out)
 {
     IDV_AUTO_PTR(X509_REQ) req = NULL;
-    IDV_TRY(parse(der, &req));
+    OSSL_LIB_CTX *lean = context_for(der);
+    IDV_TRY(parse(der, lean, &req));
+    if (!X509_REQ_get0_pubkey(req) && lean != idv_lean_context()) {
+        lean = idv_lean_context(); /* an EC key was not what it is about */
+        X509_REQ_free(idv_steal(&req));
+        IDV_TRY(parse(der, lean, &req));
+    }
     EVP_PKEY *key = X509_REQ_get0_pubkey(req);
     ERR_clear_error();
     IDV_TRY(judge_key(key));
-    int good = X509_REQ_verify(req, key);
+    int good = X509_REQ_verify_ex(req, key, lean, NULL);
     ERR_clear_error();
     if (good != 1)
         return idv_fail(IDV_E_REJECT, "request: its signature is not by its "

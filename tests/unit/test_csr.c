@@ -29,6 +29,27 @@ static void make_read(void **state)
     }
 }
 
+/* A key of another kind in a request that speaks of EC keys elsewhere; and a
+ * curve in one that does, as anyone's. */
+static void speaks_of_ec(void **state)
+{
+    static uint8_t oid[] = {6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
+    IDV_AUTO_PTR(EVP_PKEY) key = EVP_RSA_gen(2048);
+    IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO(buf) der = {0};
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+    (void)state;
+    assert_int_equal(ASN1_OCTET_STRING_set(value, oid, sizeof(oid)), 1);
+    sk_X509_EXTENSION_push(list, X509_EXTENSION_create_by_NID(
+                                     NULL, NID_netscape_comment, 0, value));
+    ASN1_OCTET_STRING_free(value);
+    OK(idv_csr_make(key, NULL, list, NULL, &der));
+    sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+    OK(idv_csr_from_der(idv_view(&der), &req));
+    assert_int_equal(EVP_PKEY_eq(X509_REQ_get0_pubkey(req), key), 1);
+}
+
 static void subject_and_extensions(void **state)
 {
     IDV_AUTO_PTR(EVP_PKEY) key = EVP_EC_gen("P-256");
@@ -142,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make_read),
+        cmocka_unit_test(speaks_of_ec),
         cmocka_unit_test(subject_and_extensions),
         cmocka_unit_test(damaged),
         cmocka_unit_test(weak_keys),

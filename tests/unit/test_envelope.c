@@ -3,10 +3,12 @@
 #include "tests/unit/codec.h"
 
 #include <openssl/cms.h>
+#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include <idevid/envelope.h>
 
+#include "envelope/cms_certs.h"
 #include "tests/lib/pki.h"
 
 #define MEDIA IDV_MEDIA_VOUCHER_CMS
@@ -81,10 +83,76 @@ static void sealed_form(void **state)
         OK(verify(&o, pki.anchors, NULL));
         OK(idv_envelope_verify_key(&o, pki.idevid.key));
         uint8_t *der = NULL;
-        int n = i2d_CMS_ContentInfo(o.native, &der);
+        const uint8_t *p = b.p;
+        CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)b.n);
+        int n = i2d_CMS_ContentInfo(cms, &der);
+        CMS_ContentInfo_free(cms);
         assert_true(idv_bytes_eq(idv_bytes(der, (size_t)n), idv_view(&b)));
         OPENSSL_free(der);
     }
+}
+
+static bool same_certs(const STACK_OF(X509) * a, const STACK_OF(X509) * b)
+{
+    if (sk_X509_num(a) != sk_X509_num(b))
+        return false;
+    for (int i = 0; i < sk_X509_num(a); i++) {
+        if (!idv_cert_eq(sk_X509_value(a, i), sk_X509_value(b, i)))
+            return false;
+    }
+    return true;
+}
+
+/* What is cut libcrypto reads as well, with the same certificates in it, and
+ * without them it is the same. */
+static bool cut_agrees(struct idv_bytes sealed)
+{
+    IDV_AUTO(buf) rest = {0};
+    IDV_AUTO_PTR(idv_certs) cut = NULL;
+    const uint8_t *p = sealed.p, *q;
+    if (!idvi_cms_cut_certs(sealed, &rest, &cut))
+        return false;
+    IDV_AUTO_PTR(CMS_ContentInfo)
+    whole = d2i_CMS_ContentInfo(NULL, &p, (long)sealed.n);
+    q = rest.p;
+    IDV_AUTO_PTR(CMS_ContentInfo)
+    apart = d2i_CMS_ContentInfo(NULL, &q, (long)rest.n);
+    ERR_clear_error();
+    assert_int_equal(whole == NULL, apart == NULL);
+    if (!whole)
+        return true;
+    STACK_OF(X509) *all = CMS_get1_certs(whole);
+    assert_true(same_certs(all, cut));
+    sk_X509_pop_free(all, X509_free);
+    assert_null(CMS_get1_certs(apart));
+    for (int i = 0; i < sk_X509_num(cut); i++)
+        assert_int_equal(CMS_add1_cert(apart, sk_X509_value(cut, i)), 1);
+    uint8_t *a = NULL, *b = NULL;
+    int n = i2d_CMS_ContentInfo(whole, &a), m = i2d_CMS_ContentInfo(apart, &b);
+    assert_true(idv_bytes_eq(idv_bytes(a, (size_t)n), idv_bytes(b, (size_t)m)));
+    OPENSSL_free(a);
+    OPENSSL_free(b);
+    return true;
+}
+
+static void cut(void **state)
+{
+    IDV_AUTO(buf) b = {0};
+    IDV_AUTO(buf) rest = {0};
+    STACK_OF(X509) *none = NULL;
+    (void)state;
+    seal(&pki.idevid, pki.idevid_chain, PKI_NOW, false, &b);
+    assert_true(cut_agrees(idv_view(&b)));
+    for (size_t i = 0; i < b.n; i++) { /* spoilt, and cut off */
+        assert_false(idvi_cms_cut_certs(idv_bytes(b.p, i), &rest, &none));
+        b.p[i] ^= 0x21;
+        (void)cut_agrees(idv_view(&b));
+        b.p[i] ^= 0x21;
+    }
+    OK(idv_buf_put(&b, idv_str("x")));
+    assert_false(idvi_cms_cut_certs(idv_view(&b), &rest, &none));
+    assert_int_equal(rest.n, 0);
+    assert_null(none);
 }
 
 /* an independent reader agrees, S/MIME capabilities and all */
@@ -502,6 +570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sealed_form),
+        cmocka_unit_test(cut),
         cmocka_unit_test(libcrypto_agrees),
         cmocka_unit_test(no_signing_time),
         cmocka_unit_test(key_types),

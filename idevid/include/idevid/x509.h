@@ -33,14 +33,24 @@
 /* Exactly one DER certificate, nothing behind it (IDV_E_FORMAT), at most
  * IDV_MAX_CERT (IDV_E_LIMIT). */
 idv_rc idv_cert_from_der(struct idv_bytes der, X509 **out) IDV_CHECKED;
+/* The same for who only looks at it: of these very bytes it may be one that was
+ * made before and that others hold as well, which costs a thousandth. Up to 64
+ * of up to 4 KiB are remembered in a process, those that are asked for again
+ * longest: what strangers send once displaces at most 16 of what strangers sent
+ * once. From any thread. */
+idv_rc idv_cert_shared(struct idv_bytes der, X509 **out) IDV_CHECKED;
+/* Certificates that came in another way, and that nobody changes: each gives
+ * way to the remembered one of the same bytes, or is remembered. */
+void idv_certs_share(STACK_OF(X509) * certs);
 idv_rc idv_cert_to_der(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
 /* One or more PEM certificates in order, or one DER; at most IDV_MAX_CHAIN. */
 idv_rc idv_certs_from_pem(struct idv_bytes text,
                           STACK_OF(X509) * *out) IDV_CHECKED;
 idv_rc idv_certs_to_pem(const STACK_OF(X509) * certs,
                         struct idv_buf *out) IDV_CHECKED;
-bool idv_cert_eq(const X509 *a, const X509 *b);       /* same DER */
-bool idv_cert_same_key(const X509 *a, const X509 *b); /* same SPKI */
+bool idv_cert_eq(const X509 *a, const X509 *b);               /* same DER */
+bool idv_cert_same_key(const X509 *a, const X509 *b);         /* same SPKI */
+bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key); /* keyless, too */
 /* "CN=..., O=..." for people, cut at 255 bytes; in one of four rotating
  * per-thread buffers, never NULL */
 const char *idv_cert_subject(const X509 *cert);
@@ -169,6 +179,8 @@ struct idv_cert_spec {
     const char *crl_url, *aia_url; /* http(s): CRL, the issuer's certificate */
     const STACK_OF(X509_EXTENSION) * extra; /* approved ones, copied as are */
     int64_t not_before, not_after;          /* 0: now of env; 99991231235959Z */
+    bool keyless; /* X509_get0_pubkey() of it may be NULL: for who only sends
+                     it, in a quarter of the time */
 };
 /* The digest to sign with: SHA-256, SHA-384 for P-384, SHA-512 for P-521, NULL
  * for keys that bring their own (Ed25519). */
@@ -210,6 +222,15 @@ idv_rc idv_cert_extensions(const struct idv_cert_spec *spec,
                            STACK_OF(X509_EXTENSION) * *out) IDV_CHECKED;
 idv_rc idv_cert_extfile(const struct idv_cert_spec *spec, const EVP_PKEY *key,
                         struct idv_buf *out) IDV_CHECKED;
+
+/*
+ * Where a service reads what strangers send: a library context with the default
+ * provider's algorithms, whose keys are read three times as fast, because it
+ * has decoders and encoders of SubjectPublicKeyInfo in DER alone. Keys of other
+ * contexts can be used in it. Made once in a process, never freed; NULL, which
+ * is libcrypto's own, where it cannot be made. From any thread.
+ */
+OSSL_LIB_CTX *idv_lean_context(void);
 
 /* A PKCS#10 request, DER. subject and extensions may be NULL; challenge is a
  * challengePassword (1 to 255 bytes of text, else IDV_E_ARG) or NULL. */

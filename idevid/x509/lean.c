@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libcrypto's default provider, with few decoders and encoders: all of them are
+ * tried for each public key that comes, and that is dear. */
+#include <pthread.h>
+#include <string.h>
+
+#include <openssl/core_dispatch.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/provider.h>
+
+#include "x509/x509.h"
+
+#define NAME "idevid-lean"
+#define ROWS 32
+
+/* as long as the process */
+static struct lean {
+    OSSL_LIB_CTX *ctx;
+    OSSL_FUNC_provider_query_operation_fn *query;
+    OSSL_ALGORITHM decoders[ROWS], encoders[ROWS], keys[ROWS];
+    OSSL_DISPATCH dispatch[ROWS];
+} all, curves;
+static OSSL_LIB_CTX *whole; /* where the default provider is */
+
+/* --- which ---------------------------------------------------------------- */
+
+static bool is_spki(const OSSL_ALGORITHM *a)
+{
+    return strstr(a->property_definition, "structure=SubjectPublicKeyInfo") &&
+           !strstr(a->property_definition, "output=pem");
+}
+
+static bool is_ec(const OSSL_ALGORITHM *a)
+{
+    return strncmp(a->algorithm_names, "EC", 2) == 0 &&
+           (a->algorithm_names[2] == 0 || a->algorithm_names[2] == ':');
+}
+
+static bool is_ec_spki(const OSSL_ALGORITHM *a)
+{
+    return is_ec(a) && is_spki(a);
+}
+
+static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS],
+                   bool (*wanted)(const OSSL_ALGORITHM *a))
+{
+    size_t n = 0;
+    for (; from && from->algorithm_names && n < ROWS - 1; from++) {
+        if (!wanted || wanted(from))
+            to[n++] = *from;
+    }
+}
+
+static const OSSL_ALGORITHM *query(const struct lean *l, void *provctx,
+                                   int operation, int *no_cache)
+{
+    switch (operation) {
+    case OSSL_OP_DECODER:
+        return l->decoders;
+    case OSSL_OP_ENCODER:
+        return l->encoders;
+    case OSSL_OP_KEYMGMT:
+        return l->keys;
+    default:
+        return l->query(provctx, operation, no_cache);
+    }
+}
+
+static const OSSL_ALGORITHM *query_all(void *p, int operation, int *no_cache)
+{
+    return query(&all, p, operation, no_cache);
+}
+
+static const OSSL_ALGORITHM *query_curves(void *p, int operation, int *no_cache)
+{
+    return query(&curves, p, operation, no_cache);
+}
+
+/* --- two providers -------------------------------------------------------- */
+
+/* everything else is the default provider's, in a context of its own */
+static bool take_dispatch(struct lean *l, const OSSL_DISPATCH *d,
+                          OSSL_FUNC_provider_query_operation_fn *own)
+{
+    size_t n = 0;
+    for (; d && d->function_id && n < ROWS - 1; d++) {
+        if (d->function_id == OSSL_FUNC_PROVIDER_TEARDOWN)
+            continue;
+        l->dispatch[n] = *d;
+        if (d->function_id == OSSL_FUNC_PROVIDER_QUERY_OPERATION) {
+            l->query = OSSL_FUNC_provider_query_operation(d);
+            l->dispatch[n].function = (void (*)(void))own;
+        }
+        n++;
+    }
+    return l->query != NULL;
+}
+
+static int start(struct lean *l, OSSL_FUNC_provider_query_operation_fn *own,
+                 const OSSL_DISPATCH **out, void **provctx)
+{
+    OSSL_PROVIDER *p = OSSL_PROVIDER_load(whole, "default");
+    bool ec = l == &curves;
+    int no_cache = 0;
+    if (!p || !take_dispatch(l, OSSL_PROVIDER_get0_dispatch(p), own))
+        return 0;
+    void *ctx = OSSL_PROVIDER_get0_provider_ctx(p);
+    choose(l->query(ctx, OSSL_OP_DECODER, &no_cache), l->decoders,
+           ec ? is_ec_spki : is_spki);
+    choose(l->query(ctx, OSSL_OP_ENCODER, &no_cache), l->encoders,
+           ec ? is_ec_spki : is_spki);
+    choose(l->query(ctx, OSSL_OP_KEYMGMT, &no_cache), l->keys,
+           ec ? is_ec : NULL);
+    *provctx = ctx;
+    *out = l->dispatch;
+    return 1;
+}
+
+static int start_all(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
+                     const OSSL_DISPATCH **out, void **provctx)
+{
+    (void)core;
+    (void)in;
+    return start(&all, query_all, out, provctx);
+}
+
+static int start_curves(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
+                        const OSSL_DISPATCH **out, void **provctx)
+{
+    (void)core;
+    (void)in;
+    return start(&curves, query_curves, out, provctx);
+}
+
+/* --- contexts ------------------------------------------------------------- */
+
+/* without: libcrypto's own, slower, and no other difference */
+static void make(struct lean *l, OSSL_provider_init_fn *init)
+{
+    OSSL_LIB_CTX *ctx = OSSL_LIB_CTX_new();
+    if (ctx && OSSL_PROVIDER_add_builtin(ctx, NAME, init) == 1 &&
+        OSSL_PROVIDER_load(ctx, NAME))
+        l->ctx = ctx;
+    else
+        OSSL_LIB_CTX_free(ctx);
+    ERR_clear_error();
+}
+
+static void make_both(void)
+{
+    whole = OSSL_LIB_CTX_new();
+    if (!whole)
+        return;
+    make(&all, start_all);
+    make(&curves, start_curves);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+OSSL_LIB_CTX *idv_lean_context(void)
+{
+    pthread_once(&once, make_both);
+    return all.ctx;
+}
+
+OSSL_LIB_CTX *idvi_lean_curves(void)
+{
+    pthread_once(&once, make_both);
+    return curves.ctx;
+}
