@@ -76,25 +76,30 @@ static int join(const struct options *o, const char *name)
     return report_join(o, name, text);
 }
 
-/* a figure that bench.sh came to; "-": nothing is promised of it */
+/* a figure that bench.sh came to; "-": nothing is promised of it; ">=N": at
+ * least that */
 static int promise(const struct options *o, char **argv)
 {
-    double limit = strcmp(argv[4], "-") == 0 ? PROMISE_NONE : atof(argv[4]);
+    bool at_least = strncmp(argv[4], ">=", 2) == 0;
+    const char *text = argv[4] + (at_least ? 2 : 0);
+    double limit = strcmp(text, "-") == 0 ? PROMISE_NONE : atof(text);
 
-    report_promise(o, argv[1], argv[0], argv[2], atof(argv[3]), limit, false);
+    report_promise(o, argv[1], argv[0], argv[2], atof(argv[3]), limit,
+                   at_least);
     return 1;
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench keys | run | ops GROUP CONTESTANT N\n"
-                    "       bench tpm | anchor WHERE\n"
-                    "       bench desk\n"
-                    "       bench promise NAME WHERE UNIT FIGURE LIMIT|-\n"
-                    "       bench anchor-times WHERE\n"
-                    "       bench voucher REGISTRAR KEY CHAIN ANCHORS DIR\n"
-                    "       bench nothing\n"
-                    "       bench join NAME <SUMMARY\n");
+    fprintf(stderr,
+            "usage: bench keys | run | ops GROUP CONTESTANT N\n"
+            "       bench tpm | anchor WHERE\n"
+            "       bench desk\n"
+            "       bench promise NAME WHERE UNIT FIGURE LIMIT|>=LIMIT|-\n"
+            "       bench anchor-times WHERE\n"
+            "       bench voucher REGISTRAR KEY CHAIN ANCHORS DIR\n"
+            "       bench nothing\n"
+            "       bench join NAME <SUMMARY\n");
     return 0;
 }
 

@@ -13,7 +13,7 @@ if ! command -v swtpm >/dev/null || ! command -v softhsm2-util >/dev/null; then
 fi
 
 ok 'make bench' "${MAKE:-make}" -C "$top_builddir" bench BENCH_SECONDS=0.02 BENCH_REST_S=1 \
-    BENCH_ROWS=5000 BENCH_DEVICES=3 \
+    BENCH_ROWS=5000 BENCH_DEVICES=3 BENCH_REQUESTS=1200 \
     BENCH_JSON="$tap_dir/rows.json"
 cp "$tap_dir/out" "$tap_dir/table"
 while read -r rows name; do
@@ -38,10 +38,12 @@ done <<'EOF'
 2 first key by URI, TPM
 EOF
 is 'targets in JSON' \
-    "$(grep -vE '^\{"target":"(anchor|desk)|, (swtpm|join)","unit"' \
+    "$(grep -vE '^\{"target":"(anchor|desk)|, (swtpm|join|registrar)","unit"' \
         "$tap_dir/rows.json" | grep -c '^{"target":')" 59
 is 'figures of the desk in JSON' \
     "$(grep -c '^{"target":"desk: judges' "$tap_dir/rows.json")" 5
+is 'figures of the registrar in JSON' \
+    "$(grep -c '^{"target":".*, registrar","unit"' "$tap_dir/rows.json")" 35
 is 'lookups of the ledger in JSON' \
     "$(grep -cE '"name":"(registrar|est|masa): .*,"rows":5000,' \
         "$tap_dir/rows.json" | sed 's/^16$/8/')" 8

@@ -3,10 +3,11 @@
  * crowd make DIR N
  * crowd vouchers DIR HOST:PORT COUNT THREADS [again] [same]   a connection for
  * each
- * crowd enroll   DIR HOST:PORT COUNT THREADS [keep]    after the vouchers
+ * crowd enroll   DIR HOST:PORT COUNT THREADS [keep]    after the vouchers; the
+ * requests are made before the clock starts
  * crowd get      DIR HOST:PORT COUNT THREADS PATH      bare mTLS GET
- * crowd idle | half | slow | invalid DIR HOST:PORT N   until standard input
- * ends
+ * crowd idle | half | slow | invalid | kept DIR HOST:PORT N   until standard
+ * input ends; kept: each was served once, all of them when it says "begun"
  *
  * What work was done is printed as one JSON object. again: what got no answer,
  * or 202 or 5xx, is asked again, for two minutes at most; same: with the same
@@ -30,7 +31,9 @@
 #include "tests/lib/crowd.h"
 
 #define THREADS 64
+#define KEEP 250 /* requests of a kept connection: no device asks too often */
 #define VOUCHER "/.well-known/brski/requestvoucher"
+#define CACERTS "/.well-known/est/cacerts"
 #define ENROLL "/.well-known/est/simpleenroll"
 
 struct job {
@@ -39,18 +42,29 @@ struct job {
     const char *path;
     unsigned count, threads;
     bool again, same, keep;
-    atomic_uint next, good, failed, retried;
+    struct idv_buf *csr; /* of each, in base64 */
+    atomic_uint next, good, failed, retried, kept;
     atomic_uint status[600];
     double *latency;        /* of the good ones */
     SSL_CTX **ctx;          /* of each device */
     struct idv_buf *sealed; /* of each request */
 };
 
-static double now(void)
+static double clock_now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double now(void)
+{
+    return clock_now(CLOCK_MONOTONIC);
+}
+
+static double cpu_now(void) /* of this process */
+{
+    return clock_now(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* --- what a device does --------------------------------------------------- */
@@ -104,19 +118,34 @@ static bool voucher(struct job *j, unsigned i, struct crowd_conn *conn)
     return status == 200;
 }
 
+/* each has a signature of its own: none is one that was answered before */
+static void make_requests(struct job *j)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509_REQ *req = X509_REQ_new();
+    j->csr = calloc(j->count, sizeof(*j->csr));
+    if (!key || !req || !j->csr || X509_REQ_set_pubkey(req, key) != 1)
+        crowd_die("csr");
+    for (unsigned i = 0; i < j->count; i++) {
+        uint8_t *der = NULL;
+        int n = X509_REQ_sign(req, key, EVP_sha256()) > 0
+                    ? i2d_X509_REQ(req, &der)
+                    : 0;
+        if (n <= 0)
+            crowd_die("csr");
+        crowd_must(idv_est_body_from_der(idv_bytes(der, (size_t)n), &j->csr[i]),
+                   "csr");
+        OPENSSL_free(der);
+    }
+    X509_REQ_free(req);
+    EVP_PKEY_free(key);
+}
+
 static bool enroll(struct job *j, unsigned i, struct crowd_conn *conn)
 {
-    IDV_AUTO(buf) der = {0};
-    IDV_AUTO(buf) body = {0};
     IDV_AUTO(buf) reply = {0};
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    (void)i;
-    crowd_must(key ? idv_csr_make(key, NULL, NULL, NULL, &der) : IDV_E_NOMEM,
-               "csr");
-    EVP_PKEY_free(key);
-    crowd_must(idv_est_body_from_der(idv_view(&der), &body), "csr");
-    int status = crowd_post(conn, ENROLL, "application/pkcs10", idv_view(&body),
-                            !j->keep, &reply);
+    int status = crowd_post(conn, ENROLL, "application/pkcs10",
+                            idv_view(&j->csr[i]), !j->keep, &reply);
     count(j, status);
     return status == 200;
 }
@@ -136,12 +165,13 @@ static bool get(struct job *j, unsigned i, struct crowd_conn *conn)
 static bool once(struct job *j, unsigned i, struct crowd_conn *conn)
 {
     bool open = conn->ssl != NULL;
-    if (!open && !crowd_connect(j->crowd, ctx_of(j, i), conn)) {
+    unsigned who = j->keep && !open ? j->kept++ : i;
+    if (!open && !crowd_connect(j->crowd, ctx_of(j, who), conn)) {
         count(j, 0);
         return false;
     }
     bool good = j->work(j, i, conn);
-    if (!good || !j->keep)
+    if (!good || !j->keep || ++conn->requests == KEEP)
         crowd_close(conn);
     return good;
 }
@@ -180,14 +210,15 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void report(struct job *j, double seconds)
+static void report(struct job *j, double seconds, double cpu)
 {
     unsigned n = j->good;
     qsort(j->latency, n, sizeof(*j->latency), by_size);
     printf("{\"good\":%u,\"failed\":%u,\"retried\":%u,\"seconds\":%.3f,"
-           "\"rate\":%.1f,\"p50\":%.2f,\"p99\":%.2f,\"max\":%.2f",
+           "\"rate\":%.1f,\"client_ms\":%.3f,\"p50\":%.2f,\"p99\":%.2f,"
+           "\"max\":%.2f",
            n, (unsigned)j->failed, (unsigned)j->retried, seconds, n / seconds,
-           n ? j->latency[n / 2] * 1e3 : 0,
+           n ? cpu * 1e3 / n : 0, n ? j->latency[n / 2] * 1e3 : 0,
            n ? j->latency[n * 99 / 100] * 1e3 : 0,
            n ? j->latency[n - 1] * 1e3 : 0);
     for (unsigned s = 0; s < 600; s++) {
@@ -208,16 +239,21 @@ static int run_all(struct job *j)
         crowd_die("too many");
     for (unsigned i = 0; i < c->devices; i++)
         j->ctx[i] = crowd_ctx(c, &c->device[i]);
-    double began = now();
+    if (j->work == enroll)
+        make_requests(j);
+    double began = now(), cpu = cpu_now();
     for (unsigned i = 0; i < j->threads; i++) {
         if (pthread_create(&thread[i], NULL, run, j) != 0)
             crowd_die("thread");
     }
     for (unsigned i = 0; i < j->threads; i++)
         pthread_join(thread[i], NULL);
-    report(j, now() - began);
+    report(j, now() - began, cpu_now() - cpu);
     for (unsigned i = 0; i < c->devices; i++)
         SSL_CTX_free(j->ctx[i]);
+    for (unsigned i = 0; j->csr && i < j->count; i++)
+        idv_buf_free(&j->csr[i]);
+    free(j->csr);
     free(j->ctx);
     for (unsigned i = 0; i < j->count; i++)
         idv_buf_free(&j->sealed[i]);
@@ -246,6 +282,14 @@ static void begin(struct nuisance *a, unsigned i)
     struct crowd_conn *conn = &a->conn[i];
     if (strcmp(a->what, "idle") == 0) {
         crowd_tcp(a->crowd, conn);
+        return;
+    }
+    if (strcmp(a->what, "kept") == 0) {
+        IDV_AUTO(buf) reply = {0};
+        if (crowd_connect(a->crowd, a->ctx, conn) &&
+            crowd_post(conn, CACERTS, "text/plain", idv_str(""), false,
+                       &reply) != 200)
+            crowd_close(conn);
         return;
     }
     if (crowd_connect(a->crowd, a->ctx, conn) &&
@@ -300,13 +344,16 @@ static int be_nuisance(struct crowd *c, const char *what, unsigned n)
     pthread_t thread[4];
     char byte;
     bool floods = strcmp(what, "invalid") == 0;
+    bool kept = strcmp(what, "kept") == 0;
     struct nuisance a[4];
     struct crowd_conn *all = calloc(n, sizeof(*all));
-    SSL_CTX *ctx = crowd_ctx(c, floods ? &c->device[0] : NULL);
+    SSL_CTX *ctx = crowd_ctx(c, floods || kept ? &c->device[0] : NULL);
     for (unsigned i = 0; i < n; i++)
         all[i].fd = -1;
     for (unsigned k = 0; k < 4; k++) {
         a[k] = (struct nuisance){c, what, ctx, n / 4, all + k * (n / 4)};
+        for (unsigned i = 0; kept && i < a[k].n; i++)
+            begin(&a[k], i);
         if (pthread_create(&thread[k], NULL, floods ? flood : annoy, &a[k]))
             crowd_die("thread");
     }

@@ -39,6 +39,7 @@ struct crowd_conn {
     int fd;
     SSL *ssl;
     const char *why; /* what was wrong, static */
+    unsigned requests;
 };
 SSL_CTX *crowd_ctx(const struct crowd *c, const struct crowd_device *d);
 bool crowd_tcp(const struct crowd *c, struct crowd_conn *conn);
