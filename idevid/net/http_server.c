@@ -15,6 +15,8 @@
 
 #include "net/server_int.h"
 
+#define NOT_NOW_S 2 /* after which a store is asked again */
+
 /* One request while it is served. Its connection may go away meanwhile, and it
  * may be answered before its upstream is. */
 struct idvi_exchange {
@@ -189,12 +191,18 @@ static void refuse(struct idvi_exchange *x, int status, const char *why)
     reply(x);
 }
 
+/* for a store or a device that may be back soon */
+static void not_now(struct idvi_exchange *x)
+{
+    x->call.reply.retry_after = NOT_NOW_S;
+    refuse(x, 503, "not now, try again");
+}
+
 static void failed(struct idvi_exchange *x, idv_rc rc)
 {
     idv_log_failure(x->worker->conf->env, "serve-failed", rc);
-    /* a store or a device that may be back soon */
     if (rc == IDV_E_IO || rc == IDV_E_DEVICE)
-        refuse(x, 503, "not now, try again");
+        not_now(x);
     else
         refuse(x, 500, "internal error");
 }
@@ -234,7 +242,7 @@ static void go(struct idvi_held *held, idv_rc committed)
         (void *)((char *)held - offsetof(struct idvi_exchange, held));
     name_in_log(x);
     if (committed != IDV_OK)
-        refuse(x, 503, "not now, try again");
+        not_now(x);
     else if (x->next == IDV_NEXT_REPLY)
         reply(x);
     else {

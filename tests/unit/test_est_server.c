@@ -183,6 +183,29 @@ static void bad_signature(void **state) /* R-R-41 */
     because(f, enroll(f), 400, "csr");
 }
 
+static void csr_of(struct fixture *f, EVP_PKEY *key)
+{
+    IDV_AUTO(buf) der = {0};
+    assert_non_null(key);
+    OK(idv_csr_make(key, f->name, NULL, NULL, &der));
+    EVP_PKEY_free(key);
+    idv_buf_clear(&f->csr);
+    OK(idv_est_body_from_der(idv_view(&der), &f->csr));
+}
+
+static void weak_keys(void **state) /* R-R-75 */
+{
+    struct fixture *f = *state;
+    csr_of(f, EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024));
+    because(f, enroll(f), 400, "csr");
+    csr_of(f, EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp224r1"));
+    because(f, enroll(f), 400, "csr");
+    csr_of(f, EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048));
+    assert_int_equal(enroll(f), 200);
+    csr_of(f, EVP_PKEY_Q_keygen(NULL, NULL, "EC", "prime256v1"));
+    assert_int_equal(enroll(f), 200);
+}
+
 static void base64_forms(void **state) /* RT-12 */
 {
     struct fixture *f = *state;
@@ -349,11 +372,11 @@ static void proxy_renews(void **state) /* lessons 15: policy, not a rule */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(cacerts),      T(csrattrs),         T(not_served),
-        T(wrong_types),  T(bad_requests),     T(bad_signature),
-        T(base64_forms), T(wrong_key),        T(wanted_extensions),
-        T(binding),      T(our_client_binds), T(not_admitted),
-        T(ca_refuses),   T(proxy_renews),
+        T(cacerts),           T(csrattrs),     T(not_served),
+        T(wrong_types),       T(bad_requests), T(bad_signature),
+        T(weak_keys),         T(base64_forms), T(wrong_key),
+        T(wanted_extensions), T(binding),      T(our_client_binds),
+        T(not_admitted),      T(ca_refuses),   T(proxy_renews),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

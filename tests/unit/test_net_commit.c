@@ -114,6 +114,7 @@ static void all_refused(void **state)
     for (int i = 0; i < CLIENTS; i++) {
         IDV_AUTO(buf) reply = {0};
         assert_int_equal(nt_hear(&c[i], &reply, false), 503);
+        assert_non_null(strstr((char *)reply.p, "Retry-After: "));
         nt_close(&c[i]);
     }
     d.fails = false;

@@ -217,6 +217,8 @@ static void test_failures_stay_inside(void **state)
         assert_true(nt_say(&c, text));
         assert_int_equal(nt_hear(&c, &r, false), rows[i].status);
         assert_null(strstr((char *)r.p, "PIN"));
+        assert_int_equal(strstr((char *)r.p, "Retry-After: ") != NULL,
+                         rows[i].status == 503);
         assert_true(nt_ended(&c));
         nt_close(&c);
     }

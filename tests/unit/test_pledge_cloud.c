@@ -427,6 +427,7 @@ static void begins_again(void **state)
         play.to[1] = "https://" VAR "/rv";
         play.refuser = VAR;
         play.refusal = status;
+        play.retry_after = -1;
         s.reg.log[0] = 0;
         assert_int_not_equal(fake_join(&s.dev, &s.reg, &s.drive), IDV_OK);
         assert_string_equal(s.reg.log, "C= rv C? rv X5 C= rv C? rv");
