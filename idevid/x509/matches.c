@@ -176,9 +176,12 @@ static idv_rc match_extensions(const X509 *cert,
 static idv_rc match_usage(const X509 *cert)
 {
     X509 *c = (X509 *)(uintptr_t)cert; /* libcrypto keeps what it finds */
-    if (idv_cert_is_ca(cert))
+    const uint32_t flags = X509_get_extension_flags(c);
+    const uint32_t usage = X509_get_key_usage(c);
+    if (flags & EXFLAG_CA ||
+        (flags & EXFLAG_KUSAGE && usage & KU_KEY_CERT_SIGN))
         return differs("is a CA's");
-    if (!(X509_get_key_usage(c) & KU_DIGITAL_SIGNATURE))
+    if (!(usage & KU_DIGITAL_SIGNATURE))
         return differs("its key may not sign");
     return IDV_OK;
 }

@@ -149,6 +149,38 @@ static void certificate_by_itself(void **state)
     OK(idv_cert_matches(cert, &spec, s->tpm.idevid.key, PKI_NOW));
 }
 
+/* a certificate with this in the place of its own */
+static void refuses_extension(struct scene *s, int nid, const char *value,
+                              const char *note)
+{
+    struct idv_cert_spec spec = {
+        .kind = IDV_CERT_IDEVID, .serial_number = SN, .usage = true};
+    STACK_OF(X509_EXTENSION) *extra = NULL;
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    IDV_AUTO_PTR(X509) cert = NULL;
+    assert_non_null(X509v3_add_ext(&extra, e, -1));
+    spec.extra = extra;
+    OK(idv_cert_issue(&spec, s->tpm.idevid.key, s->pki.maker_ca.cert,
+                      s->pki.maker_ca.key, &s->pki.env.env, &cert));
+    spec.extra = NULL;
+    FAILS(IDV_E_REJECT, note,
+          idv_cert_matches(cert, &spec, s->tpm.idevid.key, PKI_NOW));
+    X509_EXTENSION_free(e);
+    sk_X509_EXTENSION_pop_free(extra, X509_EXTENSION_free);
+}
+
+/* what a device's certificate is never good for, and always */
+static void certificate_of_another_use(void **state)
+{
+    struct scene *s = *state;
+    refuses_extension(s, NID_basic_constraints, "critical,CA:TRUE",
+                      "is a CA's");
+    refuses_extension(s, NID_key_usage, "critical,digitalSignature,keyCertSign",
+                      "is a CA's");
+    refuses_extension(s, NID_key_usage, "critical,keyAgreement",
+                      "its key may not sign");
+}
+
 static void ca_that_wants_pkcs10(void **state)
 {
     struct scene *s = *state;
@@ -300,6 +332,7 @@ int main(void)
         DESK_TEST(ca_refuses),
         DESK_TEST(ca_returns_something_else),
         DESK_TEST(certificate_by_itself),
+        DESK_TEST(certificate_of_another_use),
         DESK_TEST(ca_that_wants_pkcs10),
         DESK_TEST(own_ca_of_iaks),
         DESK_TEST(local_ca),

@@ -137,12 +137,16 @@ static void duplicates(void **state)
 {
     struct scene *s = *state;
     struct idv_factory_request r;
-    struct softtpm t = s->tpm2;
+    struct softtpm t = s->tpm2, same = s->tpm;
     make_one(s, &s->tpm, SN);
     sound(s, &s->tpm2, IDV_PROFILE_TCG, SN, &r);
     is_refused(s, &r, IDV_WHY_DUPLICATE, "another endorsement key or token");
     sound(s, &s->tpm, IDV_PROFILE_TCG, SN2, &r);
     is_refused(s, &r, IDV_WHY_DUPLICATE, "is that of '" SN "' of order 'L1'");
+    same.idevid = s->tpm2.idevid; /* one TPM with another key */
+    sound(s, &same, IDV_PROFILE_TCG, SN2, &r);
+    is_refused(s, &r, IDV_WHY_DUPLICATE,
+               "its endorsement key or token is that of '" SN "'");
     t.idevid = s->tpm.idevid; /* one key in two TPMs */
     sound(s, &t, IDV_PROFILE_TCG, SN2, &r);
     is_refused(s, &r, IDV_WHY_DUPLICATE, "its key is that of '" SN "'");
