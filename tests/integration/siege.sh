@@ -10,7 +10,13 @@ trap world_end EXIT
 
 world_begin
 CROWD_SERVER='metrics = 127.0.0.1:0'
-ok 'a registrar before a crowd' crowd_world 3 || bail 'no registrar'
+ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
+# the last device is the flood's: what asks too often waits by its certificate
+ok 'one device is stolen' sh -c 'cp -r "$0/crowd" "$0/thief" &&
+    for what in pem key; do
+        mv "$0/thief/device.3.$what" "$0/thief/device.0.$what" &&
+        rm "$0/crowd/device.3.$what" || exit
+    done' "$WORLD"
 METRICS_PORT=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' \
     "$WORLD/owner.out" "$REG_PID")
 files() { # as many as the attackers' sockets need
@@ -22,7 +28,7 @@ mkfifo "$WORLD/until"
 exec 8<>"$WORLD/until"
 attackers=
 attack() { # WHAT NUMBER
-    "$CROWD" "$1" "$WORLD/crowd" "localhost:$REG_PORT" "$2" 8<&- \
+    "$CROWD" "$1" "$WORLD/thief" "localhost:$REG_PORT" "$2" 8<&- \
         <"$WORLD/until" >"$WORLD/attack.$1" 2>"$WORLD/attack.$1.err" &
     attackers="$attackers $!"
     WORLD_PIDS="$WORLD_PIDS $!"
