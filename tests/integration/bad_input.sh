@@ -71,8 +71,8 @@ if [ "$(id -u)" = 0 ] && mkdir "$WORLD/small" &&
     dd if=/dev/zero of="$WORLD/small/fill" bs=1k count=2048 2>/dev/null
     sed "s#^directory = .*#directory = $WORLD/small/state#" \
         "$WORLD/router.ini" >"$WORLD/full.ini"
-    sed "s#^database = .*#database = $WORLD/small/masa.db#" \
-        "$WORLD/masa.ini" >"$WORLD/masa3.ini"
+    sed -e "s#^database = .*#database = $WORLD/small/masa.db#" \
+        -e 's#^admin = .*#admin =#' "$WORLD/masa.ini" >"$WORLD/masa3.ini"
     fails 5 'small' 'a full disk is named' in_device maker \
         "$BIN/idevid-masa" -c "$WORLD/masa3.ini" list
     rm "$WORLD/small/fill"
