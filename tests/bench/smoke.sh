@@ -67,11 +67,11 @@ is "CPU of a line's devices, in a worker that stays, no context of ESYS in it" \
     "$(grep -cE '^(line: CPU, tcg|  the least of 3 |  contexts of .* met$)' \
         "$tap_dir/table")" 5
 is 'figures of the anchor in JSON' \
-    "$(grep -c '^{"target":"anchor' "$tap_dir/rows.json")" 32
+    "$(grep -c '^{"target":"anchor' "$tap_dir/rows.json")" 40
 for where in directly 'behind tpm2-abrmd'; do
     sed -n "/^sealed anchor, $where /,/^\$/p" "$tap_dir/table" >"$tap_dir/anchor"
     is "figures of the anchor, $where" \
-        "$(grep -c '^anchor.* commands' "$tap_dir/anchor")" 13
+        "$(grep -c '^anchor.* commands' "$tap_dir/anchor")" 17
     is "the first command of its reset is the one that counts, $where" \
         "$(grep -c '^anchor: reset, until it is safe .* met$' "$tap_dir/anchor")" 1
     is "what it consists of, $where, is known by name" \
