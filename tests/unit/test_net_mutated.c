@@ -110,7 +110,7 @@ static bool tolerated(const struct idv_buf *r, size_t at, unsigned bit)
                    (parts[i].be == CASE && bit == 5 &&
                     isalpha((unsigned char)r->p[at]));
     }
-    return false;
+    return bit == 2 && r->p[at] == '\r' && isdigit(r->p[at - 1]);
 }
 
 /* a TLS client on a socket or what filters it; the device with its chain */
