@@ -9,7 +9,8 @@ static struct idv_announce configured(struct tool *t)
     return (struct idv_announce){
         .env = t->env,
         .interfaces = registrar_conf.announce_on,
-        .grasp = (unsigned)registrar_conf.announce_grasp,
+        .grasp = (unsigned)registrar_conf.announce_grasp |
+                 (registrar_conf.announce_est ? IDV_ANNOUNCE_EST : 0u),
         .mdns = (unsigned)registrar_conf.announce_mdns,
         .period_s = (int)registrar_conf.announce_period,
     };
@@ -18,7 +19,7 @@ static struct idv_announce configured(struct tool *t)
 static bool wants_grasp(void *tool)
 {
     (void)tool;
-    return registrar_conf.announce_grasp != 0;
+    return registrar_conf.announce_grasp != 0 || registrar_conf.announce_est;
 }
 
 static bool wants_mdns(void *tool)

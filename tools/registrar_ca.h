@@ -16,7 +16,7 @@ struct registrar_ca_conf {
     char *subject, *approved, *acp_domain, *acp_rsub, *acp_registrar;
     char *crl_url, *aia_url;
     char **names, **purposes, **policies;
-    int64_t lifetime_days, crl_days;
+    int64_t lifetime_days, crl_days, renew_expired_days;
     int key_type, digest;
     bool servers, challenge, as_template, renew_by_ra, revoke_unused;
     bool server_keys;
@@ -118,6 +118,12 @@ idv_rc registrar_check_oids(const char *value);
                            "let registration authorities of this domain "      \
                            "renew for devices",                                \
                            .fallback = "no"),                                  \
+        REGISTRAR_CA_ENTRY(s, m, "est", "renew-expired-days", INT,             \
+                           renew_expired_days,                                 \
+                           "how long after its end a device may still renew "  \
+                           "an LDevID, by that alone; 0: it enrolls again "    \
+                           "by its IDevID",                                    \
+                           .fallback = "0", .max = 36500),                     \
         REGISTRAR_CA_ENTRY(s, m, "est", "serverkeygen", BOOL, server_keys,     \
                            "make keys for those who ask for one, too",         \
                            .fallback = "no"),                                  \

@@ -6,11 +6,18 @@
 #include "idevid/net/announce.h"
 #include "registrar_conf.h"
 
+static bool announces(const struct registrar_conf *c)
+{
+    return c->announce_grasp || c->announce_mdns || c->announce_est;
+}
+
 static idv_rc check_announce(const struct registrar_conf *c)
 {
-    if ((c->announce_grasp || c->announce_mdns) &&
-        idv_list_count(c->announce_on) == 0)
+    if (announces(c) && idv_list_count(c->announce_on) == 0)
         return idv_fail(IDV_E_ARG, "announce.interfaces: where is not said");
+    if (c->announce_est && c->cloud)
+        return idv_fail(IDV_E_ARG,
+                        "announce.est: a cloud registrar has no EST");
     if (c->announce_mdns && !idv_announce_mdns_built())
         return idv_fail(IDV_E_ARG, "announce.mdns: built without avahi");
     return IDV_OK;
@@ -44,7 +51,7 @@ static idv_rc check_front(const struct registrar_conf *c)
     if (!c->service.front_listen)
         return IDV_OK;
     IDV_TRY(registrar_check_binding(c, &c->ca));
-    if (!c->service.listen && (c->announce_grasp || c->announce_mdns))
+    if (!c->service.listen && announces(c))
         return idv_fail(IDV_E_ARG, "announce: server.listen is empty, and a "
                                    "proxy in front is not announced");
     return IDV_OK;

@@ -207,6 +207,13 @@ static const struct idv_conf_entry entries[] = {
      .words = announces,
      .help = "the same by mDNS, with avahi"},
     {.section = "announce",
+     .key = "est",
+     .type = IDV_CONF_BOOL,
+     AT(announce_est),
+     .fallback = "no",
+     .help = "GRASP floods of SRV.est, too, for members that renew: where "
+             "these interfaces are those of an ACP"},
+    {.section = "announce",
      .key = "period",
      .type = IDV_CONF_INT,
      AT(announce_period),

@@ -30,6 +30,7 @@ struct registrar_conf {
     /* [announce] */
     char **announce_on;
     int announce_grasp, announce_mdns; /* bits: registrar 1, proxy 2 */
+    bool announce_est;
     int64_t announce_period;
 };
 extern const struct idv_conf_table registrar_table;

@@ -144,6 +144,9 @@ struct idv_est_server_conf {
      * this is set: then a client with id-kp-cmcRA from this CA may renew any
      * subject in the store (proxies, registration authorities). */
     bool renew_by_ra;
+    /* A device's certificate that ended no longer ago renews, and does nothing
+     * else (RFC 8994 section 6.2.5.5). */
+    int64_t renew_expired_s;
     /* Answers serverkeygen, too: with a key that is made here, sent, and
      * neither kept nor logged. Encrypted, if the request names the key of the
      * client's certificate for that (AsymmetricDecryptKeyIdentifier), and
@@ -193,9 +196,10 @@ struct idv_service idv_est_server_service(struct idv_est_server *s);
 bool idv_est_path(const char *path);
 
 /* Whether cert was issued by this CA, is in force (time, store) and not
- * revoked: an LDevID of this domain. *found false otherwise. */
+ * revoked: an LDevID of this domain. *found false otherwise. For renewal it may
+ * have ended as renew_expired_s says. */
 idv_rc idv_est_server_ldevid(struct idv_est_server *s, X509 *cert,
-                             const STACK_OF(X509) * chain, bool *found,
-                             struct idv_issued *out) IDV_CHECKED;
+                             const STACK_OF(X509) * chain, bool renewal,
+                             bool *found, struct idv_issued *out) IDV_CHECKED;
 
 #endif

@@ -7,7 +7,7 @@
 /* Does the chain lead to a certificate of our CA? *ok false otherwise. */
 static idv_rc chains_to_ca(struct idv_est_server *s, X509 *cert,
                            const STACK_OF(X509) * chain, const char *eku,
-                           bool *ok)
+                           bool late, bool *ok)
 {
     const STACK_OF(X509) *anchors = NULL;
     IDV_TRY(s->conf.ca.cacerts(s->conf.ca.self, &anchors));
@@ -17,6 +17,7 @@ static idv_rc chains_to_ca(struct idv_est_server *s, X509 *cert,
         .partial = true,
         .check_time = idv_clock_trusted(s->env),
         .now = idv_now(s->env),
+        .ignore_leaf_expiry = late,
         .eku = eku,
     };
     idv_rc rc = idv_chain_verify(cert, &policy);
@@ -28,17 +29,32 @@ static idv_rc chains_to_ca(struct idv_est_server *s, X509 *cert,
     return rc;
 }
 
+/* not longer ago than is forgiven, and never a user's */
+static bool is_forgiven(struct idv_est_server *s, const struct idv_issued *i)
+{
+    int64_t over = idv_now(s->env) - i->not_after;
+    if (over <= 0 || !idv_clock_trusted(s->env))
+        return true;
+    if (!i->serial_number[0] || over > s->conf.renew_expired_s)
+        return false;
+    idv_log(s->env, IDV_LOG_INFO, "renewal-late", "device=%s seconds=%lld",
+            idv_log_value(i->serial_number), (long long)over);
+    return true;
+}
+
 idv_rc idv_est_server_ldevid(struct idv_est_server *s, X509 *cert,
-                             const STACK_OF(X509) * chain, bool *found,
-                             struct idv_issued *out)
+                             const STACK_OF(X509) * chain, bool renewal,
+                             bool *found, struct idv_issued *out)
 {
     uint8_t hash[32];
-    IDV_TRY(chains_to_ca(s, cert, chain, NULL, found));
+    bool late = renewal && s->conf.renew_expired_s > 0;
+    IDV_TRY(chains_to_ca(s, cert, chain, NULL, late, found));
     if (!*found)
         return IDV_OK;
     IDV_TRY(idv_cert_sha256(cert, hash));
     IDV_TRY(s->conf.store.find_cert(s->conf.store.self, hash, found, out));
-    if (*found && out->state != IDV_ISSUED_VALID) {
+    if (*found &&
+        (out->state != IDV_ISSUED_VALID || (late && !is_forgiven(s, out)))) {
         idv_issued_free(out);
         *found = false;
     }
@@ -67,10 +83,10 @@ static idv_rc find_renewed(struct idvi_est_call *c, bool *found,
 {
     struct idv_est_server *s = c->server;
     const STACK_OF(X509) *chain = c->call->peer->chain;
-    IDV_TRY(idv_est_server_ldevid(s, c->client, chain, found, out));
+    IDV_TRY(idv_est_server_ldevid(s, c->client, chain, true, found, out));
     if (*found || !s->conf.renew_by_ra)
         return IDV_OK;
-    IDV_TRY(chains_to_ca(s, c->client, chain, IDV_OID_CMC_RA, found));
+    IDV_TRY(chains_to_ca(s, c->client, chain, IDV_OID_CMC_RA, false, found));
     if (!*found)
         return IDV_OK;
     IDV_TRY(find_by_subject(c, found, out));

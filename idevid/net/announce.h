@@ -8,9 +8,10 @@
 
 #include "net/server.h"
 
-enum { /* as what; one or both */
+enum { /* as what, each a bit */
        IDV_ANNOUNCE_REGISTRAR = 1,
        IDV_ANNOUNCE_PROXY = 2,
+       IDV_ANNOUNCE_EST = 4, /* by GRASP only */
 };
 
 #define IDV_ANNOUNCE_LEAST_S 60 /* RFC 8995 section 4.3 */
@@ -35,8 +36,9 @@ bool idv_announce_mdns_built(void);
  * GRASP floods (RFC 8990) to UDP port 7017 of each interface's neighbours:
  * AN_join_registrar (RFC 8995 section 4.3) with an IPv6 address that is not
  * link-local, loop count 255; AN_Proxy (section 4.1.1) with a link-local one,
- * loop count 1. At once when something has changed, and each period. SIGTERM
- * takes them back (a flood that lives one millisecond) and ends it.
+ * loop count 1; SRV.est (RFC 8994 section 6.2.5.1) where a registrar is. At
+ * once when something has changed, and each period. SIGTERM takes them back (a
+ * flood that lives one millisecond) and ends it.
  */
 idv_rc idv_announce_grasp(void *announce, const struct idv_server_bound *bound,
                           size_t n) IDV_CHECKED;

@@ -38,12 +38,20 @@ static idv_rc put_address(struct idv_buf *out, const struct in6_addr *a)
 
 static idv_rc put_objective(struct idv_buf *out, unsigned as)
 {
-    bool proxy = as == IDV_ANNOUNCE_PROXY;
-    IDV_TRY(put_head(out, ARRAY, 4));
-    IDV_TRY(put_text(out, proxy ? "AN_Proxy" : "AN_join_registrar"));
+    static const struct objective {
+        const char *name, *value; /* NULL: has none */
+        uint32_t loops;
+    } known[] = {
+        [IDV_ANNOUNCE_REGISTRAR] = {"AN_join_registrar", "EST-TLS", 255},
+        [IDV_ANNOUNCE_PROXY] = {"AN_Proxy", "", 1},
+        [IDV_ANNOUNCE_EST] = {"SRV.est", NULL, 255},
+    };
+    const struct objective *o = &known[as];
+    IDV_TRY(put_head(out, ARRAY, o->value ? 4 : 3));
+    IDV_TRY(put_text(out, o->name));
     IDV_TRY(put_head(out, UINT, F_SYNCH));
-    IDV_TRY(put_head(out, UINT, proxy ? 1 : 255));
-    return put_text(out, proxy ? "" : "EST-TLS");
+    IDV_TRY(put_head(out, UINT, o->loops));
+    return o->value ? put_text(out, o->value) : IDV_OK;
 }
 
 static idv_rc put_locator(struct idv_buf *out, const struct idvi_notice *n)

@@ -46,10 +46,14 @@ static idv_rc send_one(const struct flooder *f, const struct idvi_notice *n,
     return IDV_OK;
 }
 
-static void flood(struct flooder *f, uint32_t ttl_ms)
+/* last: takes them back */
+static void flood(struct flooder *f, bool last)
 {
     for (size_t i = 0; i < f->now.n; i++) {
-        idv_rc rc = send_one(f, &f->now.at[i], ttl_ms);
+        const struct idvi_notice *n = &f->now.at[i];
+        uint32_t ttl_ms =
+            last ? 1 : idvi_announce_ttl_ms(n->as, f->a->period_s);
+        idv_rc rc = send_one(f, n, ttl_ms);
         if (rc != IDV_OK)
             idv_log_failure(f->a->env, "announce-failed", rc);
     }
@@ -59,6 +63,13 @@ static void flood(struct flooder *f, uint32_t ttl_ms)
 }
 
 /* --- what there is to say ------------------------------------------------- */
+
+static const char *as_text(unsigned as)
+{
+    return as == IDV_ANNOUNCE_PROXY ? "proxy"
+           : as == IDV_ANNOUNCE_EST ? "est"
+                                    : "registrar";
+}
 
 static void log_notices(const struct flooder *f)
 {
@@ -72,8 +83,7 @@ static void log_notices(const struct flooder *f)
         inet_ntop(AF_INET6, &n->at, text, sizeof(text));
         idv_log(f->a->env, IDV_LOG_INFO, "announce",
                 "by=grasp as=%s interface=%s address=%s port=%u",
-                n->as == IDV_ANNOUNCE_PROXY ? "proxy" : "registrar",
-                n->interface, text, n->port);
+                as_text(n->as), n->interface, text, n->port);
     }
 }
 
@@ -119,10 +129,10 @@ static idv_rc run(struct flooder *f)
     renew(f, true);
     while (!end) {
         if (idv_ticks_ms() >= f->next_ms)
-            flood(f, IDVI_ANNOUNCE_TTL_MS);
+            flood(f, false);
         IDV_TRY(wait_for_news(f, &end));
     }
-    flood(f, 1);
+    flood(f, true);
     return IDV_OK;
 }
 

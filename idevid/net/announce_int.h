@@ -7,13 +7,12 @@
 #include "net/links.h"
 
 #define IDVI_NOTICES_MAX 64
-#define IDVI_ANNOUNCE_TTL_MS 180000 /* RFC 8995 figures 10 and 12 */
 
 /* One thing to say on one link. */
 struct idvi_notice {
     unsigned link;
     char interface[IF_NAMESIZE];
-    unsigned as;        /* REGISTRAR or PROXY */
+    unsigned as;        /* REGISTRAR, PROXY or EST */
     struct in6_addr at; /* IPv4 as ::ffff:192.0.2.1 */
     uint16_t port;
 };
@@ -40,6 +39,11 @@ void idvi_announce_plan_mdns(const struct idv_announce *a,
  * something that has changed, at most once a second. */
 int64_t idvi_announce_next_ms(int64_t last_ms, int64_t now_ms, int period_s,
                               bool changed);
+
+/* How long a flood holds: as what it is, three periods and a half of an EST
+ * server (RFC 8994 section 6.2.5.1), three of others (RFC 8995 figures 10 and
+ * 12). */
+uint32_t idvi_announce_ttl_ms(unsigned as, int period_s);
 
 /* Appends the M_FLOOD of a notice, whose address is its initiator, too. */
 idv_rc idvi_flood_to_bytes(const struct idvi_notice *notice, uint32_t session,

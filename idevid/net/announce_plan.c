@@ -73,8 +73,8 @@ static void add(struct idvi_notices *out, const struct idvi_link *link,
     new->port = port;
 }
 
-/* A proxy is a neighbour, and its address one of the link; a registrar is
- * asked from afar. */
+/* A proxy is a neighbour, and its address one of the link; a registrar and an
+ * EST server are asked from afar. */
 static bool will_do(unsigned as, const struct in6_addr *at)
 {
     if (IN6_IS_ADDR_V4MAPPED(at))
@@ -88,7 +88,7 @@ typedef void take(struct idvi_notices *out, const struct idvi_link *link,
 static void take_grasp(struct idvi_notices *out, const struct idvi_link *link,
                        const struct in6_addr *at, uint16_t port, unsigned as)
 {
-    for (unsigned one = 1; one <= IDV_ANNOUNCE_PROXY; one *= 2) {
+    for (unsigned one = 1; one <= IDV_ANNOUNCE_EST; one *= 2) {
         if ((as & one) && will_do(one, at))
             add(out, link, one, at, port);
     }
@@ -148,13 +148,22 @@ void idvi_announce_plan_mdns(const struct idv_announce *a,
     plan(a, a->mdns, take_mdns, links, bound, n, out);
 }
 
+static int period_of(int period_s)
+{
+    return period_s < IDV_ANNOUNCE_LEAST_S ? IDV_ANNOUNCE_LEAST_S : period_s;
+}
+
+uint32_t idvi_announce_ttl_ms(unsigned as, int period_s)
+{
+    uint32_t period_ms = (uint32_t)period_of(period_s) * 1000;
+    return 3 * period_ms + (as == IDV_ANNOUNCE_EST ? period_ms / 2 : 0);
+}
+
 int64_t idvi_announce_next_ms(int64_t last_ms, int64_t now_ms, int period_s,
                               bool changed)
 {
-    int64_t period =
-        period_s < IDV_ANNOUNCE_LEAST_S ? IDV_ANNOUNCE_LEAST_S : period_s;
     if (!changed)
-        return last_ms + period * 1000;
+        return last_ms + period_of(period_s) * (int64_t)1000;
     return last_ms + APART_MS > now_ms ? last_ms + APART_MS : now_ms;
 }
 

@@ -180,6 +180,7 @@ static idv_rc gate(struct idvi_reg_call *c)
 static idv_rc renew(struct idvi_reg_call *c)
 {
     bool member = false;
+    c->renewal = true;
     IDV_TRY(idvi_reg_ldevid(c, &member));
     return member ? serve_member(c) : serve_est(c);
 }

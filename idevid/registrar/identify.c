@@ -119,8 +119,8 @@ static idv_rc issued_by(struct idvi_reg_call *c,
 {
     struct idv_est_server *est = NULL;
     IDV_TRY(idv_est_server_new(&ca->est, c->reg->env, &est));
-    idv_rc rc = idv_est_server_ldevid(est, c->leaf, c->call->peer->chain, found,
-                                      &c->issued);
+    idv_rc rc = idv_est_server_ldevid(est, c->leaf, c->call->peer->chain,
+                                      c->renewal, found, &c->issued);
     idv_est_server_free(est);
     return rc;
 }

@@ -60,6 +60,7 @@ struct idvi_reg_call {
     const struct idv_registrar_maker *maker;
     struct idv_devid id;
     struct idv_issued issued;
+    bool renewal; /* its LDevID may have ended, if the CA forgives that */
 
     char user[IDV_MAX_SERIAL + 1]; /* or by password; "" not */
 

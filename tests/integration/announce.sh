@@ -38,7 +38,9 @@ announce 'grasp = both\n'
 fails 2 'announce.interfaces' 'where is to be said' registrar_test
 announce 'interfaces = left\ngrasp = both\nperiod = 59\n'
 fails 2 'period' 'R-R-3: never more often than once a minute' registrar_test
-announce 'interfaces = left, later0\ngrasp = both\nmdns = both\n'
+announce 'est = yes\n'
+fails 2 'announce.interfaces' 'of EST, too' registrar_test
+announce 'interfaces = left, later0\ngrasp = both\nmdns = both\nest = yes\n'
 ok 'it is understood' registrar_test
 
 # --- two hosts on a link ---
@@ -84,6 +86,11 @@ flooded() {
 }
 lab_until 'R-R-2: another reader finds AN_join_registrar in a flood, whole' \
     flooded fd00::1 AN_join_registrar 255 EST-TLS
+est_flooded() {
+    grep -qE "\"message\":\[9,[0-9]+,\"$1\",$2,\[\[\"SRV.est\",4,255\],\[103,\"$1\",6,$REG_PORT\]\]\]" \
+        "$heard"
+}
+lab_until 'R-R-74: and SRV.est, for who renews' est_flooded fd00::1 210000
 lab_until 'and AN_Proxy, of its link alone' flooded "$LOCAL" AN_Proxy 1 ''
 is 'R-R-2: from the address of the link' \
     "$(sed -n 's/.*"from":"\([^"]*\)".*/\1/p' "$heard" | sort -u)" "$LOCAL"
@@ -94,6 +101,8 @@ found_it() { # ORIGIN
 lab_until 'a device finds it by GRASP' found_it grasp "$LOCAL%eth0"
 ok 'R-R-2: what was announced serves EST' lab far curl -sSkf -o "$LAB/ca" \
     "https://[$LOCAL%25eth0]:$REG_PORT/.well-known/est/cacerts"
+ok 'R-R-74: as does SRV.est, from afar' lab far curl -sSkf -o "$LAB/ca" \
+    "https://[fd00::1]:$REG_PORT/.well-known/est/cacerts"
 like 'without avahi that is said' "$(cat "$WORLD/owner.err")" no-avahi
 ok 'avahi comes' lab_avahi here
 lab_until 'a device finds it by mDNS' found_it mdns
@@ -154,4 +163,5 @@ kill "$REG_PID"
 ok 'it ends when told to' wait "$REG_PID"
 lab_until 'and is gone from mDNS' gone
 lab_until 'and from GRASP' flooded "$LOCAL" AN_Proxy 1 '' 1
+lab_until 'R-R-74: EST, too' est_flooded fd01::1 1
 done_testing

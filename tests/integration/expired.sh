@@ -33,9 +33,11 @@ for d in router gateway; do
     ok "$d joins" pledge $d join --registrar "localhost:$REG_PORT"
 done
 ok 'days go by, for the registrar' again $AHEAD
+OWNER_PID=$REG_PID
 ok 'a stranger, who would have them too' owner rogue \
     'Rogue Networks'
 ok 'who serves' registrar_start rogue
+REG_PID=$OWNER_PID
 
 # --- back ---
 
@@ -85,6 +87,25 @@ comes_back() { # DEVICE
 }
 comes_back router
 comes_back gateway
+
+# --- or by the certificate alone ---
+
+days() { # MORE: and more of them are forgiven
+    AHEAD="env CLOCK_SHIFT=$((4 * 86400)) LD_PRELOAD=$BIN/.libs/clockshift.so"
+    sed -i "/^renew-expired/d; s/^\[est\]/&\nrenew-expired-days = $1/" \
+        "$WORLD/owner.ini"
+    again $AHEAD
+}
+grep -q '^\[est\]' "$WORLD/owner.ini" || printf '[est]\n' >>"$WORLD/owner.ini"
+ok 'two days more go by, a week is forgiven' days 7
+before=$(serial router)
+ok 'R-R-73: it renews with the certificate that ended' renew router "$REG_PORT"
+is 'R-R-73: with no other' "$(asked est/simplereenroll) $(asked est/simpleenroll)" \
+    '1 0'
+like 'R-R-73: of which a person can know' "$(cat "$WORLD/owner.out.err")" \
+    'renewal-late.*TOK-1'
+ok 'it has another' test "$(serial router)" != "$before"
+like 'which lets it in' "$(ldevid_curl router)" 'HTTP 200'
 is 'no stranger was asked for anything' \
     "$(grep -c 'issued' "$WORLD/rogue.out.err")" 0
 done_testing

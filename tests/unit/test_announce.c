@@ -37,7 +37,7 @@ static void is_flood(const struct idvi_notice *n, uint32_t session,
                      const char *bytes, size_t size)
 {
     IDV_AUTO(buf) out = {0};
-    OK(idvi_flood_to_bytes(n, session, IDVI_ANNOUNCE_TTL_MS, &out));
+    OK(idvi_flood_to_bytes(n, session, idvi_announce_ttl_ms(n->as, 60), &out));
     assert_int_equal(out.n, size);
     assert_memory_equal(out.p, bytes, size);
 }
@@ -60,6 +60,23 @@ static void registrar_bytes(void **state)
              "\x84\x18\x67"
              "\x50\xfd\xa3\x79\xa6\xf6\xee\0\0\x02\0\0\0\x64\0\0\x01"
              "\x06\x19\x20\xfb");
+}
+
+/* R-R-74: RFC 8994 figure 4 */
+static void est_bytes(void **state)
+{
+    struct idvi_notice n =
+        notice(IDV_ANNOUNCE_EST, "fd89:b714:f3db:0:200:0:6400:1", 443);
+    (void)state;
+    IS_FLOOD(&n, 12340815,
+             "\x85\x09\x1a\x00\xbc\x4e\x4f"
+             "\x50\xfd\x89\xb7\x14\xf3\xdb\0\0\x02\0\0\0\x64\0\0\x01"
+             "\x1a\0\x03\x34\x50\x82"
+             "\x83\x67"
+             "SRV.est\x04\x18\xff"
+             "\x84\x18\x67"
+             "\x50\xfd\x89\xb7\x14\xf3\xdb\0\0\x02\0\0\0\x64\0\0\x01"
+             "\x06\x19\x01\xbb");
 }
 
 /* RFC 8995 figure 11, and what our own pledge makes of it */
@@ -116,6 +133,10 @@ static struct idvi_links_table links(void)
     return t;
 }
 
+static const char *const as_letter[] = {[IDV_ANNOUNCE_REGISTRAR] = "r",
+                                        [IDV_ANNOUNCE_PROXY] = "p",
+                                        [IDV_ANNOUNCE_EST] = "e"};
+
 /* as "r eth0 2001:db8::1 8443, ..." */
 static void is_plan(const struct idvi_notices *n, const char *expected)
 {
@@ -124,8 +145,8 @@ static void is_plan(const struct idvi_notices *n, const char *expected)
         size_t used = strlen(text);
         inet_ntop(AF_INET6, &n->at[i].at, at, sizeof(at));
         snprintf(text + used, sizeof(text) - used, "%s%s %s %s %u",
-                 i ? ", " : "", n->at[i].as == IDV_ANNOUNCE_PROXY ? "p" : "r",
-                 n->at[i].interface, at, n->at[i].port);
+                 i ? ", " : "", as_letter[n->at[i].as], n->at[i].interface, at,
+                 n->at[i].port);
     }
     assert_string_equal(text, expected);
 }
@@ -168,6 +189,22 @@ static void proxy_place(void **state)
     plan_grasp(3, "::",
                "r eth0 2001:db8::1 8443, p eth0 fe80::1 8443, "
                "p eth1 fe80::2 8443");
+}
+
+/* R-R-74: where a registrar is, and by GRASP alone */
+static void est_place(void **state)
+{
+    struct idv_announce a = {.interfaces = names, .mdns = IDV_ANNOUNCE_EST};
+    struct idv_server_bound b = {.host = "::", .port = 8443};
+    struct idvi_links_table t = links();
+    struct idvi_notices n;
+    (void)state;
+    plan_grasp(IDV_ANNOUNCE_EST, "::", "e eth0 2001:db8::1 8443");
+    plan_grasp(IDV_ANNOUNCE_EST, "fe80::1%eth0", "");
+    plan_grasp(IDV_ANNOUNCE_EST | IDV_ANNOUNCE_REGISTRAR, "fd00::1",
+               "r eth0 fd00::1 8443, e eth0 fd00::1 8443");
+    idvi_announce_plan_mdns(&a, &t, &b, 1, &n);
+    is_plan(&n, "");
 }
 
 static void mdns_place(void **state)
@@ -235,13 +272,25 @@ static void period(void **state)
     assert_int_equal(idvi_announce_next_ms(5000, 5100, 60, true), 6000);
 }
 
+/* some may be missed before what was announced is gone: R-R-74 */
+static void holds(void **state)
+{
+    (void)state;
+    assert_int_equal(idvi_announce_ttl_ms(IDV_ANNOUNCE_EST, 60), 210000);
+    assert_int_equal(idvi_announce_ttl_ms(IDV_ANNOUNCE_EST, 300), 1050000);
+    assert_int_equal(idvi_announce_ttl_ms(IDV_ANNOUNCE_PROXY, 60), 180000);
+    assert_int_equal(idvi_announce_ttl_ms(IDV_ANNOUNCE_REGISTRAR, 300), 900000);
+    assert_int_equal(idvi_announce_ttl_ms(IDV_ANNOUNCE_REGISTRAR, 1), 180000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registrar_bytes), cmocka_unit_test(proxy_bytes),
         cmocka_unit_test(registrar_place), cmocka_unit_test(proxy_place),
         cmocka_unit_test(mdns_place),      cmocka_unit_test(many_places),
-        cmocka_unit_test(period),
+        cmocka_unit_test(period),          cmocka_unit_test(est_bytes),
+        cmocka_unit_test(est_place),       cmocka_unit_test(holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

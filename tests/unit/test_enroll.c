@@ -276,6 +276,25 @@ static void expired_member(void **state)
     because(f, reenroll(f), 403, "renew-stranger");
 }
 
+/* R-R-73: as long as that is forgiven, and for nothing but renewal */
+static void renews_late(void **state)
+{
+    struct fixture *f = *state;
+    f->w.ca.lifetime_s = 30 * PKI_DAY;
+    f->w.reg_conf.ca.est.renew_expired_s = 10 * PKI_DAY;
+    world_configure(&f->w);
+    become_member(f);
+    f->w.pki.env.now += (30 + 9) * PKI_DAY;
+    world_csr(f->key, f->name, NULL, &f->csr);
+    because(f, enroll_as(f, &f->w.member, IDV_PATH_SIMPLEENROLL), 403,
+            "idevid-chain");
+    because(f, member_reports(f, GOOD), 403, "idevid-chain");
+    assert_int_equal(reenroll(f), 200);
+    assert_non_null(strstr(f->w.log, "renewal-late"));
+    f->w.pki.env.now += 2 * PKI_DAY;
+    because(f, reenroll(f), 403, "renew-stranger");
+}
+
 /* --- a store that fails --------------------------------------------------- */
 
 /* Whatever call fails: no certificate is given that is not on record, and the
@@ -330,6 +349,7 @@ int main(void)
         T(revoked),
         T(member_enrolls),
         T(expired_member),
+        T(renews_late),
         T(store_fails),
     };
     return STORES_RUN(tests);
