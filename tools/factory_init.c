@@ -224,6 +224,7 @@ static idv_rc station_certify(struct tool *t)
     IDV_AUTO(buf) der = {0};
     IDV_AUTO(buf) pem = {0};
     IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
     IDV_AUTO_PTR(idv_certs) chain = NULL;
     X509 *cert = NULL;
     AUTO_MAKER struct maker m = {0};
@@ -234,11 +235,11 @@ static idv_rc station_certify(struct tool *t)
         .not_after = idv_now(t->env) + (int64_t)5 * 365 * DAY,
     };
     IDV_TRY(idv_fs_read(opt.csr, 0, &der));
-    IDV_TRY(idv_csr_from_der(idv_view(&der), &req));
+    IDV_TRY(idv_csr_from_der(idv_view(&der), &req, &key));
     IDV_TRY(
         tool_authority_open(opt.token, opt.dir, "station-ca", &m.station_ca));
-    IDV_TRY(idv_cert_issue(&spec, X509_REQ_get0_pubkey(req), m.station_ca.cert,
-                           m.station_ca.key, t->env, &cert));
+    IDV_TRY(idv_cert_issue(&spec, key, m.station_ca.cert, m.station_ca.key,
+                           t->env, &cert));
     chain = idv_certs_dup(m.station_ca.chain);
     if (!chain || sk_X509_unshift(chain, cert) <= 0) {
         X509_free(cert);

@@ -109,8 +109,7 @@ static idv_rc default_acp_registrar(struct registrar_ca *ca, uint8_t out[6])
     IDV_AUTO(buf) id = {0};
     uint8_t hash[32];
     IDV_TRY(idv_domain_id(sk_X509_value(ca->chain, 0), &id));
-    if (EVP_Digest(id.p, id.n, hash, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    IDV_TRY(idv_sha256(idv_bytes(id.p, id.n), hash));
     memcpy(out, hash, 6);
     out[0] = (uint8_t)((out[0] & 0xfc) | 0x02);
     return IDV_OK;

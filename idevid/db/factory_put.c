@@ -117,8 +117,7 @@ static idv_rc put_document(struct idv_db *db, const struct idv_buf *data,
     *hash = idv_bytes(NULL, 0);
     if (data->n == 0)
         return IDV_OK;
-    if (EVP_Digest(data->p, data->n, space, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "store: SHA-256 failed");
+    IDV_TRY(idv_sha256(idv_bytes(data->p, data->n), space));
     *hash = idv_bytes(space, 32);
     return idvi_exec(db, NULL,
                      "INSERT INTO document (sha256, data) SELECT $1, $2"

@@ -22,9 +22,7 @@ static idv_rc digest_of(const char *maker, const char *serial,
     const char *parts[] = {maker, serial, nonce};
     for (size_t i = 0; i < 3; i++)
         IDV_TRY(idv_buf_put(&text, idv_bytes(parts[i], strlen(parts[i]) + 1)));
-    if (EVP_Digest(text.p, text.n, out, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_bytes(text.p, text.n), out);
 }
 
 struct gone {

@@ -179,9 +179,7 @@ static idv_rc make_salt(const uint8_t seed[static 32], int64_t event,
     uint8_t in[32 + sizeof(event)];
     memcpy(in, seed, 32);
     memcpy(in + 32, &event, sizeof(event));
-    if (EVP_Digest(in, sizeof(in), out, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_bytes(in, sizeof(in)), out);
 }
 
 static idv_rc make_leaf(struct idvi_query *q, const uint8_t seed[static 32],

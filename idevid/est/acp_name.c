@@ -21,8 +21,7 @@ static idv_rc hash_domain(const struct idv_est_profile *p,
         if (name.p[i] >= 'A' && name.p[i] <= 'Z')
             name.p[i] |= 0x20;
     }
-    if (EVP_Digest(name.p, name.n, hash, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    IDV_TRY(idv_sha256(idv_bytes(name.p, name.n), hash));
     memcpy(out, hash, 5);
     return IDV_OK;
 }

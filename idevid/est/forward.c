@@ -128,7 +128,7 @@ static idv_rc read_cert(struct idvi_est_call *c, const struct idv_msg *m,
     IDV_AUTO_PTR(X509) cert = NULL;
     IDV_TRY(ca->cacerts(ca->self, &anchors));
     idv_rc rc =
-        idv_est_enroll_read(m, X509_REQ_get0_pubkey(c->csr), anchors, NULL,
+        idv_est_enroll_read(m, c->csr_key, anchors, NULL,
                             idv_clock_trusted(c->server->env), c->now, &cert);
     IDV_TRY(idvi_judge(&c->no, rc, 503, "ca-certificate",
                        "the CA's answer is not what was asked for"));

@@ -39,10 +39,7 @@ static idv_rc tell_apart(struct idvi_est_call *c)
     uint8_t both[64];
     memcpy(both, c->csr_sha256, 32);
     IDV_TRY(idv_key_fingerprint(c->made, both + 32));
-    if (EVP_Digest(both, sizeof(both), c->csr_sha256, NULL, EVP_sha256(),
-                   NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_bytes(both, sizeof(both)), c->csr_sha256);
 }
 
 idv_rc idvi_est_make_key(struct idvi_est_call *c)

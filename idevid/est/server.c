@@ -150,6 +150,7 @@ static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
         rc = idvi_refusal_reply(&c.no, s->env, "est", c.grant.serial_number,
                                 call);
     X509_REQ_free(c.csr);
+    EVP_PKEY_free(c.csr_key);
     EVP_PKEY_free(c.made);
     X509_free(c.issued);
     idv_est_grant_free(&c.grant);

@@ -21,6 +21,7 @@ struct idvi_est_call {
     X509 *client; /* borrowed from the peer */
     uint8_t client_sha256[32], csr_sha256[32];
     X509_REQ *csr;
+    EVP_PKEY *csr_key;     /* its own; NULL when one is to be made */
     bool make_key;         /* serverkeygen */
     EVP_PKEY *made;        /* the key that was */
     X509 *issued;          /* by this very call */
@@ -57,6 +58,8 @@ const EVP_PKEY *idvi_est_key(const struct idvi_est_call *c);
 /* The request: base64, PKCS#10, its signature, channel binding, and what
  * csrattrs asked for. Fills csr and csr_sha256. */
 idv_rc idvi_est_read_csr(struct idvi_est_call *c) IDV_CHECKED;
+idv_rc idvi_est_name_sha256(const X509_NAME *name,
+                            uint8_t out[static 32]) IDV_CHECKED;
 /* Issues for the grant, stores, answers; the same request again gets what it
  * got. */
 idv_rc idvi_est_issue(struct idvi_est_call *c) IDV_CHECKED;

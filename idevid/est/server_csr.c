@@ -41,10 +41,7 @@ static idv_rc hash_request(struct idvi_est_call *c, struct idv_bytes der)
     IDV_TRY(idv_buf_put(&both, der));
     if (scope)
         IDV_TRY(idv_buf_puts(&both, scope));
-    if (EVP_Digest(both.p, both.n, c->csr_sha256, NULL, EVP_sha256(), NULL) !=
-        1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_view(&both), c->csr_sha256);
 }
 
 static idv_rc decode(struct idvi_est_call *c)
@@ -54,7 +51,7 @@ static idv_rc decode(struct idvi_est_call *c)
     IDV_TRY(idvi_judge(&c->no, rc, 400, "csr-base64", "malformed request"));
     IDV_TRY(hash_request(c, idv_view(&der)));
     rc = c->make_key ? parse_alone(idv_view(&der), &c->csr)
-                     : idv_csr_from_der(idv_view(&der), &c->csr);
+                     : idv_csr_from_der(idv_view(&der), &c->csr, &c->csr_key);
     return idvi_judge(&c->no, rc, 400, "csr", "bad certification request");
 }
 
@@ -149,7 +146,7 @@ static idv_rc check_attrs(struct idvi_est_call *c)
         return IDV_OK;
     if (c->make_key)
         return check_extensions(c, a);
-    if (a->has_key_type && !key_is(X509_REQ_get0_pubkey(c->csr), a->key_type))
+    if (a->has_key_type && !key_is(c->csr_key, a->key_type))
         return idvi_refuse(&c->no, 400, "csr-key-type",
                            "key type differs from csrattrs");
     if (a->digest_nid && !digest_is(c->csr, a->digest_nid))
@@ -165,16 +162,13 @@ static idv_rc take_client(struct idvi_est_call *c)
     IDV_AUTO(buf) who = {0};
     if (c->call->peer && sk_X509_num(c->call->peer->chain) > 0) {
         c->client = sk_X509_value(c->call->peer->chain, 0);
-        return idv_cert_sha256(c->client, c->client_sha256);
+        return idv_peer_sha256(c->call->peer, c->client_sha256);
     }
     if (!user)
         return idvi_refuse(&c->no, 403, "no-client-cert",
                            "client certificate required");
     IDV_TRY(idv_buf_putf(&who, "user:%s", user));
-    if (EVP_Digest(who.p, who.n, c->client_sha256, NULL, EVP_sha256(), NULL) !=
-        1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_view(&who), c->client_sha256);
 }
 
 idv_rc idvi_est_read_csr(struct idvi_est_call *c)

@@ -8,23 +8,25 @@
 
 const EVP_PKEY *idvi_est_key(const struct idvi_est_call *c)
 {
-    return c->make_key ? c->made : X509_REQ_get0_pubkey(c->csr);
+    return c->make_key ? c->made : c->csr_key;
 }
 
 /* --- answering ------------------------------------------------------------ */
+
+static idv_rc answer_key(struct idvi_est_call *c, const struct idv_issued *i)
+{
+    if (!c->issued)
+        IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &c->issued));
+    return idvi_est_answer_key(c, c->issued);
+}
 
 static idv_rc answer(struct idvi_est_call *c, const struct idv_issued *i)
 {
     IDV_AUTO(buf) der = {.max = IDV_MAX_BODY};
     IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
-    IDV_AUTO_PTR(idv_certs) bag = sk_X509_new_null();
-    if (!c->issued)
-        IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &c->issued));
     if (c->make_key)
-        return idvi_est_answer_key(c, c->issued);
-    if (!bag || !X509_add_cert(bag, c->issued, X509_ADD_FLAG_UP_REF))
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    IDV_TRY(idv_certbag_to_der(bag, &der));
+        return answer_key(c, i);
+    IDV_TRY(idv_certbag_wrap(idv_view(&i->cert), &der));
     IDV_TRY(idv_est_body_from_der(idv_view(&der), &text));
     return idv_msg_reply(&c->call->reply, 200, IDV_MEDIA_CERTS_ONLY,
                          idv_view(&text));
@@ -55,14 +57,13 @@ static idv_rc find_again(struct idvi_est_call *c, bool *found)
 
 /* --- issuing -------------------------------------------------------------- */
 
-static idv_rc name_sha256(const X509_NAME *name, uint8_t out[static 32])
+idv_rc idvi_est_name_sha256(const X509_NAME *name, uint8_t out[static 32])
 {
-    unsigned char *der = NULL;
-    int n = i2d_X509_NAME(name, &der);
-    int ok =
-        n > 0 ? EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL) : 0;
-    OPENSSL_free(der);
-    return ok == 1 ? IDV_OK : idv_fail(IDV_E_CRYPTO, "subject: no SHA-256");
+    const unsigned char *der = NULL;
+    size_t n = 0;
+    if (X509_NAME_get0_der(name, &der, &n) != 1)
+        return idv_fail(IDV_E_CRYPTO, "subject: not written");
+    return idv_sha256(idv_bytes(der, n), out);
 }
 
 /* A CA must not surprise us: this key, no CA certificate. */
@@ -79,14 +80,16 @@ static idv_rc describe(struct idvi_est_call *c, const X509 *cert,
     int64_t from = 0;
     memcpy(i->client_sha256, c->client_sha256, 32);
     memcpy(i->csr_sha256, c->csr_sha256, 32);
-    IDV_TRY(idv_cert_sha256(cert, i->cert_sha256));
-    IDV_TRY(name_sha256(X509_get_subject_name(cert), i->subject_sha256));
+    IDV_TRY(idv_cert_to_der(cert, &i->cert));
+    IDV_TRY(idv_sha256(idv_view(&i->cert), i->cert_sha256));
+    IDV_TRY(
+        idvi_est_name_sha256(X509_get_subject_name(cert), i->subject_sha256));
     IDV_TRY(idv_text_copy(i->serial_number, sizeof(i->serial_number),
                           idv_str(c->grant.serial_number), "issued"));
     IDV_TRY(idv_cert_times(cert, &from, &i->not_after));
     i->issued = c->now;
     i->state = IDV_ISSUED_VALID;
-    return idv_cert_to_der(cert, &i->cert);
+    return IDV_OK;
 }
 
 static idv_rc make(struct idvi_est_call *c, struct idv_issued *i)

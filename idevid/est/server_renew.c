@@ -66,14 +66,8 @@ static idv_rc find_by_subject(struct idvi_est_call *c, bool *found,
                               struct idv_issued *out)
 {
     const struct idv_est_store *store = &c->server->conf.store;
-    unsigned char *der = NULL;
     uint8_t hash[32];
-    int n = i2d_X509_NAME(X509_REQ_get_subject_name(c->csr), &der);
-    int ok =
-        n > 0 ? EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) : 0;
-    OPENSSL_free(der);
-    if (ok != 1)
-        return idv_fail(IDV_E_CRYPTO, "subject: no SHA-256");
+    IDV_TRY(idvi_est_name_sha256(X509_REQ_get_subject_name(c->csr), hash));
     return store->find_subject(store->self, hash, found, out);
 }
 

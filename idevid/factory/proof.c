@@ -84,15 +84,16 @@ static enum idv_factory_why why_of_csr(idv_rc rc)
     return rc == IDV_E_REJECT ? IDV_WHY_SIGNATURE : IDV_WHY_REQUEST;
 }
 
-static idv_rc judge_csr(const struct idv_factory_request *r, X509_REQ **out,
+static idv_rc judge_csr(const struct idv_factory_request *r, EVP_PKEY **key,
                         enum idv_factory_why *why)
 {
     IDV_AUTO_PTR(X509_REQ) req = NULL;
-    idv_rc rc = idv_csr_from_der(idv_view(&r->csr), &req);
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
+    idv_rc rc = idv_csr_from_der(idv_view(&r->csr), &req, &its);
     IDV_TRY(idvi_because(why, why_of_csr(rc), rc));
     IDV_TRY(idvi_because(why, IDV_WHY_REQUEST, judge_subject(req, r)));
     IDV_TRY(idvi_because(why, IDV_WHY_NONCE, judge_challenge(req, r)));
-    *out = idv_steal(&req);
+    *key = idv_steal(&its);
     return IDV_OK;
 }
 
@@ -101,17 +102,15 @@ static idv_rc judge_csr(const struct idv_factory_request *r, X509_REQ **out,
 static idv_rc judge_said(const struct idv_factory_request *r,
                          struct idv_desk_proof *p, enum idv_factory_why *why)
 {
-    IDV_AUTO_PTR(X509_REQ) req = NULL;
     *why = IDV_WHY_REQUEST;
     if (r->csr.n == 0)
         return idv_fail(IDV_E_FORMAT, "request: no PKCS#10 in it");
     if (idvi_is_zero(r->device_id, sizeof(r->device_id)))
         return idv_fail(IDV_E_FORMAT,
                         "request: which device it is is not said");
-    IDV_TRY(judge_csr(r, &req, why));
-    p->key = X509_REQ_get_pubkey(req);
+    IDV_TRY(judge_csr(r, &p->key, why));
     *why = IDV_WHY_TEMPLATE;
-    if (!p->key || !is_type(p->key, r->type))
+    if (!is_type(p->key, r->type))
         return idv_fail(IDV_E_REJECT, "PKCS#10: its key is no %s key",
                         idv_key_type_to_text(r->type));
     memcpy(p->ek_id, r->device_id, sizeof(p->ek_id));
@@ -123,12 +122,12 @@ static idv_rc judge_beside(const struct idv_factory_request *r,
                            const struct idv_desk_proof *p,
                            enum idv_factory_why *why)
 {
-    IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
     if (r->csr.n == 0)
         return IDV_OK;
-    IDV_TRY(judge_csr(r, &req, why));
+    IDV_TRY(judge_csr(r, &its, why));
     *why = IDV_WHY_SIGNATURE;
-    if (EVP_PKEY_eq(X509_REQ_get0_pubkey(req), p->key) != 1)
+    if (EVP_PKEY_eq(its, p->key) != 1)
         return idv_fail(IDV_E_REJECT,
                         "PKCS#10: is of another key than the TCG-CSR-IDEVID");
     return IDV_OK;

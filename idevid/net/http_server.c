@@ -322,10 +322,8 @@ static bool asks_too_often(struct idvi_exchange *x)
 {
     const struct idv_server_conf *conf = x->worker->conf;
     uint8_t client[32];
-    unsigned n = sizeof(client);
     const STACK_OF(X509) *chain = x->call.peer->chain;
-    if (!chain ||
-        X509_digest(sk_X509_value(chain, 0), EVP_sha256(), client, &n) != 1)
+    if (!chain || idv_peer_sha256(x->call.peer, client) != IDV_OK)
         return false;
     if (idvi_board_asked(conf->board, client, x->began) <= conf->max_per_minute)
         return false;

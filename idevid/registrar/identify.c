@@ -6,12 +6,12 @@
 
 static idv_rc take_leaf(struct idvi_reg_call *c)
 {
-    const struct idv_peer *peer = c->call->peer;
+    struct idv_peer *peer = c->call->peer;
     if (!peer || sk_X509_num(peer->chain) <= 0)
         return idvi_refuse(&c->no, 403, "no-client-cert",
                            "client certificate required");
     c->leaf = sk_X509_value(peer->chain, 0);
-    return idv_cert_sha256(c->leaf, c->leaf_sha256);
+    return idv_peer_sha256(peer, c->leaf_sha256);
 }
 
 /* One connection shows one chain, and time is whole seconds. */

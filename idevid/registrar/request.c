@@ -22,9 +22,7 @@ static idv_rc open_request(struct idvi_reg_call *c)
 {
     const struct idv_msg *req = &c->call->req;
     int malformed = c->reg->conf.cloud ? 400 : 406; /* R-C-2 */
-    if (EVP_Digest(req->body.p, req->body.n, c->pvr_sha256, NULL, EVP_sha256(),
-                   NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
+    IDV_TRY(idv_sha256(idv_bytes(req->body.p, req->body.n), c->pvr_sha256));
     IDV_TRY(idvi_reg_take_body(c));
     idv_rc rc = idv_envelope_open(req->media, c->request, &c->opened);
     IDV_TRY(

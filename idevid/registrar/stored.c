@@ -64,9 +64,7 @@ static idv_rc key_of(const struct idvi_reg_call *c, uint8_t out[static 32])
     uint8_t text[sizeof(what) + 32];
     memcpy(text, what, sizeof(what));
     memcpy(text + sizeof(what), c->leaf_sha256, 32);
-    if (EVP_Digest(text, sizeof(text), out, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_bytes(text, sizeof(text)), out);
 }
 
 static idv_rc begin(struct idvi_reg_call *c, enum idv_session_state state)

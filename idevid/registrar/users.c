@@ -39,10 +39,7 @@ static uint8_t slot_of(const struct idvi_reg_call *c)
     const struct idv_peer *peer = c->call->peer;
     uint8_t hash[32] = {0};
     const char *address = peer ? peer->address : "";
-    if (EVP_Digest(address, strlen(address), hash, NULL, EVP_sha256(), NULL) !=
-        1)
-        return 0;
-    return hash[0];
+    return idv_sha256(idv_str(address), hash) == IDV_OK ? hash[0] : 0;
 }
 
 /* Each try counts as a wrong one until it was right. */

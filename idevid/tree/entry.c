@@ -19,9 +19,7 @@ idv_rc idv_log_commit(const uint8_t salt[static IDV_AUDIT_SALT],
     IDV_TRY(idv_buf_put(&all, idv_bytes(salt, IDV_AUDIT_SALT)));
     IDV_TRY(idvi_put_vector(&all, 1, keyid));
     IDV_TRY(idvi_put_vector(&all, 1, idv_str(serial)));
-    if (EVP_Digest(all.p, all.n, out->p, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    return IDV_OK;
+    return idv_sha256(idv_bytes(all.p, all.n), out->p);
 }
 
 idv_rc idv_log_entry_to_item(const struct idv_log_entry *e, struct idv_buf *out)

@@ -5,16 +5,13 @@
 
 #include <idevid/auto.h>
 
+#include <idevid/x509.h>
+
 #include "tree/tree.h"
 
 bool idv_hash_eq(const struct idv_hash *a, const struct idv_hash *b)
 {
     return memcmp(a->p, b->p, sizeof(a->p)) == 0;
-}
-
-static idv_rc failed(void)
-{
-    return idv_fail(IDV_E_CRYPTO, "SHA-256");
 }
 
 idv_rc idv_tree_hash_leaf(struct idv_bytes leaf, struct idv_hash *out)
@@ -25,7 +22,7 @@ idv_rc idv_tree_hash_leaf(struct idv_bytes leaf, struct idv_hash *out)
         EVP_DigestUpdate(ctx, &mark, 1) != 1 ||
         EVP_DigestUpdate(ctx, leaf.p, leaf.n) != 1 ||
         EVP_DigestFinal_ex(ctx, out->p, NULL) != 1)
-        return failed();
+        return idv_fail(IDV_E_CRYPTO, "SHA-256");
     return IDV_OK;
 }
 
@@ -35,7 +32,5 @@ idv_rc idv_tree_hash_node(const struct idv_hash *left,
     uint8_t both[1 + 2 * sizeof(left->p)] = {1};
     memcpy(both + 1, left->p, sizeof(left->p));
     memcpy(both + 1 + sizeof(left->p), right->p, sizeof(right->p));
-    if (EVP_Digest(both, sizeof(both), out->p, NULL, EVP_sha256(), NULL) != 1)
-        return failed();
-    return IDV_OK;
+    return idv_sha256(idv_bytes(both, sizeof(both)), out->p);
 }

@@ -146,14 +146,16 @@ bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key)
 {
     IDV_AUTO(buf) x = {0};
     IDV_AUTO(buf) y = {0};
-    const EVP_PKEY *its = X509_get0_pubkey(cert);
-    if (its)
-        return EVP_PKEY_eq(its, key) == 1;
+    if (IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert), &x) ==
+            IDV_OK &&
+        idvi_spki(key, &y) == IDV_OK &&
+        idv_bytes_eq(idv_view(&x), idv_view(&y)))
+        return true;
+    idv_note_clear();
+    const EVP_PKEY *its = X509_get0_pubkey(cert); /* written otherwise? */
+    bool same = its && EVP_PKEY_eq(its, key) == 1;
     ERR_clear_error();
-    return IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert), &x) ==
-               IDV_OK &&
-           idvi_spki(key, &y) == IDV_OK &&
-           idv_bytes_eq(idv_view(&x), idv_view(&y));
+    return same;
 }
 
 const char *idv_cert_subject(const X509 *cert)
@@ -174,15 +176,6 @@ const char *idv_cert_subject(const X509 *cert)
     if (!out[0])
         snprintf(out, sizeof(ring[0]), "(no subject)");
     return out;
-}
-
-idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32])
-{
-    IDV_AUTO(buf) der = {0};
-    IDV_TRY(idv_cert_to_der(cert, &der));
-    if (EVP_Digest(der.p, der.n, out, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "certificate: digest");
-    return IDV_OK;
 }
 
 static idv_rc seconds(const ASN1_TIME *t, int64_t *out)

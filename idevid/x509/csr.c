@@ -89,14 +89,6 @@ static idv_rc judge_key(const EVP_PKEY *key)
     return IDV_OK;
 }
 
-/* Where to read it: only how fast that is depends on what is found. */
-static OSSL_LIB_CTX *context_for(struct idv_bytes der)
-{
-    static const uint8_t ec[] = {6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
-    return memmem(der.p, der.n, ec, sizeof(ec)) ? idvi_lean_curves()
-                                                : idv_lean_context();
-}
-
 /* its key is read in the context that is the thread's, whatever the request's
  * own is */
 static X509_REQ *read_request(const uint8_t **p, size_t n, OSSL_LIB_CTX *lean)
@@ -131,25 +123,42 @@ static idv_rc parse(struct idv_bytes der, OSSL_LIB_CTX *lean, X509_REQ **out)
     return IDV_OK;
 }
 
-idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out)
+static idv_rc judge(X509_REQ *req, EVP_PKEY *key)
 {
-    IDV_AUTO_PTR(X509_REQ) req = NULL;
-    OSSL_LIB_CTX *lean = context_for(der);
-    IDV_TRY(parse(der, lean, &req));
-    if (!X509_REQ_get0_pubkey(req) && lean != idv_lean_context()) {
-        lean = idv_lean_context(); /* an EC key was not what it is about */
-        X509_REQ_free(idv_steal(&req));
-        IDV_TRY(parse(der, lean, &req));
-    }
-    EVP_PKEY *key = X509_REQ_get0_pubkey(req);
-    ERR_clear_error();
     IDV_TRY(judge_key(key));
-    int good = X509_REQ_verify_ex(req, key, lean, NULL);
+    int good = X509_REQ_verify_ex(req, key, idv_lean_context(), NULL);
     ERR_clear_error();
     if (good != 1)
         return idv_fail(IDV_E_REJECT, "request: its signature is not by its "
                                       "key");
+    return IDV_OK;
+}
+
+/* *key as soon as there is no doubt how it is read */
+static idv_rc read_both(struct idv_bytes der, X509_REQ **req, EVP_PKEY **key)
+{
+    OSSL_LIB_CTX *keyless = idvi_keyless_context();
+    if (keyless) {
+        IDV_TRY(parse(der, keyless, req));
+        *key = idvi_curve_key(X509_REQ_get_X509_PUBKEY(*req));
+        if (*key)
+            return IDV_OK;
+        X509_REQ_free(idv_steal(req));
+    }
+    IDV_TRY(parse(der, idv_lean_context(), req));
+    *key = X509_REQ_get_pubkey(*req);
+    ERR_clear_error();
+    return IDV_OK;
+}
+
+idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out, EVP_PKEY **key)
+{
+    IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
+    IDV_TRY(read_both(der, &req, &its));
+    IDV_TRY(judge(req, its));
     *out = idv_steal(&req);
+    *key = idv_steal(&its);
     return IDV_OK;
 }
 

@@ -46,8 +46,12 @@ static idv_rc set_times(X509 *cert, const struct idv_cert_spec *spec,
 static idv_rc set_names(X509 *cert, const struct idv_cert_spec *spec,
                         const X509 *issuer)
 {
-    IDV_AUTO_PTR(X509_NAME) subject = NULL;
-    IDV_TRY(idvi_subject(spec, &subject));
+    IDV_AUTO_PTR(X509_NAME) made = NULL;
+    if (spec->subject)
+        IDV_TRY(idvi_check_subject(spec, spec->subject));
+    else
+        IDV_TRY(idvi_subject(spec, &made));
+    const X509_NAME *subject = made ? made : spec->subject;
     const X509_NAME *by = issuer ? X509_get_subject_name(issuer) : subject;
     if (X509_set_subject_name(cert, subject) != 1 ||
         X509_set_issuer_name(cert, by) != 1)

@@ -129,8 +129,7 @@ idv_rc idv_domain_id(const X509 *cert, struct idv_buf *out)
     if (found)
         return IDV_OK;
     IDV_TRY(IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert), &spki));
-    if (EVP_Digest(spki.p, spki.n, hash, NULL, EVP_sha256(), NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "domainID: digest");
+    IDV_TRY(idv_sha256(idv_bytes(spki.p, spki.n), hash));
     return idv_buf_put(out, idv_bytes(hash, sizeof(hash)));
 }
 

@@ -18,9 +18,9 @@
 static struct lean {
     OSSL_LIB_CTX *ctx;
     OSSL_FUNC_provider_query_operation_fn *query;
-    OSSL_ALGORITHM decoders[ROWS], encoders[ROWS], keys[ROWS];
+    OSSL_ALGORITHM decoders[ROWS], encoders[ROWS];
     OSSL_DISPATCH dispatch[ROWS];
-} all, curves;
+} all, keyless;
 static OSSL_LIB_CTX *whole; /* where the default provider is */
 
 /* --- which ---------------------------------------------------------------- */
@@ -31,15 +31,10 @@ static bool is_spki(const OSSL_ALGORITHM *a)
            !strstr(a->property_definition, "output=pem");
 }
 
-static bool is_ec(const OSSL_ALGORITHM *a)
+static bool is_nothing(const OSSL_ALGORITHM *a)
 {
-    return strncmp(a->algorithm_names, "EC", 2) == 0 &&
-           (a->algorithm_names[2] == 0 || a->algorithm_names[2] == ':');
-}
-
-static bool is_ec_spki(const OSSL_ALGORITHM *a)
-{
-    return is_ec(a) && is_spki(a);
+    (void)a;
+    return false;
 }
 
 static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS],
@@ -47,7 +42,7 @@ static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS],
 {
     size_t n = 0;
     for (; from && from->algorithm_names && n < ROWS - 1; from++) {
-        if (!wanted || wanted(from))
+        if (wanted(from))
             to[n++] = *from;
     }
 }
@@ -60,8 +55,6 @@ static const OSSL_ALGORITHM *query(const struct lean *l, void *provctx,
         return l->decoders;
     case OSSL_OP_ENCODER:
         return l->encoders;
-    case OSSL_OP_KEYMGMT:
-        return l->keys;
     default:
         return l->query(provctx, operation, no_cache);
     }
@@ -72,9 +65,10 @@ static const OSSL_ALGORITHM *query_all(void *p, int operation, int *no_cache)
     return query(&all, p, operation, no_cache);
 }
 
-static const OSSL_ALGORITHM *query_curves(void *p, int operation, int *no_cache)
+static const OSSL_ALGORITHM *query_keyless(void *p, int operation,
+                                           int *no_cache)
 {
-    return query(&curves, p, operation, no_cache);
+    return query(&keyless, p, operation, no_cache);
 }
 
 /* --- two providers -------------------------------------------------------- */
@@ -101,17 +95,14 @@ static int start(struct lean *l, OSSL_FUNC_provider_query_operation_fn *own,
                  const OSSL_DISPATCH **out, void **provctx)
 {
     OSSL_PROVIDER *p = OSSL_PROVIDER_load(whole, "default");
-    bool ec = l == &curves;
+    bool (*wanted)(const OSSL_ALGORITHM *) =
+        l == &keyless ? is_nothing : is_spki;
     int no_cache = 0;
     if (!p || !take_dispatch(l, OSSL_PROVIDER_get0_dispatch(p), own))
         return 0;
     void *ctx = OSSL_PROVIDER_get0_provider_ctx(p);
-    choose(l->query(ctx, OSSL_OP_DECODER, &no_cache), l->decoders,
-           ec ? is_ec_spki : is_spki);
-    choose(l->query(ctx, OSSL_OP_ENCODER, &no_cache), l->encoders,
-           ec ? is_ec_spki : is_spki);
-    choose(l->query(ctx, OSSL_OP_KEYMGMT, &no_cache), l->keys,
-           ec ? is_ec : NULL);
+    choose(l->query(ctx, OSSL_OP_DECODER, &no_cache), l->decoders, wanted);
+    choose(l->query(ctx, OSSL_OP_ENCODER, &no_cache), l->encoders, wanted);
     *provctx = ctx;
     *out = l->dispatch;
     return 1;
@@ -125,12 +116,12 @@ static int start_all(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
     return start(&all, query_all, out, provctx);
 }
 
-static int start_curves(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
-                        const OSSL_DISPATCH **out, void **provctx)
+static int start_keyless(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
+                         const OSSL_DISPATCH **out, void **provctx)
 {
     (void)core;
     (void)in;
-    return start(&curves, query_curves, out, provctx);
+    return start(&keyless, query_keyless, out, provctx);
 }
 
 /* --- contexts ------------------------------------------------------------- */
@@ -153,7 +144,7 @@ static void make_both(void)
     if (!whole)
         return;
     make(&all, start_all);
-    make(&curves, start_curves);
+    make(&keyless, start_keyless);
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -164,8 +155,8 @@ OSSL_LIB_CTX *idv_lean_context(void)
     return all.ctx;
 }
 
-OSSL_LIB_CTX *idvi_lean_curves(void)
+OSSL_LIB_CTX *idvi_keyless_context(void)
 {
     pthread_once(&once, make_both);
-    return curves.ctx;
+    return keyless.ctx;
 }

@@ -13,8 +13,6 @@
 
 IDV_AUTO_PTR_DEFINE(X509_PUBKEY, X509_PUBKEY_free)
 
-#define POINT_MAX 133 /* P-521 */
-
 /* --- its bits, where they are to go ---------------------------------------
  */
 
@@ -34,23 +32,24 @@ static idv_rc put(X509_PUBKEY *to, ASN1_OBJECT *algorithm, int type,
 
 /* A point on a curve with a name needs no encoder, which libcrypto searches for
  * among all that there are, each time. 0: another kind of key. */
-static size_t named_point(const EVP_PKEY *key, uint8_t out[static POINT_MAX],
-                          int *curve)
+static size_t named_point(const EVP_PKEY *key,
+                          uint8_t out[static IDVI_POINT_MAX], int *curve)
 {
     char form[16] = "", name[64] = "";
-    size_t n = 0;
-    if (!EVP_PKEY_is_a(key, "EC") ||
-        EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, form,
-                                       sizeof(form), NULL) != 1 ||
-        strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) != 0 ||
-        EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name,
-                                       sizeof(name), NULL) != 1 ||
-        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, out,
-                                        POINT_MAX, &n) != 1)
-        n = 0;
+    OSSL_PARAM p[] = {
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_EC_ENCODING, form,
+                               sizeof(form) - 1),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name,
+                               sizeof(name) - 1),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, out, IDVI_POINT_MAX),
+        OSSL_PARAM_END,
+    };
+    bool all = EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_params(key, p) == 1 &&
+               OSSL_PARAM_modified(&p[2]) &&
+               strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) == 0;
     ERR_clear_error();
     *curve = OBJ_txt2nid(name);
-    return *curve == NID_undef ? 0 : n;
+    return all && *curve != NID_undef ? p[2].return_size : 0;
 }
 
 static idv_rc encoded(const EVP_PKEY *key, X509_PUBKEY **out)
@@ -81,12 +80,14 @@ idv_rc idvi_pubkey_copy(const X509_PUBKEY *from, X509_PUBKEY *to)
 idv_rc idvi_pubkey_put(const EVP_PKEY *key, X509_PUBKEY *to)
 {
     IDV_AUTO_PTR(X509_PUBKEY) other = NULL;
-    uint8_t point[POINT_MAX];
+    uint8_t bytes[IDVI_POINT_MAX];
     int curve;
-    const size_t n = named_point(key, point, &curve);
-    if (n)
+    struct idv_bytes point = idvi_curve_point(key, &curve);
+    if (point.n == 0)
+        point = idv_bytes(bytes, named_point(key, bytes, &curve));
+    if (point.n)
         return put(to, OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
-                   OBJ_nid2obj(curve), idv_bytes(point, n));
+                   OBJ_nid2obj(curve), point);
     IDV_TRY(encoded(key, &other));
     return idvi_pubkey_copy(other, to);
 }
@@ -107,9 +108,7 @@ idv_rc idv_key_fingerprint(const EVP_PKEY *key, uint8_t out[static 32])
 {
     IDV_AUTO(buf) spki = {0};
     IDV_TRY(idvi_spki(key, &spki));
-    return EVP_Digest(spki.p, spki.n, out, NULL, EVP_sha256(), NULL) == 1
-               ? IDV_OK
-               : idv_fail(IDV_E_CRYPTO, "key: fingerprint");
+    return idv_sha256(idv_view(&spki), out);
 }
 
 idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out)
@@ -127,10 +126,10 @@ idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out)
 
 const EVP_MD *idv_digest_for(const EVP_PKEY *key)
 {
-    if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448"))
-        return NULL;
     if (!EVP_PKEY_is_a(key, "EC"))
-        return EVP_sha256();
+        return EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448")
+                   ? NULL
+                   : EVP_sha256();
     int bits = EVP_PKEY_get_bits(key);
     return bits <= 256   ? EVP_sha256()
            : bits <= 384 ? EVP_sha384()

@@ -48,27 +48,37 @@ static idv_rc add_country(X509_NAME *name, const char *code)
     return add_part(name, NID_countryName, "country", code);
 }
 
+static idv_rc put_words(X509_NAME *name, const struct idv_cert_spec *spec)
+{
+    IDV_TRY(add_country(name, spec->country));
+    IDV_TRY(add_part(name, NID_organizationName, "organization",
+                     spec->organization));
+    IDV_TRY(add_part(name, NID_organizationalUnitName, "organizational unit",
+                     spec->organizational_unit));
+    IDV_TRY(add_part(name, NID_commonName, "common name", spec->common_name));
+    return add_part(name, NID_serialNumber, "serial number",
+                    spec->serial_number);
+}
+
+idv_rc idvi_check_subject(const struct idv_cert_spec *spec,
+                          const X509_NAME *name)
+{
+    if ((spec->kind == IDV_CERT_IDEVID || spec->kind == IDV_CERT_IAK) &&
+        X509_NAME_get_index_by_NID(name, NID_serialNumber, -1) < 0)
+        return idv_fail(IDV_E_ARG, "serial number: an %s must have one",
+                        spec->kind == IDV_CERT_IAK ? "IAK" : "IDevID");
+    return IDV_OK;
+}
+
 idv_rc idvi_subject(const struct idv_cert_spec *spec, X509_NAME **out)
 {
     IDV_AUTO_PTR(X509_NAME)
     name = spec->subject ? X509_NAME_dup(spec->subject) : X509_NAME_new();
     if (!name)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    if (!spec->subject) {
-        IDV_TRY(add_country(name, spec->country));
-        IDV_TRY(add_part(name, NID_organizationName, "organization",
-                         spec->organization));
-        IDV_TRY(add_part(name, NID_organizationalUnitName,
-                         "organizational unit", spec->organizational_unit));
-        IDV_TRY(
-            add_part(name, NID_commonName, "common name", spec->common_name));
-        IDV_TRY(add_part(name, NID_serialNumber, "serial number",
-                         spec->serial_number));
-    }
-    if ((spec->kind == IDV_CERT_IDEVID || spec->kind == IDV_CERT_IAK) &&
-        X509_NAME_get_index_by_NID(name, NID_serialNumber, -1) < 0)
-        return idv_fail(IDV_E_ARG, "serial number: an %s must have one",
-                        spec->kind == IDV_CERT_IAK ? "IAK" : "IDevID");
+    if (!spec->subject)
+        IDV_TRY(put_words(name, spec));
+    IDV_TRY(idvi_check_subject(spec, name));
     *out = idv_steal(&name);
     return IDV_OK;
 }

@@ -10,8 +10,15 @@
 
 /* The public half alone, as a key of OpenSSL's own, never the device's. */
 idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out) IDV_CHECKED;
-/* As idv_lean_context(), for keys on curves (EC) alone: five times as fast. */
-OSSL_LIB_CTX *idvi_lean_curves(void);
+/* As idv_lean_context(), but it reads no keys at all: for what has one that is
+ * read otherwise. */
+OSSL_LIB_CTX *idvi_keyless_context(void);
+/* A new key of idv_lean_context(), read without a decoder: a point as it is on
+ * P-256, P-384 or P-521. NULL for all others, and where it is none. */
+EVP_PKEY *idvi_curve_key(const X509_PUBKEY *from);
+/* The point of one that was read so, and its curve; empty for all others. */
+struct idv_bytes idvi_curve_point(const EVP_PKEY *key, int *nid);
+#define IDVI_POINT_MAX 133 /* P-521 */
 /* SubjectPublicKeyInfo, DER. */
 idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out) IDV_CHECKED;
 /* The same into what is to be signed, and from certificate to certificate: it
@@ -39,8 +46,11 @@ DECLARE_ASN1_FUNCTIONS(IDVI_PERMANENT_ID)
 
 /* PrintableString when the characters allow it, else UTF8String */
 int idvi_string_type(const char *text);
+/* The name that spec has, or that its words make, checked; and that alone. */
 idv_rc idvi_subject(const struct idv_cert_spec *spec,
                     X509_NAME **out) IDV_CHECKED;
+idv_rc idvi_check_subject(const struct idv_cert_spec *spec,
+                          const X509_NAME *name) IDV_CHECKED;
 /* An approved extension of that name (in spec->extra) takes its place. */
 idv_rc idvi_add_extension(X509 *cert, const struct idv_cert_spec *spec, int nid,
                           void *value, bool critical) IDV_CHECKED;

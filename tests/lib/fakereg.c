@@ -144,17 +144,18 @@ static void do_enroll(struct fakereg *r, const struct idv_msg *req,
 {
     IDV_AUTO(buf) der = {0};
     IDV_AUTO_PTR(X509_REQ) csr = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
     IDV_AUTO_PTR(X509) cert = NULL;
     OK(idv_est_body_to_der(idv_view(&req->body), &der));
-    OK(idv_csr_from_der(idv_view(&der), &csr));
+    OK(idv_csr_from_der(idv_view(&der), &csr, &key));
     const struct idv_cert_spec spec = {
         .kind = IDV_CERT_LDEVID,
         .subject = X509_REQ_get_subject_name(csr),
         .not_before = PKI_NOW - PKI_DAY,
         .not_after = PKI_NOW + PKI_DAY,
     };
-    OK(idv_cert_issue(&spec, X509_REQ_get0_pubkey(csr), r->issuer->cert,
-                      r->issuer->key, &r->pki->env.env, &cert));
+    OK(idv_cert_issue(&spec, key, r->issuer->cert, r->issuer->key,
+                      &r->pki->env.env, &cert));
     STACK_OF(X509) *bag = pki_stack(cert, NULL);
     reply_certs(reply, bag);
     idv_certs_free(bag);

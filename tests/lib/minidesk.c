@@ -40,9 +40,7 @@ static idv_rc read_tcg(const struct idv_factory_request *r, struct asked *a)
 static idv_rc read_csr(const struct idv_factory_request *r, struct asked *a)
 {
     IDV_AUTO_PTR(X509_REQ) req = NULL;
-    IDV_TRY(idv_csr_from_der(idv_view(&r->csr), &req));
-    a->key = X509_REQ_get_pubkey(req);
-    return IDV_OK;
+    return idv_csr_from_der(idv_view(&r->csr), &req, &a->key);
 }
 
 static idv_rc issue(const struct minidesk *d, const char *serial,

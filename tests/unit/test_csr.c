@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificate requests: made, read back, and refused. */
+#include "config.h" /* memmem */
+
 #include "codec.h"
 
 #include <openssl/core_names.h>
@@ -17,25 +19,56 @@ static void make_read(void **state)
               : i < 4 ? EVP_RSA_gen(2048)
                       : EVP_PKEY_Q_keygen(NULL, NULL, types[i]);
         IDV_AUTO_PTR(X509_REQ) req = NULL;
+        IDV_AUTO_PTR(EVP_PKEY) its = NULL;
         IDV_AUTO(buf) der = {0};
         IDV_AUTO(buf) text = {0};
         bool found;
         OK(idv_csr_make(key, NULL, NULL, "c2Vj+/8=", &der));
-        OK(idv_csr_from_der(idv_view(&der), &req));
+        OK(idv_csr_from_der(idv_view(&der), &req, &its));
         OK(idv_csr_challenge(req, &found, &text));
         assert_true(found);
         assert_string_equal((char *)text.p, "c2Vj+/8=");
-        assert_int_equal(EVP_PKEY_eq(X509_REQ_get0_pubkey(req), key), 1);
+        assert_int_equal(EVP_PKEY_eq(its, key), 1);
     }
 }
 
-/* A key of another kind in a request that speaks of EC keys elsewhere; and a
- * curve in one that does, as anyone's. */
+/* What is written as nobody writes it is read as well: a point compressed. What
+ * is none is refused: on no curve, at infinity, cut. */
+static void points(void **state)
+{
+    IDV_AUTO_PTR(EVP_PKEY) key = EVP_EC_gen("P-256");
+    IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
+    IDV_AUTO(buf) der = {0};
+    (void)state;
+    OK(idv_csr_make(key, NULL, NULL, NULL, &der));
+    uint8_t *point = memmem(der.p, der.n, "\x03\x42\x00\x04", 4);
+    assert_non_null(point);
+    point[40] ^= 1;
+    FAILS(IDV_E_REJECT, "cannot be read",
+          idv_csr_from_der(idv_view(&der), &req, &its));
+    point[40] ^= 1;
+    point[3] = 0;
+    FAILS(IDV_E_REJECT, "cannot be read",
+          idv_csr_from_der(idv_view(&der), &req, &its));
+    idv_buf_clear(&der);
+    assert_int_equal(
+        EVP_PKEY_set_utf8_string_param(
+            key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"),
+        1);
+    OK(idv_csr_make(key, NULL, NULL, NULL, &der));
+    assert_non_null(memmem(der.p, der.n, "\x03\x22\x00", 3));
+    OK(idv_csr_from_der(idv_view(&der), &req, &its));
+    assert_int_equal(EVP_PKEY_eq(its, key), 1);
+}
+
+/* A key of another kind in a request that speaks of EC keys elsewhere. */
 static void speaks_of_ec(void **state)
 {
     static uint8_t oid[] = {6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
     IDV_AUTO_PTR(EVP_PKEY) key = EVP_RSA_gen(2048);
     IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
     IDV_AUTO(buf) der = {0};
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
     STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
@@ -46,8 +79,8 @@ static void speaks_of_ec(void **state)
     ASN1_OCTET_STRING_free(value);
     OK(idv_csr_make(key, NULL, list, NULL, &der));
     sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
-    OK(idv_csr_from_der(idv_view(&der), &req));
-    assert_int_equal(EVP_PKEY_eq(X509_REQ_get0_pubkey(req), key), 1);
+    OK(idv_csr_from_der(idv_view(&der), &req, &its));
+    assert_int_equal(EVP_PKEY_eq(its, key), 1);
 }
 
 static void subject_and_extensions(void **state)
@@ -55,6 +88,7 @@ static void subject_and_extensions(void **state)
     IDV_AUTO_PTR(EVP_PKEY) key = EVP_EC_gen("P-256");
     IDV_AUTO_PTR(X509_NAME) name = X509_NAME_new();
     IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
     IDV_AUTO(buf) der = {0};
     IDV_AUTO(buf) text = {0};
     bool found = true;
@@ -66,7 +100,7 @@ static void subject_and_extensions(void **state)
                                                      "digitalSignature"));
     OK(idv_csr_make(key, name, list, NULL, &der));
     sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
-    OK(idv_csr_from_der(idv_view(&der), &req));
+    OK(idv_csr_from_der(idv_view(&der), &req, &its));
     OK(idv_csr_challenge(req, &found, &text));
     assert_false(found);
     assert_int_equal(text.n, 0);
@@ -81,31 +115,36 @@ static void damaged(void **state)
     IDV_AUTO_PTR(EVP_PKEY) key = EVP_EC_gen("P-256");
     IDV_AUTO(buf) der = {0};
     X509_REQ *req = NULL;
+    EVP_PKEY *its = NULL;
     static uint8_t big[IDV_MAX_CERT + 1];
     (void)state;
     OK(idv_csr_make(key, NULL, NULL, NULL, &der));
     for (size_t n = 0; n < der.n; n++)
         FAILS(IDV_E_FORMAT, "request",
-              idv_csr_from_der(idv_bytes(der.p, n), &req));
+              idv_csr_from_der(idv_bytes(der.p, n), &req, &its));
     der.p[der.n - 1] ^= 1;
-    FAILS(IDV_E_REJECT, "signature", idv_csr_from_der(idv_view(&der), &req));
+    FAILS(IDV_E_REJECT, "signature",
+          idv_csr_from_der(idv_view(&der), &req, &its));
     der.p[der.n - 1] ^= 1;
     OK(idv_buf_puts(&der, "\n"));
     FAILS(IDV_E_FORMAT, "after its end",
-          idv_csr_from_der(idv_view(&der), &req));
+          idv_csr_from_der(idv_view(&der), &req, &its));
     FAILS(IDV_E_LIMIT, "16384",
-          idv_csr_from_der(idv_bytes(big, sizeof(big)), &req));
+          idv_csr_from_der(idv_bytes(big, sizeof(big)), &req, &its));
     assert_null(req);
+    assert_null(its);
 }
 
 static void refuses_key(EVP_PKEY *key, const char *why)
 {
     IDV_AUTO(buf) der = {0};
     X509_REQ *req = NULL;
+    EVP_PKEY *its = NULL;
     assert_non_null(key);
     OK(idv_csr_make(key, NULL, NULL, NULL, &der));
-    FAILS(IDV_E_REJECT, why, idv_csr_from_der(idv_view(&der), &req));
+    FAILS(IDV_E_REJECT, why, idv_csr_from_der(idv_view(&der), &req, &its));
     assert_null(req);
+    assert_null(its);
     EVP_PKEY_free(key);
 }
 
@@ -163,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(make_read),
+        cmocka_unit_test(points),
         cmocka_unit_test(speaks_of_ec),
         cmocka_unit_test(subject_and_extensions),
         cmocka_unit_test(damaged),

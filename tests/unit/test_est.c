@@ -420,6 +420,7 @@ static void request_is_as_it_should(void **state)
     IDV_AUTO(buf) raw = {0};
     IDV_AUTO(buf) challenge = {0};
     IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
     bool found = false;
     (void)state;
     idv_msg_init(&m);
@@ -433,7 +434,7 @@ static void request_is_as_it_should(void **state)
     assert_string_equal(m.media, IDV_MEDIA_PKCS10);
     assert_int_equal(m.verb, IDV_POST);
     OK(idv_est_body_to_der(idv_view(&m.body), &raw));
-    OK(idv_csr_from_der(idv_view(&raw), &req));
+    OK(idv_csr_from_der(idv_view(&raw), &req, &its));
     assert_int_equal(X509_NAME_cmp(X509_REQ_get_subject_name(req), subject), 0);
     OK(idv_csr_challenge(req, &found, &challenge));
     assert_true(found);

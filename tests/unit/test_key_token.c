@@ -123,6 +123,7 @@ static void signs(void **state)
     IDV_AUTO_PTR(EVP_PKEY) key = NULL;
     IDV_AUTO_PTR(X509) root = NULL;
     IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
     IDV_AUTO(buf) der = {0};
     (void)state;
     NEEDS_TOKEN;
@@ -132,7 +133,7 @@ static void signs(void **state)
     OK(idv_csr_make(key, NULL, NULL, "x", &der));
     idv_device_stats(&after);
     assert_int_equal(after.signatures - before.signatures, 2);
-    OK(idv_csr_from_der(idv_view(&der), &req));
+    OK(idv_csr_from_der(idv_view(&der), &req, &its));
     STACK_OF(X509) *anchors = sk_X509_new_null();
     sk_X509_push(anchors, root);
     const struct idv_chain_policy policy = {.anchors = anchors};

@@ -113,9 +113,10 @@ static void challenge_of(const struct fakereg *r, struct idv_buf *out)
 {
     IDV_AUTO(buf) der = {0};
     IDV_AUTO_PTR(X509_REQ) req = NULL;
+    IDV_AUTO_PTR(EVP_PKEY) its = NULL;
     bool found = false;
     OK(idv_est_body_to_der(idv_view(&r->csr), &der));
-    OK(idv_csr_from_der(idv_view(&der), &req));
+    OK(idv_csr_from_der(idv_view(&der), &req, &its));
     OK(idv_csr_challenge(req, &found, out));
     assert_true(found);
 }

@@ -274,8 +274,7 @@ static X509_REQ *request_of_key(EVP_PKEY **key)
     OK(idv_envelope_open(IDV_MEDIA_VOUCHER_CMS, idv_view(&cms), &o));
     OK(idv_factory_request_from_json(idv_view(&o.payload), &r));
     if (r.csr.n)
-        OK(idv_csr_from_der(idv_view(&r.csr), &req));
-    *key = X509_REQ_get0_pubkey(req);
+        OK(idv_csr_from_der(idv_view(&r.csr), &req, key));
     idv_factory_request_free(&r);
     return req;
 }
@@ -285,7 +284,7 @@ static void request_beside(enum idv_key_type type)
 {
     struct idv_factory_device d;
     uint8_t id[32];
-    EVP_PKEY *key;
+    EVP_PKEY *key = NULL;
     line.conf.type = type;
     line.conf.csr_too = true;
     succeeds(STATION_REQUEST);
@@ -301,6 +300,7 @@ static void request_beside(enum idv_key_type type)
     assert_true(X509v3_get_ext_by_NID(asked, NID_key_usage, -1) >= 0);
     sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
     X509_REQ_free(req);
+    EVP_PKEY_free(key);
     idv_factory_device_free(&d);
     succeeds(STATION_PROVISION); /* our own desk takes it as well */
 }

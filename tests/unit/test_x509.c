@@ -3,6 +3,7 @@
 #include "codec.h"
 
 #include <openssl/core_names.h>
+#include <openssl/pkcs7.h>
 #include <openssl/rsa.h>
 
 #include <idevid/x509.h>
@@ -519,6 +520,23 @@ static void der_and_pem(void **state)
     assert_non_null(strstr(idv_cert_subject(root), "O=Maker, CN=Root"));
 }
 
+static void as_libcrypto_writes_it(const STACK_OF(X509) * certs,
+                                   struct idv_bytes der)
+{
+    uint8_t *theirs = NULL;
+    PKCS7 *bag = PKCS7_new();
+    assert_int_equal(PKCS7_set_type(bag, NID_pkcs7_signed), 1);
+    bag->d.sign->contents->type = OBJ_nid2obj(NID_pkcs7_data);
+    for (int i = 0; i < sk_X509_num(certs); i++)
+        assert_int_equal(PKCS7_add_certificate(bag, sk_X509_value(certs, i)),
+                         1);
+    int n = i2d_PKCS7(bag, &theirs);
+    assert_int_equal(n, der.n);
+    assert_memory_equal(theirs, der.p, der.n);
+    OPENSSL_free(theirs);
+    PKCS7_free(bag);
+}
+
 static void certbag(void **state)
 {
     IDV_AUTO_PTR(idv_certs) both = stack(ca, root);
@@ -528,6 +546,7 @@ static void certbag(void **state)
     idv_certs *none = NULL;
     (void)state;
     OK(idv_certbag_to_der(both, &der));
+    as_libcrypto_writes_it(both, idv_view(&der));
     OK(idv_certbag_from_der(idv_view(&der), &read));
     assert_int_equal(sk_X509_num(read), 2);
     assert_true(idv_cert_eq(sk_X509_value(read, 0), ca));
@@ -544,6 +563,7 @@ static void certbag(void **state)
     }
     idv_buf_clear(&der);
     OK(idv_certbag_to_der(many, &der));
+    as_libcrypto_writes_it(many, idv_view(&der));
     FAILS(IDV_E_LIMIT, "10", idv_certbag_from_der(idv_view(&der), &none));
     /* SignedData with nothing in it; enveloped data */
     static const uint8_t empty[] = {

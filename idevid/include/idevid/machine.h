@@ -55,8 +55,10 @@ struct idv_peer {
                                judged. Empty: none, or over IDV_MAX_STAPLE */
     char address[64];       /* "192.0.2.1" or "fe80::1%eth0" */
     uint64_t connection;    /* differs between connections of a process */
-    bool fronted;           /* a reverse proxy had its connection, and vouches
-                               for chain and address; each request alone */
+    uint8_t sha256[32];     /* of the leaf: idv_peer_sha256() */
+    bool has_sha256;
+    bool fronted; /* a reverse proxy had its connection, and vouches
+                     for chain and address; each request alone */
 };
 void idv_peer_free(struct idv_peer *p);
 

@@ -9,6 +9,7 @@
 #include <idevid/codec.h>
 #include <idevid/env.h>
 #include <idevid/limits.h>
+#include <idevid/machine.h>
 
 /* id-kp-cmcRA and other purposes, id-pe-masa-url, id-on-hardwareModuleName, TCG
  * hwType */
@@ -54,7 +55,12 @@ bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key); /* keyless, too */
 /* "CN=..., O=..." for people, cut at 255 bytes; in one of four rotating
  * per-thread buffers, never NULL */
 const char *idv_cert_subject(const X509 *cert);
+idv_rc idv_sha256(struct idv_bytes in, uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32]) IDV_CHECKED;
+/* Of the leaf that the other end showed, kept there; none is IDV_E_ARG. Not for
+ * two threads at once. */
+idv_rc idv_peer_sha256(struct idv_peer *peer,
+                       uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_times(const X509 *cert, int64_t *not_before,
                       int64_t *not_after) IDV_CHECKED;
 /* Has the extended key usage (dotted OID)? No EKU extension: absent. */
@@ -66,6 +72,10 @@ STACK_OF(X509) * idv_certs_dup(const STACK_OF(X509) * certs);
 /* certs-only PKCS#7 (RFC 5652 degenerate SignedData), DER, as EST carries. */
 idv_rc idv_certbag_to_der(const STACK_OF(X509) * certs,
                           struct idv_buf *out) IDV_CHECKED;
+/* The same of certificates that are DER already, one behind the other; they are
+ * not looked at. */
+idv_rc idv_certbag_wrap(struct idv_bytes certs,
+                        struct idv_buf *out) IDV_CHECKED;
 idv_rc idv_certbag_from_der(struct idv_bytes der,
                             STACK_OF(X509) * *out) IDV_CHECKED;
 
@@ -237,11 +247,13 @@ OSSL_LIB_CTX *idv_lean_context(void);
 idv_rc idv_csr_make(EVP_PKEY *key, const X509_NAME *subject,
                     const STACK_OF(X509_EXTENSION) * extensions,
                     const char *challenge, struct idv_buf *out) IDV_CHECKED;
-/* Parses exactly one request and verifies its own signature (IDV_E_REJECT).
+/* Parses exactly one request and verifies its own signature (IDV_E_REJECT). Its
+ * key comes beside it: X509_REQ_get0_pubkey() may have none.
  * RSA below 2048 or above 8192 bits, curves below 256 bits or without a name,
  * and other algorithms than RSA, EC, Ed25519, Ed448 are refused (IDV_E_REJECT).
  */
-idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out) IDV_CHECKED;
+idv_rc idv_csr_from_der(struct idv_bytes der, X509_REQ **out,
+                        EVP_PKEY **key) IDV_CHECKED;
 /* challengePassword as bytes; *found false when there is none. */
 idv_rc idv_csr_challenge(const X509_REQ *req, bool *found,
                          struct idv_buf *out) IDV_CHECKED;
