@@ -2,10 +2,27 @@
 /* Transactions on SQLite, and the one wait for the disk after many of them. */
 #include "idevid/db/sqlite.h"
 
+/* prepared once, as they are run for each request */
+static idv_rc run(struct idv_db *db, const char *sql, int64_t *out)
+{
+    struct idvi_query q = {.db = db};
+    struct idvi_value v = {0};
+    bool row = false;
+    idv_rc rc = idvi_sqlite_start(&q, sql, NULL, 0);
+    if (rc == IDV_OK)
+        rc = idvi_sqlite_next(&q, &row);
+    if (rc == IDV_OK && out)
+        rc = idvi_sqlite_column(&q, 0, &v);
+    if (q.native)
+        idvi_sqlite_end(&q);
+    if (out)
+        *out = v.i;
+    return rc;
+}
+
 idv_rc idvi_sqlite_begin(struct idv_db *db, enum idvi_isolation how)
 {
-    return idvi_sqlite_script(db,
-                              how == IDVI_READ ? "BEGIN" : "BEGIN IMMEDIATE");
+    return run(db, how == IDVI_READ ? "BEGIN" : "BEGIN IMMEDIATE", NULL);
 }
 
 void idvi_sqlite_rollback(struct idv_db *db)
@@ -17,7 +34,7 @@ void idvi_sqlite_rollback(struct idv_db *db)
 
 idv_rc idvi_sqlite_commit(struct idv_db *db)
 {
-    idv_rc rc = idvi_sqlite_script(db, "COMMIT");
+    idv_rc rc = run(db, "COMMIT", NULL);
     if (rc != IDV_OK)
         idvi_sqlite_rollback(db);
     return rc;
@@ -58,7 +75,7 @@ idv_rc idvi_sqlite_sync(struct idv_db *db, bool written)
 {
     struct idvi_sqlite *s = idvi_sqlite_of(db);
     int64_t version = 0;
-    IDV_TRY(idvi_sqlite_int(db, "PRAGMA data_version", &version));
+    IDV_TRY(run(db, "PRAGMA data_version", &version));
     if (!written && version == s->seen)
         return IDV_OK;
     IDV_TRY(sync_log(db));
