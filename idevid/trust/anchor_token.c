@@ -26,6 +26,7 @@
 #include "trust/token_object.h"
 
 #define ENDS_MAX 65536 /* resets of one device: more are no honest ones */
+#define MENDS_MAX 64   /* ends that one reset puts right */
 
 struct token {
     struct idv_device *dev;    /* borrowed */
@@ -133,19 +134,6 @@ static idv_rc fetch(struct token *a, enum idvi_token_kind kind, uint64_t number,
                         : idv_fail_within(rc, "anchor object '%s'", o.label);
 }
 
-/* How many records were ended. */
-static idv_rc count_ends(struct token *a, uint64_t *number)
-{
-    struct idvi_token_object end;
-    bool found = true;
-    for (*number = 0; *number < ENDS_MAX; ++*number) {
-        IDV_TRY(fetch(a, IDVI_TOKEN_END, *number, &found, &end));
-        if (!found)
-            return IDV_OK;
-    }
-    return idv_fail(IDV_E_LIMIT, "anchor: more than %d resets", ENDS_MAX);
-}
-
 /* Greater whenever somebody looks: as great as before is an older state. */
 static idv_rc check_counter(struct token *a, const struct idvi_token_object *o)
 {
@@ -178,6 +166,62 @@ static idv_rc check_generation(const struct idvi_token_object *o)
     return IDV_OK;
 }
 
+/* --- how many records were ended ------------------------------------------ */
+
+struct ends {
+    uint64_t low, high; /* so many at least, and at most */
+    uint64_t at;        /* the one that was looked at last */
+    bool gap;           /* why it is refused: it is gone, others are there */
+};
+
+static idv_rc narrow(struct token *a, struct ends *e)
+{
+    struct idvi_token_object end;
+    bool found;
+    IDV_TRY(fetch(a, IDVI_TOKEN_END, e->at, &found, &end));
+    if (found) {
+        e->low = e->at + 1;
+    } else {
+        e->high = e->at;
+    }
+    return IDV_OK;
+}
+
+/* What stands behind it shows that an end was taken away. The last one's is the
+ * record that came after it. */
+static idv_rc check_gap(struct token *a, struct ends *e)
+{
+    for (int end = 0; end <= 1 && !e->gap; end++) {
+        IDV_AUTO(buf) raw = {0};
+        struct idv_object o;
+        idv_rc rc =
+            inspect(a, name_of(a, e->at + 1, end).uri, &e->gap, &o, &raw);
+        e->gap |= rc == IDV_E_REJECT;
+        IDV_TRY(rc);
+    }
+    return !e->gap ? IDV_OK
+                   : idv_fail(IDV_E_REJECT,
+                              "anchor: the end of record %llu was removed: "
+                              "later ones are there",
+                              (unsigned long long)e->at);
+}
+
+/* They are numbered without gaps: the first that is missing is found by
+ * doubling, then halving. */
+static idv_rc count_ends(struct token *a, struct ends *e)
+{
+    *e = (struct ends){.high = ENDS_MAX};
+    while (e->low < e->high) {
+        e->at = e->high < ENDS_MAX ? e->low + (e->high - e->low) / 2
+                                   : 2 * e->low - (e->low > 0);
+        IDV_TRY(narrow(a, e));
+    }
+    if (e->low == ENDS_MAX)
+        return idv_fail(IDV_E_LIMIT, "anchor: more than %d resets", ENDS_MAX);
+    e->at = e->low;
+    return check_gap(a, e);
+}
+
 /* --- the table ------------------------------------------------------------ */
 
 /* The counter is to the generation as that of a TPM: one more when sealed, two
@@ -187,18 +231,18 @@ static idv_rc token_read(void *self, const struct idv_anchor_memo *memo,
 {
     struct token *a = self;
     struct idvi_token_object o;
-    uint64_t number;
+    struct ends ends;
     bool found;
     (void)memo;
-    IDV_TRY(count_ends(a, &number));
-    IDV_TRY(fetch(a, IDVI_TOKEN_RECORD, number, &found, &o));
+    IDV_TRY(count_ends(a, &ends));
+    IDV_TRY(fetch(a, IDVI_TOKEN_RECORD, ends.at, &found, &o));
     if (found) {
         IDV_TRY(check_generation(&o));
         IDV_TRY(check_counter(a, &o));
         memcpy(out->record, o.record, sizeof(out->record));
     }
     out->found = found ? IDV_ANCHOR_SEALED : IDV_ANCHOR_NOTHING;
-    out->counter = number + 2;
+    out->counter = ends.at + 2;
     return IDV_OK;
 }
 
@@ -282,7 +326,6 @@ static idv_rc to_be_ended(struct token *a, uint64_t number, bool *found,
 static idv_rc clear_false_end(struct token *a, uint64_t number)
 {
     const struct name name = name_of(a, number, true);
-    idv_note_clear();
     idv_rc rc = idv_device_erase(a->dev, name.uri);
     if (rc != IDV_OK)
         return idv_fail_within(rc, "anchor: a forged end of the record, which "
@@ -290,23 +333,47 @@ static idv_rc clear_false_end(struct token *a, uint64_t number)
     return IDV_OK;
 }
 
-/* The end is what counts; the ended record goes where the token lets it. */
+static idv_rc put_end(struct token *a, uint64_t number)
+{
+    struct idvi_token_object end = {.kind = IDVI_TOKEN_END, .number = number};
+    return put(a, &end);
+}
+
+/* Counts, and if it has to, after what is false was taken away and what is
+ * missing was put back. */
+static idv_rc count_mended(struct token *a, struct ends *e, bool *mended)
+{
+    idv_rc rc;
+    *mended = false;
+    for (int i = 0; i < MENDS_MAX; i++) {
+        rc = count_ends(a, e);
+        if (rc != IDV_E_REJECT)
+            return rc;
+        idv_note_clear();
+        *mended = true;
+        IDV_TRY(e->gap ? put_end(a, e->at) : clear_false_end(a, e->at));
+    }
+    return idv_fail(IDV_E_REJECT,
+                    "anchor: more than %d ends of records are forged or gone",
+                    MENDS_MAX);
+}
+
+/* The end is what counts; the ended record goes where the token lets it. An end
+ * that was cleared may have been a true one: there is one then in any case. */
 static idv_rc token_reset(void *self)
 {
     struct token *a = self;
     struct idvi_token_object end;
     struct idv_object o = {0};
-    uint64_t number;
-    bool found;
-    idv_rc rc = count_ends(a, &number);
-    if (rc == IDV_E_REJECT)
-        rc = clear_false_end(a, number);
-    IDV_TRY(rc);
-    IDV_TRY(to_be_ended(a, number, &found, &o, &end));
-    if (!found)
+    struct ends ends;
+    bool found, mended;
+    IDV_TRY(count_mended(a, &ends, &mended));
+    IDV_TRY(to_be_ended(a, ends.at, &found, &o, &end));
+    if (!found && !mended)
         return IDV_OK;
     IDV_TRY(put(a, &end));
-    if (!o.kept && idv_device_erase(a->dev, name_of(a, number, false).uri))
+    if (found && !o.kept &&
+        idv_device_erase(a->dev, name_of(a, ends.at, false).uri))
         idv_note_clear();
     return IDV_OK;
 }

@@ -414,6 +414,134 @@ static void without_destroyable(void **state)
     is(IDV_ANCHOR_SEALED, 2, 1);
 }
 
+/* --- many ends ------------------------------------------------------------ */
+
+static void lives(uint32_t from, uint32_t to)
+{
+    for (uint32_t g = from; g <= to; g++) {
+        imprint(g, 100 + g);
+        OK(anchor.ops->reset(anchor.self));
+    }
+}
+
+static unsigned calls_of_a_read(uint64_t counter)
+{
+    TELL("forget");
+    is(IDV_ANCHOR_NOTHING, counter, 0);
+    return raw_soft->calls(NULL);
+}
+
+/* twice as many ends are two looks more, at most */
+static void found_by_halving(void **state)
+{
+    unsigned of_one, of_ten, of_sixty;
+    (void)state;
+    lives(1, 1);
+    of_one = calls_of_a_read(3);
+    lives(2, 10);
+    of_ten = calls_of_a_read(12);
+    lives(11, 60);
+    of_sixty = calls_of_a_read(62);
+    print_message("# calls after 1, 10, 60 resets: %u, %u, %u\n", of_one,
+                  of_ten, of_sixty);
+    assert_true(of_ten <= of_one * 4);
+    assert_true(of_sixty <= of_ten * 2);
+}
+
+static void take_away(const char *label)
+{
+    CK_SESSION_HANDLE s = raw_enter(1, RAW_PIN);
+    CK_OBJECT_HANDLE h;
+    TELL("module destroys-all");
+    assert_int_equal(raw_count(s, CKO_DATA, label, &h), 1);
+    assert_int_equal(raw_f->C_DestroyObject(s, h), CKR_OK);
+    TELL("module not-destroys-all");
+    raw_close(s);
+}
+
+/* true, or named: never a record of an earlier owner, though it is there */
+static bool seen_whole(uint64_t counter, uint32_t mark)
+{
+    struct idv_anchor_seen seen = {0};
+    if (anchor.ops->read(anchor.self, NULL, &seen) == IDV_OK) {
+        is(mark ? IDV_ANCHOR_SEALED : IDV_ANCHOR_NOTHING, counter, mark);
+        return true;
+    }
+    tampered("was removed: later ones are there");
+    return false;
+}
+
+/* each end in its turn, with a record after the last and without */
+static void an_end_removed(void **state)
+{
+    unsigned named = 0;
+    for (unsigned n = 0; n < 18; n++) {
+        const uint32_t mark = n % 2 ? 77 : 0;
+        char label[64];
+        bool whole;
+        afresh(state);
+        lives(1, 9);
+        if (mark)
+            imprint(10, mark);
+        snprintf(label, sizeof(label), RECORD ".%u.end", n / 2);
+        take_away(label);
+        if (n == 16) { /* the last, and nothing behind it: the limit */
+            is(IDV_ANCHOR_SEALED, 10, 109);
+            continue;
+        }
+        whole = seen_whole(11, mark);
+        named += !whole;
+        OK(anchor.ops->reset(anchor.self));
+        is(IDV_ANCHOR_NOTHING, whole && !mark ? 11 : 12, 0);
+    }
+    assert_in_range(named, 5, 17);
+}
+
+/* of as many that the search lands low, all but one behind it gone */
+static void ends_removed_behind_a_record(void **state)
+{
+    (void)state;
+    lives(1, 5);
+    imprint(6, 77);
+    take_away(RECORD ".4.end");
+    tampered("the end of record 4 was removed");
+    OK(anchor.ops->reset(anchor.self));
+    is(IDV_ANCHOR_NOTHING, 8, 0);
+    imprint(7, 78);
+    is(IDV_ANCHOR_SEALED, 8, 78);
+}
+
+/* where the search looks, behind the last: the true number counts */
+static void forged_ahead(void **state)
+{
+    const struct idvi_token_object o = object(IDVI_TOKEN_END, 3);
+    (void)state;
+    lives(1, 2);
+    imprint(3, 3);
+    put_signed(RECORD ".3.end", &o, stranger, as_it_should);
+    tampered("key has not signed it");
+    OK(anchor.ops->reset(anchor.self));
+    is(IDV_ANCHOR_NOTHING, 5, 0);
+    imprint(4, 4);
+    is(IDV_ANCHOR_SEALED, 5, 4);
+}
+
+/* two of one end: both go, and the true one comes back */
+static void an_end_doubled(void **state)
+{
+    IDV_AUTO(buf) raw = {0};
+    (void)state;
+    IGNORANT();
+    imprint(1, 1);
+    IGNORANT();
+    OK(anchor.ops->reset(anchor.self));
+    copy_of(RECORD ".0.end", &raw);
+    put(RECORD ".0.end", idv_view(&raw), as_it_should);
+    tampered("2 objects are named so");
+    OK(anchor.ops->reset(anchor.self));
+    is(IDV_ANCHOR_NOTHING, 3, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +557,11 @@ int main(void)
         cmocka_unit_test_setup(of_an_earlier_version, afresh),
         cmocka_unit_test_setup(counter, afresh),
         cmocka_unit_test_setup(without_destroyable, afresh),
+        cmocka_unit_test_setup(found_by_halving, afresh),
+        cmocka_unit_test_setup(an_end_removed, afresh),
+        cmocka_unit_test_setup(ends_removed_behind_a_record, afresh),
+        cmocka_unit_test_setup(forged_ahead, afresh),
+        cmocka_unit_test_setup(an_end_doubled, afresh),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
