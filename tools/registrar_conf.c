@@ -306,8 +306,9 @@ static const struct idv_conf_entry maker_entries[] = {
      .type = IDV_CONF_BOOL,
      AT(unauthenticated),
      .fallback = "no",
-     .help = "devices with any certificate that is no other maker's are of "
-             "this one; needs the switch in [reduced-security]"},
+     .help = "devices with any certificate that is no other maker's, be it in "
+             "their request only, are of this one; needs the switch in "
+             "[reduced-security]"},
     {.section = "maker",
      .key = "evidence-anchors",
      .type = IDV_CONF_PATH,

@@ -182,6 +182,9 @@ static idv_rc renew(struct idvi_reg_call *c)
     bool member = false;
     c->renewal = true;
     IDV_TRY(idvi_reg_ldevid(c, &member));
+    if (c->call->peer->claimed)
+        return idvi_refuse(&c->no, 403, "no-client-cert",
+                           "client certificate required");
     return member ? serve_member(c) : serve_est(c);
 }
 

@@ -70,8 +70,26 @@ static void take_unproven(struct idvi_reg_call *c)
         idvi_reg_reduced(c, "unauthenticated-devices");
 }
 
+/* A certificate of a known maker is to be shown: the request may be another's,
+ * said again. What is left out of that to be taken for less is somebody else's
+ * (idv_peer_sha256). */
+static idv_rc find_claimed(struct idvi_reg_call *c)
+{
+    for (size_t i = 0; i < c->reg->conf.n_makers; i++) {
+        if (made_by(c, &c->reg->conf.makers[i]))
+            return idvi_refuse(&c->no, 403, "idevid-not-shown",
+                               "an IDevID is to be shown in TLS");
+    }
+    take_unproven(c);
+    return c->maker ? IDV_OK
+                    : idvi_refuse(&c->no, 403, "no-client-cert",
+                                  "client certificate required");
+}
+
 static idv_rc find_maker(struct idvi_reg_call *c)
 {
+    if (c->call->peer->claimed)
+        return find_claimed(c);
     recall_maker(c);
     if (c->maker)
         return IDV_OK;
@@ -129,7 +147,10 @@ static idv_rc issued_by(struct idvi_reg_call *c,
 idv_rc idvi_reg_ldevid(struct idvi_reg_call *c, bool *found)
 {
     const struct idv_registrar_conf *conf = &c->reg->conf;
+    *found = false;
     IDV_TRY(take_leaf(c));
+    if (c->call->peer->claimed)
+        return IDV_OK;
     IDV_TRY(issued_by(c, &conf->ca, found));
     for (size_t i = 0; i < conf->n_labels && !*found; i++)
         IDV_TRY(issued_by(c, &conf->labels[i], found));

@@ -86,6 +86,10 @@ struct idvi_reg_call {
 /* Each step: IDV_OK, or IDV_E_REJECT with no filled, or an internal failure.
  */
 
+/* claim.c: where unauthenticated devices are heeded, who has shown no
+ * certificate is whom the request names; as long as the connection lasts. */
+idv_rc idvi_reg_claim(struct idvi_reg_call *c) IDV_CHECKED;
+
 /* identify.c: the TLS client certificate is an IDevID of a known maker. */
 idv_rc idvi_reg_identify(struct idvi_reg_call *c) IDV_CHECKED;
 /* ... or an LDevID of this domain (*found), with the leaf set in any case. */
@@ -143,6 +147,7 @@ idv_rc idvi_reg_defer(struct idvi_reg_call *c, const char *why,
 /* The certificate that this connection showed. */
 const X509 *idvi_reg_shown(const struct idvi_reg_call *c);
 /* What every request begins with: form, signature, serial number. */
+idv_rc idvi_reg_check_types(struct idvi_reg_call *c) IDV_CHECKED;
 idv_rc idvi_reg_open_request(struct idvi_reg_call *c) IDV_CHECKED;
 
 /* cloud.c: all paths of a cloud registrar. */

@@ -6,7 +6,7 @@
 
 #include "idevid/registrar/registrar_call.h"
 
-static idv_rc check_types(struct idvi_reg_call *c)
+idv_rc idvi_reg_check_types(struct idvi_reg_call *c)
 {
     const struct idv_msg *req = &c->call->req;
     if (!idv_envelope_known(req->media))
@@ -44,7 +44,7 @@ static idv_rc check_serial(struct idvi_reg_call *c)
 
 idv_rc idvi_reg_open_request(struct idvi_reg_call *c)
 {
-    IDV_TRY(check_types(c));
+    IDV_TRY(idvi_reg_check_types(c));
     IDV_TRY(open_request(c));
     return check_serial(c);
 }
@@ -90,6 +90,7 @@ static idv_rc repeat(struct idvi_reg_call *c)
 
 idv_rc idvi_reg_requestvoucher(struct idvi_reg_call *c)
 {
+    IDV_TRY(idvi_reg_claim(c));
     IDV_TRY(idvi_reg_identify(c));
     IDV_TRY(idvi_reg_open_request(c));
     IDV_TRY(check_proximity(c));

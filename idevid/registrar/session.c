@@ -81,6 +81,10 @@ idv_rc idvi_reg_session_load(struct idvi_reg_call *c)
     const struct idv_registrar_store *store = c->reg->conf.store;
     bool found = false, fresh = false;
     IDV_TRY(get(c, &found));
+    if (found && c->call->peer->claimed &&
+        memcmp(c->session.idevid_sha256, c->leaf_sha256, 32) != 0)
+        return idvi_refuse(&c->no, 403, "request-of-another",
+                           "request of another device");
     if (found)
         return IDV_OK;
     IDV_TRY(limit_rate(c));

@@ -31,12 +31,22 @@ idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32])
     return idv_sha256(idv_view(&der), out);
 }
 
+static idv_rc of_claim(uint8_t digest[static 32])
+{
+    uint8_t claim[7 + 32] = "claimed";
+    memcpy(claim + 7, digest, 32);
+    return idv_sha256(idv_bytes(claim, sizeof(claim)), digest);
+}
+
 idv_rc idv_peer_sha256(struct idv_peer *peer, uint8_t out[static 32])
 {
     if (sk_X509_num(peer->chain) <= 0)
         return idv_fail(IDV_E_ARG, "peer: it showed no certificate");
-    if (!peer->has_sha256)
+    if (!peer->has_sha256) {
         IDV_TRY(idv_cert_sha256(sk_X509_value(peer->chain, 0), peer->sha256));
+        if (peer->claimed)
+            IDV_TRY(of_claim(peer->sha256));
+    }
     peer->has_sha256 = true;
     memcpy(out, peer->sha256, 32);
     return IDV_OK;

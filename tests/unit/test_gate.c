@@ -2,9 +2,7 @@
 /* The registrar's gate: rules, vouchers had ahead, imprints made elsewhere,
  * modes of less security, findings. */
 #include "tests/lib/stores.h"
-#include "tests/unit/enroll.h"
-
-#include "idevid/registrar/prefetch.h"
+#include "tests/unit/ahead.h"
 
 /* --- rules ---------------------------------------------------------------- */
 
@@ -322,53 +320,9 @@ static void test_unauthenticated(void **state)
         assert_non_null(strstr(f->w.log, "reduced-security "
                                          "mode=unauthenticated-devices"));
     }
-    idv_peer_free(&f->w.pledge); /* no certificate: not even so */
-    because(f,
-            world_registrar(&f->w, W_BRSKI "requestvoucher",
-                            IDV_MEDIA_VOUCHER_CMS, idv_view(&sealed)),
-            403, "no-client-cert");
 }
 
 /* --- vouchers had ahead --------------------------------------------------- */
-
-static struct idv_prefetch ahead(struct fixture *f, struct idv_buf *issuer)
-{
-    OK(idv_prefetch_issuer(f->w.pki.maker_ca.cert, issuer));
-    return (struct idv_prefetch){
-        .conf = &f->w.reg_conf,
-        .maker = &f->w.reg_maker,
-        .serial_number = PKI_SERIAL,
-        .idevid_issuer = idv_view(issuer),
-        .media = IDV_MEDIA_VOUCHER_CMS,
-        .env = &f->w.pki.env.env,
-    };
-}
-
-/* asks the MASA as the program does, and keeps what comes */
-static void prefetch_until(struct fixture *f, int64_t end)
-{
-    IDV_AUTO(buf) issuer = {0};
-    IDV_AUTO(buf) rvr = {.max = IDV_MAX_BODY};
-    struct idv_stored_voucher v = {0};
-    struct idv_registrar_people p = idv_db_registrar_people(f->w.reg_db);
-    struct idv_masa_registrar known = {.name = "us", .nonceless = true};
-    struct idv_prefetch what = ahead(f, &issuer);
-    OK(idv_db_registrar_set(f->w.masa_db, f->w.pki.registrar.cert, &known));
-    OK(idv_prefetch_request(&what, &rvr));
-    assert_int_equal(
-        world_masa(&f->w, W_BRSKI "requestvoucher", idv_view(&rvr)), 200);
-    OK(idv_prefetch_read(&what, idv_view(&rvr), &f->w.reply, &v));
-    assert_true(v.expires_on > PKI_NOW);
-    if (end)
-        v.expires_on = end;
-    OK(p.stored_add(p.self, &v));
-    idv_stored_voucher_free(&v);
-}
-
-static void prefetch(struct fixture *f)
-{
-    prefetch_until(f, 0);
-}
 
 /* R-R-38, R-R-32: used when the MASA is away, and only if that is allowed */
 static void test_stored_when_down(void **state)

@@ -59,6 +59,8 @@ struct idv_peer {
     bool has_sha256;
     bool fronted; /* a reverse proxy had its connection, and vouches
                      for chain and address; each request alone */
+    bool claimed; /* chain was not shown in TLS but is what a request
+                     said: it proves nothing */
 };
 void idv_peer_free(struct idv_peer *p);
 

@@ -57,8 +57,8 @@ bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key); /* keyless, too */
 const char *idv_cert_subject(const X509 *cert);
 idv_rc idv_sha256(struct idv_bytes in, uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32]) IDV_CHECKED;
-/* Of the leaf that the other end showed, kept there; none is IDV_E_ARG. Not for
- * two threads at once. */
+/* Of the leaf that the other end showed, kept there; none is IDV_E_ARG. Who only
+ * claims one is somebody else. Not for two threads at once. */
 idv_rc idv_peer_sha256(struct idv_peer *peer,
                        uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_times(const X509 *cert, int64_t *not_before,
