@@ -88,6 +88,7 @@ int main(int argc, char **argv)
         .conf = &masa_conf,
         .check = masa_check_conf,
         .configure = configure,
+        .probe = masa_probe,
     };
     return tool_main(&t, argc, argv);
 }

@@ -4,15 +4,18 @@
 #define TOOL_MASA_H
 
 #include "idevid/masa/admin.h"
+#include "masa_signers.h"
 #include "service.h"
 
 struct masa_conf {
     struct service_conf service;
-    char *tls_key, *tls_cert, *key, *cert, *anchors, *name, *approval_key;
+    char *tls_key, *tls_cert, *anchors, *name, *approval_key;
+    struct masa_signer_conf signer;
+    char **signers;
     struct tool_device_conf device;
     int pin;
     bool id_data, issuer_sequence;
-    int64_t nonceless_minutes, max_age_hours;
+    int64_t nonceless_minutes, renewal_days, max_age_hours;
     int64_t device_hourly, head_seconds;
     char *log_key;
 };
@@ -30,6 +33,8 @@ idv_rc masa_check_conf(const void *c) IDV_CHECKED;
 
 /* masa_run.c */
 idv_rc masa_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
+/* run -t: keys, certificates and database */
+idv_rc masa_probe(struct tool *t) IDV_CHECKED;
 idv_rc masa_init(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* the public half of the log's key, for those who verify */

@@ -9,11 +9,10 @@
 #include "masa.h"
 
 struct worker {
-    EVP_PKEY *tls_key, *key, *approval_key, *log_key;
+    EVP_PKEY *tls_key, *approval_key, *log_key;
     STACK_OF(X509) * tls_chain;
-    STACK_OF(X509) * chain;
     STACK_OF(X509) * anchors;
-    X509 *cert;
+    struct masa_signers signers;
     struct idv_db *db;
     struct idv_masa_store store;
     struct idv_masa_maker maker;
@@ -28,22 +27,19 @@ static void worker_clear(void *self)
     idv_masa_free(w->masa);
     idv_db_close(w->db);
     EVP_PKEY_free(w->tls_key);
-    EVP_PKEY_free(w->key);
     EVP_PKEY_free(w->approval_key);
     EVP_PKEY_free(w->log_key);
     idv_certs_free(w->tls_chain);
-    idv_certs_free(w->chain);
     idv_certs_free(w->anchors);
-    X509_free(w->cert);
+    masa_signers_clear(&w->signers);
 }
 
 static idv_rc worker_keys(struct worker *w)
 {
     IDV_TRY(idv_certs_open(masa_conf.tls_cert, &tool_pin, &w->tls_chain));
     IDV_TRY(idv_key_open(masa_conf.tls_key, &tool_pin, &w->tls_key));
-    IDV_TRY(idv_certs_open(masa_conf.cert, &tool_pin, &w->chain));
-    w->cert = sk_X509_shift(w->chain);
-    IDV_TRY(idv_key_open(masa_conf.key, &tool_pin, &w->key));
+    IDV_TRY(
+        masa_signers_open(&w->signers, &masa_conf.signer, masa_conf.signers));
     if (masa_conf.approval_key)
         IDV_TRY(
             idv_key_open(masa_conf.approval_key, &tool_pin, &w->approval_key));
@@ -65,24 +61,36 @@ static idv_rc grow_tree(struct tool *t, struct idv_db *db)
     return IDV_OK;
 }
 
+/* (a service that has another key goes on) */
+static void warn_signers(struct tool *t, const struct masa_signers *s)
+{
+    if (!idv_clock_trusted(t->env) ||
+        masa_signers_check(s, idv_now(t->env)) == IDV_OK)
+        return;
+    idv_log(t->env, IDV_LOG_WARN, "signer-over", "detail=%s",
+            idv_log_value(idv_note()));
+    idv_note_clear();
+}
+
 static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
     struct worker *w = self;
     IDV_TRY(worker_keys(w));
+    warn_signers(t, &w->signers);
     IDV_TRY(idv_db_open(masa_conf.service.database, &w->db));
     IDV_TRY(grow_tree(t, w->db));
     w->store = idv_db_masa_store(w->db);
     w->maker = (struct idv_masa_maker){
         .name = masa_conf.name,
-        .key = w->key,
-        .cert = w->cert,
-        .chain = w->chain,
+        .signers = w->signers.table,
+        .n_signers = w->signers.n,
         .idevid_anchors = w->anchors,
         .id_data = masa_conf.id_data,
         .issuer_sequence = masa_conf.issuer_sequence,
         .pin = (enum idv_pin_choice)masa_conf.pin,
         .nonceless_s = masa_conf.nonceless_minutes * 60,
+        .renewal_s = masa_conf.renewal_days * 24 * 3600,
         .approval_key = w->approval_key,
     };
     struct idv_masa_conf mc = {.makers = &w->maker,
@@ -125,6 +133,17 @@ idv_rc masa_run(struct tool *t, int argc, char **argv)
     (void)argc;
     (void)argv;
     return service_run(&s);
+}
+
+idv_rc masa_probe(struct tool *t)
+{
+    struct masa_signers s = {0};
+    const struct service service_ = service(t);
+    idv_rc rc = masa_signers_open(&s, &masa_conf.signer, masa_conf.signers);
+    if (rc == IDV_OK && idv_clock_trusted(t->env))
+        rc = masa_signers_check(&s, idv_now(t->env));
+    masa_signers_clear(&s);
+    return rc == IDV_OK ? service_probe(&service_) : rc;
 }
 
 idv_rc masa_init(struct tool *t, int argc, char **argv)

@@ -190,6 +190,23 @@ static idv_rc owner_known(void *self, int64_t device_id, const char *domain_id,
     return IDV_OK;
 }
 
+static idv_rc nonceless_since(void *self, int64_t device_id,
+                              const char *domain_id, int64_t *date)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    IDV_TRY(idvi_query(self, &q,
+                       "SELECT coalesce(min(date), 0) FROM audit_event"
+                       " WHERE device_id = $1 AND domain_id = $2"
+                       " AND nonce = '' AND id > (SELECT coalesce(max(id), 0)"
+                       " FROM audit_event WHERE device_id = $1"
+                       " AND domain_id <> $2)",
+                       "it", device_id, domain_id));
+    IDV_TRY(idvi_query_next(&q, &row));
+    idvi_rely(self);
+    return idvi_query_get(&q, "i", date);
+}
+
 static idv_rc count_events(struct idv_db *db, int64_t device_id, int64_t *n)
 {
     IDVI_QUERY(q);
@@ -258,6 +275,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .issue_add = issue_add,
         .event_count = event_count,
         .owner_known = owner_known,
+        .nonceless_since = nonceless_since,
         .log_read = log_read,
     };
     idvi_tree_store(&s);

@@ -6,7 +6,6 @@
 
 #include "idevid/masa/masa_call.h"
 
-#define NONCELESS_S (20 * 60)
 #define HOUR_S 3600
 
 static idv_rc check_device(struct idvi_masa_call *c)
@@ -32,16 +31,6 @@ static idv_rc find_issued(struct idvi_masa_call *c, bool *found)
         rc = answer(c, &old);
     idv_masa_issue_free(&old);
     return rc;
-}
-
-/* R-M-7: without a nonce the voucher is good for ever again, so only for
- * those we know. */
-static idv_rc check_nonceless(struct idvi_masa_call *c)
-{
-    if (!c->rvr.nonce[0] && !c->registrar.nonceless)
-        return idvi_refuse(&c->no, 403, "nonceless",
-                           "not entitled to a voucher without nonce");
-    return IDV_OK;
 }
 
 /* R-M-34 */
@@ -75,21 +64,6 @@ static idv_rc put_issuer(struct idvi_masa_call *c, struct idv_buf *out)
     return idv_buf_put(out, idv_bytes(c->device.keyid, n));
 }
 
-/* R-M-16, R-M-17: soon, and never beyond what is pinned. */
-static idv_rc set_expiry(struct idvi_masa_call *c, struct idv_voucher *v)
-{
-    int64_t from = 0, to = 0;
-    int64_t life = c->maker->nonceless_s;
-    IDV_TRY(idv_cert_times(c->pin, &from, &to));
-    v->expires_on = c->now + (life ? life : NONCELESS_S);
-    if (v->expires_on > to)
-        v->expires_on = to;
-    if (v->expires_on <= c->now)
-        return idvi_refuse(&c->no, 403, "pin-expired",
-                           "domain certificate has expired");
-    return IDV_OK;
-}
-
 static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
 {
     v->assertion = c->assertion;
@@ -100,7 +74,7 @@ static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
                           "voucher"));
     IDV_TRY(idv_cert_to_der(c->pin, &v->pinned_domain_cert));
     if (!v->nonce[0])
-        IDV_TRY(set_expiry(c, v));
+        IDV_TRY(idvi_masa_set_expiry(c, v));
     return c->device.serial_shared ? put_issuer(c, &v->idevid_issuer) : IDV_OK;
 }
 
@@ -133,9 +107,9 @@ static idv_rc seal(struct idvi_masa_call *c, const struct idv_voucher *v,
 {
     IDV_AUTO(buf) payload = {.max = IDV_MAX_BODY};
     struct idv_signer signer = {
-        .key = c->maker->key,
-        .cert = c->maker->cert,
-        .chain = c->maker->chain,
+        .key = c->signer->key,
+        .cert = c->signer->cert,
+        .chain = c->signer->chain,
         .signing_time = c->now,
         .id_data = c->maker->id_data,
     };
@@ -206,9 +180,10 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
     IDV_TRY(find_issued(c, &found));
     if (found)
         return IDV_OK;
-    IDV_TRY(check_nonceless(c));
+    IDV_TRY(idvi_masa_check_nonceless(c));
     IDV_TRY(idvi_masa_evidence(c));
     IDV_TRY(limit_rate(c));
+    IDV_TRY(idvi_masa_choose_signer(c));
     idv_rc rc = issue(c, &i);
     idv_masa_issue_free(&i);
     return rc;

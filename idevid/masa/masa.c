@@ -23,13 +23,9 @@ void idv_masa_issue_free(struct idv_masa_issue *i)
 
 static idv_rc check_maker(const struct idv_masa_maker *m)
 {
-    if (!m->name || !m->key || !m->cert)
-        return idv_fail(IDV_E_ARG, "masa: a maker without name, key or "
-                                   "certificate");
-    if (EVP_PKEY_eq(X509_get0_pubkey(m->cert), m->key) != 1)
-        return idv_fail(IDV_E_ARG, "masa: %s: key and certificate differ",
-                        m->name);
-    return IDV_OK;
+    if (!m->name)
+        return idv_fail(IDV_E_ARG, "masa: a maker without name");
+    return idvi_masa_check_signers(m);
 }
 
 idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,

@@ -17,12 +17,36 @@ enum idv_pin_choice {
     IDV_PIN_REGISTRAR, /* the registrar's own */
 };
 
-/* A brand, with its own signing key and habits. All borrowed. */
-struct idv_masa_maker {
-    const char *name; /* as devices in the store name it */
-    EVP_PKEY *key;    /* signs vouchers */
+enum idv_masa_use {
+    IDV_MASA_ANY,
+    IDV_MASA_NONCED,    /* vouchers with a nonce only */
+    IDV_MASA_NONCELESS, /* those without one only */
+};
+
+/* A key that signs vouchers. All borrowed. */
+struct idv_masa_signer {
+    EVP_PKEY *key;
     X509 *cert;
     const STACK_OF(X509) * chain; /* beside cert in a voucher; NULL none */
+    enum idv_masa_use use;
+    /* Issuers of those devices' IDevIDs that have its anchor, each with a
+     * subjectKeyIdentifier; NULL: all devices have it. */
+    const STACK_OF(X509) * devices;
+    int64_t from, until; /* it signs before until; 0: no bound */
+};
+
+/*
+ * A brand, with its own signing keys and habits. All borrowed.
+ *
+ * Of the signers that a device has the anchor of, those sign that are for this
+ * kind of voucher, or else for any; of these, those for this very generation of
+ * devices, or else for all. When none of them may at the time no other does
+ * instead (503); of several it is the one with the latest from, then the first.
+ */
+struct idv_masa_maker {
+    const char *name; /* as devices in the store name it */
+    const struct idv_masa_signer *signers;
+    size_t n_signers;
     /* Issuers of its IDevIDs, intermediate ones or roots: judge a pledge's
      * request when the device's own certificate is not registered. NULL: only
      * registered ones. */
@@ -31,6 +55,10 @@ struct idv_masa_maker {
     bool issuer_sequence; /* idevid-issuer as the bare SEQUENCE */
     enum idv_pin_choice pin;
     int64_t nonceless_s; /* life of a nonceless voucher; 0: 20 minutes */
+    /* So long after its first nonceless voucher a domain, by its key, gets
+     * another without being named for it, as long as nobody else had one for
+     * that device; they say so in last-renewal-date. 0: not at all */
+    int64_t renewal_s;
     /* Approves what the TPM of a device of profile platform is to keep, when
      * the pledge's own, proven request asks (<idevid/approval.h>). NULL: such a
      * device gets a voucher without approval, which it cannot use. */
@@ -128,6 +156,10 @@ struct idv_masa_store {
     /* has this domain an event of this device? */
     idv_rc (*owner_known)(void *self, int64_t device_id, const char *domain_id,
                           bool *known);
+    /* When this domain had its first nonceless voucher for this device since
+     * any other domain had one; 0: it has none */
+    idv_rc (*nonceless_since)(void *self, int64_t device_id,
+                              const char *domain_id, int64_t *date);
     /* The newest IDV_MAX_AUDIT_EVENTS events, oldest first; those left out
      * are counted in arbitrary. */
     idv_rc (*log_read)(void *self, int64_t device_id,

@@ -24,12 +24,15 @@ struct idvi_masa_call {
     struct idv_opened opened;
     idv_certs *chain; /* the signer's, verified, leaf first */
     struct idv_masa_registrar registrar; /* zero: not known */
+    bool registrar_known;
     struct idv_voucher rvr;
     struct idv_masa_device device;
     const struct idv_masa_maker *maker;
+    const struct idv_masa_signer *signer;
     X509 *pin; /* borrowed from chain */
     char domain_id[IDV_MAX_DOMAIN_ID];
     enum idv_assertion assertion;
+    int64_t nonceless_since; /* as the store's; of nonceless requests */
     bool approve; /* the pledge asks for it, with this: */
     struct idv_approval_request approval;
 };
@@ -41,6 +44,14 @@ struct idvi_masa_call {
 idv_rc idvi_masa_open(struct idvi_masa_call *c) IDV_CHECKED;
 /* Section 5.5.5: the pledge's request inside, if any; sets assertion. */
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c) IDV_CHECKED;
+/* signer.c: sets signer. */
+idv_rc idvi_masa_choose_signer(struct idvi_masa_call *c) IDV_CHECKED;
+idv_rc idvi_masa_check_signers(const struct idv_masa_maker *m) IDV_CHECKED;
+/* nonceless.c: may it be without nonce (R-M-7, R-M-21), and until when it is
+ * good then (R-M-16, R-M-17)? */
+idv_rc idvi_masa_check_nonceless(struct idvi_masa_call *c) IDV_CHECKED;
+idv_rc idvi_masa_set_expiry(struct idvi_masa_call *c,
+                            struct idv_voucher *v) IDV_CHECKED;
 /* The whole answers. */
 idv_rc idvi_masa_voucher(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_auditlog(struct idvi_masa_call *c) IDV_CHECKED;

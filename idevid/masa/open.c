@@ -144,6 +144,7 @@ static idv_rc look_up_registrar(struct idvi_masa_call *c)
         IDV_TRY(
             store->registrar_find(store->self, hash, &found, &c->registrar));
     }
+    c->registrar_known = found;
     if (c->registrar.blocked)
         return idvi_refuse(&c->no, 403, "registrar-blocked",
                            "registrar is not served");

@@ -89,6 +89,13 @@ static idv_rc m_owner_known(void *self, int64_t id, const char *domain,
     FAULTY(masa_real(w).owner_known(w->masa_db, id, domain, known));
 }
 
+static idv_rc m_nonceless_since(void *self, int64_t id, const char *domain,
+                                int64_t *date)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).nonceless_since(w->masa_db, id, domain, date));
+}
+
 static idv_rc m_log_read(void *self, int64_t id, struct idv_audit_log *out)
 {
     struct world *w = self;
@@ -352,11 +359,21 @@ static void make_stores(struct world *w)
 {
     pki_must(idv_db_open(place, &w->reg_db), "registrar's store");
     pki_must(idv_db_open(place, &w->masa_db), "masa's store");
-    w->masa_store = (struct idv_masa_store){
-        w,           m_device_find, m_registrar_find, m_issue_find,
-        m_issue_add, m_event_count, m_owner_known,    m_log_read,
-        m_tree_size, m_tree_read,   m_tree_find,      m_tree_entries,
-        m_head_last, m_head_add};
+    w->masa_store = (struct idv_masa_store){w,
+                                            m_device_find,
+                                            m_registrar_find,
+                                            m_issue_find,
+                                            m_issue_add,
+                                            m_event_count,
+                                            m_owner_known,
+                                            m_nonceless_since,
+                                            m_log_read,
+                                            m_tree_size,
+                                            m_tree_read,
+                                            m_tree_find,
+                                            m_tree_entries,
+                                            m_head_last,
+                                            m_head_add};
     w->reg_store = (struct idv_registrar_store){
         w,          r_get,      r_last,      r_count,  r_add,
         r_update,   r_claim,    r_decision,  r_status, r_rules,
@@ -382,10 +399,12 @@ static void register_device(struct world *w)
 
 static void configure_masa(struct world *w)
 {
+    w->signer = (struct idv_masa_signer){.key = w->pki.masa.key,
+                                         .cert = w->pki.masa.cert};
     w->maker = (struct idv_masa_maker){
         .name = "maker",
-        .key = w->pki.masa.key,
-        .cert = w->pki.masa.cert,
+        .signers = &w->signer,
+        .n_signers = 1,
         .idevid_anchors = w->pki.anchors,
     };
     w->masa_conf = (struct idv_masa_conf){

@@ -21,6 +21,7 @@ struct world {
     struct idv_db *reg_db, *masa_db;
     struct idv_masa_store masa_store;
     struct idv_registrar_store reg_store;
+    struct idv_masa_signer signer;
     struct idv_masa_maker maker;
     struct idv_masa_conf masa_conf;
     struct idv_registrar_maker reg_maker;

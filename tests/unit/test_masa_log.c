@@ -146,7 +146,7 @@ static void bad_configuration(void **state)
 {
     struct fixture *f = *state;
     struct idv_masa *m = NULL;
-    f->w.maker.key = f->w.pki.rogue.key;
+    f->w.signer.key = f->w.pki.rogue.key;
     assert_int_equal(idv_masa_new(&f->w.masa_conf, &f->w.pki.env.env, &m),
                      IDV_E_ARG);
     idv_note_clear();
