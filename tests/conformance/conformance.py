@@ -12,14 +12,15 @@ import re
 import sys
 import textwrap
 
-ID = re.compile(r'\bR-([PRCS])-(\d+)\b')
+ID = re.compile(r'\bR-([PRCMS])-(\d+)\b')
 TEST = re.compile(r'static void (\w+)\(void \*\*')
-RANGE = re.compile(r'\bR-[PRCS]-\d+ ?(\.\.|,? \d|to \d)')
+RANGE = re.compile(r'\bR-[PRCMS]-\d+ ?(\.\.|,? \d|to \d)')
 TITLE = re.compile(r'''['"](?:R-[A-Z]-\d+,? ?)+: ([^'"$]*)['"]''')
 # R-R-50 to 66 and 71 are of other protocols (CoAP, responder mode, CMP)
 FAMILIES = [('P', range(1, 101), 'PLEDGE'),
             ('R', [*range(1, 50), *range(67, 71), 72], 'REGISTRAR'),
             ('C', range(1, 9), 'CLOUD REGISTRAR'),
+            ('M', range(1, 41), 'MASA'),
             ('S', range(1, 27), 'ATTACKS')]
 
 
@@ -195,10 +196,10 @@ HEAD = r'''.\" SPDX-License-Identifier: Apache-2.0
 .Os
 .Sh NAME
 .Nm idevid-conformance
-.Nd what pledges and registrars have to do, and which test proves it
+.Nd what pledges, registrars and MASAs have to do, and which test proves it
 .Sh DESCRIPTION
-A device that joins by BRSKI is bound by several documents, and so is the
-registrar that lets it in.
+A device that joins by BRSKI is bound by several documents, and so are the
+registrar that lets it in and the MASA that vouches for it.
 This page lists what they demand of them, in words of our own, each with its
 level and source, and then one of three:
 .Bl -tag -width Ds

@@ -103,7 +103,7 @@ is 'the other implementation sees it, too' "$size $assertion" '38 proximity'
 is 'the registrar keeps a tree head of its maker' "$(sqlite3 "$WORLD/owner.db" \
     "SELECT maker, size FROM maker_log")" 'acme|38'
 
-# R-M-39: who may read the device's log can open the commitment, nobody else
+# who may read the device's log can open the commitment, nobody else
 log=$(sqlite3 "$WORLD/owner.db" \
     "SELECT audit_log FROM session ORDER BY id DESC LIMIT 1")
 opening() {

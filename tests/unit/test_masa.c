@@ -5,7 +5,9 @@
 
 /* --- what is issued ------------------------------------------------------- */
 
-static void issues(void **state) /* R-M-4 10 14 15 19 20 */
+/* R-M-4, R-M-8, R-M-10, R-M-14, R-M-15, R-M-19, R-M-20: to a registrar that
+ * nobody has heard of */
+static void issues(void **state)
 {
     struct fixture *f = *state;
     IDV_AUTO(voucher) v;
@@ -17,6 +19,7 @@ static void issues(void **state) /* R-M-4 10 14 15 19 20 */
     assert_int_equal(v.assertion, IDV_ASSERT_PROXIMITY);
     assert_true(v.created_on == PKI_NOW && v.expires_on == IDV_TIME_ABSENT);
     assert_int_equal(v.idevid_issuer.n, 0);
+    assert_int_equal(v.prior_signed.n, 0);
     pinned_is(&v, f->w.pki.domain_ca.cert);
     assert_int_equal(world_events(&f->w), 1);
 }
@@ -157,9 +160,9 @@ static void registered_cert(void **state) /* R-M-9 by the inventory */
     assert_int_equal(v.assertion, IDV_ASSERT_PROXIMITY);
 }
 
-/* --- nonceless (R-M-7, 16, 17) -------------------------------------------- */
+/* --- nonceless ------------------------------------------------------------ */
 
-static void nonceless_refused(void **state)
+static void nonceless_refused(void **state) /* R-M-7 */
 {
     struct fixture *f = *state;
     drop_nonce(f);
@@ -169,7 +172,7 @@ static void nonceless_refused(void **state)
     refused(f, 403, "nonceless");
 }
 
-static void nonceless_issued(void **state)
+static void nonceless_issued(void **state) /* R-M-7, R-M-16 */
 {
     struct fixture *f = *state;
     IDV_AUTO(voucher) v;
@@ -357,7 +360,7 @@ static void domain_under_another(void **state) /* R-M-4 */
     pki_id_free(&ca);
 }
 
-static void tampered(void **state) /* R-M-4 */
+static void tampered(void **state) /* R-M-4, R-M-23, R-M-24 */
 {
     struct fixture *f = *state;
     seal(f);
@@ -376,7 +379,7 @@ static void blocked_registrar(void **state)
     refused(f, 403, "registrar-blocked");
 }
 
-static void stale(void **state)
+static void stale(void **state) /* R-M-24 */
 {
     struct fixture *f = *state;
     f->rvr.created_on = PKI_NOW - 5 * PKI_DAY;
@@ -395,6 +398,18 @@ static void unknown_device(void **state) /* R-M-24 */
     strcpy(f->rvr.serial_number, "NOBODY");
     seal(f);
     refused(f, 404, "device-unknown");
+}
+
+/* R-M-36: there is no voucher for whoever holds it */
+static void no_bearer(void **state)
+{
+    static const char *const any[] = {"*", "%", "_", "SN-*", PKI_SERIAL "*"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(any) / sizeof(*any); i++) {
+        strcpy(f->rvr.serial_number, any[i]);
+        seal(f);
+        refused(f, 404, "device-unknown");
+    }
 }
 
 static void other_issuer(void **state) /* R-S-9 */
@@ -532,6 +547,7 @@ int main(void)
         T(blocked_registrar),
         T(stale),
         T(unknown_device),
+        T(no_bearer),
         T(other_issuer),
         T(blocked_device),
         T(sold_elsewhere),

@@ -22,7 +22,7 @@ static void idempotent(void **state)
     assert_int_equal(world_events(&f->w), 2);
 }
 
-static void log_for_owner(void **state) /* R-M-20, 25, 26 */
+static void log_for_owner(void **state) /* R-M-20, R-M-25, R-M-26 */
 {
     struct fixture *f = *state;
     struct idv_audit_log log = {0};
@@ -41,7 +41,7 @@ static void log_for_owner(void **state) /* R-M-20, 25, 26 */
     idv_audit_log_free(&log);
 }
 
-static void log_not_for_others(void **state)
+static void log_not_for_others(void **state) /* R-M-25 */
 {
     struct fixture *f = *state;
     seal(f);
@@ -92,7 +92,7 @@ static void floods_not(void **state) /* R-M-34 */
     assert_int_equal(send(f), 200);
 }
 
-static void long_log_fits(void **state) /* R-S-14 */
+static void long_log_fits(void **state) /* R-M-26, R-S-14 */
 {
     struct fixture *f = *state;
     struct idv_masa_store s = idv_db_masa_store(f->w.masa_db);
@@ -119,7 +119,7 @@ static void long_log_fits(void **state) /* R-S-14 */
 
 /* The store fails at each call in turn, before or after doing its work: no
  * voucher is answered that is not in the log. */
-static void store_fails(void **state)
+static void store_fails(void **state) /* R-M-20 */
 {
     struct fixture *f = *state;
     int n;

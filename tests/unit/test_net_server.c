@@ -733,7 +733,7 @@ static void test_no_descriptors(void **state)
 
 /* --- TLS ------------------------------------------------------------------ */
 
-static void test_tls_versions(void **state)
+static void test_tls_versions(void **state) /* R-M-2 */
 {
     struct nt_server s = {0};
     (void)state;
