@@ -6,7 +6,8 @@
 
 struct masa_conf masa_conf;
 
-static const char *const pins[] = {"farthest", "registrar", NULL};
+static const char *const pins[] = {"farthest", "registrar", "issuer",
+                                   "registrar-key", NULL};
 
 #define AT(field) .offset = offsetof(struct masa_conf, field)
 static const struct idv_conf_entry entries[] = {
@@ -96,7 +97,8 @@ static const struct idv_conf_entry entries[] = {
         .fallback = "farthest",
         .words = pins,
         .help = "what a voucher pins: the farthest certificate of the request, "
-                "or the registrar's own"},
+                "the registrar's own, that of its issuer, or the public key "
+                "of the registrar"},
     {.section = "policy",
      .key = "nonceless-minutes",
      .type = IDV_CONF_INT,

@@ -17,7 +17,10 @@ static idv_rc check_device(struct idvi_masa_call *c)
 
 static idv_rc answer(struct idvi_masa_call *c, const struct idv_masa_issue *i)
 {
-    return idv_msg_reply(&c->call->reply, 200, i->media, idv_view(&i->voucher));
+    if (!idv_accepts(c->call->req.accept, i->media)) /* one of before */
+        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+    return idvi_carried_reply(&c->request, &c->call->reply, i->media,
+                              idv_view(&i->voucher));
 }
 
 /* The same bytes again: the same voucher, no second event. */
@@ -72,7 +75,7 @@ static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
                           idv_str(c->device.serial_number), "voucher"));
     IDV_TRY(idv_text_copy(v->nonce, sizeof(v->nonce), idv_str(c->rvr.nonce),
                           "voucher"));
-    IDV_TRY(idv_cert_to_der(c->pin, &v->pinned_domain_cert));
+    IDV_TRY(idvi_masa_put_pin(c, v));
     if (!v->nonce[0])
         IDV_TRY(idvi_masa_set_expiry(c, v));
     return c->device.serial_shared ? put_issuer(c, &v->idevid_issuer) : IDV_OK;
@@ -113,8 +116,8 @@ static idv_rc seal(struct idvi_masa_call *c, const struct idv_voucher *v,
         .signing_time = c->now,
         .id_data = c->maker->id_data,
     };
-    IDV_TRY(idv_voucher_to(c->opened.media, v, &payload));
-    return idv_envelope_seal(c->opened.media, idv_view(&payload), &signer,
+    IDV_TRY(idv_voucher_to(c->media, v, &payload));
+    return idv_envelope_seal(c->media, idv_view(&payload), &signer,
                              &i->voucher);
 }
 
@@ -132,7 +135,7 @@ static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
     memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
     IDV_TRY(idv_text_copy(i->nonce, sizeof(i->nonce), idv_str(v->nonce),
                           "voucher"));
-    return idv_text_copy(i->media, sizeof(i->media), idv_str(c->opened.media),
+    return idv_text_copy(i->media, sizeof(i->media), idv_str(c->media),
                          "voucher");
 }
 
@@ -172,9 +175,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
 {
     struct idv_masa_issue i = {0};
     bool found = false;
-    if (idv_envelope_known(c->call->req.media) &&
-        !idv_accepts(c->call->req.accept, c->call->req.media))
-        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+    IDV_TRY(idvi_masa_check_accept(c));
     IDV_TRY(idvi_masa_open(c));
     IDV_TRY(check_device(c));
     IDV_TRY(find_issued(c, &found));
@@ -184,6 +185,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
     IDV_TRY(idvi_masa_evidence(c));
     IDV_TRY(limit_rate(c));
     IDV_TRY(idvi_masa_choose_signer(c));
+    IDV_TRY(idvi_masa_choose_media(c));
     idv_rc rc = issue(c, &i);
     idv_masa_issue_free(&i);
     return rc;

@@ -82,6 +82,7 @@ static idv_rc dispatch(struct idvi_masa_call *c)
 
 static void call_free(struct idvi_masa_call *c)
 {
+    idvi_carried_free(&c->request);
     idv_opened_free(&c->opened);
     idv_certs_free(c->chain);
     idv_voucher_free(&c->rvr);

@@ -13,8 +13,10 @@
 /* --- what is configured --------------------------------------------------- */
 
 enum idv_pin_choice {
-    IDV_PIN_FARTHEST,  /* the certificate farthest from the registrar's */
-    IDV_PIN_REGISTRAR, /* the registrar's own */
+    IDV_PIN_FARTHEST,      /* the certificate farthest from the registrar's */
+    IDV_PIN_REGISTRAR,     /* the registrar's own */
+    IDV_PIN_ISSUER,        /* that of the registrar's issuer, if it is there */
+    IDV_PIN_REGISTRAR_KEY, /* the registrar's public key */
 };
 
 enum idv_masa_use {
@@ -197,7 +199,9 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
 void idv_masa_free(struct idv_masa *m);
 
 /*
- * Serves brski/requestvoucher and brski/requestauditlog under /.well-known,
+ * Serves brski/requestvoucher and brski/requestauditlog under /.well-known;
+ * requests may be in base64, and are answered so, and of the form (CMS, JWS)
+ * that is accepted and the device's own request has, or the registrar's;
  * and with a log_key the transparency log by GET, anybody's, under /log/v1: the
  * messages of RFC 9162 section 5, their inputs in the path instead of a query,
  * hashes in hexadecimal, items (tree/item.h) in base64:

@@ -7,6 +7,7 @@
 #include <idevid/auto.h>
 
 #include "idevid/base/refuse.h"
+#include "idevid/envelope/carried.h"
 #include "idevid/masa/masa.h"
 
 struct idv_masa {
@@ -20,9 +21,11 @@ struct idvi_masa_call {
     struct idv_call *call;
     struct idvi_refusal no;
     int64_t now;
-    uint8_t rvr_sha256[32];
+    struct idvi_carried request;
+    uint8_t rvr_sha256[32]; /* of the container */
     struct idv_opened opened;
-    idv_certs *chain; /* the signer's, verified, leaf first */
+    const char *media; /* of the voucher */
+    idv_certs *chain;  /* the signer's, verified, leaf first */
     struct idv_masa_registrar registrar; /* zero: not known */
     bool registrar_known;
     struct idv_voucher rvr;
@@ -33,7 +36,7 @@ struct idvi_masa_call {
     char domain_id[IDV_MAX_DOMAIN_ID];
     enum idv_assertion assertion;
     int64_t nonceless_since; /* as the store's; of nonceless requests */
-    bool approve; /* the pledge asks for it, with this: */
+    bool approve;            /* the pledge asks for it, with this: */
     struct idv_approval_request approval;
 };
 
@@ -44,6 +47,13 @@ struct idvi_masa_call {
 idv_rc idvi_masa_open(struct idvi_masa_call *c) IDV_CHECKED;
 /* Section 5.5.5: the pledge's request inside, if any; sets assertion. */
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c) IDV_CHECKED;
+/* form.c: 406 unless some form of vouchers is accepted; the one that this
+ * voucher has; and the pin in it. */
+idv_rc idvi_masa_check_accept(struct idvi_masa_call *c) IDV_CHECKED;
+idv_rc idvi_masa_choose_media(struct idvi_masa_call *c) IDV_CHECKED;
+X509 *idvi_masa_pin_of(const struct idvi_masa_call *c); /* of its chain */
+idv_rc idvi_masa_put_pin(struct idvi_masa_call *c,
+                         struct idv_voucher *v) IDV_CHECKED;
 /* signer.c: sets signer. */
 idv_rc idvi_masa_choose_signer(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_check_signers(const struct idv_masa_maker *m) IDV_CHECKED;

@@ -20,10 +20,10 @@ static idv_rc check_media(struct idvi_masa_call *c)
 static idv_rc open_container(struct idvi_masa_call *c)
 {
     const struct idv_msg *req = &c->call->req;
-    if (EVP_Digest(req->body.p, req->body.n, c->rvr_sha256, NULL, EVP_sha256(),
-                   NULL) != 1)
-        return idv_fail(IDV_E_CRYPTO, "SHA-256");
-    idv_rc rc = idv_envelope_open(req->media, idv_view(&req->body), &c->opened);
+    idv_rc rc = idvi_carried_take(&c->request, &req->body);
+    IDV_TRY(idvi_judge(&c->no, rc, 400, "base64", "malformed request"));
+    IDV_TRY(idv_sha256(c->request.bytes, c->rvr_sha256));
+    rc = idv_envelope_open(req->media, c->request.bytes, &c->opened);
     IDV_TRY(idvi_judge(&c->no, rc, 400, "container", "malformed request"));
     if (!c->opened.signer)
         return idvi_refuse(&c->no, 403, "no-signer-cert",
@@ -33,24 +33,49 @@ static idv_rc open_container(struct idvi_masa_call *c)
 
 /* --- the chain ------------------------------------------------------------ */
 
-static bool is_issuer(X509 *issuer, X509 *cert)
+static bool is_used(const idv_certs *chain, X509 *cert)
 {
-    return X509_check_issued(issuer, cert) == X509_V_OK &&
-           X509_verify(cert, X509_get0_pubkey(issuer)) == 1;
+    bool used = false;
+    for (int i = 0; i < sk_X509_num(chain) && !used; i++)
+        used = idv_cert_eq(sk_X509_value(chain, i), cert);
+    return used;
 }
 
+/* by what certificates say of themselves */
+static bool may_issue(const idv_certs *chain, X509 *issuer, X509 *cert)
+{
+    return X509_check_issued(issuer, cert) == X509_V_OK &&
+           idv_cert_is_ca(issuer) && !is_used(chain, issuer);
+}
+
+static X509 *signer_among(const idv_certs *certs, const idv_certs *chain,
+                          X509 *cert)
+{
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        X509 *at = sk_X509_value(certs, i);
+        if (may_issue(chain, at, cert) &&
+            X509_verify(cert, X509_get0_pubkey(at)) == 1)
+            return at;
+    }
+    return NULL;
+}
+
+/* A signature is looked at only where several could have made it, or it may be
+ * the certificate's own: the chain is verified as a whole, once. */
 static X509 *find_issuer(const idv_certs *certs, const idv_certs *chain,
                          X509 *cert)
 {
+    X509 *one = NULL;
+    int n = 0;
     for (int i = 0; i < sk_X509_num(certs); i++) {
-        X509 *candidate = sk_X509_value(certs, i);
-        bool used = false;
-        for (int j = 0; j < sk_X509_num(chain) && !used; j++)
-            used = idv_cert_eq(sk_X509_value(chain, j), candidate);
-        if (!used && idv_cert_is_ca(candidate) && is_issuer(candidate, cert))
-            return candidate;
+        if (!may_issue(chain, sk_X509_value(certs, i), cert))
+            continue;
+        one = sk_X509_value(certs, i);
+        n++;
     }
-    return NULL;
+    if (n == 1 && X509_check_issued(cert, cert) != X509_V_OK)
+        return one;
+    return n ? signer_among(certs, chain, cert) : NULL;
 }
 
 static X509 *farthest(const struct idvi_masa_call *c)
@@ -207,8 +232,7 @@ static idv_rc choose_pin(struct idvi_masa_call *c)
 {
     IDV_AUTO(buf) id = {0};
     IDV_AUTO(buf) text = {0};
-    c->pin =
-        c->maker->pin == IDV_PIN_REGISTRAR ? c->opened.signer : farthest(c);
+    c->pin = idvi_masa_pin_of(c);
     IDV_TRY(idv_domain_id(c->pin, &id));
     IDV_TRY(idv_base64_from_bytes(idv_view(&id), 0, &text));
     if (text.n >= sizeof(c->domain_id))

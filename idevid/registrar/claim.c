@@ -14,7 +14,7 @@ static idv_rc add(STACK_OF(X509) * chain, X509 *cert)
 static idv_rc take_signer(struct idvi_reg_call *c, STACK_OF(X509) * chain)
 {
     IDV_AUTO(opened) o = {0};
-    idv_rc rc = idv_envelope_open(c->call->req.media, c->request, &o);
+    idv_rc rc = idv_envelope_open(c->call->req.media, c->request.bytes, &o);
     IDV_TRY(idvi_judge(&c->no, rc, 406, "container", "malformed request"));
     if (!o.signer)
         return idvi_refuse(&c->no, 403, "no-client-cert",

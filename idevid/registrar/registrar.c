@@ -247,7 +247,7 @@ static void call_free(void *state)
     struct idvi_reg_call *c = state;
     idv_issued_free(&c->issued);
     idv_opened_free(&c->opened);
-    idv_buf_free(&c->decoded);
+    idvi_carried_free(&c->request);
     idv_voucher_free(&c->pvr);
     idv_session_free(&c->session);
     free(c);

@@ -8,6 +8,7 @@
 #include <idevid/auto.h>
 
 #include "idevid/base/refuse.h"
+#include "idevid/envelope/carried.h"
 #include "idevid/registrar/registrar.h"
 #include "idevid/tree/entry.h"
 #include "idevid/tree/item.h"
@@ -65,10 +66,8 @@ struct idvi_reg_call {
     char user[IDV_MAX_SERIAL + 1]; /* or by password; "" not */
 
     /* what the pledge sent */
-    uint8_t pvr_sha256[32];   /* of the body as it came */
-    struct idv_bytes request; /* the container: the body, or decoded */
-    struct idv_buf decoded;
-    bool base64; /* so it came, and so it is answered */
+    uint8_t pvr_sha256[32]; /* of the body as it came */
+    struct idvi_carried request;
     struct idv_opened opened;
     struct idv_voucher pvr;
 

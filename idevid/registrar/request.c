@@ -24,7 +24,7 @@ static idv_rc open_request(struct idvi_reg_call *c)
     int malformed = c->reg->conf.cloud ? 400 : 406; /* R-C-2 */
     IDV_TRY(idv_sha256(idv_bytes(req->body.p, req->body.n), c->pvr_sha256));
     IDV_TRY(idvi_reg_take_body(c));
-    idv_rc rc = idv_envelope_open(req->media, c->request, &c->opened);
+    idv_rc rc = idv_envelope_open(req->media, c->request.bytes, &c->opened);
     IDV_TRY(
         idvi_judge(&c->no, rc, malformed, "container", "malformed request"));
     rc = idv_envelope_verify_key(&c->opened, X509_get0_pubkey(c->leaf));

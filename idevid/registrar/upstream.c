@@ -88,7 +88,7 @@ static idv_rc build(struct idvi_reg_call *c, struct idv_voucher *rvr)
                           "request"));
     IDV_TRY(idv_idevid_issuer(c->leaf, c->maker->issuer_sequence,
                               &rvr->idevid_issuer));
-    return idv_buf_put(&rvr->prior_signed, c->request);
+    return idv_buf_put(&rvr->prior_signed, c->request.bytes);
 }
 
 /* In the container: our certificate up to what shall be pinned (R-R-27). */

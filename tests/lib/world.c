@@ -558,6 +558,7 @@ int world_ask(struct world *w, struct idv_service s, struct idv_peer *peer,
     call.req.verb = verb;
     snprintf(call.req.path, sizeof(call.req.path), "%s", path);
     snprintf(call.req.media, sizeof(call.req.media), "%s", media);
+    snprintf(call.req.accept, sizeof(call.req.accept), "%s", w->accept);
     pki_must(idv_buf_put(&call.req.body, body), "body");
     idv_rc rc = converse(w, s, &call);
     copy_msg(&w->reply, &call.reply);

@@ -40,6 +40,7 @@ struct world {
     bool upstream_auth; /* with the registrar's certificate */
     char upstream_user[64], upstream_password[64];
     bool upstream_digest;
+    char accept[256];     /* of requests; "" none */
     struct idv_msg reply; /* to the last request */
     bool closed;          /* it ended the connection */
 

@@ -101,8 +101,8 @@ trust:base codec x509 key tpm trust:$low voucher trust approval maker evidence
 est:base codec x509 key envelope est:$low voucher trust est
 pledge:base codec x509 key pledge:$low voucher trust approval est pledge evidence
 admin:base codec admin:$base $codec
-registrar:base admin est tree registrar:$low voucher trust est evidence
-masa:base admin tree masa:$low voucher trust approval
+registrar:base envelope admin est tree registrar:$low voucher trust est evidence
+masa:base envelope admin tree masa:$low voucher trust approval
 joinproxy:base joinproxy:$low voucher trust est
 factory:base key tpm factory:$low voucher trust maker est $factory
 ident:base ident:$low voucher trust est ident

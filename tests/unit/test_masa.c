@@ -237,7 +237,7 @@ static void wrong_accept(void **state) /* R-M-22 */
 static void malformed(void **state)
 {
     struct fixture *f = *state;
-    pki_must(idv_buf_puts(&f->sealed, "x"), "put");
+    pki_must(idv_buf_puts(&f->sealed, "?"), "put");
     refused(f, 400, "container");
     seal(f);
     f->sealed.n /= 2;
@@ -358,6 +358,44 @@ static void domain_under_another(void **state) /* R-M-4 */
     pinned_is(&alone, id.cert);
     pki_id_free(&id);
     pki_id_free(&ca);
+}
+
+/* ... which the certificate does not name by its key */
+static void drop_aki(X509 *cert, const struct pki_id *ca)
+{
+    int at = X509_get_ext_by_NID(cert, NID_authority_key_identifier, -1);
+    assert_true(at >= 0);
+    X509_EXTENSION_free(X509_delete_ext(cert, at));
+    assert_true(X509_sign(cert, ca->key, EVP_sha256()) > 0);
+}
+
+/* several CAs of one name: the one that signed, wherever it stands */
+static void namesakes_inside(void **state) /* R-M-4 */
+{
+    struct fixture *f = *state;
+    struct idv_cert_spec root = {.kind = IDV_CERT_ROOT,
+                                 .common_name = "Twin CA"};
+    struct idv_cert_spec leaf = {.kind = IDV_CERT_REGISTRAR,
+                                 .common_name = "registrar.example.com"};
+    struct pki_id ca[3];
+    idv_buf_clear(&f->rvr.prior_signed);
+    for (int i = 0; i < 3; i++)
+        ca[i] = pki_issue(&f->w.pki, "P-256", &root, NULL);
+    for (int i = 0; i < 3; i++) {
+        IDV_AUTO(voucher) v;
+        struct pki_id id = pki_issue(&f->w.pki, "P-256", &leaf, &ca[i]);
+        drop_aki(id.cert, &ca[i]);
+        STACK_OF(X509) *chain = pki_stack(ca[0].cert, ca[1].cert);
+        X509_add_cert(chain, ca[2].cert, X509_ADD_FLAG_UP_REF);
+        seal_by(f, &id, chain);
+        assert_int_equal(send(f), 200);
+        read_voucher(f, &v);
+        pinned_is(&v, ca[i].cert);
+        idv_certs_free(chain);
+        pki_id_free(&id);
+    }
+    for (int i = 0; i < 3; i++)
+        pki_id_free(&ca[i]);
 }
 
 static void tampered(void **state) /* R-M-4, R-M-23, R-M-24 */
@@ -543,6 +581,7 @@ int main(void)
         T(damaged_root),
         T(damaged_issuer),
         T(domain_under_another),
+        T(namesakes_inside),
         T(tampered),
         T(blocked_registrar),
         T(stale),

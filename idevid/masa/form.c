@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The form of a voucher (RFC 8995 section 5.6), and what it pins. */
+#include "idevid/masa/masa_call.h"
+
+static const char *const forms[] = {"cms", "jws"};
+#define FORMS (sizeof(forms) / sizeof(*forms))
+
+static idv_rc unacceptable(struct idvi_masa_call *c)
+{
+    return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+}
+
+idv_rc idvi_masa_check_accept(struct idvi_masa_call *c)
+{
+    for (size_t i = 0; i < FORMS; i++) {
+        if (idv_accepts(c->call->req.accept, idv_envelope_media(forms[i])))
+            return IDV_OK;
+    }
+    return unacceptable(c);
+}
+
+/* The device's own, or else the registrar's, or else any that is accepted. */
+idv_rc idvi_masa_choose_media(struct idvi_masa_call *c)
+{
+    const char *known[2 + FORMS] = {
+        idv_envelope_guess(idv_view(&c->rvr.prior_signed)), c->opened.media};
+    for (size_t i = 0; i < FORMS; i++)
+        known[2 + i] = idv_envelope_media(forms[i]);
+    for (size_t i = 0; i < 2 + FORMS && !c->media; i++) {
+        if (known[i] && idv_accepts(c->call->req.accept, known[i]))
+            c->media = known[i];
+    }
+    return c->media ? IDV_OK : unacceptable(c);
+}
+
+static X509 *last(const struct idvi_masa_call *c, int at)
+{
+    const int n = sk_X509_num(c->chain);
+    return sk_X509_value(c->chain, at < n ? at : n - 1);
+}
+
+X509 *idvi_masa_pin_of(const struct idvi_masa_call *c)
+{
+    switch (c->maker->pin) {
+    case IDV_PIN_REGISTRAR:
+    case IDV_PIN_REGISTRAR_KEY:
+        return c->opened.signer;
+    case IDV_PIN_ISSUER:
+        return last(c, 1);
+    default:
+        return last(c, IDV_MAX_CHAIN);
+    }
+}
+
+static idv_rc put_key(const X509 *cert, struct idv_buf *out)
+{
+    uint8_t *der = NULL;
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    if (n <= 0)
+        return idv_fail(IDV_E_CRYPTO, "public key");
+    idv_rc rc = idv_buf_put(out, idv_bytes(der, (size_t)n));
+    OPENSSL_free(der);
+    return rc;
+}
+
+idv_rc idvi_masa_put_pin(struct idvi_masa_call *c, struct idv_voucher *v)
+{
+    return c->maker->pin == IDV_PIN_REGISTRAR_KEY
+               ? put_key(c->pin, &v->pinned_domain_pubk)
+               : idv_cert_to_der(c->pin, &v->pinned_domain_cert);
+}
