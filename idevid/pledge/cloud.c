@@ -260,6 +260,9 @@ idv_rc idvi_cloud_est(struct idvi_attempt *a, struct idv_told *told,
 {
     IDV_TRY(idvi_take_peer(a, told));
     IDV_TRY(idvi_cloud_verify_est(a, a->chain));
+    IDV_TRY(idv_pin_revocation(&a->cloud.pinned, a->chain, idv_view(&a->staple),
+                               idv_clock_trusted(a->p->env),
+                               idv_now(a->p->env)));
     IDV_TRY(idv_trust_imprint(a->p->conf.trust, &a->cloud.pinned,
                               idv_view(&a->cloud.voucher)));
     spare_cloud(a);

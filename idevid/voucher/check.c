@@ -9,6 +9,7 @@
 #include <idevid/voucher.h>
 
 #include "voucher/pin.h"
+#include "voucher/revocation.h"
 
 #define SKEW 600 /* seconds that another's clock may be ahead */
 
@@ -216,45 +217,24 @@ static idv_rc step_chain(struct judge *j)
     return judge_rc(j, rc, IDV_VERDICT_CHAIN);
 }
 
-/* Of every certificate below the anchor. Of a registrar's own that is pinned
- * nobody can tell who is trusted. */
-static idv_rc shown_good(const struct judge *j, bool *revoked)
-{
-    const int n = sk_X509_num(j->path);
-    X509 *leaf = sk_X509_value(j->path, 0), *above = sk_X509_value(j->path, 1);
-    if (!j->path)
-        return idv_fail(IDV_E_REJECT, "voucher: revocation checks demanded, "
-                                      "of a server that is not met yet");
-    if (n < 2)
-        return idv_fail(IDV_E_REJECT, "voucher: revocation checks demanded "
-                                      "where no issuer is trusted");
-    if (!j->claim->staple.n)
-        return idv_fail(IDV_E_REJECT, "voucher: revocation checks demanded, "
-                                      "no OCSP response stapled");
-    IDV_TRY(idv_ocsp_check(j->claim->staple, leaf, above,
-                           j->policy->clock_trusted, j->policy->now, revoked));
-    if (n > 2)
-        return idv_fail(IDV_E_REJECT,
-                        "voucher: revocation checks demanded, nothing shows "
-                        "that the intermediate '%s' is good",
-                        idv_cert_subject(above));
-    return IDV_OK;
-}
-
-/* A staple that says revoked counts unless checks are forbidden; that there is
- * none, or no good one, only when they are demanded. */
+/* of a server that is not met yet it is the caller's, as step 10 is */
 static idv_rc step_revocation(struct judge *j)
 {
-    const int checks = j->pinned.voucher.revocation_checks;
-    const bool demanded = checks == 1 && !j->claim->revocation_good;
-    bool revoked = false;
-    if (checks == 0 || (!demanded && !j->claim->staple.n))
+    const struct idvi_shown shown = {
+        .path = j->path,
+        .chain = j->claim->tls_chain,
+        .pin = j->pinned.cert,
+        .staple = j->claim->staple,
+        .check_time = j->policy->clock_trusted,
+        .now = j->policy->now,
+    };
+    const struct idv_voucher *v = &j->pinned.voucher;
+    if (j->claim->elsewhere && v->est_domain[0])
         return IDV_OK;
-    idv_rc rc = shown_good(j, &revoked);
-    if (demanded || revoked || rc == IDV_E_NOMEM)
-        return judge_rc(j, rc, IDV_VERDICT_REVOKED);
-    idv_note_clear();
-    return IDV_OK;
+    return judge_rc(j,
+                    idvi_revocation(v->revocation_checks,
+                                    j->claim->revocation_good, &shown),
+                    IDV_VERDICT_REVOKED);
 }
 
 /* in the order of RFC 8995 section 5.6.1 */

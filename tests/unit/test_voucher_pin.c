@@ -3,6 +3,8 @@
 #include "tests/unit/scene.h"
 #include "tests/unit/staple.h"
 
+#include <openssl/x509v3.h>
+
 /* --- 9: pins, PT-12, PT-31 ------------------------------------------------ */
 
 static void spki(const X509 *cert, struct idv_buf *key, struct idv_buf *hash)
@@ -350,21 +352,145 @@ static void revocation_after_chain(void **state)
     VERDICT(IDV_VERDICT_CHAIN, &s);
 }
 
-/* R-P-46: pinned itself, there is nobody above whom the voucher trusts */
+/* what is made of a registrar that is pinned itself, when checks are demanded,
+ * and why; the chain and what is stapled are the scene's */
+static void pinned_leaf(struct scene *s, enum idv_verdict v, const char *why)
+{
+    if (!s->voucher.pinned_domain_pubk_sha256.n)
+        pin_with(s, pki.registrar.cert);
+    s->voucher.revocation_checks = 1;
+    VERDICT(v, s);
+    if (v != IDV_VERDICT_OK)
+        assert_non_null(strstr(idv_note(), why));
+}
+
+/* R-P-46: pinned itself, it names its issuer, who speaks for it */
 static void revocation_pinned_leaf(void **state)
 {
+    static const int says[] = {V_OCSP_CERTSTATUS_GOOD,
+                               V_OCSP_CERTSTATUS_UNKNOWN,
+                               V_OCSP_CERTSTATUS_REVOKED};
+    static const char *const why[] = {NULL, "is unknown", "is revoked"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct staple m = staple_good(&pki);
+        SCENE(s);
+        SCENE(t);
+        IDV_AUTO(buf) der = {0};
+        m.status = says[i];
+        staple_with(&s, &m, &der);
+        pinned_leaf(&s, i ? IDV_VERDICT_REVOKED : IDV_VERDICT_OK, why[i]);
+        pin_with(&t, pki.registrar.cert);
+        t.claim.staple = s.claim.staple;
+        VERDICT(i == 2 ? IDV_VERDICT_REVOKED : IDV_VERDICT_OK, &t);
+    }
+    SCENE(u);
+    pinned_leaf(&u, IDV_VERDICT_REVOKED, "no OCSP response stapled");
+}
+
+/* R-P-46: nobody but that issuer does: its name is not enough, and neither is
+ * a key that the registrar's certificate does not name */
+static void revocation_pinned_leaf_strangers(void **state)
+{
+    const struct idv_cert_spec twin = {
+        .kind = IDV_CERT_ROOT,
+        .subject = X509_get_subject_name(pki.domain_ca.cert)};
+    struct pki_id stranger = pki_issue(&pki, "P-256", &twin, NULL);
+    STACK_OF(X509) *alone = pki_stack(pki.registrar.cert, NULL),
+                   *with = pki_stack(pki.registrar.cert, stranger.cert);
+    const STACK_OF(X509) * chains[] = {alone, with, pki.tls_chain};
+    static const char *const why[] = {"is not shown with it",
+                                      "is not shown with it", "OCSP: "};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct staple m = staple_good(&pki);
+        SCENE(s);
+        IDV_AUTO(buf) der = {0};
+        m.by = &stranger;
+        m.issuer = stranger.cert;
+        staple_with(&s, &m, &der);
+        s.claim.tls_chain = chains[i];
+        pinned_leaf(&s, IDV_VERDICT_REVOKED, why[i]);
+    }
+    idv_certs_free(alone);
+    idv_certs_free(with);
+    pki_id_free(&stranger);
+}
+
+/* a certificate without what names its issuer's key, signed by it */
+static struct pki_id nameless(void)
+{
+    const struct idv_cert_spec ee = {.kind = IDV_CERT_REGISTRAR,
+                                     .common_name = "nameless"};
+    struct pki_id id = pki_issue(&pki, "P-256", &ee, &pki.domain_ca);
+    const int at =
+        X509_get_ext_by_NID(id.cert, NID_authority_key_identifier, -1);
+    X509_EXTENSION_free(X509_delete_ext(id.cert, at));
+    assert_true(X509_sign(id.cert, pki.domain_ca.key, EVP_sha256()) > 0);
+    return id;
+}
+
+/* R-P-46: where nothing ties an issuer to what is pinned */
+static void revocation_pinned_without_issuer(void **state)
+{
+    struct pki_id id = nameless();
+    STACK_OF(X509) *chain = pki_stack(id.cert, pki.domain_ca.cert);
     struct staple m = staple_good(&pki);
+    IDV_AUTO(buf) der = {0};
+    IDV_AUTO(buf) other = {0};
     SCENE(s);
     SCENE(t);
-    IDV_AUTO(buf) der = {0};
     (void)state;
-    pin_with(&s, pki.registrar.cert);
+    staple_with(&t, &m, &der);
+    make_nonceless(&t); /* the key is pinned, whoever gave it a certificate */
+    idv_buf_clear(&t.voucher.pinned_domain_cert);
+    spki(pki.registrar.cert, NULL, &t.voucher.pinned_domain_pubk_sha256);
+    pinned_leaf(&t, IDV_VERDICT_REVOKED, "a key is pinned");
+    m.cert = id.cert;
+    staple_with(&s, &m, &other);
+    s.claim.tls_chain = chain;
+    pin_with(&s, id.cert);
     s.voucher.revocation_checks = 1;
-    staple_with(&s, &m, &der);
     VERDICT(IDV_VERDICT_REVOKED, &s);
-    pin_with(&t, pki.registrar.cert);
-    t.claim.staple = s.claim.staple;
-    VERDICT(IDV_VERDICT_OK, &t);
+    assert_non_null(strstr(idv_note(), "is not shown with it"));
+    idv_certs_free(chain);
+    pki_id_free(&id);
+}
+
+/* as openssl req -x509 does */
+static void name_itself(struct pki_id *id)
+{
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, id->cert, id->cert, NULL, NULL, 0);
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(
+        NULL, &ctx, NID_authority_key_identifier, "keyid:always");
+    assert_int_equal(X509_add_ext(id->cert, e, -1), 1);
+    assert_true(X509_sign(id->cert, id->key, EVP_sha256()) > 0);
+    X509_EXTENSION_free(e);
+}
+
+/* R-P-46: a certificate that is its own issuer speaks for itself only */
+static void revocation_pinned_self_signed(void **state)
+{
+    const struct idv_cert_spec root = {.kind = IDV_CERT_ROOT,
+                                       .common_name = "own"};
+    struct pki_id own = pki_issue(&pki, "P-256", &root, NULL);
+    STACK_OF(X509) *chain = pki_stack(own.cert, own.cert);
+    struct staple m = staple_good(&pki);
+    IDV_AUTO(buf) der = {0};
+    SCENE(s);
+    (void)state;
+    name_itself(&own);
+    m.cert = m.issuer = own.cert;
+    m.by = &own;
+    staple_with(&s, &m, &der);
+    s.claim.tls_chain = chain;
+    pin_with(&s, own.cert);
+    s.voucher.revocation_checks = 1;
+    VERDICT(IDV_VERDICT_REVOKED, &s);
+    assert_non_null(strstr(idv_note(), "is not shown with it"));
+    idv_certs_free(chain);
+    pki_id_free(&own);
 }
 
 /* R-P-46: an intermediate below the pin, of which nothing is stapled */
@@ -431,6 +557,9 @@ int main(void)
         CASE(revocation_both),
         CASE(revocation_after_chain),
         CASE(revocation_pinned_leaf),
+        CASE(revocation_pinned_leaf_strangers),
+        CASE(revocation_pinned_without_issuer),
+        CASE(revocation_pinned_self_signed),
         CASE(revocation_intermediate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

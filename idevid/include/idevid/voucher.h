@@ -151,11 +151,13 @@ struct idv_voucher_claim {
     bool revocation_good; /* the caller has seen CRL or OCSP answers that show
                              every certificate of tls_chain good */
     /* An OCSP response that the server stapled to its leaf, DER; empty: none.
-     * Judged once tls_chain led to the pin, by the leaf's issuer there. */
+     * Judged once tls_chain led to the pin, by the leaf's issuer there. Of a
+     * leaf that is pinned itself, as a certificate: by the issuer in tls_chain
+     * whose key it names by a hash. Nothing is known of intermediates. */
     struct idv_bytes staple;
     bool elsewhere; /* tls_chain is of a cloud registrar, validated otherwise:
-                       when the voucher has an est-domain, step 10 is the
-                       caller's, with that server's chain */
+                       when the voucher has an est-domain, steps 10 and 11
+                       are the caller's, with that server's chain */
 };
 
 enum idv_pin_kind { IDV_PIN_CERT, IDV_PIN_PUBK, IDV_PIN_PUBK_SHA256 };
@@ -197,6 +199,13 @@ idv_rc idv_voucher_check(const char *media, struct idv_bytes sealed,
 idv_rc idv_pin_verify(const STACK_OF(X509) * tls_chain, const X509 *pin,
                       const uint8_t *spki_sha256, bool check_time,
                       int64_t now) IDV_CHECKED;
+
+/* Step 11 alone, for who met the server after the voucher was judged (an
+ * est-domain); staple as in idv_voucher_claim. IDV_E_REJECT. */
+idv_rc idv_pin_revocation(const struct idv_pinned *pinned,
+                          const STACK_OF(X509) * tls_chain,
+                          struct idv_bytes staple, bool check_time,
+                          int64_t now) IDV_CHECKED;
 
 /* May this end entity speak for the domain (RFC 7030 section 3.6.1)? It has
  * id-kp-cmcRA, or the pinned key itself, which the MASA named. A member of the
