@@ -11,9 +11,9 @@ static idv_rc backup(struct tool *t, int argc, char **argv)
     return service_backup(t, masa_conf.service.database, argv[0]);
 }
 
-static const struct tool_option block_options[] = {
-    {"reason", 0, "TEXT", "why; may be told to the registrar", &masa_opt.reason,
-     NULL, NULL},
+static const struct tool_option standing_options[] = {
+    {"reason", 0, "TEXT", "why; kept with the device", &masa_opt.reason, NULL,
+     NULL},
     {"issuer", 0, "HEX",
      "of which issuer's devices, where several have one of "
      "that number (issuer-keyid of list)",
@@ -42,6 +42,8 @@ static const struct tool_verb verbs[] = {
      masa_init, true},
     {"import", "FILE ...", "register devices (what idevid-factory exports)", 1,
      -1, NULL, masa_import, true},
+    {"sales", "FILE ...", "whom devices were sold to", 1, -1, NULL, masa_sales,
+     true},
     {"list", "[SERIAL]", "registered devices", 0, 1, NULL, masa_list, true},
     {"device", "list | show SERIAL", "the same; all that is known of one", 1, 2,
      NULL, masa_device, true},
@@ -52,10 +54,19 @@ static const struct tool_verb verbs[] = {
     {"verify-log", "[URL]",
      "has the log of a MASA only grown, and is it what its tree says", 0, 1,
      masa_verify_options, masa_verify_log, false},
-    {"block", "SERIAL", "issue no voucher for this device", 1, 1, block_options,
-     masa_block, true},
-    {"unblock", "SERIAL", "issue vouchers for it again", 1, 1, device_options,
-     masa_unblock, true},
+    {"block", "SERIAL", "issue no voucher for this device", 1, 1,
+     standing_options, masa_block, true},
+    {"unblock", "SERIAL", "issue vouchers for it again, whatever it was", 1, 1,
+     standing_options, masa_unblock, true},
+    {"stolen", "SERIAL", "the same as block, and the registrar hears of it", 1,
+     1, standing_options, masa_stolen, true},
+    {"transfer", "SERIAL",
+     "its owner gives it away: no voucher until the next one claims it", 1, 1,
+     standing_options, masa_transfer, true},
+    {"retire", "SERIAL", "it is taken out of service", 1, 1, standing_options,
+     masa_retire, true},
+    {"eol", "SERIAL", "its maker looks after it no longer", 1, 1,
+     standing_options, masa_eol, true},
     {"owner", "claim SERIAL CERT | forget SERIAL",
      "the domain CA it was sold to: others get no voucher", 1, 3,
      device_options, masa_owner, true},

@@ -17,6 +17,7 @@ struct masa_conf {
     bool id_data, issuer_sequence;
     int64_t nonceless_minutes, renewal_days, max_age_hours;
     int64_t device_hourly, head_seconds;
+    bool tell_reason;
     char *log_key;
 };
 extern struct masa_conf masa_conf;
@@ -42,6 +43,7 @@ idv_rc masa_log_key(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* masa_import.c */
 idv_rc masa_import(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_sales(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* masa_ask.c: asks the service, or the store, by the admin table */
 void masa_rows(const struct tool *t, struct idv_db *db,
@@ -67,6 +69,10 @@ idv_rc masa_log(struct tool *t, int argc, char **argv) IDV_CHECKED;
 /* masa_people.c: what people say of devices and registrars */
 idv_rc masa_block(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_unblock(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_stolen(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_transfer(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_retire(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_eol(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_owner(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_registrar(struct tool *t, int argc, char **argv) IDV_CHECKED;
 

@@ -89,6 +89,13 @@ static const struct idv_conf_entry entries[] = {
      .max = 1000000,
      .help = "vouchers of one device in an hour without evidence of proximity "
              "or ownership; more must wait"},
+    {.section = "policy",
+     .key = "tell-reason",
+     .type = IDV_CONF_BOOL,
+     AT(tell_reason),
+     .fallback = "no",
+     .help = "a registrar that is refused reads the reason that people gave, "
+             "too"},
     TOOL_CLOCK_ENTRY(struct masa_conf, device, "trusted"){
         .section = "policy",
         .key = "pin",

@@ -13,19 +13,19 @@ static const char *or_dash(const char *text)
 
 /* --- list ----------------------------------------------------------------- */
 
-static bool is_blocked(const struct idv_json *row)
+/* "" for a normal one */
+static const char *standing(const struct idv_json *row)
 {
-    bool blocked = false;
-    const struct idv_json *v = idv_json_get(row, "blocked");
-    return v && idv_json_bool(v, "blocked", &blocked) == IDV_OK && blocked;
+    const char *word = cell(row, "standing");
+    return strcmp(word, idv_standing_to_text(IDV_STANDING_NORMAL)) ? word : "";
 }
 
 static void list_row(struct tool *t, const struct idv_json *row)
 {
-    const bool blocked = is_blocked(row);
-    tool_say(t, "%-24s %-12s %s%s%s", cell(row, "serial-number"),
-             or_dash(cell(row, "maker")), blocked ? "BLOCKED " : "",
-             blocked ? cell(row, "reason") : "", cell(row, "owner"));
+    const char *word = standing(row), *reason = cell(row, "reason");
+    tool_say(t, "%-24s %-12s %s%s%s%s%s", cell(row, "serial-number"),
+             or_dash(cell(row, "maker")), word, *reason ? ": " : "", reason,
+             *word ? " " : "", cell(row, "owner"));
 }
 
 static unsigned listed;
@@ -83,13 +83,25 @@ idv_rc masa_log(struct tool *t, int argc, char **argv)
 
 static void show_facts(struct tool *t, const struct idv_json *d)
 {
-    const char *owner = cell(d, "owner");
+    const char *owner = cell(d, "owner"), *reason = cell(d, "reason");
     tool_say(t, "%s", cell(d, "serial-number"));
     tool_say(t, "  issuer    %s", cell(d, "issuer-keyid"));
     tool_say(t, "  maker     %s", or_dash(cell(d, "maker")));
+    tool_say(t, "  model     %s", or_dash(cell(d, "model")));
+    tool_say(t, "  customer  %s", or_dash(cell(d, "customer")));
     tool_say(t, "  owner     %s", *owner ? owner : "not known");
-    if (is_blocked(d))
-        tool_say(t, "  BLOCKED   %s", cell(d, "reason"));
+    tool_say(t, "  standing  %s%s%s", cell(d, "standing"), *reason ? ": " : "",
+             reason);
+}
+
+static void show_changes(struct tool *t, const struct idv_json *d)
+{
+    const struct idv_json *rows = idv_json_get(d, "changes");
+    for (size_t i = 0; i < idv_json_count(rows); i++) {
+        const struct idv_json *c = idv_json_at(rows, i, NULL);
+        tool_say(t, "%s  %-20s %s: %s", cell(c, "date"), cell(c, "who"),
+                 cell(c, "what"), or_dash(cell(c, "detail")));
+    }
 }
 
 static void show_events(struct tool *t, const struct idv_json *d)
@@ -111,6 +123,7 @@ static idv_rc show_page(struct tool *t, const struct idv_json *answer)
     for (size_t i = 0; i < idv_json_count(devices); i++) {
         const struct idv_json *d = idv_json_at(devices, i, NULL);
         show_facts(t, d);
+        show_changes(t, d);
         show_events(t, d);
     }
     return IDV_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idevid-masa block, unblock, owner, registrar. */
+/* idevid-masa block, unblock, stolen, transfer, retire, eol, owner, registrar.
+ */
 #include <string.h>
 
 #include "masa.h"
@@ -13,34 +14,64 @@ static bool is_set(const struct idv_json *o, const char *name)
     return v && idv_json_bool(v, name, &set) == IDV_OK && set;
 }
 
-/* --- block ---------------------------------------------------------------- */
+/* --- how it stands -------------------------------------------------------- */
 
-static idv_rc put_blocked(struct idv_json *in, const char *reason)
+static idv_rc put_standing(struct idv_json *in, const char *word)
 {
-    IDV_TRY(tool_put_bool(in, "blocked", reason != NULL));
-    return tool_put_text(in, "reason", reason);
+    IDV_TRY(tool_put_text(in, "standing", word));
+    return tool_put_text(in, "reason", masa_opt.reason);
 }
 
-static idv_rc blocked_page(struct tool *t, const struct idv_json *answer)
+static idv_rc standing_page(struct tool *t, const struct idv_json *answer)
 {
     if (t->json)
         return service_print(t, answer);
     tool_say(t, "%s: %s", cell(answer, "serial-number"),
-             is_set(answer, "blocked") ? "blocked" : "no longer blocked");
+             cell(answer, "standing"));
     return IDV_OK;
+}
+
+static idv_rc stand(struct tool *t, const char *serial,
+                    enum idv_standing standing)
+{
+    return masa_ask_of(t, "/stand", serial, put_standing,
+                       idv_standing_to_text(standing), standing_page);
 }
 
 idv_rc masa_block(struct tool *t, int argc, char **argv)
 {
     (void)argc;
-    return masa_ask_of(t, "/block", argv[0], put_blocked,
-                       masa_opt.reason ? masa_opt.reason : "", blocked_page);
+    return stand(t, argv[0], IDV_STANDING_BLOCKED);
 }
 
 idv_rc masa_unblock(struct tool *t, int argc, char **argv)
 {
     (void)argc;
-    return masa_ask_of(t, "/block", argv[0], put_blocked, NULL, blocked_page);
+    return stand(t, argv[0], IDV_STANDING_NORMAL);
+}
+
+idv_rc masa_stolen(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return stand(t, argv[0], IDV_STANDING_STOLEN);
+}
+
+idv_rc masa_transfer(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return stand(t, argv[0], IDV_STANDING_TRANSFERRED);
+}
+
+idv_rc masa_retire(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return stand(t, argv[0], IDV_STANDING_RETIRED);
+}
+
+idv_rc masa_eol(struct tool *t, int argc, char **argv)
+{
+    (void)argc;
+    return stand(t, argv[0], IDV_STANDING_END_OF_LIFE);
 }
 
 /* --- owner ---------------------------------------------------------------- */

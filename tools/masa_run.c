@@ -99,6 +99,7 @@ static idv_rc worker_setup(struct tool *t, void *self,
                                .max_age_s = masa_conf.max_age_hours * 3600,
                                .device_hourly =
                                    (unsigned)masa_conf.device_hourly,
+                               .tell_reason = masa_conf.tell_reason,
                                .log_key = w->log_key,
                                .head_s = masa_conf.head_seconds};
     IDV_TRY(idv_masa_new(&mc, t->env, &w->masa));

@@ -76,34 +76,76 @@ struct idv_factory_store idv_db_factory_store(struct idv_db *db);
 
 /* --- MASA: for people ----------------------------------------------------- */
 
-/* Adds a device, or replaces certificate and maker of the one with the same
- * issuer and serial (owner, blocked and log stay). *fresh says which. */
+/* Adds a device, or replaces certificate, maker and model of the one with the
+ * same issuer and serial; its customer and owner where none is known and nobody
+ * said so (standing and log stay). *fresh says which. */
 idv_rc idv_db_device_add(struct idv_db *db, const struct idv_masa_device *d,
                          bool *fresh) IDV_CHECKED;
 /*
  * The same from one line of a factory's export: a JSON object
  *   {"serial-number": text, "idevid-issuer": base64 [, "certificate": base64
- *    DER] [, "maker": text] [, "owner": base64 domainID]
- *    [, "retired": true | false]}
- * (unknown members ignored; a retired device is blocked, false lifts that block
- * and no other), or CSV: serial-number,idevid-issuer[,certificate
- * [,maker[,owner]]] (quotes per RFC 4180). IDV_E_FORMAT says what is wrong; a
+ *    DER] [, "maker": text] [, "owner": base64 domainID] [, "model": text]
+ *    [, "customer": text] [, "retired": true | false]}
+ * (unknown members ignored; false lifts what true did, and no other standing),
+ * or CSV: serial-number,idevid-issuer[,certificate[,maker[,owner[,model
+ * [,customer]]]]] (quotes per RFC 4180). IDV_E_FORMAT says what is wrong; a
  * certificate that does not fit serial and issuer is refused.
  */
 idv_rc idv_db_device_import(struct idv_db *db, struct idv_bytes line,
                             bool *fresh) IDV_CHECKED;
+
+enum idv_db_rows {
+    IDV_DB_DEVICES, /* lines as above */
+    /*
+     * A device that is there was sold: a JSON object
+     *   {"serial-number": text [, "owner": base64 domainID] [, "customer":
+     * text]
+     *    [, "idevid-issuer": base64] [, "domain-certificate": base64 DER]}
+     * (owner or the certificate that it follows from, or a customer), or CSV:
+     * serial-number,owner[,customer[,idevid-issuer[,domain-certificate]]].
+     * IDV_E_STATE: there is no such device, several issuers have one, or it is
+     * another domain's and was not transferred.
+     */
+    IDV_DB_SALES,
+};
+struct idv_db_imported {
+    uint64_t lines; /* up to this one, all of the file's are in the store */
+    uint64_t fresh, known; /* that said something new, or nothing */
+};
+struct idv_db_import {
+    enum idv_db_rows rows;
+    struct idv_masa_by by;
+    /* The next line; *more false: there is none. Borrowed until the next call.
+     */
+    idv_rc (*next)(void *arg, struct idv_bytes *line, bool *more);
+    /* after each transaction; may be NULL */
+    void (*progress)(void *arg, const struct idv_db_imported *sofar);
+    void *arg;
+};
+/*
+ * Lines of a file, however long, in transactions of some thousand; blank ones
+ * are nothing. Each transaction is whole and on disk before the next begins,
+ * so that a second run of the same file finds what is there and finishes. A
+ * line that is wrong, or that the store does not take, ends it, named by its
+ * number; those before it are in the store, none after it is. *out is filled
+ * also then.
+ */
+idv_rc idv_db_import(struct idv_db *db, const struct idv_db_import *from,
+                     struct idv_db_imported *out) IDV_CHECKED;
 /* Calls each until it returns false; d is borrowed. serial NULL: all. */
 idv_rc idv_db_device_each(struct idv_db *db, const char *serial,
                           bool (*each)(void *arg,
                                        const struct idv_masa_device *d),
                           void *arg) IDV_CHECKED;
 /* IDV_E_STATE: no such device, or (keyid empty) several with that serial. */
-idv_rc idv_db_device_block(struct idv_db *db, struct idv_bytes keyid,
-                           const char *serial, bool blocked,
-                           const char *reason) IDV_CHECKED;
+idv_rc idv_db_device_stand(struct idv_db *db, struct idv_bytes keyid,
+                           const char *serial, enum idv_standing standing,
+                           const char *reason,
+                           const struct idv_masa_by *by) IDV_CHECKED;
 /* owner "" forgets. */
 idv_rc idv_db_device_owner(struct idv_db *db, struct idv_bytes keyid,
-                           const char *serial, const char *owner) IDV_CHECKED;
+                           const char *serial, const char *owner,
+                           const struct idv_masa_by *by) IDV_CHECKED;
 /* Names a registrar or domain CA certificate; replaces an earlier entry. */
 idv_rc idv_db_registrar_set(struct idv_db *db, const X509 *cert,
                             const struct idv_masa_registrar *r) IDV_CHECKED;

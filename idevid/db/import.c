@@ -1,73 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices from lines of a factory's export, JSON or CSV. */
+/* Devices from lines of a factory's export. */
 #include <string.h>
 
-#include <idevid/auto.h>
 #include <idevid/text.h>
 
-#include "idevid/db/db.h"
-#include "idevid/db/rows.h"
+#include "idevid/db/import.h"
 
-enum field { SERIAL, ISSUER, CERT, MAKER, OWNER, FIELDS };
-static const char *const names[FIELDS] = {"serial-number", "idevid-issuer",
-                                          "certificate", "maker", "owner"};
+enum { SERIAL, ISSUER, CERT, MAKER, OWNER, MODEL, CUSTOMER, FIELDS };
+static const char *const names[FIELDS] = {
+    "serial-number", "idevid-issuer", "certificate", "maker",
+    "owner",         "model",         "customer"};
 
-/* --- a line into five texts, absent ones empty ---------------------------- */
+/* --- a line into a device ------------------------------------------------- */
 
-static idv_rc fields_from_json(struct idv_bytes line,
-                               struct idv_buf f[static FIELDS])
-{
-    IDV_AUTO_PTR(idv_json) root = NULL;
-    IDV_TRY(idv_json_parse(line, 0, &root));
-    if (idv_json_type(root) != IDV_JSON_OBJECT)
-        return idv_fail(IDV_E_FORMAT, "device: not a JSON object");
-    for (int i = 0; i < FIELDS; i++) {
-        const struct idv_json *v = idv_json_get(root, names[i]);
-        const char *text = idv_json_text(v);
-        if (v && !text)
-            return idv_fail(IDV_E_FORMAT, "device: %s is not a text", names[i]);
-        IDV_TRY(idv_buf_puts(&f[i], text));
-    }
-    return IDV_OK;
-}
-
-static idv_rc fields_from_csv(struct idv_bytes line,
-                              struct idv_buf f[static FIELDS])
-{
-    for (int i = 0; i < FIELDS; i++) {
-        bool more;
-        IDV_TRY(idv_csv_next(&line, &f[i], &more));
-        if (!more)
-            return IDV_OK;
-    }
-    return idv_fail(IDV_E_FORMAT, "device: more than %d fields", FIELDS);
-}
-
-/* --- five texts into a device --------------------------------------------- */
-
-static idv_rc keyid_from(const struct idv_buf *text, struct idv_masa_device *d)
-{
-    IDV_AUTO(buf) raw = {.max = IDV_MAX_CERT};
-    IDV_AUTO(buf) keyid = {0};
-    IDV_TRY(idv_base64_to_bytes(idv_view(text), IDV_BASE64_LAX, &raw));
-    IDV_TRY(idv_idevid_issuer_keyid(idv_view(&raw), &keyid));
-    if (keyid.n == 0 || keyid.n > IDV_MAX_KEYID)
-        return idv_fail(IDV_E_FORMAT, "device: idevid-issuer of %zu bytes",
-                        keyid.n);
-    memcpy(d->keyid, keyid.p, keyid.n);
-    d->keyid_n = keyid.n;
-    return IDV_OK;
-}
-
-/* The certificate must be that of this serial number and issuer. */
-static idv_rc cert_from(const struct idv_buf *text, struct idv_masa_device *d)
+/* The certificate must be that of this serial number and issuer; its key is
+ * looked at by whoever needs it. */
+static idv_rc cert_from(struct idv_bytes text, struct idv_masa_device *d)
 {
     IDV_AUTO_PTR(X509) cert = NULL;
     struct idv_devid id;
-    if (text->n == 0)
+    if (text.n == 0)
         return IDV_OK;
-    IDV_TRY(idv_base64_to_bytes(idv_view(text), IDV_BASE64_LAX, &d->cert));
-    IDV_TRY(idv_cert_from_der(idv_view(&d->cert), &cert));
+    IDV_TRY(idv_base64_to_bytes(text, IDV_BASE64_LAX, &d->cert));
+    IDV_TRY(idv_cert_glance(idv_view(&d->cert), &cert));
     IDV_TRY(idv_devid_from_cert(cert, &id));
     if (strcmp(id.serial_number, d->serial_number) != 0)
         return idv_fail(IDV_E_FORMAT,
@@ -80,63 +35,106 @@ static idv_rc cert_from(const struct idv_buf *text, struct idv_masa_device *d)
     return IDV_OK;
 }
 
-static idv_rc device_from(const struct idv_buf f[static FIELDS],
+static idv_rc copy(char *to, size_t room, const struct idvi_fields *f, int i)
+{
+    idv_rc rc = idv_text_copy(to, room, idv_view(&f->text[i]), names[i]);
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "device");
+}
+
+static idv_rc device_from(const struct idvi_fields *f,
                           struct idv_masa_device *d)
 {
-    for (int i = SERIAL; i <= ISSUER; i++) {
-        if (f[i].n == 0)
-            return idv_fail(IDV_E_FORMAT, "device: no %s", names[i]);
-    }
-    IDV_TRY(idv_text_copy(d->serial_number, sizeof(d->serial_number),
-                          idv_view(&f[SERIAL]), "device: serial-number"));
-    IDV_TRY(idv_text_copy(d->maker, sizeof(d->maker), idv_view(&f[MAKER]),
-                          "device: maker"));
-    IDV_TRY(idv_text_copy(d->owner, sizeof(d->owner), idv_view(&f[OWNER]),
-                          "device: owner"));
-    if (!idv_text_printable(idv_view(&f[SERIAL])))
+    IDV_TRY(copy(d->serial_number, sizeof(d->serial_number), f, SERIAL));
+    IDV_TRY(copy(d->maker, sizeof(d->maker), f, MAKER));
+    IDV_TRY(copy(d->owner, sizeof(d->owner), f, OWNER));
+    IDV_TRY(copy(d->model, sizeof(d->model), f, MODEL));
+    IDV_TRY(copy(d->customer, sizeof(d->customer), f, CUSTOMER));
+    if (!idv_text_printable(idv_view(&f->text[SERIAL])))
         return idv_fail(IDV_E_FORMAT, "device: serial-number is not text");
-    IDV_TRY(keyid_from(&f[ISSUER], d));
-    return cert_from(&f[CERT], d);
+    IDV_TRY(idvi_keyid_from(idv_view(&f->text[ISSUER]), d));
+    return cert_from(idv_view(&f->text[CERT]), d);
 }
 
-/* The factory's own word on whether it is to be trusted any more; a line may
- * be silent on that. */
-static idv_rc retire(struct idv_db *db, struct idv_bytes line,
-                     const struct idv_masa_device *d)
+static idv_rc read_line(struct idv_bytes text, struct idvi_line *out)
 {
-    IDV_AUTO_PTR(idv_json) root = NULL;
-    bool retired = false;
-    IDV_TRY(idv_json_parse(line, 0, &root));
-    const struct idv_json *v = idv_json_get(root, "retired");
-    if (!v)
+    IDVI_FIELDS_AUTO struct idvi_fields f = {.names = names, .n = FIELDS};
+    IDV_TRY(idvi_fields_read(&f, text, "device", ISSUER + 1));
+    out->word = f.word;
+    return device_from(&f, &out->device);
+}
+
+/* --- a device into the store ---------------------------------------------- */
+
+/* An absent text or certificate does not wipe out what is known; whose it is,
+ * people know better as soon as they said so. */
+static idv_rc complete(struct idv_db *db, const struct idv_masa_device *d)
+{
+    return idvi_exec(
+        db, NULL,
+        "UPDATE device SET"
+        " maker = CASE $1 WHEN '' THEN maker ELSE $1 END,"
+        " model = CASE $2 WHEN '' THEN model ELSE $2 END,"
+        " customer = CASE customer WHEN '' THEN $3 ELSE customer END,"
+        " owner = CASE WHEN owner = '' AND NOT EXISTS (SELECT 1 FROM"
+        " device_change c WHERE c.device_id = device.id AND c.what IN"
+        " ('owner', 'transferred')) THEN $4 ELSE owner END,"
+        " cert = CASE length($5) WHEN 0 THEN cert ELSE $5 END"
+        " WHERE serial_number = $6 AND keyid = $7"
+        " AND (maker <> $1 OR model <> $2 OR customer <> $3 OR owner <> $4"
+        " OR cert <> $5)",
+        "ttttbtb", d->maker, d->model, d->customer, d->owner,
+        idv_view(&d->cert), d->serial_number, idv_bytes(d->keyid, d->keyid_n));
+}
+
+static idv_rc put_device(struct idv_db *db, const struct idv_masa_device *d,
+                         bool *fresh)
+{
+    unsigned added = 0;
+    IDV_TRY(idvi_exec(
+        db, &added,
+        "INSERT INTO device (keyid, serial_number, maker, model,"
+        " customer, owner, blocked, state, reason, cert) VALUES ($1, $2,"
+        " $3, $4, $5, $6, $7, $8, $9, $10)"
+        " ON CONFLICT (serial_number, keyid) DO NOTHING",
+        "btttttiitb", idv_bytes(d->keyid, d->keyid_n), d->serial_number,
+        d->maker, d->model, d->customer, d->owner,
+        (int64_t)(d->standing != IDV_STANDING_NORMAL), (int64_t)d->standing,
+        d->reason, idv_view(&d->cert)));
+    *fresh = added > 0;
+    return *fresh ? IDV_OK : complete(db, d);
+}
+
+static idv_rc put_line(struct idv_db *db, const struct idvi_line *line,
+                       const struct idv_masa_by *by, bool *fresh)
+{
+    const struct idv_masa_device *d = &line->device;
+    IDV_TRY(put_device(db, d, fresh));
+    if (line->word == IDVI_SILENT || (*fresh && line->word == IDVI_TAKEN_BACK))
         return IDV_OK;
-    IDV_TRY(idv_json_bool(v, "device: retired", &retired));
     return idvi_device_retire(db, idv_bytes(d->keyid, d->keyid_n),
-                              d->serial_number, retired);
+                              d->serial_number, line->word == IDVI_RETIRED, by);
 }
 
-static idv_rc import(struct idv_db *db, struct idv_bytes line,
-                     struct idv_buf f[static FIELDS], bool *fresh)
+const struct idvi_import idvi_import_devices = {read_line, put_line};
+
+/* --- one alone ------------------------------------------------------------ */
+
+struct adding {
+    const struct idv_masa_device *device;
+    bool *fresh;
+};
+
+static idv_rc add(struct idv_db *db, void *arg)
 {
-    struct idv_masa_device d = {0};
-    line = idv_text_trim(line);
-    bool json = line.n && *line.p == '{';
-    IDV_TRY(json ? fields_from_json(line, f) : fields_from_csv(line, f));
-    idv_rc rc = device_from(f, &d);
-    if (rc == IDV_OK)
-        rc = idv_db_device_add(db, &d, fresh);
-    if (rc == IDV_OK && json)
-        rc = retire(db, line, &d);
-    idv_masa_device_free(&d);
-    return rc;
+    const struct adding *a = arg;
+    return put_device(db, a->device, a->fresh);
 }
 
-idv_rc idv_db_device_import(struct idv_db *db, struct idv_bytes line,
-                            bool *fresh)
+idv_rc idv_db_device_add(struct idv_db *db, const struct idv_masa_device *d,
+                         bool *fresh)
 {
-    struct idv_buf f[FIELDS] = {0};
-    idv_rc rc = import(db, line, f, fresh);
-    for (int i = 0; i < FIELDS; i++)
-        idv_buf_free(&f[i]);
-    return rc;
+    if (!d->serial_number[0] || !d->keyid_n || d->keyid_n > IDV_MAX_KEYID)
+        return idv_fail(IDV_E_ARG, "device: no serial number or issuer");
+    struct adding a = {d, fresh};
+    return idvi_within(db, add, &a);
 }

@@ -23,16 +23,17 @@ static idv_rc named(void *self, const char *serial,
     return idv_db_device_each(self, serial, each, arg);
 }
 
-static idv_rc block(void *self, struct idv_bytes keyid, const char *serial,
-                    bool blocked, const char *reason)
+static idv_rc stand(void *self, struct idv_bytes keyid, const char *serial,
+                    enum idv_standing standing, const char *reason,
+                    const struct idv_masa_by *by)
 {
-    return idv_db_device_block(self, keyid, serial, blocked, reason);
+    return idv_db_device_stand(self, keyid, serial, standing, reason, by);
 }
 
 static idv_rc own(void *self, struct idv_bytes keyid, const char *serial,
-                  const char *owner)
+                  const char *owner, const struct idv_masa_by *by)
 {
-    return idv_db_device_owner(self, keyid, serial, owner);
+    return idv_db_device_owner(self, keyid, serial, owner, by);
 }
 
 static idv_rc registrar_set(void *self, const X509 *cert,
@@ -106,8 +107,9 @@ struct idv_masa_people idv_db_masa_people(struct idv_db *db)
         .self = db,
         .devices = devices,
         .named = named,
-        .block = block,
+        .stand = stand,
         .own = own,
+        .changes = idvi_device_changes,
         .registrar_set = registrar_set,
         .registrars = registrars,
         .events = events,

@@ -7,17 +7,29 @@
 #include "idevid/db/rows.h"
 #include "idevid/db/sql.h"
 
+/* A program that knows no state may have blocked it, or lifted that. */
+static enum idv_standing standing(bool blocked, int state)
+{
+    if (!blocked)
+        return IDV_STANDING_NORMAL;
+    return state > 0 ? (enum idv_standing)state : IDV_STANDING_BLOCKED;
+}
+
 idv_rc idvi_device_row(struct idvi_query *q, struct idv_masa_device *out)
 {
     IDV_AUTO(buf) keyid = {.max = IDV_MAX_KEYID};
-    IDV_TRY(idvi_query_get(q, "ibtttftfb", &out->id, &keyid, out->serial_number,
-                           sizeof(out->serial_number), out->maker,
-                           sizeof(out->maker), out->owner, sizeof(out->owner),
-                           &out->blocked, out->reason, sizeof(out->reason),
-                           &out->serial_shared, &out->cert));
+    bool blocked = false;
+    int state = 0;
+    IDV_TRY(idvi_query_get(
+        q, "ibtttttfntfb", &out->id, &keyid, out->serial_number,
+        sizeof(out->serial_number), out->maker, sizeof(out->maker), out->model,
+        sizeof(out->model), out->customer, sizeof(out->customer), out->owner,
+        sizeof(out->owner), &blocked, &state, out->reason, sizeof(out->reason),
+        &out->serial_shared, &out->cert));
     if (keyid.n)
         memcpy(out->keyid, keyid.p, keyid.n);
     out->keyid_n = keyid.n;
+    out->standing = standing(blocked, state);
     return IDV_OK;
 }
 

@@ -9,13 +9,20 @@
 #include "idevid/db/sql.h"
 
 #define IDVI_DEVICE_SELECT                                                     \
-    "SELECT d.id, d.keyid, d.serial_number, d.maker, d.owner, d.blocked,"      \
-    " d.reason, (SELECT count(*) FROM device e WHERE e.serial_number ="        \
-    " d.serial_number) > 1, d.cert FROM device d"
+    "SELECT d.id, d.keyid, d.serial_number, d.maker, d.model, d.customer,"     \
+    " d.owner, d.blocked, d.state, d.reason, (SELECT count(*) FROM device e "  \
+    "WHERE"                                                                    \
+    " e.serial_number = d.serial_number) > 1, d.cert FROM device d"
 idv_rc idvi_device_row(struct idvi_query *q,
                        struct idv_masa_device *out) IDV_CHECKED;
 idv_rc idvi_device_find(void *self, struct idv_bytes keyid, const char *serial,
                         bool *found, struct idv_masa_device *out) IDV_CHECKED;
+
+/* device_change.c */
+idv_rc idvi_device_changes(void *self, int64_t device_id, unsigned limit,
+                           bool (*each)(void *arg,
+                                        const struct idv_masa_change *c),
+                           void *arg) IDV_CHECKED;
 
 /* Those that are left of q, until each returns false. */
 idv_rc idvi_device_rows(struct idvi_query *q,
@@ -26,11 +33,6 @@ idv_rc idvi_registrar_rows(struct idvi_query *q,
                            bool (*each)(void *arg, const uint8_t sha256[32],
                                         const struct idv_masa_registrar *r),
                            void *arg) IDV_CHECKED;
-
-/* Blocks a device that its factory retired, unless it is blocked already; or
- * lifts that block, and no other. */
-idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,
-                          const char *serial, bool retired) IDV_CHECKED;
 
 #define IDVI_SESSION_SELECT                                                    \
     "SELECT pvr_sha256, idevid_sha256, maker, serial_number, nonce, address,"  \

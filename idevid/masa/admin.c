@@ -25,8 +25,13 @@ static idv_rc put_device(struct idv_json *o, const struct idv_masa_device *d)
     IDV_TRY(idv_admin_put_text(o, "serial-number", d->serial_number));
     IDV_TRY(put_hex(o, "issuer-keyid", idv_bytes(d->keyid, d->keyid_n)));
     IDV_TRY(idv_admin_put_text(o, "maker", d->maker));
+    IDV_TRY(idv_admin_put_text(o, "model", d->model));
+    IDV_TRY(idv_admin_put_text(o, "customer", d->customer));
     IDV_TRY(idv_admin_put_text(o, "owner", d->owner));
-    IDV_TRY(idv_admin_put_bool(o, "blocked", d->blocked));
+    IDV_TRY(
+        idv_admin_put_text(o, "standing", idv_standing_to_text(d->standing)));
+    IDV_TRY(
+        idv_admin_put_bool(o, "blocked", d->standing != IDV_STANDING_NORMAL));
     return idv_admin_put_text(o, "reason", d->reason);
 }
 
@@ -131,6 +136,14 @@ struct showing {
     idv_rc rc;
 };
 
+static idv_rc put_change(struct idv_json *o, const struct idv_masa_change *c)
+{
+    IDV_TRY(idv_admin_put_time(o, "date", c->date));
+    IDV_TRY(idv_admin_put_text(o, "who", c->who));
+    IDV_TRY(idv_admin_put_text(o, "what", c->what));
+    return idv_admin_put_text(o, "detail", c->detail);
+}
+
 static idv_rc put_newest(const struct idv_audit_log *log, struct idv_json *o)
 {
     IDV_AUTO_PTR(idv_json) events = idv_json_new_array();
@@ -160,6 +173,30 @@ static idv_rc put_events(const struct idv_masa_store *store, int64_t device_id,
     return rc;
 }
 
+static bool change_each(void *arg, const struct idv_masa_change *c)
+{
+    struct showing *s = arg;
+    struct idv_json *o = idv_json_new_object();
+    s->rc = o ? put_change(o, c) : idv_fail(IDV_E_NOMEM, "out of memory");
+    if (s->rc == IDV_OK)
+        s->rc = idv_json_append(s->rows, o);
+    else
+        idv_json_free(o);
+    return s->rc == IDV_OK;
+}
+
+static idv_rc put_changes(const struct idv_masa_people *people,
+                          int64_t device_id, struct idv_json *o)
+{
+    IDV_AUTO_PTR(idv_json) rows = idv_json_new_array();
+    struct showing s = {NULL, rows, IDV_OK};
+    if (!rows)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(people->changes(people->self, device_id, SHOWN, change_each, &s));
+    IDV_TRY(s.rc);
+    return idv_json_set(o, "changes", idv_steal(&rows));
+}
+
 static idv_rc show_one(const struct showing *s, const struct idv_masa_device *d)
 {
     IDV_AUTO_PTR(idv_json) o = idv_json_new_object();
@@ -167,6 +204,7 @@ static idv_rc show_one(const struct showing *s, const struct idv_masa_device *d)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(put_device(o, d));
     IDV_TRY(idv_admin_put_bool(o, "registered", d->cert.n > 0));
+    IDV_TRY(put_changes(&s->a->people, d->id, o));
     IDV_TRY(put_events(&s->a->store, d->id, o));
     return idv_json_append(s->rows, idv_steal(&o));
 }
@@ -240,7 +278,7 @@ static idv_rc registrars(void *self, const struct idv_admin_call *c)
 const struct idv_admin_row idv_masa_admin_rows[] = {
     {"/list", list, false},
     {"/show", show, false},
-    {"/block", idvi_masa_admin_block, true},
+    {"/stand", idvi_masa_admin_stand, true},
     {"/owner", idvi_masa_admin_owner, true},
     {"/registrar", idvi_masa_admin_registrar, true},
     {"/registrars", registrars, false},

@@ -17,11 +17,13 @@ struct idv_masa_admin {
  * hexadecimal, is needed only where several issuers have a device of that
  * serial number (409 without):
  *   /list       {"serial-number": ""}   rows of serial-number, issuer-keyid,
- *               maker, owner, blocked, reason
+ *               maker, model, customer, owner, standing, blocked, reason
  *   /show       {"serial-number"}       {"devices": such rows, each with
- *               "registered": is its certificate here, "events": the newest,
- *               oldest first, "earlier": n of those left out}; 409: none
- *   /block      {"serial-number" [, "issuer-keyid"], "blocked": bool
+ *               "registered": is its certificate here, "changes": what was
+ *               said of it, rows of date, who, what, detail, "events": the
+ *               newest, oldest first, "earlier": n of those left out}; 409:
+ *               none
+ *   /stand      {"serial-number" [, "issuer-keyid"], "standing": its word
  *               [, "reason"]}           the same
  *   /owner      {"serial-number" [, "issuer-keyid"] [, "certificate": base64
  *               DER of the domain CA; without it nobody knows]}
@@ -37,7 +39,7 @@ struct idv_masa_admin {
 extern const struct idv_admin_row idv_masa_admin_rows[];
 
 /* admin_change.c */
-idv_rc idvi_masa_admin_block(void *self,
+idv_rc idvi_masa_admin_stand(void *self,
                              const struct idv_admin_call *c) IDV_CHECKED;
 idv_rc idvi_masa_admin_owner(void *self,
                              const struct idv_admin_call *c) IDV_CHECKED;

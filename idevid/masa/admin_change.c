@@ -32,40 +32,36 @@ static idv_rc certificate(const struct idv_json *in, X509 **out)
     return idv_cert_from_der(idv_view(&der), out);
 }
 
-/* --- block ---------------------------------------------------------------- */
+static struct idv_masa_by by(const struct idv_admin_call *c)
+{
+    return (struct idv_masa_by){c->who, c->now};
+}
 
-idv_rc idvi_masa_admin_block(void *self, const struct idv_admin_call *c)
+/* --- how it stands -------------------------------------------------------- */
+
+idv_rc idvi_masa_admin_stand(void *self, const struct idv_admin_call *c)
 {
     const struct idv_masa_admin *a = self;
     IDV_AUTO(buf) keyid = {.max = IDV_MAX_KEYID};
     struct idv_masa_device fits;
-    const char *serial = "", *reason = "";
-    bool blocked = false;
+    const struct idv_masa_by said = by(c);
+    const char *serial = "", *reason = "", *word = "";
+    enum idv_standing standing = IDV_STANDING_NORMAL;
     IDV_TRY(which(c->in, &serial, &keyid));
     IDV_TRY(idv_admin_text(c->in, "reason", &reason));
-    IDV_TRY(idv_admin_bool(c->in, "blocked", &blocked));
+    IDV_TRY(idv_admin_need(c->in, "standing", &word));
+    IDV_TRY(idv_standing_from_text(word, &standing));
     IDV_TRY(idv_text_copy(fits.reason, sizeof(fits.reason), idv_str(reason),
                           "reason"));
-    IDV_TRY(a->people.block(a->people.self, idv_view(&keyid), serial, blocked,
-                            reason));
+    IDV_TRY(a->people.stand(a->people.self, idv_view(&keyid), serial, standing,
+                            reason, &said));
     IDV_TRY(idv_admin_put_text(c->out, "serial-number", serial));
-    IDV_TRY(idv_admin_put_bool(c->out, "blocked", blocked));
-    return idv_admin_put_text(c->out, "reason", blocked ? reason : "");
+    IDV_TRY(idv_admin_put_text(c->out, "standing", word));
+    return idv_admin_put_text(c->out, "reason",
+                              standing == IDV_STANDING_NORMAL ? "" : reason);
 }
 
 /* --- owner ---------------------------------------------------------------- */
-
-static idv_rc domain_of(const X509 *cert, struct idv_buf *out)
-{
-    IDV_AUTO(buf) raw = {0};
-    if (!idv_domain_id_is_proven(cert))
-        return idv_fail(IDV_E_REJECT,
-                        "%s: its subjectKeyIdentifier is no hash of its key, "
-                        "so that others could take it for their own",
-                        idv_cert_subject(cert));
-    IDV_TRY(idv_domain_id(cert, &raw));
-    return idv_base64_from_bytes(idv_view(&raw), 0, out);
-}
 
 idv_rc idvi_masa_admin_owner(void *self, const struct idv_admin_call *c)
 {
@@ -73,13 +69,15 @@ idv_rc idvi_masa_admin_owner(void *self, const struct idv_admin_call *c)
     IDV_AUTO(buf) keyid = {.max = IDV_MAX_KEYID};
     IDV_AUTO(buf) id = {.max = IDV_MAX_DOMAIN_ID - 1};
     IDV_AUTO_PTR(X509) cert = NULL;
+    const struct idv_masa_by said = by(c);
     const char *serial = "";
     IDV_TRY(which(c->in, &serial, &keyid));
     IDV_TRY(certificate(c->in, &cert));
     if (cert)
-        IDV_TRY(domain_of(cert, &id));
+        IDV_TRY(idv_domain_id_proven(cert, &id));
     const char *domain = id.n ? (const char *)id.p : "";
-    IDV_TRY(a->people.own(a->people.self, idv_view(&keyid), serial, domain));
+    IDV_TRY(
+        a->people.own(a->people.self, idv_view(&keyid), serial, domain, &said));
     IDV_TRY(idv_admin_put_text(c->out, "serial-number", serial));
     IDV_TRY(idv_admin_put_text(c->out, "owner", domain));
     return idv_admin_put_text(c->out, "subject",

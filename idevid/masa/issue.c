@@ -8,13 +8,6 @@
 
 #define HOUR_S 3600
 
-static idv_rc check_device(struct idvi_masa_call *c)
-{
-    if (c->device.blocked)
-        return idvi_refuse(&c->no, 403, "device-blocked", "device is blocked");
-    return IDV_OK;
-}
-
 static idv_rc answer(struct idvi_masa_call *c, const struct idv_masa_issue *i)
 {
     if (!idv_accepts(c->call->req.accept, i->media)) /* one of before */
@@ -177,7 +170,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
     bool found = false;
     IDV_TRY(idvi_masa_check_accept(c));
     IDV_TRY(idvi_masa_open(c));
-    IDV_TRY(check_device(c));
+    IDV_TRY(idvi_masa_standing(c));
     IDV_TRY(find_issued(c, &found));
     if (found)
         return IDV_OK;

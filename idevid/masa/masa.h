@@ -83,6 +83,7 @@ struct idv_masa_conf {
      * logged): beyond that 503, so that nobody fills a device's history. Those
      * with evidence are not counted and not refused. 0: 60 */
     unsigned device_hourly;
+    bool tell_reason; /* registrars read why a device is refused, too */
     /* Signs the heads of the tree over the log (P-256 or Ed25519); borrowed.
      * NULL: the tree grows all the same, and nobody is shown it. */
     EVP_PKEY *log_key;
@@ -95,15 +96,33 @@ struct idv_masa_conf {
 
 #define IDV_MAX_DOMAIN_ID 96 /* base64 text, with its NUL */
 
+/* How a device stands with its maker. Only a normal one gets vouchers; its log
+ * stays what it is, whatever becomes of it. */
+enum idv_standing {
+    IDV_STANDING_NORMAL,
+    IDV_STANDING_BLOCKED,     /* for now */
+    IDV_STANDING_STOLEN,      /* until it is found */
+    IDV_STANDING_TRANSFERRED, /* its owner gave it away: until the next claims
+                               */
+    IDV_STANDING_RETIRED,     /* taken out of service */
+    IDV_STANDING_END_OF_LIFE, /* its maker looks after it no longer */
+};
+/* "normal", "blocked", "stolen", "transferred", "retired", "end-of-life" */
+const char *idv_standing_to_text(enum idv_standing s);
+idv_rc idv_standing_from_text(const char *text,
+                              enum idv_standing *out) IDV_CHECKED;
+
 struct idv_masa_device {
     int64_t id;                   /* the store's own */
     uint8_t keyid[IDV_MAX_KEYID]; /* of the IDevID's issuer (2.7) */
     size_t keyid_n;
     char serial_number[IDV_MAX_SERIAL + 1];
     char maker[64];                /* "" the first configured */
-    char owner[IDV_MAX_DOMAIN_ID]; /* domainID it was sold to; "" unknown */
-    bool blocked;                  /* stolen, recalled: no voucher */
-    char reason[128];              /* why blocked; may be told */
+    char model[64];                /* or SKU; "" not known */
+    char customer[64];             /* whom it was sold to; "" not known */
+    char owner[IDV_MAX_DOMAIN_ID]; /* domainID of that one; "" unknown */
+    enum idv_standing standing;
+    char reason[128];    /* why not normal; people's words */
     bool serial_shared;  /* another issuer has a device of this serial */
     struct idv_buf cert; /* its IDevID, DER; empty when not registered */
 };

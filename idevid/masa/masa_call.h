@@ -36,6 +36,7 @@ struct idvi_masa_call {
     char domain_id[IDV_MAX_DOMAIN_ID];
     enum idv_assertion assertion;
     int64_t nonceless_since; /* as the store's; of nonceless requests */
+    char told[192];          /* a refusal with its reason */
     bool approve;            /* the pledge asks for it, with this: */
     struct idv_approval_request approval;
 };
@@ -45,6 +46,8 @@ struct idvi_masa_call {
 /* RFC 8995 sections 5.5.2 to 5.5.4: types, container, chain, signature,
  * content, device; pin and domainID follow from the chain. */
 idv_rc idvi_masa_open(struct idvi_masa_call *c) IDV_CHECKED;
+/* How the device stands with us. */
+idv_rc idvi_masa_standing(struct idvi_masa_call *c) IDV_CHECKED;
 /* Section 5.5.5: the pledge's request inside, if any; sets assertion. */
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c) IDV_CHECKED;
 /* form.c: 406 unless some form of vouchers is accepted; the one that this

@@ -5,6 +5,24 @@
 
 #include "idevid/masa/masa.h"
 
+/* Who says it, and when. */
+struct idv_masa_by {
+    const char *who; /* as idv_admin_call has it */
+    int64_t now;
+};
+
+/* What was said of a device. */
+struct idv_masa_change {
+    int64_t date;
+    char who[64];
+    char what[16];    /* a standing, "owner", "customer" */
+    char detail[128]; /* the reason, domainID, name */
+};
+
+/* The domainID, base64; IDV_E_REJECT: it is no hash of the key, so that others
+ * could take it for their own. */
+idv_rc idv_domain_id_proven(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+
 /* As idv_masa_store; each call returns false to stop, what it is given is
  * borrowed. Listings are in pages of at most limit rows. */
 struct idv_masa_people {
@@ -19,12 +37,19 @@ struct idv_masa_people {
     idv_rc (*named)(void *self, const char *serial,
                     bool (*each)(void *arg, const struct idv_masa_device *d),
                     void *arg);
-    /* IDV_E_STATE: no such device, or (keyid empty) several */
-    idv_rc (*block)(void *self, struct idv_bytes keyid, const char *serial,
-                    bool blocked, const char *reason);
-    /* owner "": nobody knows */
+    /* IDV_E_STATE: no such device, or (keyid empty) several. A device that is
+     * transferred has neither owner nor customer until somebody claims it. */
+    idv_rc (*stand)(void *self, struct idv_bytes keyid, const char *serial,
+                    enum idv_standing standing, const char *reason,
+                    const struct idv_masa_by *by);
+    /* owner "": nobody knows. A claim makes a transferred device a normal one.
+     */
     idv_rc (*own)(void *self, struct idv_bytes keyid, const char *serial,
-                  const char *owner);
+                  const char *owner, const struct idv_masa_by *by);
+    /* the newest, oldest first */
+    idv_rc (*changes)(void *self, int64_t device_id, unsigned limit,
+                      bool (*each)(void *arg, const struct idv_masa_change *c),
+                      void *arg);
     idv_rc (*registrar_set)(void *self, const X509 *cert,
                             const struct idv_masa_registrar *r);
     /* by hash, those after the given one */

@@ -16,15 +16,21 @@ idv_rc idv_cert_to_der(const X509 *cert, struct idv_buf *out)
 
 idv_rc idv_cert_from_der(struct idv_bytes der, X509 **out)
 {
-    IDV_AUTO_PTR(X509) cert = NULL;
+    return idvi_cert_into(NULL, der, out);
+}
+
+idv_rc idvi_cert_into(X509 *empty, struct idv_bytes der, X509 **out)
+{
+    IDV_AUTO_PTR(X509) cert = empty;
     IDV_AUTO(buf) again = {0};
     const uint8_t *p = der.p;
     if (der.n > IDV_MAX_CERT)
         return idv_fail(IDV_E_LIMIT, "certificate: more than %d bytes",
                         IDV_MAX_CERT);
-    cert = der.n ? d2i_X509(NULL, &p, (long)der.n) : NULL;
+    /* frees what it was given when it fails */
+    const bool read = der.n && d2i_X509(&cert, &p, (long)der.n);
     ERR_clear_error();
-    if (!cert)
+    if (!read)
         return idv_fail(IDV_E_FORMAT, "certificate: not one, or cut off");
     if ((size_t)(p - der.p) != der.n)
         return idv_fail(IDV_E_FORMAT, "certificate: bytes after its end");

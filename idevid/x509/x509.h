@@ -19,6 +19,10 @@ EVP_PKEY *idvi_curve_key(const X509_PUBKEY *from);
 /* The point of one that was read so, and its curve; empty for all others. */
 struct idv_bytes idvi_curve_point(const EVP_PKEY *key, int *nid);
 #define IDVI_POINT_MAX 133 /* P-521 */
+/* What idv_cert_from_der and idv_cert_glance do; empty (NULL: a new one) is
+ * taken. */
+idv_rc idvi_cert_into(X509 *empty, struct idv_bytes der,
+                      X509 **out) IDV_CHECKED;
 /* SubjectPublicKeyInfo, DER. */
 idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out) IDV_CHECKED;
 /* The same into what is to be signed, and from certificate to certificate: it

@@ -5,9 +5,9 @@
 #   BENCH_SECONDS   of each measurement (1)
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
 #   BENCH_PARTS     which tables (operations anchor desk line joins
-#                   rest ledger registrar)
+#                   rest ledger masa-load registrar)
 #   BENCH_DEVICES   of a line, whose CPU is measured (30)
-#   BENCH_ROWS      rows of the ledger's tables (1000000)
+#   BENCH_ROWS      rows of the ledger's tables, devices of a feed (1000000)
 #   BENCH_LONG      10000000 of them; 100000 requests to a registrar
 #   BENCH_REQUESTS  instead of those (10000)
 #   BENCH_REST_S    how long an agent at rest is looked at (60)
@@ -142,13 +142,14 @@ operations() {
 
 world_begin
 [ -z "$BENCH_JSON" ] || : >"$BENCH_JSON" || exit
-for part in ${BENCH_PARTS:-operations anchor desk line joins rest ledger registrar}; do
+for part in ${BENCH_PARTS:-operations anchor desk line joins rest ledger masa-load registrar}; do
     case $part in
     operations | joins | rest) "$part" || failed=1 ;;
     anchor) anchor_table || failed=1 ;;
     desk) "$BENCH" desk || failed=1 ;;
     line) line_table || failed=1 ;;
     ledger) ledger_table || failed=1 ;;
+    masa-load) masa_load_table || failed=1 ;;
     registrar) registrar_table || failed=1 ;;
     *)
         echo "bench: BENCH_PARTS: no part is named $part" >&2

@@ -47,6 +47,9 @@ is 'figures of the registrar in JSON' \
 is 'lookups of the ledger in JSON' \
     "$(grep -cE '"name":"(registrar|est|masa): .*,"rows":5000,' \
         "$tap_dir/rows.json" | sed 's/^16$/8/')" 8
+is 'devices loaded in JSON' \
+    "$(grep -c '^{"name":"devices loaded by a MASA","rows":[15]000,' \
+        "$tap_dir/rows.json")" 2
 ok 'one sync for many answers' awk -F'"syncs":' '
     /16 answered together/ && $2 + 0 > 0 {n++; if ($2 + 0 > 0.5) exit 1}
     END {exit n != 1}' "$tap_dir/rows.json"

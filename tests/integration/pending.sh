@@ -70,9 +70,10 @@ like 'it says whom it knows' "$(masa registrar list)" \
     '^owner: known, may have vouchers without nonce'
 like 'and who said so' "$(cat "$WORLD/masa.out.err")" \
     'admin role=masa path=/registrar who="unix:uid=[0-9]*" status=200 .*owner'
-ok 'R-M-35: a device is stolen' masa block TOK-2 --reason 'stolen in Genoa'
+ok 'R-M-35: a device is stolen' masa stolen TOK-2 --reason 'taken in Genoa'
 like 'it is shown, with its voucher' "$(masa device show TOK-2)" \
-    'BLOCKED   stolen in Genoa
+    'standing  stolen: taken in Genoa
+.* unix:uid=[0-9]* .* stolen: taken in Genoa
 .*logged .* nonce none'
 like 'R-M-35: it gets no more' \
     "$(registrar prefetch acme TOK-2 --issuer "$WORLD/maker/issuing-ca.pem" \

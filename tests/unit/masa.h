@@ -7,6 +7,7 @@
 #include "tests/unit/codec.h"
 
 #include "tests/lib/world.h"
+#include "tests/unit/by.h"
 
 #define VOUCHER W_BRSKI "requestvoucher"
 #define LOG W_BRSKI "requestauditlog"
@@ -138,7 +139,7 @@ static inline void sell_to_domain(struct fixture *f)
     pki_must(idv_domain_id(f->w.pki.domain_ca.cert, &id), "id");
     pki_must(idv_base64_from_bytes(idv_view(&id), 0, &text), "text");
     pki_must(idv_db_device_owner(f->w.masa_db, idv_str(""), PKI_SERIAL,
-                                 (const char *)text.p),
+                                 (const char *)text.p, &test_by),
              "owner");
 }
 

@@ -6,6 +6,7 @@
 #include "idevid/db/db.h"
 #include "idevid/db/sql.h"
 #include "tests/lib/pki.h"
+#include "tests/unit/by.h"
 
 static inline idv_rc add_device(struct idv_db *db, const char *serial,
                                 uint8_t keyid)

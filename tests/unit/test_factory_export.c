@@ -94,7 +94,7 @@ static bool same_device(void *arg, const struct idv_masa_device *d)
     assert_string_equal(d->owner, "b3duZXI=");
     assert_string_equal(d->maker, "acme");
     assert_true(idv_bytes_eq(idv_view(&d->cert), idv_view(&der)));
-    *(bool *)arg = d->blocked;
+    *(bool *)arg = d->standing != IDV_STANDING_NORMAL;
     return true;
 }
 

@@ -465,10 +465,72 @@ static void blocked_device(void **state) /* R-M-35 */
 {
     struct fixture *f = *state;
     seal(f);
-    pki_must(idv_db_device_block(f->w.masa_db, idv_str(""), PKI_SERIAL, true,
-                                 "stolen"),
+    pki_must(idv_db_device_stand(f->w.masa_db, idv_str(""), PKI_SERIAL,
+                                 IDV_STANDING_BLOCKED, "recalled", &test_by),
              "block");
     refused(f, 403, "device-blocked");
+}
+
+static void stand(struct fixture *f, enum idv_standing s, const char *reason)
+{
+    pki_must(idv_db_device_stand(f->w.masa_db, idv_str(""), PKI_SERIAL, s,
+                                 reason, &test_by),
+             "stand");
+}
+
+/* R-M-35: each says what it is, and only the maker's log says why */
+static void not_in_good_standing(void **state)
+{
+    static const struct {
+        enum idv_standing standing;
+        const char *why, *text;
+    } rows[] = {
+        {IDV_STANDING_BLOCKED, "device-blocked", "is blocked"},
+        {IDV_STANDING_STOLEN, "device-stolen", "reported stolen"},
+        {IDV_STANDING_TRANSFERRED, "device-transferred", "has to claim it"},
+        {IDV_STANDING_RETIRED, "device-retired", "is retired"},
+        {IDV_STANDING_END_OF_LIFE, "device-end-of-life", "end of its life"},
+    };
+    struct fixture *f = *state;
+    seal(f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        stand(f, rows[i].standing, "case 4711");
+        refused(f, 403, rows[i].why);
+        assert_non_null(strstr((char *)f->w.reply.body.p, rows[i].text));
+        assert_null(strstr((char *)f->w.reply.body.p, "4711"));
+        assert_non_null(strstr(f->w.log, "case 4711"));
+    }
+    stand(f, IDV_STANDING_NORMAL, "");
+    assert_int_equal(send(f), 200);
+}
+
+static void reason_told(void **state) /* R-M-35 */
+{
+    struct fixture *f = *state;
+    f->w.masa_conf.tell_reason = true;
+    world_configure(&f->w);
+    seal(f);
+    stand(f, IDV_STANDING_STOLEN, "case 4711");
+    refused(f, 403, "device-stolen");
+    assert_non_null(
+        strstr((char *)f->w.reply.body.p, "reported stolen: case 4711"));
+}
+
+/* R-M-35: the next owner's claim, and the log is the same as ever */
+static void given_away(void **state)
+{
+    struct fixture *f = *state;
+    sell_to_domain(f);
+    seal(f);
+    assert_int_equal(send(f), 200);
+    stand(f, IDV_STANDING_TRANSFERRED, "resold");
+    f->rvr.created_on++;
+    seal(f);
+    assert_int_equal(send(f), 403);
+    assert_true(world_why(&f->w, "device-transferred"));
+    sell_to_domain(f);
+    assert_int_equal(send(f), 200);
+    assert_int_equal(world_events(&f->w), 2);
 }
 
 static void sold_elsewhere(void **state) /* R-M-35 */
@@ -476,7 +538,7 @@ static void sold_elsewhere(void **state) /* R-M-35 */
     struct fixture *f = *state;
     seal(f);
     pki_must(idv_db_device_owner(f->w.masa_db, idv_str(""), PKI_SERIAL,
-                                 "c29tZWJvZHkgZWxzZQ=="),
+                                 "c29tZWJvZHkgZWxzZQ==", &test_by),
              "owner");
     refused(f, 403, "other-owner");
 }
@@ -589,6 +651,9 @@ int main(void)
         T(no_bearer),
         T(other_issuer),
         T(blocked_device),
+        T(not_in_good_standing),
+        T(reason_told),
+        T(given_away),
         T(sold_elsewhere),
         T(owner_by_name_only),
         T(prior_of_other_maker),

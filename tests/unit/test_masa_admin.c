@@ -3,6 +3,7 @@
 #include "tests/unit/codec.h"
 
 #include "idevid/db/db.h"
+#include "idevid/db/sql.h"
 #include "idevid/masa/admin.h"
 #include "tests/lib/world.h"
 
@@ -134,26 +135,72 @@ static void test_block(void **state)
     add(f, "TWIN", 0);
     add(f, "TWIN", 1);
     assert_int_equal(
-        ask(f, "/block", "{\"serial-number\":\"TWIN\",\"blocked\":true}"), 409);
-    assert_false(found(f, "TWIN", 0).blocked);
+        ask(f, "/stand",
+            "{\"serial-number\":\"TWIN\",\"standing\":\"blocked\"}"),
+        409);
+    assert_int_equal(found(f, "TWIN", 0).standing, IDV_STANDING_NORMAL);
     snprintf(in, sizeof(in),
              "{\"serial-number\":\"TWIN\",\"issuer-keyid\":\"%s\","
-             "\"blocked\":true,\"reason\":\"stolen\"}",
+             "\"standing\":\"stolen\",\"reason\":\"lost\"}",
              keyid);
-    assert_int_equal(ask(f, "/block", in), 200);
-    assert_string_equal(cell(f->answer, "reason"), "stolen");
-    assert_false(found(f, "TWIN", 0).blocked);
-    assert_true(found(f, "TWIN", 1).blocked);
+    assert_int_equal(ask(f, "/stand", in), 200);
+    assert_string_equal(cell(f->answer, "reason"), "lost");
+    assert_int_equal(found(f, "TWIN", 0).standing, IDV_STANDING_NORMAL);
+    assert_int_equal(found(f, "TWIN", 1).standing, IDV_STANDING_STOLEN);
     assert_int_equal(ask(f, "/show", "{\"serial-number\":\"TWIN\"}"), 200);
     const struct idv_json *devices = idv_json_get(f->answer, "devices");
     assert_int_equal(idv_json_count(devices), 2);
-    assert_string_equal(cell(idv_json_at(devices, 1, NULL), "reason"),
-                        "stolen");
+    assert_string_equal(cell(idv_json_at(devices, 1, NULL), "reason"), "lost");
     assert_int_equal(ask(f, "/show", "{\"serial-number\":\"NONE\"}"), 409);
-    assert_int_equal(ask(f, "/block",
+    assert_int_equal(ask(f, "/stand",
                          "{\"serial-number\":\"TWIN\","
+                         "\"standing\":\"blocked\","
                          "\"issuer-keyid\":\"xyz\"}"),
                      400);
+    assert_int_equal(ask(f, "/stand",
+                         "{\"serial-number\":\"TWIN\","
+                         "\"standing\":\"lost\"}"),
+                     400);
+}
+
+static void stands(struct fixture *f, const char *word, const char *reason)
+{
+    char in[200];
+    snprintf(in, sizeof(in),
+             "{\"serial-number\":\"D-1\",\"standing\":\"%s\","
+             "\"reason\":\"%s\"}",
+             word, reason);
+    assert_int_equal(ask(f, "/stand", in), 200);
+}
+
+static void change(struct fixture *f, size_t i, const char *what,
+                   const char *detail)
+{
+    const struct idv_json *d =
+        idv_json_at(idv_json_get(f->answer, "devices"), 0, NULL);
+    const struct idv_json *c = idv_json_at(idv_json_get(d, "changes"), i, NULL);
+    assert_string_equal(cell(c, "what"), what);
+    assert_string_equal(cell(c, "detail"), detail);
+    assert_string_equal(cell(c, "who"), "unix:uid=7");
+    assert_int_equal(strlen(cell(c, "date")), 20);
+}
+
+/* R-M-35: who said what and when stays; the same again is nothing new */
+static void test_history(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "D-1", 0);
+    stands(f, "stolen", "from the yard");
+    stands(f, "stolen", "from the yard");
+    stands(f, "normal", "found");
+    stands(f, "end-of-life", "");
+    assert_int_equal(ask(f, "/show", "{\"serial-number\":\"D-1\"}"), 200);
+    change(f, 0, "stolen", "from the yard");
+    change(f, 1, "normal", "found");
+    change(f, 2, "end-of-life", "");
+    FAILS(IDV_E_STATE, "only grows",
+          idvi_exec(f->db, NULL, "DELETE FROM device_change", ""));
+    assert_string_equal(found(f, "D-1", 0).reason, "");
 }
 
 static void say_cert(struct idv_buf *in, const char *more, const X509 *cert)
@@ -203,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_block, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

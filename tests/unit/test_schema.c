@@ -84,7 +84,7 @@ static void masa_kept(struct idv_db *db)
     bool found = false;
     memset(rvr, 0x22, sizeof(rvr));
     OK(s.device_find(s.self, idv_bytes(keyid, 1), "JADA123456790", &found, &d));
-    assert_true(found && d.blocked);
+    assert_true(found && d.standing == IDV_STANDING_BLOCKED);
     assert_string_equal(d.reason, "stolen");
     OK(s.issue_find(s.self, rvr, 1700000001, &found, &i));
     assert_true(found && i.voucher.n == 7 && i.device_id == 1);

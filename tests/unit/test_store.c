@@ -151,12 +151,15 @@ static void blocks(void **state)
     struct fixture *f = ready(state);
     OK(add_device(f->db, "A", 1));
     FAILS(IDV_E_STATE, "'B'",
-          idv_db_device_block(f->db, idv_str(""), "B", true, "lost"));
+          idv_db_device_stand(f->db, idv_str(""), "B", IDV_STANDING_BLOCKED,
+                              "lost", &test_by));
     OK(add_device(f->db, "A", 2));
     FAILS(IDV_E_STATE, "several",
-          idv_db_device_block(f->db, idv_str(""), "A", true, "lost"));
+          idv_db_device_stand(f->db, idv_str(""), "A", IDV_STANDING_BLOCKED,
+                              "lost", &test_by));
     uint8_t keyid[20] = {2};
-    OK(idv_db_device_block(f->db, idv_bytes(keyid, 20), "A", true, "lost"));
+    OK(idv_db_device_stand(f->db, idv_bytes(keyid, 20), "A",
+                           IDV_STANDING_BLOCKED, "lost", &test_by));
 }
 
 static struct pki pki;
@@ -225,7 +228,7 @@ static void imports_not(void **state)
         {"A,AAAA", ""},
         {"\"A,BBgw", "quote"},
         {"\"A\"x,BBgw", "after a quote"},
-        {"A,b,c,d,e,f", "more than"},
+        {"A,b,c,d,e,f,g,h", "more than"},
         {"{\"serial-number\":1}", "not a text"},
         {"{\"serial-number\":\"A\",\"serial-number\":\"B\"}", ""},
         {"{", ""},

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of devices and of sales: whole transactions, again without harm, up to
+ * the line that is wrong; on each database program. */
+#include "tests/unit/codec.h"
+
+#include "tests/unit/place.h"
+#include "tests/unit/store.h"
+
+#define MANY 4500 /* more than two transactions */
+#define CUSTOMER "ZG9tYWluIG9mIHRoZSBmaXJzdCBjdXN0b21lcg=="
+#define SECOND "ZG9tYWluIG9mIGFub3RoZXIgY3VzdG9tZXIuLi4="
+#define KEYID "BBQBAgMEBQYHCAkKCwwNDg8QERITFA==" /* OCTET STRING of 20 bytes   \
+                                                  */
+
+struct fixture {
+    struct place place;
+    struct idv_db *db;
+    struct idv_db_imported got;
+    /* the file: lines of text, or generated ones up to n */
+    const char *text;
+    unsigned n, at, bad; /* line bad is not one */
+    unsigned commits;
+    char line[256];
+};
+
+static int setup_in(void **state, struct pg *pg)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    place_make(&f->place, pg);
+    OK(idv_db_open(f->place.url, &f->db));
+    *state = f;
+    return 0;
+}
+
+static struct pg pg;
+
+static int setup(void **state)
+{
+    return setup_in(state, NULL);
+}
+
+static int setup_pg(void **state)
+{
+    return pg.dir[0] ? setup_in(state, &pg) : 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    if (!f)
+        return 0;
+    idv_db_close(f->db);
+    place_drop(&f->place);
+    free(f);
+    return 0;
+}
+
+static struct fixture *ready(void **state)
+{
+    if (!*state)
+        skip();
+    return *state;
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+static idv_rc next(void *arg, struct idv_bytes *line, bool *more)
+{
+    struct fixture *f = arg;
+    *more = f->at < f->n;
+    if (!*more)
+        return IDV_OK;
+    snprintf(f->line, sizeof(f->line), "D-%05u,%s%s", f->at,
+             f->at + 1 == f->bad ? "!" : "", KEYID);
+    f->at++;
+    *line = idv_str(f->line);
+    return IDV_OK;
+}
+
+static idv_rc next_of_text(void *arg, struct idv_bytes *line, bool *more)
+{
+    struct fixture *f = arg;
+    const size_t n = strcspn(f->text, "\n");
+    *more = *f->text != 0;
+    *line = idv_bytes(f->text, n);
+    f->text += f->text[n] ? n + 1 : n;
+    return IDV_OK;
+}
+
+static void committed(void *arg, const struct idv_db_imported *sofar)
+{
+    struct fixture *f = arg;
+    (void)sofar;
+    f->commits++;
+}
+
+static idv_rc load(struct fixture *f, unsigned n, unsigned bad)
+{
+    const struct idv_db_import from = {.rows = IDV_DB_DEVICES,
+                                       .by = test_by,
+                                       .next = next,
+                                       .progress = committed,
+                                       .arg = f};
+    f->n = n;
+    f->at = 0;
+    f->bad = bad;
+    f->commits = 0;
+    return idv_db_import(f->db, &from, &f->got);
+}
+
+static idv_rc read_text(struct fixture *f, enum idv_db_rows rows,
+                        const char *text)
+{
+    const struct idv_db_import from = {
+        .rows = rows, .by = test_by, .next = next_of_text, .arg = f};
+    f->text = text;
+    return idv_db_import(f->db, &from, &f->got);
+}
+
+#define SALES(f, text) read_text(f, IDV_DB_SALES, text)
+
+/* lives until the next call */
+static const struct idv_masa_device *found(struct fixture *f,
+                                           const char *serial)
+{
+    static struct idv_masa_device d;
+    struct idv_masa_store s = idv_db_masa_store(f->db);
+    bool there = false;
+    idv_masa_device_free(&d);
+    OK(s.device_find(s.self, idv_str(""), serial, &there, &d));
+    assert_true(there);
+    return &d;
+}
+
+/* --- devices -------------------------------------------------------------- */
+
+static void in_batches(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(load(f, MANY, 0));
+    assert_true(f->commits >= 3);
+    assert_int_equal(f->got.fresh, MANY);
+    assert_int_equal(f->got.lines, MANY);
+    assert_int_equal(devices(f->db, NULL), MANY);
+    OK(load(f, MANY + 1, 0)); /* again, and one more */
+    assert_int_equal(f->got.fresh, 1);
+    assert_int_equal(f->got.known, MANY);
+    assert_int_equal(devices(f->db, NULL), MANY + 1);
+}
+
+/* those before it are there, none after it; mended, it goes on */
+static void bad_line(void **state)
+{
+    struct fixture *f = ready(state);
+    FAILS(IDV_E_FORMAT, "line 3000: base64", load(f, MANY, 3000));
+    assert_int_equal(f->got.lines, 2999);
+    assert_int_equal(devices(f->db, NULL), 2999);
+    OK(load(f, MANY, 0));
+    assert_int_equal(f->got.fresh, MANY - 2999);
+    FAILS(IDV_E_FORMAT, "line 1: ", load(f, 1, 1));
+    OK(load(f, 0, 0));
+    assert_int_equal(f->got.lines, 0);
+}
+
+static idv_rc cut(void *arg, struct idv_bytes *line, bool *more)
+{
+    struct fixture *f = arg;
+    if (f->at == 2500)
+        return idv_fail(IDV_E_IO, "disk gone");
+    return next(arg, line, more);
+}
+
+/* what ends in the middle has put whole transactions only */
+static void cut_off(void **state)
+{
+    struct fixture *f = ready(state);
+    const struct idv_db_import from = {
+        .rows = IDV_DB_DEVICES, .by = test_by, .next = cut, .arg = f};
+    f->n = MANY;
+    FAILS(IDV_E_IO, "disk gone", idv_db_import(f->db, &from, &f->got));
+    assert_int_equal(devices(f->db, NULL), f->got.lines);
+    assert_true(f->got.lines > 0 && f->got.lines < 2500);
+}
+
+/* what people said since is not undone by the factory's file */
+static void people_know_better(void **state)
+{
+    static const char line[] = "A," KEYID ",,acme," CUSTOMER ",m1,Old\n";
+    struct fixture *f = ready(state);
+    OK(read_text(f, IDV_DB_DEVICES, line));
+    assert_string_equal(found(f, "A")->owner, CUSTOMER);
+    assert_string_equal(found(f, "A")->model, "m1");
+    assert_string_equal(found(f, "A")->customer, "Old");
+    OK(idv_db_device_stand(f->db, idv_str(""), "A", IDV_STANDING_TRANSFERRED,
+                           "resold", &test_by));
+    assert_string_equal(found(f, "A")->owner, "");
+    OK(read_text(f, IDV_DB_DEVICES, line));
+    assert_string_equal(found(f, "A")->owner, "");
+    assert_int_equal(found(f, "A")->standing, IDV_STANDING_TRANSFERRED);
+}
+
+/* --- sales ---------------------------------------------------------------- */
+
+static void sold(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(load(f, 3, 0));
+    OK(SALES(f, "D-00000," CUSTOMER ",First\n\n"
+                "{\"serial-number\":\"D-00001\",\"customer\":\"First\"}\n"));
+    assert_int_equal(f->got.fresh, 2);
+    assert_int_equal(f->got.lines, 3);
+    assert_string_equal(found(f, "D-00000")->owner, CUSTOMER);
+    assert_string_equal(found(f, "D-00001")->customer, "First");
+    assert_string_equal(found(f, "D-00001")->owner, "");
+    OK(SALES(f, "D-00000," CUSTOMER ",First,," /* nothing new */));
+    assert_int_equal(f->got.known, 1);
+}
+
+/* a sale is not how a device is taken away from somebody */
+static void sold_twice(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(load(f, 3, 0));
+    OK(SALES(f, "D-00000," CUSTOMER ",First\n"));
+    FAILS(IDV_E_STATE, "line 2: sale of 'D-00000': it is another domain's",
+          SALES(f, "D-00001," CUSTOMER "\nD-00000," SECOND "\nD-00002," SECOND
+                   "\n"));
+    assert_string_equal(found(f, "D-00001")->owner, CUSTOMER);
+    assert_string_equal(found(f, "D-00000")->owner, CUSTOMER);
+    assert_string_equal(found(f, "D-00002")->owner, "");
+    OK(idv_db_device_stand(f->db, idv_str(""), "D-00000",
+                           IDV_STANDING_TRANSFERRED, "", &test_by));
+    OK(SALES(f, "D-00000," SECOND ",Second\n"));
+    assert_string_equal(found(f, "D-00000")->owner, SECOND);
+    assert_int_equal(found(f, "D-00000")->standing, IDV_STANDING_NORMAL);
+}
+
+static void sold_not(void **state)
+{
+    static const struct {
+        const char *line, *part;
+        idv_rc rc;
+    } rows[] = {
+        {",x", "line 1: sale: no serial-number", IDV_E_FORMAT},
+        {"D-00000", "neither owner nor customer", IDV_E_FORMAT},
+        {"D-00000,AAAA", "owner: a domainID of 3 bytes", IDV_E_FORMAT},
+        {"D-00000,!", "sale of 'D-00000': owner: ", IDV_E_FORMAT},
+        {"D-00000,,,,AAAA", "owner: certificate", IDV_E_FORMAT},
+        {"D-00000,,,AAAA", "line 1: ", IDV_E_FORMAT},
+        {"D-00000,1,2,3,4,5", "more than 5 fields", IDV_E_FORMAT},
+        {"{\"serial-number\":7}", "not a text", IDV_E_FORMAT},
+        {"NONE," CUSTOMER, "line 1: device 'NONE': none", IDV_E_STATE},
+    };
+    struct fixture *f = ready(state);
+    OK(load(f, 1, 0));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        FAILS(rows[i].rc, rows[i].part, SALES(f, rows[i].line));
+    assert_string_equal(found(f, "D-00000")->owner, "");
+}
+
+static struct pki pki;
+
+/* a domain is known by the certificate that its domainID is made of */
+static void sold_by_certificate(void **state)
+{
+    struct fixture *f = ready(state);
+    IDV_AUTO(buf) id = {0};
+    IDV_AUTO(buf) der = {0};
+    IDV_AUTO(buf) text = {0};
+    IDV_AUTO(buf) line = {0};
+    OK(load(f, 1, 0));
+    OK(idv_domain_id_proven(pki.domain_ca.cert, &id));
+    OK(idv_cert_to_der(pki.domain_ca.cert, &der));
+    OK(idv_base64_from_bytes(idv_view(&der), 0, &text));
+    OK(idv_buf_putf(&line, "D-00000,%s,,,%s", SECOND, (char *)text.p));
+    FAILS(IDV_E_FORMAT, "not that of its certificate",
+          SALES(f, (char *)line.p));
+    idv_buf_clear(&line);
+    OK(idv_buf_putf(&line, "D-00000,,,,%s", (char *)text.p));
+    OK(SALES(f, (char *)line.p));
+    assert_string_equal(found(f, "D-00000")->owner, (char *)id.p);
+}
+
+#define BOTH(f)                                                                \
+    cmocka_unit_test_setup_teardown(f, setup, teardown),                       \
+    {                                                                          \
+#f " (PostgreSQL)", f, setup_pg, teardown, NULL                        \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(in_batches), BOTH(bad_line),
+        BOTH(cut_off),    BOTH(people_know_better),
+        BOTH(sold),       BOTH(sold_twice),
+        BOTH(sold_not),   BOTH(sold_by_certificate),
+    };
+    (void)pg_start(&pg);
+    pki_make(&pki);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pki_free(&pki);
+    pg_stop(&pg);
+    return failed;
+}
