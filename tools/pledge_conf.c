@@ -183,6 +183,10 @@ static const struct idv_conf_entry entries[] = {
     ROW("enroll", "group", TEXT, group,
         "the group that may read its key file, and so use the key (default: "
         "root alone)"),
+    ROW("enroll", "crl-seconds", INT, crl_seconds,
+        "how long each place that has a CRL for these files may take to send "
+        "it, no more than 4 MiB",
+        RANGE(1, 300, "10")),
 
     ROW("renew", "share", INT, renew_share,
         "renewal begins when this share of the LDevID's life is over, in "

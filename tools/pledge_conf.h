@@ -67,7 +67,7 @@ struct pledge_conf {
     char *output, *group, *hooks, *agent_state;
     int key_type, voucher_form, renewed_key, evidence;
     bool refuse_nonceless, presence;
-    int64_t attempts, renew_share, hook_seconds;
+    int64_t attempts, renew_share, hook_seconds, crl_seconds;
 };
 extern const struct idv_conf_table pledge_table;
 

@@ -12,8 +12,6 @@
 #include "crl.h"
 #include "pledge_crl.h"
 
-#define TIMEOUT_MS 10000
-
 static idv_rc fetch_one(const struct state *s, const char *url,
                         const struct crl_wanted *w, X509_CRL **out)
 {
@@ -31,7 +29,8 @@ static idv_rc fetch_one(const struct state *s, const char *url,
                                    .anchors_pem = idv_view(&anchors),
                                    .insecure_http = true, /* it is signed */
                                    .max = CRL_MAX,
-                                   .timeout_ms = TIMEOUT_MS};
+                                   .timeout_ms =
+                                       (int)s->conf->crl_seconds * 1000};
     IDV_TRY(idv_fetch(&what, &body));
     IDV_TRY(crl_read(idv_view(&body), &crl));
     IDV_TRY(crl_check(crl, &by));

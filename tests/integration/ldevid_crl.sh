@@ -135,5 +135,8 @@ worse "$WORLD/older.crl" 'it is older' 'older than'
 worse "$WORLD/evil.crl" 'it is of another' 'not signed'
 worse /dev/null 'it is empty' 'this is none'
 worse '' 'it never ends' 'more than'
+echo stall >"$WORLD/stall"
+sed -i 's/^\[enroll\]$/&\ncrl-seconds = 1/' "$WORLD/router.ini"
+worse "$WORLD/stall" 'it stands still' 'no answer in time'
 kill "$STARTED" 2>/dev/null
 done_testing

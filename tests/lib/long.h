@@ -5,6 +5,7 @@
 #define TESTS_LONG_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,16 @@ static inline bool long_run(void)
 {
     const char *s = getenv("IDEVID_LONG");
     return s && *s && strcmp(s, "0") != 0;
+}
+
+/* Does it fall to this process? With IDEVID_SHARE=K/N in the environment to the
+ * K-th of N from 0 on, each of which does every N-th; without to the only one.
+ */
+static inline bool long_share(size_t number)
+{
+    const char *s = getenv("IDEVID_SHARE");
+    unsigned k, n;
+    return !s || sscanf(s, "%u/%u", &k, &n) != 2 || n == 0 || number % n == k;
 }
 
 /* Is it the turn of one of so many? Every one in a long run, else one in each

@@ -36,8 +36,10 @@ static void everywhere(enum badline_fault fault, size_t samples, size_t from)
     const size_t n = good_bytes();
     const size_t all = fault == BADLINE_CLOSE ? 1 : 3; /* it takes long */
     const size_t step = long_run() ? all : n / samples;
-    for (size_t at = from; at < n; at += step)
-        struck_at(fault, at);
+    for (size_t at = from, i = 0; at < n; at += step, i++) {
+        if (long_share(i))
+            struck_at(fault, at);
+    }
 }
 
 /* R-P-18, R-P-49: the server's side ends after each byte it can end after */
