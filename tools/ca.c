@@ -172,6 +172,41 @@ idv_rc tool_init_authority(struct tool *t, const struct tool_init *init,
                                  &spec, issuer, out);
 }
 
+idv_rc tool_init_file(struct tool *t, const char *dir, const char *name,
+                      const struct idv_buf *text)
+{
+    char path[1024];
+    IDV_TRY(tool_path(dir, name, "", path));
+    bool kept = idv_fs_exists(path);
+    if (!kept)
+        IDV_TRY(idv_fs_create(path, idv_view(text), 0644));
+    tool_say(t, "%-12s %s", name, kept ? "kept" : "made");
+    return IDV_OK;
+}
+
+idv_rc tool_init_anchors(const struct tool_authority *a, const char *dir,
+                         const char *name)
+{
+    IDV_AUTO(buf) pem = {0};
+    IDV_AUTO_PTR(idv_certs) root = sk_X509_new_null();
+    X509 *last = sk_X509_value(a->chain, sk_X509_num(a->chain) - 1);
+    char path[1024];
+    if (!root || sk_X509_push(root, last) <= 0)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    X509_up_ref(last);
+    IDV_TRY(tool_path(dir, name, ".pem", path));
+    IDV_TRY(idv_certs_to_pem(root, &pem));
+    return idv_fs_write(path, idv_view(&pem), 0644);
+}
+
+idv_rc tool_init_put_key(struct idv_buf *out, const char *token_uri,
+                         const char *key, const char *object)
+{
+    char uri[512];
+    IDV_TRY(tool_object_uri(token_uri, object, "private", uri));
+    return idv_buf_putf(out, "%s = %s\n", key, uri);
+}
+
 idv_rc tool_authority_open(const char *token_uri, const char *dir,
                            const char *name, struct tool_authority *out)
 {

@@ -8,8 +8,8 @@
 #include "tool.h"
 
 /* The URI of an object in the device that device_uri names: type is "private",
- * "cert" or "data". A TPM ("tpm2:", of the environment or the configuration) has
- * handles for private keys of a domain alone, "registrar", "domain-ca" and
+ * "cert" or "data". A TPM ("tpm2:", of the environment or the configuration)
+ * has handles for private keys of a domain alone, "registrar", "domain-ca" and
  * "domain-ca-N". IDV_E_ARG: another URI, an object that has no place there. */
 bool tool_in_tpm(const char *device_uri);
 idv_rc tool_object_uri(const char *device_uri, const char *object,
@@ -51,6 +51,16 @@ idv_rc tool_init_authority(struct tool *t, const struct tool_init *init,
                            enum idv_cert_kind kind, int years,
                            const struct tool_authority *issuer,
                            struct tool_authority *out) IDV_CHECKED;
+/* What "init" leaves for people to go on with. DIR/NAME: one that is there is
+ * theirs, and kept. */
+idv_rc tool_init_file(struct tool *t, const char *dir, const char *name,
+                      const struct idv_buf *text) IDV_CHECKED;
+/* DIR/NAME.pem: what a ends in. */
+idv_rc tool_init_anchors(const struct tool_authority *a, const char *dir,
+                         const char *name) IDV_CHECKED;
+/* "KEY = the URI of OBJECT", for a configuration. */
+idv_rc tool_init_put_key(struct idv_buf *out, const char *token_uri,
+                         const char *key, const char *object) IDV_CHECKED;
 /* Opens one that must be there. */
 idv_rc tool_authority_open(const char *token_uri, const char *dir,
                            const char *name,

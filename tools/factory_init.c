@@ -31,19 +31,6 @@ static inline void maker_free(struct maker *m)
 }
 #define AUTO_MAKER __attribute__((cleanup(maker_free)))
 
-static idv_rc write_anchors(const struct tool_authority *a, const char *name)
-{
-    IDV_AUTO(buf) pem = {0};
-    IDV_AUTO_PTR(idv_certs) root = sk_X509_new_null();
-    char path[1024];
-    if (!root || sk_X509_push(root, a->cert) <= 0)
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    X509_up_ref(a->cert);
-    IDV_TRY(tool_path(opt.dir, name, ".pem", path));
-    IDV_TRY(idv_certs_to_pem(root, &pem));
-    return idv_fs_write(path, idv_view(&pem), 0644);
-}
-
 /* A station is known by its commonName: what it signs has to say the same. */
 static idv_rc make_station(struct tool *t, const char *name,
                            const struct tool_authority *ca,
@@ -70,13 +57,6 @@ static idv_rc make_station(struct tool *t, const char *name,
 /* --- factory.ini -----------------------------------------------------------
  */
 
-static idv_rc put_key(struct idv_buf *out, const char *key, const char *object)
-{
-    char uri[512];
-    IDV_TRY(tool_object_uri(opt.token, object, "private", uri));
-    return idv_buf_putf(out, "%s = %s\n", key, uri);
-}
-
 static idv_rc put_conf(struct idv_buf *out, const char *station)
 {
     const char *profile = opt.profile ? opt.profile : "tcg";
@@ -88,13 +68,13 @@ static idv_rc put_conf(struct idv_buf *out, const char *station)
                          "every key.\n"
                          "[line]\nstation = %s\n",
                          opt.maker, station));
-    IDV_TRY(put_key(out, "station-key", "station"));
+    IDV_TRY(tool_init_put_key(out, opt.token, "station-key", "station"));
     IDV_TRY(idv_buf_putf(out,
                          "station-certificate = station.pem\nprofile = %s\n\n"
                          "[desk]\n",
                          profile));
-    IDV_TRY(put_key(out, "ca-key", "issuing-ca"));
-    IDV_TRY(put_key(out, "key", "desk"));
+    IDV_TRY(tool_init_put_key(out, opt.token, "ca-key", "issuing-ca"));
+    IDV_TRY(tool_init_put_key(out, opt.token, "key", "desk"));
     IDV_TRY(idv_buf_puts(out, "certificate = desk.pem\n"));
     if (plain)
         IDV_TRY(
@@ -107,18 +87,11 @@ static idv_rc put_conf(struct idv_buf *out, const char *station)
     return masa ? idv_buf_putf(out, "masa-url = %s\n", masa) : IDV_OK;
 }
 
-/* One that is there is the line engineer's: it is kept. */
 static idv_rc write_conf(struct tool *t, const char *station)
 {
     IDV_AUTO(buf) text = {0};
-    char path[1024];
-    IDV_TRY(tool_path(opt.dir, CONF_NAME, "", path));
-    if (idv_fs_exists(path)) {
-        tool_say(t, "%-12s kept", CONF_NAME);
-        return IDV_OK;
-    }
     IDV_TRY(put_conf(&text, station));
-    return idv_fs_create(path, idv_view(&text), 0644);
+    return tool_init_file(t, opt.dir, CONF_NAME, &text);
 }
 
 /* --- init ------------------------------------------------------------------
@@ -156,9 +129,9 @@ static idv_rc init(struct tool *t, struct maker *m)
                                  .names = opt.names};
     IDV_TRY(make_all(t, &in, m));
     IDV_TRY(make_station(t, station, &m->station_ca, &m->station));
-    IDV_TRY(write_anchors(&m->root, "anchors"));
-    IDV_TRY(write_anchors(&m->voucher, "voucher-anchors"));
-    IDV_TRY(write_anchors(&m->station_ca, "station-anchors"));
+    IDV_TRY(tool_init_anchors(&m->root, opt.dir, "anchors"));
+    IDV_TRY(tool_init_anchors(&m->voucher, opt.dir, "voucher-anchors"));
+    IDV_TRY(tool_init_anchors(&m->station_ca, opt.dir, "station-anchors"));
     IDV_TRY(write_conf(t, station));
     tool_say(t, "for owners   %s/anchors.pem", opt.dir);
     tool_say(t, "for devices  %s/voucher-anchors.pem", opt.dir);
@@ -187,7 +160,7 @@ static idv_rc put_station_conf(struct idv_buf *out)
                          "# A station. idevid-factory --sample explains every "
                          "key.\n[line]\nstation = %s\n",
                          opt.station));
-    IDV_TRY(put_key(out, "station-key", "station"));
+    IDV_TRY(tool_init_put_key(out, opt.token, "station-key", "station"));
     IDV_TRY(idv_buf_puts(out, "station-certificate = station.pem\n\n"));
     if (opt.desk)
         IDV_TRY(idv_buf_putf(out, "[desk]\nurl = %s\n", opt.desk));

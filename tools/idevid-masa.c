@@ -11,6 +11,20 @@ static idv_rc backup(struct tool *t, int argc, char **argv)
     return service_backup(t, masa_conf.service.database, argv[0]);
 }
 
+static const struct tool_option init_options[] = {
+    {"device", 0, "URI", "where the keys are: a token (pkcs11:token=...)",
+     &masa_opt.token, NULL, NULL},
+    {"maker", 0, "NAME", "the maker's name", &masa_opt.maker, NULL, NULL},
+    {"anchors", 0, "FILE",
+     "issuers of its IDevIDs (PEM; repeatable), as idevid-factory made them",
+     NULL, NULL, masa_opt.anchors},
+    {"name", 0, "HOST",
+     "a name or address of the MASA (repeatable; default loopback)", NULL, NULL,
+     masa_opt.names},
+    {"type", 0, "TYPE", "P-256 (default), P-384, RSA-2048, RSA-3072",
+     &masa_opt.type, NULL, NULL},
+    {0}};
+
 static const struct tool_option standing_options[] = {
     {"reason", 0, "TEXT", "why; kept with the device", &masa_opt.reason, NULL,
      NULL},
@@ -38,8 +52,8 @@ static const struct tool_option registrar_options[] = {
 
 static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, masa_run, true},
-    {"init", "", "make the database; check keys and certificates", 0, 0, NULL,
-     masa_init, true},
+    {"init", "DIR", "make the keys, masa.ini, and what registrars need", 1, 1,
+     init_options, masa_init, false},
     {"import", "FILE ...", "register devices (what idevid-factory exports)", 1,
      -1, NULL, masa_import, true},
     {"sales", "FILE ...", "whom devices were sold to", 1, -1, NULL, masa_sales,

@@ -26,6 +26,9 @@ extern const struct idv_conf_table masa_table;
 struct masa_options {
     const char *reason, *name, *issuer;
     bool nonceless, blocked;
+    /* init */
+    const char *token, *maker, *type;
+    const char *names[TOOL_LIST_MAX + 1], *anchors[TOOL_LIST_MAX + 1];
 };
 extern struct masa_options masa_opt;
 
@@ -36,9 +39,13 @@ idv_rc masa_check_conf(const void *c) IDV_CHECKED;
 idv_rc masa_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
 /* run -t: keys, certificates and database */
 idv_rc masa_probe(struct tool *t) IDV_CHECKED;
+
+/* masa_init.c */
 idv_rc masa_init(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
-/* the public half of the log's key, for those who verify */
+/* masa_log_key.c: the public half of the log's key, for those who verify. A key
+ * that no log can have: IDV_E_ARG. */
+idv_rc masa_log_key_pem(EVP_PKEY *key, struct idv_buf *out) IDV_CHECKED;
 idv_rc masa_log_key(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* masa_import.c */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idevid-masa run, init: opens what a worker needs, and serves. */
+/* idevid-masa run: opens what a worker needs, and serves. */
 #include <stddef.h>
-
-#include <openssl/pem.h>
 
 #include <idevid/auto.h>
 
@@ -145,38 +143,4 @@ idv_rc masa_probe(struct tool *t)
         rc = masa_signers_check(&s, idv_now(t->env));
     masa_signers_clear(&s);
     return rc == IDV_OK ? service_probe(&service_) : rc;
-}
-
-idv_rc masa_init(struct tool *t, int argc, char **argv)
-{
-    AUTO_DB struct idv_db *db = NULL;
-    const struct service s = service(t);
-    (void)argc;
-    (void)argv;
-    IDV_TRY(idv_db_open(masa_conf.service.database, &db));
-    IDV_TRY(service_probe(&s));
-    tool_say(t, "%s: ready; keys and certificates fit",
-             masa_conf.service.database);
-    return IDV_OK;
-}
-
-/* --- the key of the log -------------------------------------------------- */
-
-idv_rc masa_log_key(struct tool *t, int argc, char **argv)
-{
-    IDV_AUTO_PTR(EVP_PKEY) key = NULL;
-    IDV_AUTO_PTR(BIO) bio = BIO_new(BIO_s_mem());
-    struct idv_log_id id;
-    char *pem = NULL;
-    (void)t;
-    (void)argc;
-    (void)argv;
-    if (!masa_conf.log_key)
-        return idv_fail(IDV_E_STATE, "log.key: there is none");
-    IDV_TRY(idv_key_open(masa_conf.log_key, &tool_pin, &key));
-    IDV_TRY(idv_log_id(key, &id));
-    if (!bio || PEM_write_bio_PUBKEY(bio, key) != 1)
-        return idv_fail(IDV_E_CRYPTO, "log key");
-    long n = BIO_get_mem_data(bio, &pem);
-    return tool_print(idv_bytes(pem, (size_t)n));
 }

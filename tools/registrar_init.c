@@ -12,10 +12,9 @@
 static idv_rc put_identity(struct idv_buf *out, const char *section,
                            const char *name)
 {
-    char uri[512];
-    IDV_TRY(tool_object_uri(registrar_opt.token, name, "private", uri));
-    return idv_buf_putf(out, "[%s]\nkey = %s\ncertificate = %s.pem\n", section,
-                        uri, name);
+    IDV_TRY(idv_buf_putf(out, "[%s]\n", section));
+    IDV_TRY(tool_init_put_key(out, registrar_opt.token, "key", name));
+    return idv_buf_putf(out, "certificate = %s.pem\n", name);
 }
 
 static idv_rc put_makers(struct idv_buf *out)
@@ -45,20 +44,11 @@ static idv_rc put_conf(struct idv_buf *out)
     return idv_buf_puts(out, "\n[store]\ndatabase = registrar.db\n");
 }
 
-/* One that is there is the operator's: it is kept. */
 static idv_rc write_conf(struct tool *t, const char *dir)
 {
     IDV_AUTO(buf) text = {0};
-    char path[1024];
-    IDV_TRY(tool_path(dir, CONF_NAME, "", path));
-    if (idv_fs_exists(path)) {
-        tool_say(t, "%-12s kept", CONF_NAME);
-        return IDV_OK;
-    }
     IDV_TRY(put_conf(&text));
-    IDV_TRY(idv_fs_create(path, idv_view(&text), 0644));
-    tool_say(t, "%-12s made", CONF_NAME);
-    return IDV_OK;
+    return tool_init_file(t, dir, CONF_NAME, &text);
 }
 
 /* a file that a configuration in dir names is found from there */
