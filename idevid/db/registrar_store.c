@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store table of the registrar: its ledger. */
+#include "idevid/db/life.h"
 #include "idevid/db/rows.h"
 
 idv_rc idvi_session_row(struct idvi_query *q, struct idv_session *out)
@@ -111,16 +112,52 @@ static idv_rc session_update(void *self, const struct idv_session *s,
     return IDV_OK;
 }
 
+/* Whose it is; *found false: nobody's who could be told to have ended. */
+static idv_rc claimer_of(struct idv_db *db, const uint8_t pvr_sha256[32],
+                         char out[static IDVI_LIFE_MAX], bool *found)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q,
+                       "SELECT claimer FROM session WHERE pvr_sha256 = $1"
+                       " AND state = $2 AND claimed = changed",
+                       "hi", pvr_sha256, (int64_t)IDV_SESSION_MASA_WAIT));
+    IDV_TRY(idvi_query_next(&q, found));
+    return *found ? idvi_query_get(&q, "t", out, (size_t)IDVI_LIFE_MAX)
+                  : IDV_OK;
+}
+
+/* from one who has ended: at once, where that is sure */
+static idv_rc inherit(struct idv_db *db, const uint8_t pvr_sha256[32],
+                      int64_t now, const char *self, unsigned *changed)
+{
+    char other[IDVI_LIFE_MAX];
+    bool found = false;
+    IDV_TRY(claimer_of(db, pvr_sha256, other, &found));
+    if (!found || !idvi_life_over(other))
+        return IDV_OK;
+    return idvi_exec_lazy(db, changed,
+                          "UPDATE session SET changed = $1, claimed = $1,"
+                          " claimer = $2 WHERE pvr_sha256 = $3 AND state = $4"
+                          " AND claimer = $5 AND claimed = changed",
+                          "ithit", now, self, pvr_sha256,
+                          (int64_t)IDV_SESSION_MASA_WAIT, other);
+}
+
 static idv_rc session_claim(void *self, const uint8_t pvr_sha256[32],
                             int64_t now, int64_t stale, bool *claimed)
 {
+    char life[IDVI_LIFE_MAX];
     unsigned changed = 0;
+    idvi_life_self(life);
     IDV_TRY(idvi_exec_lazy(self, &changed,
-                           "UPDATE session SET state = $1, changed = $2"
-                           " WHERE pvr_sha256 = $3 AND (state = $4"
-                           " OR (state = $1 AND changed < $5))",
-                           "iihii", (int64_t)IDV_SESSION_MASA_WAIT, now,
+                           "UPDATE session SET state = $1, changed = $2,"
+                           " claimed = $2, claimer = $3"
+                           " WHERE pvr_sha256 = $4 AND (state = $5"
+                           " OR (state = $1 AND changed < $6))",
+                           "iithii", (int64_t)IDV_SESSION_MASA_WAIT, now, life,
                            pvr_sha256, (int64_t)IDV_SESSION_PVR_OK, stale));
+    if (changed == 0)
+        IDV_TRY(inherit(self, pvr_sha256, now, life, &changed));
     *claimed = changed > 0;
     return IDV_OK;
 }

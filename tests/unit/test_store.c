@@ -2,7 +2,10 @@
 /* The stores on each database program: shared, refused, and used by people. */
 #include "tests/unit/codec.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/place.h"
 #include "tests/unit/store.h"
@@ -298,6 +301,67 @@ static void claims(void **state)
     assert_true(yes);
 }
 
+/* a process that claims it at that time and waits to be killed */
+static pid_t claimer(const char *url, const uint8_t key[32], int64_t now)
+{
+    int fd[2];
+    char byte = 0;
+    assert_int_equal(pipe(fd), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct idv_db *db = NULL;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        bool yes = idv_db_open(url, &db) == IDV_OK;
+        struct idv_registrar_store s = idv_db_registrar_store(db);
+        yes =
+            yes && s.session_claim(s.self, key, now, 0, &yes) == IDV_OK && yes;
+        if (yes && write(fd[1], &byte, 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(fd[1]);
+    assert_true(pid > 0 && read(fd[0], &byte, 1) == 1);
+    close(fd[0]);
+    return pid;
+}
+
+static void end(pid_t pid)
+{
+    siginfo_t info;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+/* A claim is over with the process that has it: at once, also before anybody
+ * has waited for that. One of a program that does not say so is not. */
+static void claims_die(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_registrar_store s = idv_db_registrar_store(f->db);
+    struct idv_session session = {.state = IDV_SESSION_PVR_OK, .changed = 10};
+    bool yes = false;
+    OK(s.session_add(s.self, &session, &yes));
+    pid_t first = claimer(f->place.url, session.pvr_sha256, 20);
+    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, &yes));
+    assert_false(yes);
+    end(first);
+    pid_t second = claimer(f->place.url, session.pvr_sha256, 22);
+    assert_int_equal(waitpid(first, NULL, 0), first);
+    OK(s.session_claim(s.self, session.pvr_sha256, 23, 5, &yes));
+    assert_false(yes); /* the second one's */
+    end(second);
+    assert_int_equal(waitpid(second, NULL, 0), second);
+    OK(s.session_get(s.self, session.pvr_sha256, &yes, &session));
+    session.changed = 24;
+    OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
+    assert_true(yes); /* as one that knows nothing of claimers claims */
+    OK(s.session_claim(s.self, session.pvr_sha256, 25, 5, &yes));
+    assert_false(yes);
+    OK(s.session_claim(s.self, session.pvr_sha256, 50, 25, &yes));
+    assert_true(yes);
+    idv_session_free(&session);
+}
+
 static void prunes(void **state)
 {
     struct fixture *f = ready(state);
@@ -344,28 +408,47 @@ static void prunes(void **state)
 
 #define CROWD 8
 
+/* says what body returns, and lives on until the parent has heard everybody */
+static _Noreturn void be_one(const char *url, int i, const int say[2],
+                             const int wait_for[2],
+                             int (*body)(struct idv_db *db, int i))
+{
+    struct idv_db *db = NULL;
+    close(wait_for[1]);
+    idv_rc rc = idv_db_open(url, &db);
+    uint8_t n = (uint8_t)(rc == IDV_OK ? body(db, i) : 255);
+    if (n > 199)
+        print_error("%s\n", idv_note());
+    idv_db_close(db);
+    bool said = write(say[1], &n, 1) == 1;
+    _exit(said && read(wait_for[0], &n, 1) == 0 ? 0 : 1);
+}
+
 /* runs body in so many processes; the sum of what they return (below 200) */
 static int crowd(const char *url, int (*body)(struct idv_db *db, int i))
 {
-    int total = 0;
+    int total = 0, say[2], end[2];
+    assert_true(pipe(say) == 0 && pipe(end) == 0);
     for (int i = 0; i < CROWD; i++) {
         pid_t pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0) {
-            struct idv_db *db = NULL;
-            idv_rc rc = idv_db_open(url, &db);
-            int n = rc == IDV_OK ? body(db, i) : 255;
-            if (n > 199)
-                print_error("%s\n", idv_note());
-            idv_db_close(db);
-            _exit(n);
-        }
+        if (pid == 0)
+            be_one(url, i, say, end, body);
     }
+    close(say[1]);
+    close(end[0]);
+    for (int i = 0; i < CROWD; i++) {
+        uint8_t n = 0;
+        assert_int_equal(read(say[0], &n, 1), 1);
+        assert_true(n < 200);
+        total += n;
+    }
+    close(say[0]);
+    close(end[1]);
     for (int i = 0; i < CROWD; i++) {
         int status = 0;
         assert_true(wait(&status) > 0 && WIFEXITED(status));
-        assert_true(WEXITSTATUS(status) < 200);
-        total += WEXITSTATUS(status);
+        assert_int_equal(WEXITSTATUS(status), 0);
     }
     return total;
 }
@@ -515,10 +598,10 @@ static void shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(two_handles), T(many_processes),  T(log_only_grows), T(nested),
-        T(odd_values),  T(blocks),          T(imports),        T(imports_not),
-        T(decisions),   T(claims),          T(prunes),         T(one_voucher),
-        T(one_asks),    T(one_certificate), T(shown),
+        T(two_handles), T(many_processes), T(log_only_grows),  T(nested),
+        T(odd_values),  T(blocks),         T(imports),         T(imports_not),
+        T(decisions),   T(claims),         T(claims_die),      T(prunes),
+        T(one_voucher), T(one_asks),       T(one_certificate), T(shown),
     };
     pki_make(&pki);
     (void)pg_start(&pg);
