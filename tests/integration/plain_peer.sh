@@ -55,7 +55,7 @@ like 'R-R-48: and is authority, server and client' \
     'TLS Web Server Authentication.*TLS Web Client Authentication.*1.3.6.1.5.5.7.3.28\|1.3.6.1.5.5.7.3.28.*TLS Web\|CMC'
 for off in 'mode = required' 'allow-foreign = no' 'allow-nonceless = no' \
     'unauthenticated-devices = no' 'unreadable-vouchers = no' \
-    'renew-by-ra = no' 'own-history = yes'; do
+    'renew-by-ra = no' 'renew-expired-days = 0' 'own-history = yes'; do
     like "R-R-8: what makes it less careful is off: $off" \
         "$("$BIN/idevid-registrar" --sample)" "^#*$off"
 done

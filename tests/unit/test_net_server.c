@@ -499,6 +499,7 @@ static size_t drip(struct nt_client *c, const char *text)
 #define DRIP                                                                   \
     "POST / HTTP/1.1\r\nHost: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
+/* R-R-67: handshake, header, body, idle */
 static void test_deadlines(void **state)
 {
     struct nt_server s = {.conf.request_s = 1, .conf.idle_s = 1};
@@ -606,7 +607,7 @@ static void deaf_ends(void)
     close(fd);
 }
 
-/* R-S-13: those at work are not disturbed, more wait */
+/* R-S-13, R-R-67: those at work are not disturbed, more wait */
 static void test_connection_cap(void **state)
 {
     struct nt_server s = {.conf.max_connections = 3, .conf.idle_s = 600};
@@ -632,7 +633,7 @@ static void test_connection_cap(void **state)
     close(deaf);
 }
 
-/* R-S-13 */
+/* R-S-13, R-R-67 */
 static void test_address_cap(void **state)
 {
     struct nt_server s = {.conf.max_per_address = 2};
@@ -679,6 +680,7 @@ static void test_idle_gives_way(void **state)
     }
 }
 
+/* R-R-67: of one certificate */
 static void test_client_rate(void **state)
 {
     struct nt_server s = {.conf.max_per_minute = 2};

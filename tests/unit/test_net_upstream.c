@@ -415,6 +415,7 @@ static void test_client_gone(void **state)
     let_go(&h);
 }
 
+/* R-R-67: so many requests to MASAs at once, and no more */
 static void test_too_many(void **state)
 {
     struct held h = {.s.conf.max_upstream = 1};
