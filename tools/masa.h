@@ -18,7 +18,8 @@ struct masa_conf {
     int64_t nonceless_minutes, renewal_days, max_age_hours;
     int64_t device_hourly, head_seconds;
     bool tell_reason;
-    char *log_key;
+    char *log_key, *location, *location_secret;
+    int64_t location_minutes;
 };
 extern struct masa_conf masa_conf;
 extern const struct idv_conf_table masa_table;

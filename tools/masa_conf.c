@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration table of the MASA. */
 #include <stddef.h>
+#include <string.h>
+
+#include <idevid/codec.h>
 
 #include "masa.h"
 
 struct masa_conf masa_conf;
+
+static idv_rc check_location(const char *value)
+{
+    static const char scheme[] = "https://";
+    struct idv_url url;
+    IDV_TRY(idv_url_from_text(idv_str(value), &url));
+    if (strncmp(value, scheme, sizeof(scheme) - 1) != 0 || url.path[0] ||
+        value[strlen(value) - 1] == '/')
+        return idv_fail(IDV_E_ARG, "not https://HOST[:PORT]: '%.80s'", value);
+    return IDV_OK;
+}
 
 static const char *const pins[] = {"farthest", "registrar", "issuer",
                                    "registrar-key", NULL};
@@ -80,6 +94,28 @@ static const struct idv_conf_entry entries[] = {
      .max = 86400,
      .help = "a tree head is not signed anew before the last one is so old, "
              "except for who waits for an entry of its own"},
+    {.section = "log",
+     .key = "location",
+     .type = IDV_CONF_TEXT,
+     AT(location),
+     .check = check_location,
+     .help = "https://HOST[:PORT] of this service: audit logs are not answered "
+             "at once but told where they are there (201), at a path that "
+             "nobody can guess"},
+    {.section = "log",
+     .key = "location-minutes",
+     .type = IDV_CONF_INT,
+     AT(location_minutes),
+     .fallback = "60",
+     .min = 1,
+     .max = 525600,
+     .help = "they are there so long"},
+    {.section = "log",
+     .key = "location-secret",
+     .type = IDV_CONF_PATH,
+     AT(location_secret),
+     .help = "a private file of 32 bytes at least, the same on all machines of "
+             "one service; without it paths end with the process"},
     {.section = "policy",
      .key = "device-hourly",
      .type = IDV_CONF_INT,

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-masa run: opens what a worker needs, and serves. */
 #include <stddef.h>
+#include <string.h>
 
 #include <idevid/auto.h>
+#include <idevid/fs.h>
 
 #include "masa.h"
+
+/* of paths that nobody can guess, made before there are workers */
+static uint8_t location_key[32];
 
 struct worker {
     EVP_PKEY *tls_key, *approval_key, *log_key;
@@ -70,6 +75,21 @@ static void warn_signers(struct tool *t, const struct masa_signers *s)
     idv_note_clear();
 }
 
+static idv_rc use_location(struct idv_masa_conf *mc)
+{
+    IDV_AUTO(buf) secret = {0};
+    mc->location = masa_conf.location;
+    mc->location_s = masa_conf.location_minutes * 60;
+    memcpy(mc->location_key, location_key, sizeof(location_key));
+    if (!masa_conf.location_secret)
+        return IDV_OK;
+    IDV_TRY(idv_fs_read_secret(masa_conf.location_secret, &secret));
+    if (secret.n < sizeof(location_key))
+        return idv_fail(IDV_E_ARG, "%s: shorter than 32 bytes",
+                        masa_conf.location_secret);
+    return idv_sha256(idv_view(&secret), mc->location_key);
+}
+
 static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
@@ -100,6 +120,7 @@ static idv_rc worker_setup(struct tool *t, void *self,
                                .tell_reason = masa_conf.tell_reason,
                                .log_key = w->log_key,
                                .head_s = masa_conf.head_seconds};
+    IDV_TRY(use_location(&mc));
     IDV_TRY(idv_masa_new(&mc, t->env, &w->masa));
     out->key = w->tls_key;
     out->chain = w->tls_chain;
@@ -131,6 +152,7 @@ idv_rc masa_run(struct tool *t, int argc, char **argv)
     const struct service s = service(t);
     (void)argc;
     (void)argv;
+    IDV_TRY(idv_random(t->env, location_key, sizeof(location_key)));
     return service_run(&s);
 }
 

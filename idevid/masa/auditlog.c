@@ -47,15 +47,11 @@ static idv_rc write_log(struct idv_audit_log *log, struct idv_buf *out)
     return rc;
 }
 
-idv_rc idvi_masa_auditlog(struct idvi_masa_call *c)
+idv_rc idvi_masa_answer_log(struct idvi_masa_call *c)
 {
     const struct idv_masa_store *store = c->masa->conf.store;
     IDV_AUTO(buf) json = {.max = IDV_MAX_BODY};
     struct idv_audit_log log = {.version = 1};
-    if (!idv_accepts(c->call->req.accept, "application/json"))
-        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
-    IDV_TRY(idvi_masa_open(c));
-    IDV_TRY(check_owner(c));
     idv_rc rc = store->log_read(store->self, c->device.id, &log);
     log.keyid_n = c->device.keyid_n;
     memcpy(log.keyid, c->device.keyid, c->device.keyid_n);
@@ -65,4 +61,14 @@ idv_rc idvi_masa_auditlog(struct idvi_masa_call *c)
     IDV_TRY(rc);
     return idv_msg_reply(&c->call->reply, 200, "application/json",
                          idv_view(&json));
+}
+
+idv_rc idvi_masa_auditlog(struct idvi_masa_call *c)
+{
+    if (!idv_accepts(c->call->req.accept, "application/json"))
+        return idvi_refuse(&c->no, 406, "accept", "not acceptable");
+    IDV_TRY(idvi_masa_open(c));
+    IDV_TRY(check_owner(c));
+    return c->masa->conf.location ? idvi_masa_tell_location(c)
+                                  : idvi_masa_answer_log(c);
 }

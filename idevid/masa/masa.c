@@ -2,12 +2,15 @@
 /* The MASA as a service: its configuration and its two paths. */
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "idevid/masa/masa_call.h"
 
 #define REPEAT_S (24 * 3600)
 #define MAX_AGE_S (4 * 24 * 3600)
 #define DEVICE_HOURLY 60
 #define HEAD_S 10
+#define LOCATION_S 3600
 
 void idv_masa_device_free(struct idv_masa_device *d)
 {
@@ -48,6 +51,8 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
         m->conf.device_hourly = DEVICE_HOURLY;
     if (!m->conf.head_s)
         m->conf.head_s = HEAD_S;
+    if (!m->conf.location_s)
+        m->conf.location_s = LOCATION_S;
     idv_rc rc = m->conf.log_key ? idv_log_id(m->conf.log_key, &m->log) : IDV_OK;
     if (rc == IDV_OK)
         *out = m;
@@ -58,6 +63,8 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
 
 void idv_masa_free(struct idv_masa *m)
 {
+    if (m)
+        OPENSSL_cleanse(m->conf.location_key, sizeof(m->conf.location_key));
     free(m);
 }
 
@@ -76,6 +83,8 @@ static idv_rc dispatch(struct idvi_masa_call *c)
         IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_POST));
         return paths[i].answer(c);
     }
+    if (idvi_masa_is_location(c))
+        return idvi_masa_location(c);
     return idvi_masa_is_log(c) ? idvi_masa_log(c)
                                : idvi_refuse(&c->no, 404, "path", "not found");
 }

@@ -90,6 +90,13 @@ struct idv_masa_conf {
     /* A head is not made anew for whoever asks before the last one is so old;
      * 0: 10 s. Who proves to have an entry need not wait. */
     int64_t head_s;
+    /* Where the service is, "https://HOST[:PORT]" without a path: audit logs
+     * are not answered but told where they are (201, Location), at a path under
+     * /auditlog that nobody can guess, for location_s seconds, 0 an hour. NULL:
+     * answered at once. All that serve for one another have the same key. */
+    const char *location;
+    int64_t location_s;
+    uint8_t location_key[32];
 };
 
 /* --- what must be kept ---------------------------------------------------- */

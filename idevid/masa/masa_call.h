@@ -69,6 +69,13 @@ idv_rc idvi_masa_set_expiry(struct idvi_masa_call *c,
 idv_rc idvi_masa_voucher(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_auditlog(struct idvi_masa_call *c) IDV_CHECKED;
 
+/* auditlog.c: 200 with the log of this device. */
+idv_rc idvi_masa_answer_log(struct idvi_masa_call *c) IDV_CHECKED;
+/* location.c: 201 with where it is; and there. */
+idv_rc idvi_masa_tell_location(struct idvi_masa_call *c) IDV_CHECKED;
+bool idvi_masa_is_location(const struct idvi_masa_call *c);
+idv_rc idvi_masa_location(struct idvi_masa_call *c) IDV_CHECKED;
+
 /* log.c: the paths of the transparency log, if there is one. */
 bool idvi_masa_is_log(const struct idvi_masa_call *c);
 idv_rc idvi_masa_log(struct idvi_masa_call *c) IDV_CHECKED;

@@ -63,6 +63,35 @@ signer_of "$REPLY_FILE" >/dev/null
 like 'R-M-18: the voucher says it, too' "$(cat "$WORLD/said.json")" \
     '"idevid-issuer"'
 
+# --- the log elsewhere ------------------------------------------------------
+
+location_of() {
+    sed -n 's/^location: *\([^[:space:]]*\).*/\1/Ip' "$REPLY_FILE.head"
+}
+fetch() { # URL
+    curl -sS --max-time 20 --cacert "$WORLD/maker.pem" -o "$REPLY_FILE" \
+        -w '%{http_code}' "$1"
+}
+MASA_LOG="location = https://localhost:$MASA_PORT
+location-secret = $WORLD/secret"
+head -c 32 /dev/urandom >"$WORLD/secret"
+chmod 644 "$WORLD/secret"
+bare_stop
+bare_masa_conf
+fails 1 'secret: ' 'a secret that all may read' masa run -t
+chmod 600 "$WORLD/secret"
+ok 'logs at places of their own' bare_start
+request log --nonce fff --idevid-issuer-of "$WORLD/idevid.pem"
+is 'a voucher' "$(ask $BRSKI/requestvoucher log.vcj)" 200
+is 'R-M-25: its log is elsewhere' "$(ask $BRSKI/requestauditlog log.vcj)" 201
+place=$(location_of)
+is 'R-M-25: there it is' "$(fetch "$place")" 200
+like 'with that nonce' "$(cat "$REPLY_FILE")" '"nonce":"fff"'
+is 'R-M-25: not at a place that was guessed' "$(fetch "${place%?????}AAAAA")" 404
+bare_stop
+ok 'another process with the secret' bare_start
+is 'has it there, too' "$(fetch "$place")" 200
+
 # --- pins -------------------------------------------------------------------
 
 POLICY='pin = registrar-key'
