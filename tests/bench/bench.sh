@@ -7,7 +7,8 @@
 #   BENCH_PARTS     which tables (operations anchor desk line joins
 #                   rest ledger masa-load registrar)
 #   BENCH_DEVICES   of a line, whose CPU is measured (30)
-#   BENCH_ROWS      rows of the ledger's tables, devices of a feed (1000000)
+#   BENCH_ROWS      rows of the ledger's tables, and before a registrar; devices
+#                   of a feed (1000000)
 #   BENCH_LONG      10000000 of them; 100000 requests to a registrar
 #   BENCH_REQUESTS  instead of those (10000)
 #   BENCH_REST_S    how long an agent at rest is looked at (60)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The services' store: lookups among very many rows beside lookups among few,
- * and what it costs that an answer is safe. ledger DIRECTORY | URL-1 URL-2 */
+ * and what it costs that an answer is safe. ledger DIRECTORY | URL-1 URL-2, or
+ * ledger fill URL ROWS: a registrar's tables, before a registrar has it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static const struct {
                           {"convert_to(lpad(n::text, 32, '0'), 'UTF8')",
                            "decode(repeat('00', 400), 'hex')"}};
 
-/* K a key, B some bytes */
+/* K a key, B some bytes; first those of a registrar */
+#define OF_REGISTRAR 2
 static const char *const fills[] = {
     "INSERT INTO session (pvr_sha256, idevid_sha256, maker, serial_number,"
     " nonce, address, state, status, reason, created, changed, not_before,"
@@ -90,10 +92,10 @@ static void put_words(struct idv_buf *out, const char *sql, enum idvi_dialect d)
     }
 }
 
-static void fill_slice(struct idv_db *db, unsigned long long from,
-                       unsigned long long to)
+static void fill_slice(struct idv_db *db, size_t tables,
+                       unsigned long long from, unsigned long long to)
 {
-    for (size_t i = 0; i < sizeof(fills) / sizeof(*fills); i++) {
+    for (size_t i = 0; i < tables; i++) {
         IDV_AUTO(buf) sql = {0};
         char head[256];
         if (db->driver->dialect == IDVI_SQLITE)
@@ -114,6 +116,13 @@ static void fill_slice(struct idv_db *db, unsigned long long from,
     }
 }
 
+static void fill(struct idv_db *db, size_t tables, uint64_t rows)
+{
+    for (uint64_t n = 0; n < rows; n += SLICE)
+        fill_slice(db, tables, n, n + SLICE < rows ? n + SLICE : rows);
+    must(db->driver->script(db, "ANALYZE"), "analyze");
+}
+
 struct store {
     struct idv_db *db;
     uint64_t rows;
@@ -127,9 +136,7 @@ static void open_store(struct store *s, const char *url, uint64_t rows)
     must(idv_db_open(url, &s->db), "open");
     must(idv_db_batch(s->db), "batch");
     s->rows = rows;
-    for (uint64_t n = 0; n < rows; n += SLICE)
-        fill_slice(s->db, n, n + SLICE < rows ? n + SLICE : rows);
-    must(s->db->driver->script(s->db, "ANALYZE"), "analyze");
+    fill(s->db, sizeof(fills) / sizeof(*fills), rows);
     s->registrar = idv_db_registrar_store(s->db);
     s->est = idv_db_est_store(s->db);
     s->masa = idv_db_masa_store(s->db);
@@ -328,6 +335,16 @@ static void safe(struct store *s, double seconds)
         cost_of(s, together[i], seconds);
 }
 
+static int fill_alone(const char *url, uint64_t rows)
+{
+    struct idv_db *db = NULL;
+    must(idv_db_open(url, &db), "open");
+    must(idv_db_batch(db), "batch");
+    fill(db, OF_REGISTRAR, rows);
+    idv_db_close(db);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct store few = {0}, many = {0};
@@ -336,6 +353,8 @@ int main(int argc, char **argv)
     const char *file = getenv("BENCH_JSON");
     uint64_t n = rows && *rows ? strtoull(rows, NULL, 10) : 1000000;
     double seconds = s && *s ? strtod(s, NULL) : 1;
+    if (argc == 4 && strcmp(argv[1], "fill") == 0)
+        return fill_alone(argv[2], strtoull(argv[3], NULL, 10));
     if (argc < 2 || argc > 3 || n == 0)
         return 2;
     snprintf(path[0], 512, "%s%s", argv[1], argc == 3 ? "" : "/few.db");

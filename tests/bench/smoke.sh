@@ -43,7 +43,7 @@ is 'targets in JSON' \
 is 'figures of the desk in JSON' \
     "$(grep -c '^{"target":"desk: judges' "$tap_dir/rows.json")" 5
 is 'figures of the registrar in JSON' \
-    "$(grep -c '^{"target":".*, registrar","unit"' "$tap_dir/rows.json")" 35
+    "$(grep -c '^{"target":".*, registrar","unit"' "$tap_dir/rows.json")" 37
 is 'lookups of the ledger in JSON' \
     "$(grep -cE '"name":"(registrar|est|masa): .*,"rows":5000,' \
         "$tap_dir/rows.json" | sed 's/^16$/8/')" 8
