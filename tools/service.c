@@ -85,6 +85,12 @@ static idv_rc worker_commit(void *self)
     return idv_db_commit(w->monitor.db);
 }
 
+static idv_rc worker_gather(void *self)
+{
+    struct worker *w = self;
+    return idv_db_gather(w->monitor.db);
+}
+
 static idv_rc worker_tick(void *self)
 {
     struct worker *w = self;
@@ -110,8 +116,10 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
         worker_free(w);
         return rc;
     }
-    if (w->monitor.db)
+    if (w->monitor.db) {
         out->commit = worker_commit;
+        out->gather = worker_gather;
+    }
     if (s->tick)
         out->tick = worker_tick;
     out->tick_ms = s->tick_ms;

@@ -103,6 +103,8 @@ void idv_call_free(struct idv_call *c)
 {
     if (c->free_state)
         c->free_state(c->state);
+    if (c->free_ready)
+        c->free_ready(c->ready);
     idv_msg_free(&c->req);
     idv_msg_free(&c->reply);
     idv_msg_free(&c->up.msg);

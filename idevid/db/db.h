@@ -46,6 +46,10 @@ idv_rc idv_db_ping(struct idv_db *db) IDV_CHECKED; /* it can be read */
  * IDV_OK; otherwise all that was done since the last one may be lost.
  */
 idv_rc idv_db_batch(struct idv_db *db) IDV_CHECKED;
+/* What is done from here to idv_db_commit is one transaction, where that is
+ * cheaper (SQLite): a call that fails leaves nothing in it, the others go on;
+ * other writers wait. Nothing slow belongs in it. */
+idv_rc idv_db_gather(struct idv_db *db) IDV_CHECKED;
 idv_rc idv_db_commit(struct idv_db *db) IDV_CHECKED;
 
 /*

@@ -66,6 +66,10 @@ struct idvi_driver {
     idv_rc (*begin)(struct idv_db *db, enum idvi_isolation how);
     idv_rc (*commit)(struct idv_db *db); /* rolled back when it fails */
     void (*rollback)(struct idv_db *db);
+    /* One call's part of a transaction of many: it begins, and ends. NULL: such
+     * are not for this driver. */
+    idv_rc (*part)(struct idv_db *db);
+    idv_rc (*part_end)(struct idv_db *db, idv_rc rc);
     /* the last failure was another writer's doing; again is worth it */
     bool (*conflict)(const struct idv_db *db);
 
@@ -88,6 +92,8 @@ struct idv_db {
     bool written;  /* since then: something that must last */
     bool relied;   /* since then: on what may be another's, not yet durable */
     bool within;   /* a transaction is open */
+    bool gathered; /* and it is of many calls; idv_db_commit ends it */
+    bool part;     /* one of them has begun its part */
 };
 
 extern const struct idvi_driver idvi_sqlite_driver;

@@ -187,8 +187,13 @@ idv_rc idvi_exec_lazy(struct idv_db *db, unsigned *changed, const char *sql,
 
 static idv_rc begin(struct idv_db *db, enum idvi_isolation how)
 {
-    if (db->within)
+    if (db->part || (db->within && !db->gathered))
         return idv_fail(IDV_E_STATE, "store: a transaction within another");
+    if (db->gathered) {
+        IDV_TRY(db->driver->part(db));
+        db->part = true;
+        return IDV_OK;
+    }
     IDV_TRY(db->driver->begin(db, how));
     db->within = true;
     return IDV_OK;
@@ -206,6 +211,10 @@ idv_rc idvi_view(struct idv_db *db)
 
 idv_rc idvi_end(struct idv_db *db, idv_rc rc)
 {
+    if (db->part) {
+        db->part = false;
+        return db->driver->part_end(db, rc);
+    }
     if (!db->within)
         return rc;
     db->within = false;
@@ -246,6 +255,15 @@ idv_rc idv_db_batch(struct idv_db *db)
     return IDV_OK;
 }
 
+idv_rc idv_db_gather(struct idv_db *db)
+{
+    if (!db->driver->part)
+        return IDV_OK;
+    IDV_TRY(begin(db, IDVI_ALONE));
+    db->gathered = true;
+    return IDV_OK;
+}
+
 void idvi_rely(struct idv_db *db)
 {
     db->relied = true;
@@ -254,7 +272,10 @@ void idvi_rely(struct idv_db *db)
 idv_rc idv_db_commit(struct idv_db *db)
 {
     bool written = db->written, relied = db->relied;
-    db->written = db->relied = false;
+    bool gathered = db->gathered;
+    db->written = db->relied = db->gathered = false;
+    if (gathered)
+        IDV_TRY(idvi_end(db, IDV_OK));
     if (!db->batching || (!written && !relied))
         return IDV_OK;
     return db->driver->sync(db, written);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "idevid/db/sqlite.h"
 
@@ -93,12 +94,24 @@ static idv_rc use_wal(struct idv_db *db)
     return code == SQLITE_OK ? IDV_OK : idvi_sqlite_fail(db, code);
 }
 
+/* Another writer has it: for a millisecond as a rule, so that libsqlite3's own
+ * waits (1, 2, 5, 10 ... ms) would be most of all. */
+static int wait_for_others(void *unused, int times)
+{
+    const int us = times < 40 ? 100 : 5000;
+    (void)unused;
+    if (times >= 40 + BUSY_MS / 5)
+        return 0;
+    usleep((useconds_t)us);
+    return 1;
+}
+
 /* Nothing is written to a file that is not ours. */
 static idv_rc set_up(struct idv_db *db)
 {
     struct idvi_found unused;
     sqlite3_extended_result_codes(idvi_sqlite_of(db)->h, 1);
-    sqlite3_busy_timeout(idvi_sqlite_of(db)->h, BUSY_MS);
+    sqlite3_busy_handler(idvi_sqlite_of(db)->h, wait_for_others, NULL);
     IDV_TRY(look(db, &unused)); /* is it a database at all? */
     IDV_TRY(idvi_sqlite_script(db, "PRAGMA synchronous = FULL"));
     IDV_TRY(idvi_sqlite_script(db, "PRAGMA mmap_size = " MAPPED));
@@ -151,6 +164,8 @@ const struct idvi_driver idvi_sqlite_driver = {
     .begin = idvi_sqlite_begin,
     .commit = idvi_sqlite_commit,
     .rollback = idvi_sqlite_rollback,
+    .part = idvi_sqlite_part,
+    .part_end = idvi_sqlite_part_end,
     .conflict = idvi_sqlite_conflict,
     .wait = idvi_sqlite_wait,
     .backup = idvi_sqlite_backup,

@@ -47,6 +47,8 @@ idv_rc idvi_sqlite_begin(struct idv_db *db,
                          enum idvi_isolation how) IDV_CHECKED;
 idv_rc idvi_sqlite_commit(struct idv_db *db) IDV_CHECKED;
 void idvi_sqlite_rollback(struct idv_db *db);
+idv_rc idvi_sqlite_part(struct idv_db *db) IDV_CHECKED;
+idv_rc idvi_sqlite_part_end(struct idv_db *db, idv_rc rc) IDV_CHECKED;
 bool idvi_sqlite_conflict(const struct idv_db *db);
 idv_rc idvi_sqlite_wait(struct idv_db *db, bool on) IDV_CHECKED;
 idv_rc idvi_sqlite_backup(struct idv_db *db, const char *path) IDV_CHECKED;

@@ -40,6 +40,24 @@ idv_rc idvi_sqlite_commit(struct idv_db *db)
     return rc;
 }
 
+/* Where the disk is full libsqlite3 has ended the transaction with the
+ * statement that failed: what comes after must not begin one of its own. */
+idv_rc idvi_sqlite_part(struct idv_db *db)
+{
+    if (sqlite3_get_autocommit(idvi_sqlite_of(db)->h))
+        return idv_fail(IDV_E_IO, "store: %s: the transaction has ended",
+                        db->path);
+    return run(db, "SAVEPOINT part", NULL);
+}
+
+idv_rc idvi_sqlite_part_end(struct idv_db *db, idv_rc rc)
+{
+    if (rc != IDV_OK && !sqlite3_get_autocommit(idvi_sqlite_of(db)->h))
+        (void)sqlite3_exec(idvi_sqlite_of(db)->h,
+                           "ROLLBACK TO part; RELEASE part", NULL, NULL, NULL);
+    return rc != IDV_OK ? rc : run(db, "RELEASE part", NULL);
+}
+
 /* other writers are waited for, so that nothing is left to a second try */
 bool idvi_sqlite_conflict(const struct idv_db *db)
 {

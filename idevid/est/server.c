@@ -138,23 +138,63 @@ static idv_rc dispatch(struct idvi_est_call *c)
     return idvi_refuse(&c->no, 404, "path", "not found");
 }
 
+static void call_free(void *call)
+{
+    struct idvi_est_call *c = call;
+    if (!c)
+        return;
+    X509_REQ_free(c->csr);
+    EVP_PKEY_free(c->csr_key);
+    EVP_PKEY_free(c->made);
+    X509_free(c->issued);
+    idv_issued_free(&c->fresh);
+    idv_est_grant_free(&c->grant);
+    free(c);
+}
+
+/* the call as it is to go on, or a new one; the caller's */
+static struct idvi_est_call *take_up(struct idv_call *call,
+                                     struct idv_told *told)
+{
+    struct idvi_est_call *c = call->ready;
+    if (!told || told->kind != IDV_TOLD_STORE)
+        return calloc(1, sizeof(*c));
+    call->ready = NULL;
+    return c;
+}
+
+static idv_rc proceed(struct idvi_est_call *c)
+{
+    idv_rc rc = c->ready ? idvi_est_keep(c) : dispatch(c);
+    if (rc == IDV_E_REJECT && c->no.status)
+        rc = idvi_refusal_reply(&c->no, c->server->env, "est",
+                                c->grant.serial_number, c->call);
+    return rc;
+}
+
 static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
                     enum idv_next *next)
 {
     struct idv_est_server *s = self;
-    struct idvi_est_call c = {
-        .server = s, .call = call, .now = idv_now(s->env), .told = told};
+    struct idvi_est_call *c = take_up(call, told);
+    if (!c)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    const bool goes_on = c->ready;
+    c->server = s;
+    c->call = call;
+    c->now = idv_now(s->env);
+    c->told = told;
     idv_note_clear();
-    idv_rc rc = dispatch(&c);
-    if (rc == IDV_E_REJECT && c.no.status)
-        rc = idvi_refusal_reply(&c.no, s->env, "est", c.grant.serial_number,
-                                call);
-    X509_REQ_free(c.csr);
-    EVP_PKEY_free(c.csr_key);
-    EVP_PKEY_free(c.made);
-    X509_free(c.issued);
-    idv_est_grant_free(&c.grant);
-    *next = c.asked && rc == IDV_OK ? IDV_NEXT_UPSTREAM : IDV_NEXT_REPLY;
+    idv_rc rc = proceed(c);
+    *next = IDV_NEXT_REPLY;
+    if (rc == IDV_OK && c->asked)
+        *next = IDV_NEXT_UPSTREAM;
+    if (rc == IDV_OK && c->ready && !goes_on) {
+        *next = IDV_NEXT_STORE;
+        call->ready = c;
+        call->free_ready = call_free;
+    } else
+        call_free(c);
     return rc;
 }
 

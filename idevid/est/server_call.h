@@ -21,13 +21,15 @@ struct idvi_est_call {
     X509 *client; /* borrowed from the peer */
     uint8_t client_sha256[32], csr_sha256[32];
     X509_REQ *csr;
-    EVP_PKEY *csr_key;     /* its own; NULL when one is to be made */
-    bool make_key;         /* serverkeygen */
-    EVP_PKEY *made;        /* the key that was */
-    X509 *issued;          /* by this very call */
-    bool again;            /* simplereenroll */
-    struct idv_told *told; /* what another CA answered, NULL: not asked yet */
-    bool asked;            /* call->up is to be done */
+    EVP_PKEY *csr_key;       /* its own; NULL when one is to be made */
+    bool make_key;           /* serverkeygen */
+    EVP_PKEY *made;          /* the key that was */
+    X509 *issued;            /* by this very call */
+    bool again;              /* simplereenroll */
+    struct idv_told *told;   /* what another CA answered, NULL: not asked yet */
+    bool asked;              /* call->up is to be done */
+    struct idv_issued fresh; /* made, and not in the store yet */
+    bool ready;              /* to be put there */
     struct idv_est_grant grant;
 };
 
@@ -63,6 +65,8 @@ idv_rc idvi_est_name_sha256(const X509_NAME *name,
 /* Issues for the grant, stores, answers; the same request again gets what it
  * got. */
 idv_rc idvi_est_issue(struct idvi_est_call *c) IDV_CHECKED;
+/* The rest of it, when the call was ready. */
+idv_rc idvi_est_keep(struct idvi_est_call *c) IDV_CHECKED;
 /* R-R-44: the certificate being renewed, whose names become the grant. */
 idv_rc idvi_est_renewal(struct idvi_est_call *c) IDV_CHECKED;
 

@@ -110,12 +110,11 @@ static idv_rc make(struct idvi_est_call *c, struct idv_issued *i)
     return IDV_OK;
 }
 
-static idv_rc keep_and_answer(struct idvi_est_call *c,
-                              const struct idv_issued *i)
+idv_rc idvi_est_keep(struct idvi_est_call *c)
 {
     const struct idv_est_server_conf *conf = &c->server->conf;
     bool fresh = false, found = false;
-    IDV_TRY(conf->store.add(conf->store.self, i, &fresh));
+    IDV_TRY(conf->store.add(conf->store.self, &c->fresh, &fresh));
     if (!fresh) { /* another one came first, and stands */
         X509_free(c->issued);
         c->issued = NULL;
@@ -125,23 +124,20 @@ static idv_rc keep_and_answer(struct idvi_est_call *c,
     }
     idv_log(c->server->env, IDV_LOG_INFO, "certificate-issued", "device=%s",
             idv_log_value(c->grant.serial_number));
-    return tell_and_answer(c, i);
+    return tell_and_answer(c, &c->fresh);
 }
 
 idv_rc idvi_est_issue(struct idvi_est_call *c)
 {
-    struct idv_issued i = {0};
     bool found = false;
     IDV_TRY(find_again(c, &found));
     if (found)
         return IDV_OK;
     if (c->server->conf.ca.forward && !c->told)
         return idvi_est_forward(c);
-    idv_rc rc = make(c, &i);
-    if (rc == IDV_OK)
-        rc = keep_and_answer(c, &i);
-    idv_issued_free(&i);
-    return rc;
+    IDV_TRY(make(c, &c->fresh));
+    c->ready = c->call->may_store;
+    return c->ready ? IDV_OK : idvi_est_keep(c);
 }
 
 /* --- admission ------------------------------------------------------------ */

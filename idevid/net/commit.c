@@ -24,6 +24,31 @@ void idvi_unhold(struct idvi_worker *w, struct idvi_held *h)
     h->waits = false;
 }
 
+static struct idvi_held *next_to_store(struct idvi_worker *w)
+{
+    struct idvi_held *h;
+    TAILQ_FOREACH(h, &w->held, link)
+    {
+        if (h->stores)
+            return h;
+    }
+    return NULL;
+}
+
+/* each is held again by it, or ends */
+static idv_rc store_all(struct idvi_worker *w)
+{
+    struct idvi_held *h = next_to_store(w);
+    if (!h)
+        return IDV_OK;
+    IDV_TRY(w->made.gather(w->made.self));
+    for (; h; h = next_to_store(w)) {
+        h->stores = false;
+        h->store(h);
+    }
+    return IDV_OK;
+}
+
 /* those that came along while this is done wait for the next one */
 static void let_go(struct idvi_worker *w)
 {
@@ -31,7 +56,9 @@ static void let_go(struct idvi_worker *w)
     TAILQ_HEAD(, idvi_held) all;
     TAILQ_INIT(&all);
     idv_note_clear();
-    idv_rc rc = w->made.commit(w->made.self);
+    idv_rc rc = store_all(w);
+    if (rc == IDV_OK)
+        rc = w->made.commit(w->made.self);
     if (rc != IDV_OK)
         idv_log_failure(w->conf->env, "commit-failed", rc);
     TAILQ_CONCAT(&all, &w->held, link);

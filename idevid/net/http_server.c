@@ -257,7 +257,10 @@ static void go(struct idvi_held *held, idv_rc committed)
  * after it. */
 static void serve(struct idvi_exchange *x, struct idv_told *told)
 {
+    const struct idv_server_worker *made = &x->worker->made;
     x->next = IDV_NEXT_REPLY;
+    x->call.may_store =
+        made->gather && made->commit && !(told && told->kind == IDV_TOLD_STORE);
     idvi_unhold(x->worker, &x->held);
     idv_msg_free(&x->call.reply);
     idv_msg_init(&x->call.reply);
@@ -266,11 +269,20 @@ static void serve(struct idvi_exchange *x, struct idv_told *told)
     idv_rc rc = x->service->serve(x->service->self, &x->call, told, &x->next);
     if (rc == IDV_OK && x->next == IDV_NEXT_REPLY && x->call.reply.status < 200)
         rc = idv_fail(IDV_E_STATE, "service: no status in its reply");
+    if (rc == IDV_OK && x->next == IDV_NEXT_STORE && !x->call.may_store)
+        rc = idv_fail(IDV_E_STATE, "service: it may not store");
+    x->held.stores = x->next == IDV_NEXT_STORE;
     if (rc != IDV_OK)
         failed(x, rc);
-    else if (!x->abroad || x->next == IDV_NEXT_REPLY)
+    else if (!x->abroad || x->next != IDV_NEXT_UPSTREAM)
         idvi_hold(x->worker, &x->held);
     idv_log_context(NULL);
+}
+
+static void store(struct idvi_held *held)
+{
+    struct idv_told told = {.kind = IDV_TOLD_STORE};
+    serve((void *)((char *)held - offsetof(struct idvi_exchange, held)), &told);
 }
 
 /* UPSTREAM, said now, is to go on waiting */
@@ -368,6 +380,7 @@ static struct idvi_exchange *exchange_new(struct idvi_worker *w,
     x->worker = w;
     x->req = req;
     x->held.go = go;
+    x->held.store = store;
     x->began = idv_ticks_ms();
     x->number = ++w->requests;
     x->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;

@@ -37,6 +37,9 @@ struct idv_server_worker {
      * the latest. NULL: that is so when serve returns. self is the one below.
      */
     idv_rc (*commit)(void *self);
+    /* Before it: what is written from here to there is written together. It is
+     * told to calls that said STORE, which none may where this is NULL. */
+    idv_rc (*gather)(void *self);
     void (*free)(void *self); /* at the end of the worker; may be NULL */
     void *self;
 };

@@ -49,6 +49,8 @@ struct idvi_linger;
 struct idvi_held {
     TAILQ_ENTRY(idvi_held) link;
     bool waits;
+    bool stores; /* store is to be called before the commit */
+    void (*store)(struct idvi_held *h);
     void (*go)(struct idvi_held *h, idv_rc rc); /* rc: how the commit ended */
 };
 

@@ -43,7 +43,7 @@ static idv_rc issued(void *arg, struct idv_peer *peer,
 
 static idv_rc serve_est(struct idvi_reg_call *c);
 
-/* the other CA answered: the same call once more, with that */
+/* the other CA answered, or the store is: the same call once more, with that */
 static idv_rc answered(struct idvi_reg_call *c, struct idv_told *told)
 {
     c->told = told;
@@ -67,7 +67,9 @@ static idv_rc serve_est(struct idvi_reg_call *c)
     IDV_TRY(idv_est_server_new(&conf, c->reg->env, &est));
     struct idv_service s = idv_est_server_service(est);
     idv_rc rc = s.serve(s.self, c->call, c->told, &next);
-    if (rc == IDV_OK && next == IDV_NEXT_UPSTREAM)
+    c->told = NULL;
+    c->next = next;
+    if (rc == IDV_OK && next != IDV_NEXT_REPLY)
         c->resume = answered;
     idv_est_server_free(est);
     return rc;

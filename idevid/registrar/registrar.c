@@ -270,6 +270,7 @@ static idv_rc call_state(struct idv_registrar *r, struct idv_call *call,
     (*out)->call = call;
     (*out)->now = idv_now(r->env);
     (*out)->no = (struct idvi_refusal){0};
+    (*out)->next = IDV_NEXT_REPLY;
     return IDV_OK;
 }
 
@@ -291,7 +292,7 @@ static idv_rc conclude(struct idvi_reg_call *c, idv_rc rc, enum idv_next *next)
         return idvi_refusal_reply(&c->no, r->env, "registrar",
                                   c->id.serial_number, c->call);
     if (rc == IDV_OK && c->resume)
-        *next = IDV_NEXT_UPSTREAM;
+        *next = c->next == IDV_NEXT_STORE ? IDV_NEXT_STORE : IDV_NEXT_UPSTREAM;
     return rc;
 }
 

@@ -72,7 +72,8 @@ struct idvi_reg_call {
     struct idv_voucher pvr;
 
     struct idv_session session;
-    /* set when call->up is to be done; called with its outcome */
+    /* set when call->up is to be done, or (next) the store; called then */
+    enum idv_next next;
     idv_rc (*resume)(struct idvi_reg_call *c, struct idv_told *told);
     struct idv_told *told; /* what another CA answered; borrowed */
     /* where an audit ends: *unknown why no judgement was possible, or NULL */

@@ -38,6 +38,7 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
     w->admin = s->admin;
     w->turned_away = s->turned_away;
     w->commit = s->commit;
+    w->gather = s->gather;
     w->self = s->service.self;
     return IDV_OK;
 }

@@ -26,6 +26,7 @@ struct nt_server {
     struct idv_service service, admin;
     void (*turned_away)(void *self, const struct idv_peer *peer); /* preset */
     idv_rc (*commit)(void *self); /* preset; with the service's */
+    idv_rc (*gather)(void *self); /* the same */
     uint16_t port, front_port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];

@@ -144,11 +144,14 @@ static void serve(struct talk *t, const struct idv_msg *req,
     idv_msg_init(&told.msg);
     idv_call_init(&call, &t->server);
     copy(&call.req, req);
+    call.may_store = true;
     idv_rc rc = s.serve(s.self, &call, NULL, &next);
     while (rc == IDV_OK && next == IDV_NEXT_UPSTREAM) {
         upstream(t, &call, &told);
         rc = s.serve(s.self, &call, &told, &next);
     }
+    if (rc == IDV_OK && next == IDV_NEXT_STORE)
+        rc = world_store(t->world, s, &call, &next);
     if (rc == IDV_OK)
         copy(reply, &call.reply);
     else

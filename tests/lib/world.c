@@ -533,17 +533,31 @@ void world_upstream(struct world *w, const struct idv_upstream *up,
     }
 }
 
+idv_rc world_store(struct world *w, struct idv_service s, struct idv_call *call,
+                   enum idv_next *next)
+{
+    struct idv_told told = {.kind = IDV_TOLD_STORE};
+    call->may_store = false;
+    pki_must(idv_db_gather(w->reg_db), "gather");
+    idv_rc rc = s.serve(s.self, call, &told, next);
+    pki_must(idv_db_commit(w->reg_db), "commit");
+    return rc;
+}
+
 static idv_rc converse(struct world *w, struct idv_service s,
                        struct idv_call *call)
 {
     enum idv_next next = IDV_NEXT_REPLY;
     struct idv_told told;
     memset(&told, 0, sizeof(told));
+    call->may_store = w->reg_db && !w->at_once;
     idv_rc rc = s.serve(s.self, call, NULL, &next);
     while (rc == IDV_OK && next == IDV_NEXT_UPSTREAM) {
         world_upstream(w, &call->up, &told);
         rc = s.serve(s.self, call, &told, &next);
     }
+    if (rc == IDV_OK && next == IDV_NEXT_STORE)
+        rc = world_store(w, s, call, &next);
     idv_told_free(&told);
     return rc;
 }

@@ -33,6 +33,7 @@ struct world {
     struct idv_peer pledge; /* shows idevid and maker_ca */
     struct idv_peer member; /* shows an LDevID, once set */
     enum world_link link;
+    bool at_once;            /* calls store at once what they store */
     struct idv_msg canned;   /* CANNED: status, media, body, ... */
     int upstreams;           /* requests that reached the link */
     struct idv_msg upstream; /* the last one, as the MASA saw it */
@@ -61,6 +62,10 @@ void world_configure(struct world *w);
 /* Puts a canned reply on the link. */
 void world_can(struct world *w, int status, const char *media,
                const char *body);
+
+/* What a call is ready to store is stored, in a transaction of its own. */
+idv_rc world_store(struct world *w, struct idv_service s, struct idv_call *call,
+                   enum idv_next *next);
 
 /* One request; the status of the reply, or minus the idv_rc of a failure. */
 int world_ask(struct world *w, struct idv_service s, struct idv_peer *peer,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "idevid/db/sqlite.h"
 #include "tests/unit/store.h"
 
 /* --- a disk that has what was synced -------------------------------------- */
@@ -165,13 +166,97 @@ static void sync_fails(void **state)
     broken = 0;
 }
 
+/* --- one transaction of many ------------------------------------------------
+ */
+
+static int events_beside(void)
+{
+    struct idv_db *db = NULL;
+    OK(idv_db_open(path, &db));
+    int n = events(db);
+    idv_db_close(db);
+    return n;
+}
+
+static void gathered(void **state)
+{
+    struct idv_db *db = *state;
+    OK(idv_db_batch(db));
+    OK(idv_db_gather(db));
+    for (int n = 1; n <= 20; n++)
+        add(db, n);
+    assert_int_equal(events_beside(), 0);
+    OK(idv_db_commit(db));
+    assert_int_equal(syncs, 1);
+    assert_int_equal(events_left(), 20);
+    add(db, 21); /* alone again */
+    assert_int_equal(events_beside(), 21);
+}
+
+static idv_rc half(struct idv_db *db, void *unused)
+{
+    (void)unused;
+    OK(idvi_exec(db, NULL, "DELETE FROM known_registrar", ""));
+    OK(idvi_exec(db, NULL,
+                 "INSERT INTO known_registrar (cert_sha256, name, nonceless,"
+                 " blocked) VALUES ($1, 'half', 0, 0)",
+                 "b", idv_str("half")));
+    return idv_fail(IDV_E_REJECT, "not the other half");
+}
+
+static int registrars(struct idv_db *db)
+{
+    int64_t n = 0;
+    bool row = false;
+    IDVI_QUERY(q);
+    OK(idvi_query(db, &q, "SELECT count(*) FROM known_registrar", ""));
+    OK(idvi_query_next(&q, &row));
+    OK(idvi_query_get(&q, "i", &n));
+    return (int)n;
+}
+
+/* one call's failure is its own: nothing of it is there, the others are */
+static void one_part_fails(void **state)
+{
+    struct idv_db *db = *state;
+    bool fresh = true;
+    OK(idv_db_batch(db));
+    OK(idv_db_gather(db));
+    add(db, 1);
+    FAILS(IDV_E_REJECT, "other half", idvi_within(db, half, NULL));
+    OK(issue(db, 1, &fresh)); /* was there */
+    assert_false(fresh);
+    add(db, 2);
+    OK(idv_db_commit(db));
+    assert_int_equal(events_left(), 2);
+    assert_int_equal(registrars(db), 0);
+}
+
+/* as libsqlite3 does by itself where the disk is full */
+static void ended_within(void **state)
+{
+    struct idv_db *db = *state;
+    bool fresh = false;
+    OK(idv_db_batch(db));
+    OK(idv_db_gather(db));
+    add(db, 1);
+    idvi_sqlite_rollback(db);
+    FAILS(IDV_E_IO, "transaction has ended", issue(db, 2, &fresh));
+    assert_true(idv_db_commit(db) != IDV_OK);
+    idv_note_clear();
+    assert_int_equal(events_beside(), 0);
+    add(db, 3);
+    OK(idv_db_commit(db));
+    assert_int_equal(events_left(), 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(each_at_once), T(many_by_one), T(nothing_written),
-        T(relied_on),    T(sync_fails),
+        T(each_at_once), T(many_by_one), T(nothing_written), T(relied_on),
+        T(sync_fails),   T(gathered),    T(one_part_fails),  T(ended_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

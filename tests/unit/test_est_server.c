@@ -206,6 +206,90 @@ static void weak_keys(void **state) /* R-R-75 */
     assert_int_equal(enroll(f), 200);
 }
 
+/* --- ready first, stored later ----------------------------------------------
+ */
+
+static void begin_call(struct fixture *f, struct idv_call *call)
+{
+    idv_call_init(call, &f->w.pledge);
+    call->may_store = true;
+    call->req.verb = IDV_POST;
+    strcpy(call->req.path, IDV_PATH_SIMPLEENROLL);
+    strcpy(call->req.media, IDV_MEDIA_PKCS10);
+    OK(idv_buf_put(&call->req.body, idv_view(&f->csr)));
+}
+
+static void say(struct fixture *f, struct idv_call *call, enum idv_next due)
+{
+    struct idv_service s = idv_est_server_service(f->est);
+    enum idv_next next = IDV_NEXT_REPLY;
+    OK(s.serve(s.self, call, NULL, &next));
+    assert_int_equal(next, due);
+}
+
+static void store(struct fixture *f, struct idv_call *call, int status)
+{
+    enum idv_next next = IDV_NEXT_STORE;
+    OK(world_store(&f->w, idv_est_server_service(f->est), call, &next));
+    assert_int_equal(next, IDV_NEXT_REPLY);
+    assert_int_equal(call->reply.status, status);
+}
+
+static bool count(void *n, const struct idv_issued *i)
+{
+    (void)i;
+    ++*(int *)n;
+    return true;
+}
+
+static int certificates(struct fixture *f)
+{
+    int n = 0;
+    OK(idv_db_issued_each(f->w.reg_db, NULL, count, &n));
+    return n;
+}
+
+/* both were ready before one was stored: that one stands, for both */
+static void first_stands(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_call a, b, c;
+    begin_call(f, &a);
+    begin_call(f, &b);
+    begin_call(f, &c);
+    say(f, &a, IDV_NEXT_STORE);
+    say(f, &b, IDV_NEXT_STORE);
+    assert_int_equal(certificates(f), 0);
+    store(f, &a, 200);
+    store(f, &b, 200);
+    assert_true(idv_bytes_eq(idv_view(&a.reply.body), idv_view(&b.reply.body)));
+    say(f, &c, IDV_NEXT_REPLY); /* nothing is left to store */
+    assert_true(idv_bytes_eq(idv_view(&a.reply.body), idv_view(&c.reply.body)));
+    assert_int_equal(certificates(f), 1);
+    idv_call_free(&a);
+    idv_call_free(&b);
+    idv_call_free(&c);
+}
+
+/* its connection is gone: nothing was stored, nothing is left */
+static void never_stored(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_call a;
+    begin_call(f, &a);
+    say(f, &a, IDV_NEXT_STORE);
+    idv_call_free(&a);
+    assert_int_equal(certificates(f), 0);
+}
+
+static void stored_at_once(void **state)
+{
+    struct fixture *f = *state;
+    f->w.at_once = true;
+    assert_int_equal(enroll(f), 200);
+    assert_int_equal(certificates(f), 1);
+}
+
 static void base64_forms(void **state) /* RT-12 */
 {
     struct fixture *f = *state;
@@ -374,7 +458,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(cacerts),           T(csrattrs),     T(not_served),
         T(wrong_types),       T(bad_requests), T(bad_signature),
-        T(weak_keys),         T(base64_forms), T(wrong_key),
+        T(weak_keys),         T(first_stands), T(never_stored),
+        T(stored_at_once),    T(base64_forms), T(wrong_key),
         T(wanted_extensions), T(binding),      T(our_client_binds),
         T(not_admitted),      T(ca_refuses),   T(proxy_renews),
     };

@@ -14,15 +14,36 @@ struct desk {
     struct nt_server server;
     struct nt_raw raw;
     atomic_uint served, told, commits, covered; /* covered: served and safe */
-    atomic_bool fails;
-    bool upstream;
+    atomic_uint gathers, stored;
+    atomic_bool fails, gather_fails;
+    bool upstream, stores, gathered;
 };
+
+/* first ready, then stored between gather and commit */
+static idv_rc serve_store(struct desk *d, struct idv_call *call,
+                          const struct idv_told *told, enum idv_next *next)
+{
+    char text[16];
+    *next = told ? IDV_NEXT_REPLY : IDV_NEXT_STORE;
+    assert_int_equal(call->may_store, !told);
+    if (!told)
+        return IDV_OK;
+    assert_int_equal(told->kind, IDV_TOLD_STORE);
+    assert_true(d->gathered);
+    d->stored++;
+    if (strcmp(call->req.path, "/bad") == 0)
+        return idv_fail(IDV_E_STATE, "not this one");
+    snprintf(text, sizeof(text), "%u", ++d->served);
+    return idv_msg_reply(&call->reply, 200, "text/plain", idv_str(text));
+}
 
 static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
                     enum idv_next *next)
 {
     struct desk *d = self;
     char text[16];
+    if (d->stores)
+        return serve_store(d, call, told, next);
     *next = d->upstream && !told ? IDV_NEXT_UPSTREAM : IDV_NEXT_REPLY;
     if (told)
         d->told++;
@@ -42,9 +63,21 @@ static idv_rc commit(void *self)
 {
     struct desk *d = self;
     d->commits++;
+    d->gathered = false;
     if (d->fails)
         return idv_fail(IDV_E_IO, "store: the disk is gone");
     d->covered = d->served;
+    return IDV_OK;
+}
+
+static idv_rc gather(void *self)
+{
+    struct desk *d = self;
+    assert_false(d->gathered);
+    d->gathers++;
+    if (d->gather_fails)
+        return idv_fail(IDV_E_IO, "store: another one has it");
+    d->gathered = true;
     return IDV_OK;
 }
 
@@ -52,6 +85,7 @@ static void desk_start(struct desk *d)
 {
     const struct idv_service service = {serve, d};
     d->server.commit = commit;
+    d->server.gather = d->stores ? gather : NULL;
     nt_server_start(&d->server, &pki, &service);
 }
 
@@ -196,12 +230,86 @@ static void gone_meanwhile(void **state)
     desk_stop(&d);
 }
 
+/* --- what is stored together ------------------------------------------------
+ */
+
+static int ask(struct nt_client *c, const char *path)
+{
+    IDV_AUTO(buf) reply = {0};
+    char text[64];
+    snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    assert_true(nt_say(c, text));
+    return nt_hear(c, &reply, false);
+}
+
+static void stored_together(void **state)
+{
+    struct desk d = {.stores = true};
+    struct nt_client c[CLIENTS];
+    (void)state;
+    desk_start(&d);
+    for (int i = 0; i < CLIENTS; i++)
+        assert_true(nt_connect(&c[i], d.server.port, NULL));
+    for (int i = 0; i < CLIENTS; i++)
+        assert_true(nt_say(&c[i], GET));
+    for (int i = 0; i < CLIENTS; i++) {
+        hear_committed(&d, &c[i]);
+        nt_close(&c[i]);
+    }
+    desk_stop(&d);
+    assert_int_equal(d.stored, CLIENTS);
+    assert_int_equal(d.gathers, d.commits);
+}
+
+/* only the one that could not be stored is told so */
+static void one_not_stored(void **state)
+{
+    struct desk d = {.stores = true};
+    struct nt_client good, bad;
+    IDV_AUTO(buf) reply = {0};
+    (void)state;
+    desk_start(&d);
+    assert_true(nt_connect(&good, d.server.port, NULL));
+    assert_true(nt_connect(&bad, d.server.port, NULL));
+    assert_true(nt_say(&good, GET));
+    assert_int_equal(ask(&bad, "/bad"), 500);
+    hear_committed(&d, &good);
+    nt_close(&bad);
+    nt_close(&good);
+    desk_stop(&d);
+}
+
+static void none_stored(void **state)
+{
+    struct desk d = {.stores = true, .gather_fails = true};
+    struct nt_client c;
+    (void)state;
+    desk_start(&d);
+    assert_true(nt_connect(&c, d.server.port, NULL));
+    assert_int_equal(ask(&c, "/x"), 503);
+    nt_close(&c);
+    assert_int_equal(d.stored, 0);
+    assert_int_equal(d.commits, 0);
+    d.gather_fails = false;
+    d.fails = true; /* stored, and not committed */
+    assert_true(nt_connect(&c, d.server.port, NULL));
+    assert_int_equal(ask(&c, "/x"), 503);
+    nt_close(&c);
+    assert_int_equal(d.stored, 1);
+    d.fails = false;
+    assert_true(nt_connect(&c, d.server.port, NULL));
+    assert_int_equal(ask(&c, "/x"), 200);
+    nt_close(&c);
+    desk_stop(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_after),  cmocka_unit_test(all_refused),
         cmocka_unit_test(not_upstream),   cmocka_unit_test(upstream_after),
-        cmocka_unit_test(gone_meanwhile),
+        cmocka_unit_test(gone_meanwhile), cmocka_unit_test(stored_together),
+        cmocka_unit_test(one_not_stored), cmocka_unit_test(none_stored),
     };
     pki_make(&pki);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

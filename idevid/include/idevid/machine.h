@@ -136,6 +136,7 @@ enum idv_told_kind {
      * the exchange up and its connection with it. */
     IDV_TOLD_STALLED,
     IDV_TOLD_ADDRESSES, /* addresses, at least one */
+    IDV_TOLD_STORE,     /* a service: store now what is ready for it */
 };
 
 struct idv_told {
@@ -204,9 +205,12 @@ struct idv_call {
     struct idv_msg req;    /* a service may move its body */
     struct idv_msg reply;
     bool close;             /* close the connection after the reply */
+    bool may_store;         /* serve may say STORE */
     struct idv_upstream up; /* when serve said UPSTREAM */
     void *state;            /* the service's own, between calls of serve */
     void (*free_state)(void *state); /* called even when state is NULL */
+    void *ready; /* the same of a service within it, when it said STORE */
+    void (*free_ready)(void *ready);
 };
 void idv_call_init(struct idv_call *c, struct idv_peer *peer);
 void idv_call_free(struct idv_call *c);
@@ -214,17 +218,20 @@ void idv_call_free(struct idv_call *c);
 enum idv_next {
     IDV_NEXT_REPLY,    /* reply is filled: send it */
     IDV_NEXT_UPSTREAM, /* do what up says, then serve again with its outcome */
+    IDV_NEXT_STORE,    /* serve again within few milliseconds, with STORE */
 };
 
 /*
  * Answers one request. told is NULL at first, then REPLY or LOST after each
  * UPSTREAM. ELAPSED before that (idv_upstream.patience_ms) is answered by
  * UPSTREAM, to go on waiting, or by REPLY, for whoever waits: the upstream goes
- * on, its outcome is told as ever, and the reply to that is nobody's. The reply
- * is always filled when *next is REPLY, also for refusals; an idv_rc other than
- * IDV_OK means an internal failure, which the server answers with 500, or 503
- * for IDV_E_IO and IDV_E_DEVICE, after logging the note. Never blocks on a
- * network.
+ * on, its outcome is told as ever, and the reply to that is nobody's. STORE,
+ * where may_store allows it, says that all that takes time is done, and what
+ * came of it has to be written: told STORE, serve does that, one call after the
+ * other in one transaction, and says REPLY. The reply is always filled when
+ * *next is REPLY, also for refusals; an idv_rc other than IDV_OK means an
+ * internal failure, which the server answers with 500, or 503 for IDV_E_IO and
+ * IDV_E_DEVICE, after logging the note. Never blocks on a network.
  */
 struct idv_service {
     idv_rc (*serve)(void *self, struct idv_call *call, struct idv_told *told,
