@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A pledge is killed, or its power cut, at a call to its device, a change of its
 # files, or a part of what the registrar says: it has joined or not, nothing
-# between, and the next start joins. With IDEVID_LONG=1 at all of them.
+# between, and the next start joins. With IDEVID_LONG=1 at all of them, or at
+# those of IDEVID_SHARE=K/N: every N-th.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 trap world_end EXIT
@@ -78,6 +79,11 @@ after() {
         ok "$1: other programs are let in then" let_in "$2"
     fi
 }
+# share FIRST LAST [STEP]: those numbers that fall to this process
+share() {
+    seq "$1" "${3:-1}" "$2" | awk -v s="${IDEVID_SHARE:-0/1}" \
+        'BEGIN {split(s, of, "/")} (NR - 1) % of[2] == of[1]'
+}
 # some N: numbers from 1 to N, all or one, each time elsewhere
 PLACE=0
 some() {
@@ -85,7 +91,7 @@ some() {
         PLACE=$(((PLACE + 37) % 100))
         NUMBERS=$((1 + $1 * PLACE / 100))
     else
-        NUMBERS=$(seq 1 "$1")
+        NUMBERS=$(share 1 "$1")
     fi
 }
 # A TPM counts each loss of power as a wrong value that was tried; nobody has
@@ -190,7 +196,7 @@ killed_at() {
 if command -v python3 >/dev/null; then
     # the shortest way to its end has some 9000 bytes
     for n in $([ "${IDEVID_LONG:-0}" = 0 ] && echo 2500 4500 6500 ||
-        seq 1 128 8000); do
+        share 1 8000 128); do
         ok "killed when $n bytes have come" killed_at router "$n"
         kill "$forward"
         wait "$forward" 2>/dev/null

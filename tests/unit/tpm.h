@@ -21,9 +21,9 @@
 #include "tests/lib/abrmd.h"
 
 #ifdef TPM_MANAGED
-static const bool tpm_managed = true; /* behind tpm2-abrmd */
+enum { tpm_managed = true }; /* behind tpm2-abrmd */
 #else
-static const bool tpm_managed = false;
+enum { tpm_managed = false };
 #endif
 static struct abrmd tpm_manager;
 static struct swtpm tpm_process;
