@@ -210,9 +210,12 @@ idv_rc ldevid_make(void *state, enum idv_key_type type, EVP_PKEY **key,
     if (bound)
         return make_bound(s, type, key, uri);
     IDV_TRY(idv_text_copy(uri, 512, idv_str(place), "URI"));
-    IDV_TRY(tool_key(place, type, IDV_KEY_SIGN, key, NULL));
-    if (has_type(*key, type))
+    idv_rc rc = tool_key(place, type, IDV_KEY_SIGN, key, NULL);
+    if (rc == IDV_OK && has_type(*key, type))
         return IDV_OK;
+    if (rc != IDV_OK && rc != IDV_E_DEVICE)
+        return rc;
+    idv_note_clear(); /* half a key: one was erased, and that was cut */
     EVP_PKEY_free(idv_steal(key));
     IDV_TRY(idv_device_erase(s->dev, place));
     return idv_key_make(place, &tool_pin, type, IDV_KEY_SIGN, key);

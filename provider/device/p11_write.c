@@ -241,25 +241,39 @@ static int destroy(struct p11_dev *d, const struct p11_object *o, size_t n)
     return rv == CKR_OK || p11_raise("C_DestroyObject", rv);
 }
 
+static int destroy_publics(struct p11_dev *d, const struct hwk_uri *name,
+                           size_t *n)
+{
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    struct p11_object *o;
+    int ok;
+
+    if (!p11_search_once(d->t, &class, name, &o, n))
+        return 0;
+    ok = *n == 0 || destroy(d, o, *n);
+    OPENSSL_free(o);
+    return ok;
+}
+
 /* the public object that belongs to a private key goes with it */
 static int destroy_public(struct p11_dev *d, const struct p11_object *key)
 {
     struct hwk_uri by_id = {.id = {NULL, key->id_len}};
-    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
-    struct p11_object *o;
     uint8_t id[P11_ID_MAX];
     size_t n;
-    int ok;
 
-    if (key->id_len == 0)
-        return 1;
     memcpy(id, key->id, key->id_len);
     by_id.id.p = id;
-    if (!p11_search_once(d->t, &class, &by_id, &o, &n))
-        return 0;
-    ok = destroy(d, o, n);
-    OPENSSL_free(o);
-    return ok;
+    return key->id_len == 0 || destroy_publics(d, &by_id, &n);
+}
+
+/* The power may have gone between the two: what is left goes now. */
+static int destroy_rest(struct p11_dev *d, const struct hwk_uri *uri)
+{
+    const struct hwk_uri name = {.id = uri->id, .object = uri->object};
+    size_t n;
+
+    return destroy_publics(d, &name, &n) && (n > 0 || p11_missing(uri));
 }
 
 int p11_dev_erase(void *state, void *dev, const struct hwk_uri *uri)
@@ -275,7 +289,7 @@ int p11_dev_erase(void *state, void *dev, const struct hwk_uri *uri)
         !p11_dev_login(d, uri) || !p11_search_once(d->t, &class, uri, &o, &n))
         return 0;
     if (n == 0)
-        ok = p11_missing(uri);
+        ok = class == CKO_PRIVATE_KEY ? destroy_rest(d, uri) : p11_missing(uri);
     else if (n > 1 && class != CKO_DATA)
         ok = hwk_raise(HWK_R_BAD_URI, "%zu objects are named so", n);
     else

@@ -148,6 +148,9 @@ each_of TPM gateway \
     "power $TPM_CTL reset $WORLD/gateway.tpm >/dev/null; kill -9 \$PPID" \
     'R-P-67: power cut at call'
 each_of token router after 'R-P-67: killed after call'
+ok 'R-P-67: killed when half of the key before is erased' \
+    cut_at token router erase 1
+after 'half a key' router
 each_of file router before 'R-P-67: killed before change'
 each_of file gateway after 'R-P-67: killed after change'
 CUT_BELOW=$WORLD/router.out

@@ -3,10 +3,11 @@
  * Cuts of a line: at which call to its device a worker, or the device's power,
  * is gone. A plan is a file of one line,
  *
- *   NUMBER before | NUMBER after | NUMBER power COMMAND
+ *   NUMBER before | NUMBER after | NUMBER power COMMAND | NUMBER erase
  *
  * for the call with that number, from 1, of a process to that device: SIGKILL
- * before it or after it, or COMMAND instead of it. It strikes once: the file is
+ * before it or after it, or COMMAND instead of it; erase counts the objects
+ * that a token has destroyed, and strikes after. It strikes once: the file is
  * then called PLAN.struck. The plan "1 count" writes to PLAN.count how many
  * there were.
  */

@@ -113,6 +113,21 @@ static CK_RV away_C_SignInit(CK_SESSION_HANDLE s, CK_MECHANISM *m,
                                         : cut_C_SignInit(s, m, key);
 }
 
+/* "NUMBER erase": killed as so many objects have been destroyed */
+static CK_RV away_C_DestroyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o)
+{
+    static unsigned long erased;
+    CK_RV rv = cut_C_DestroyObject(s, o);
+
+    erased++;
+    if (strcmp(cut.how, "erase") == 0) {
+        cut.calls = erased;
+        if (cut_strikes(&cut, "erase"))
+            kill(getpid(), SIGKILL);
+    }
+    return rv;
+}
+
 static int load(void)
 {
     CK_C_GetFunctionList get;
@@ -131,6 +146,7 @@ static int load(void)
     list.C_GetTokenInfo = away_C_GetTokenInfo;
     list.C_OpenSession = away_C_OpenSession;
     list.C_SignInit = away_C_SignInit;
+    list.C_DestroyObject = away_C_DestroyObject;
     list.C_GetFunctionList = C_GetFunctionList;
     find_directory();
     read_plan();

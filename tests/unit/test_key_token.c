@@ -3,6 +3,7 @@
 #include "codec.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <stdio.h>
 
 #include <openssl/err.h>
@@ -12,6 +13,8 @@
 #include <idevid/env.h>
 #include <idevid/key.h>
 #include <idevid/x509.h>
+
+#include <p11-kit/pkcs11.h>
 
 #include "provider/device.h"
 #include "tests/lib/softhsm.h"
@@ -202,6 +205,59 @@ static void objects(void **state)
     FAILS(IDV_E_DEVICE, "", idv_cert_open(cert_uri, &pin, &none));
 }
 
+/* --- erased, but for its public half ---------------------------------------
+ */
+
+/* behind the provider's back, in the session of its login */
+static void destroy_private(const char *label)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE by[] = {{CKA_CLASS, &class, sizeof(class)},
+                         {CKA_LABEL, (void *)(uintptr_t)label, strlen(label)}};
+    CK_FUNCTION_LIST *f = NULL;
+    CK_SLOT_ID slots[8];
+    CK_SESSION_HANDLE s;
+    CK_OBJECT_HANDLE o;
+    CK_ULONG n = 8;
+    void *module = dlopen(softhsm_module(), RTLD_NOW);
+    CK_C_GetFunctionList list =
+        (CK_C_GetFunctionList)dlsym(module, "C_GetFunctionList");
+    assert_int_equal(list(&f), CKR_OK);
+    assert_int_equal(f->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+    assert_int_equal(f->C_OpenSession(slots[0],
+                                      CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL,
+                                      NULL, &s),
+                     CKR_OK);
+    (void)f->C_Login(s, CKU_USER, (CK_UTF8CHAR *)(uintptr_t) "1234", 4);
+    assert_int_equal(f->C_FindObjectsInit(s, by, 2), CKR_OK);
+    assert_int_equal(f->C_FindObjects(s, &o, 1, &n), CKR_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(f->C_FindObjectsFinal(s), CKR_OK);
+    assert_int_equal(f->C_DestroyObject(s, o), CKR_OK);
+    assert_int_equal(f->C_CloseSession(s), CKR_OK);
+    dlclose(module);
+}
+
+static void half_erased(void **state)
+{
+    static const char uri[] = TOKEN ";object=half;type=private";
+    struct idv_device *dev;
+    EVP_PKEY *key = NULL;
+    (void)state;
+    NEEDS_TOKEN;
+    OK(idv_key_make(uri, &pin, IDV_KEY_P256, IDV_KEY_SIGN, &key));
+    EVP_PKEY_free(idv_steal(&key));
+    destroy_private("half");
+    FAILS(IDV_E_STATE, "without the private half",
+          idv_key_make(uri, &pin, IDV_KEY_P256, IDV_KEY_SIGN, &key));
+    OK(idv_device_open(TOKEN, &pin, &dev));
+    OK(idv_device_erase(dev, uri));
+    OK(idv_key_make(uri, &pin, IDV_KEY_P256, IDV_KEY_SIGN, &key));
+    EVP_PKEY_free(key);
+    OK(idv_device_erase(dev, uri));
+    idv_device_close(dev);
+}
+
 /* a file that names the key is opened like any other key file */
 static void wrapper(void **state)
 {
@@ -312,10 +368,11 @@ static void software_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_pins),    cmocka_unit_test(make_and_open),
-        cmocka_unit_test(signs),         cmocka_unit_test(objects),
-        cmocka_unit_test(wrapper),       cmocka_unit_test(planted_file),
-        cmocka_unit_test(software_keys), cmocka_unit_test(token_away),
+        cmocka_unit_test(wrong_pins),   cmocka_unit_test(make_and_open),
+        cmocka_unit_test(signs),        cmocka_unit_test(objects),
+        cmocka_unit_test(half_erased),  cmocka_unit_test(wrapper),
+        cmocka_unit_test(planted_file), cmocka_unit_test(software_keys),
+        cmocka_unit_test(token_away),
     };
     return cmocka_run_group_tests_name("key_token", tests, setup, teardown);
 }
