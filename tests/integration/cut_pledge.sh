@@ -197,9 +197,9 @@ killed_at() {
     [ $? = 137 ]
 }
 if command -v python3 >/dev/null; then
-    # the shortest way to its end has some 9000 bytes
+    # the shortest way to its end has some 7200 bytes
     for n in $([ "${IDEVID_LONG:-0}" = 0 ] && echo 2500 4500 6500 ||
-        share 1 8000 128); do
+        share 1 7000 128); do
         ok "killed when $n bytes have come" killed_at router "$n"
         kill "$forward"
         wait "$forward" 2>/dev/null
