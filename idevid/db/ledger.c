@@ -47,6 +47,7 @@ static idv_rc statuses(struct idv_db *db, int64_t since, int64_t until,
     }
 }
 
+/* (a time of 0 is never) */
 static idv_rc decisions(struct idv_db *db, int64_t since, int64_t until,
                         const struct idv_db_ledger *to)
 {
@@ -56,7 +57,7 @@ static idv_rc decisions(struct idv_db *db, int64_t since, int64_t until,
                         " WHERE (decided >= $1 AND decided < $2)"
                         " OR (asked >= $1 AND asked < $2)"
                         " ORDER BY maker, serial_number",
-                        "ii", since, end_of(until)));
+                        "ii", since > 0 ? since : 1, end_of(until)));
     for (bool row = false;;) {
         struct idv_db_decision d = {0};
         IDV_TRY(idvi_query_next(&q, &row));

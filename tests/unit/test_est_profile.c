@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Templates: the names that a CA gives, and how devices are told of them. */
+#include "tests/lib/stores.h"
 #include "tests/unit/enroll.h"
 
 #include "idevid/est/profile.h"
@@ -260,5 +261,5 @@ int main(void)
         T(approved_names),
         T(terms_of_certificates),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

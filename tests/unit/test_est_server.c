@@ -4,6 +4,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "tests/lib/stores.h"
 #include "tests/lib/world.h"
 
 struct fixture {
@@ -463,5 +464,5 @@ int main(void)
         T(wanted_extensions), T(binding),      T(our_client_binds),
         T(not_admitted),      T(ca_refuses),   T(proxy_renews),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }

@@ -3,6 +3,7 @@
  * cannot be, and what may be otherwise is listed here. */
 #include "config.h"
 
+#include "tests/lib/stores.h"
 #include "tests/unit/registrar.h"
 
 #include <openssl/cms.h>
@@ -353,5 +354,5 @@ int main(void)
         T(test_texts),  T(test_deep_and_long),  T(test_types),
         T(test_base64),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return STORES_RUN(tests);
 }
