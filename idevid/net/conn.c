@@ -82,6 +82,19 @@ void idvi_conn_shut(struct idvi_conn *c)
     cut(c);
 }
 
+static bool has_unread(const struct idvi_conn *c)
+{
+    char byte;
+    return recv(SSL_get_fd(c->ssl), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* (what has come and was not read yet ends idleness, and is answered) */
+void idvi_conn_dismiss(struct idvi_conn *c)
+{
+    if (c->phase == IDVI_IDLE && !has_unread(c))
+        idvi_conn_shut(c);
+}
+
 static void learn_address(struct idvi_conn *c)
 {
     struct sockaddr_storage a;
@@ -289,6 +302,8 @@ void idvi_conn_replied(struct idvi_conn *c, bool last)
     bool more = evbuffer_get_length(bufferevent_get_input(c->bev)) > 0;
     c->phase = more ? IDVI_READING : IDVI_IDLE;
     arm(c, more ? c->worker->conf->request_s : c->worker->conf->idle_s);
+    if (c->worker->draining) /* since the reply was made */
+        idvi_conn_dismiss(c);
     if (c->worker->live >= c->worker->conf->max_connections)
         idvi_worker_gate(c->worker); /* it can give way now */
 }

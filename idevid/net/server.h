@@ -173,8 +173,9 @@ struct idv_server_conf {
      * before the old one has drained; otherwise the failure is logged and
      * everything goes on as it was. NULL: replace without asking. */
     idv_rc (*reload)(void *arg);
-    /* the end of that: every worker is a new one, or it goes on as it was; NULL
-     * ok */
+    /* the end of that: every worker is a new one and all before them have
+     * ended, so that whatever is asked from now on is answered by what was
+     * read; or it goes on as it was. NULL ok */
     void (*reloaded)(void *arg);
     /* once, when every worker has been made and listens */
     void (*ready)(void *arg, const struct idv_server_bound *bound, size_t n);

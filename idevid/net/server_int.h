@@ -98,8 +98,8 @@ struct idvi_worker {
     struct event_base *base;
     SSL_CTX *tls;
     struct evhttp *http, *admin, *monitor, *public, *front;
-    struct evconnlistener *front_listener[IDVI_PLAIN];
-    size_t front_listeners;
+    struct evconnlistener *plain[4 * IDVI_PLAIN]; /* of these but http */
+    size_t plains;
     struct idvi_nets proxies;
     unsigned unsent; /* replies on connections of plain HTTP */
     int row;         /* on the board */
@@ -217,6 +217,8 @@ idv_rc idvi_conn_peer(struct idvi_conn *c) IDV_CHECKED; /* fills peer */
 /* a request of it is refused before the service saw it */
 void idvi_conn_turned_away(struct idvi_conn *c);
 void idvi_conn_shut(struct idvi_conn *c); /* politely, from outside */
+/* the worker ends: shut, unless a request is there or on its way */
+void idvi_conn_dismiss(struct idvi_conn *c);
 void idvi_conn_unref(struct idvi_conn *c);
 /* libssl's, before anything is signed for a client */
 int idvi_conn_hello(SSL *ssl, int *alert, void *arg);

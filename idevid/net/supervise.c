@@ -399,12 +399,13 @@ static bool any_left(const struct super *s)
     return idvi_asides_left(&s->asides);
 }
 
-/* the last reload is over when nobody serves by what was before it */
+/* the last reload is over when nobody serves by what was before it: one that
+ * drains still answers to whom it has a connection */
 static void settle(struct super *s)
 {
     for (size_t i = 0; i < s->n && s->reloading; i++) {
         const struct slot *t = &s->slot[i];
-        if (t->stale || t->next.pid || t->now.state != READY)
+        if (t->stale || t->next.pid || t->old.pid || t->now.state != READY)
             return;
     }
     if (s->reloading && s->conf->reloaded)

@@ -145,14 +145,13 @@ static idv_rc make_listeners(struct idvi_worker *w,
     return IDV_OK;
 }
 
-/* plain HTTP, for the operator */
-static idv_rc listen_plain(struct idvi_worker *w, struct evhttp *http, int fd,
-                           struct evconnlistener **out)
+/* plain HTTP */
+static idv_rc listen_plain(struct idvi_worker *w, struct evhttp *http, int fd)
 {
     struct evconnlistener *l =
         evconnlistener_new(w->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (l && evhttp_bind_listener(http, l)) {
-        *out = l;
+        w->plain[w->plains++] = l;
         return IDV_OK;
     }
     if (l)
@@ -168,13 +167,11 @@ static idv_rc make_admin(struct idvi_worker *w, const struct idvi_sockets *s)
     if (!w->admin)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_timeout(w->admin, 60);
-    struct evconnlistener *l;
-    return listen_plain(w, w->admin, s->admin, &l);
+    return listen_plain(w, w->admin, s->admin);
 }
 
 static idv_rc make_monitor(struct idvi_worker *w, const struct idvi_sockets *s)
 {
-    struct evconnlistener *l;
     if (!s->monitor.n)
         return IDV_OK;
     w->monitor = make_http(w, idvi_http_serve_monitor);
@@ -182,13 +179,12 @@ static idv_rc make_monitor(struct idvi_worker *w, const struct idvi_sockets *s)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_timeout(w->monitor, 20);
     for (size_t i = 0; i < s->monitor.n; i++)
-        IDV_TRY(listen_plain(w, w->monitor, s->monitor.fd[i], &l));
+        IDV_TRY(listen_plain(w, w->monitor, s->monitor.fd[i]));
     return IDV_OK;
 }
 
 static idv_rc make_public(struct idvi_worker *w, const struct idvi_sockets *s)
 {
-    struct evconnlistener *l;
     if (!s->public.n)
         return IDV_OK;
     w->public = make_http(w, idvi_http_serve_public);
@@ -196,7 +192,7 @@ static idv_rc make_public(struct idvi_worker *w, const struct idvi_sockets *s)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     evhttp_set_bevcb(w->public, idvi_public_accept, w);
     for (size_t i = 0; i < s->public.n; i++)
-        IDV_TRY(listen_plain(w, w->public, s->public.fd[i], &l));
+        IDV_TRY(listen_plain(w, w->public, s->public.fd[i]));
     return IDV_OK;
 }
 
@@ -212,10 +208,8 @@ static idv_rc make_front(struct idvi_worker *w, const struct idvi_sockets *s)
     evhttp_set_max_headers_size(w->front, MAX_FRONT_HEADERS);
     evhttp_set_bevcb(w->front, idvi_front_accept, w);
     for (size_t i = 0; i < s->front.n; i++) {
-        IDV_TRY(
-            listen_plain(w, w->front, s->front.fd[i], &w->front_listener[i]));
-        evconnlistener_set_error_cb(w->front_listener[i], accept_failed);
-        w->front_listeners++;
+        IDV_TRY(listen_plain(w, w->front, s->front.fd[i]));
+        evconnlistener_set_error_cb(w->plain[w->plains - 1], accept_failed);
     }
     return IDV_OK;
 }
@@ -248,12 +242,11 @@ static void drain(evutil_socket_t fd, short what, void *worker)
     w->draining = true;
     event_del(w->ev_stop);
     idvi_worker_gate(w);
-    for (size_t i = 0; i < w->front_listeners; i++)
-        evconnlistener_disable(w->front_listener[i]);
+    for (size_t i = 0; i < w->plains; i++)
+        evconnlistener_disable(w->plain[i]);
     for (c = LIST_FIRST(&w->conns); c; c = next) {
         next = LIST_NEXT(c, link);
-        if (c->phase == IDVI_IDLE)
-            idvi_conn_shut(c);
+        idvi_conn_dismiss(c);
     }
     event_add(w->ev_drain, &limit);
 }
@@ -308,7 +301,7 @@ static void free_all(struct idvi_worker *w)
     w->draining = true;
     idvi_http_abandon(w);
     idvi_upstreams_free(w->upstreams);
-    w->listeners = w->front_listeners = 0; /* evhttp's; sockets stay */
+    w->listeners = w->plains = 0; /* evhttp's; sockets stay */
     if (w->http)
         evhttp_free(w->http);
     if (w->admin)

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -434,11 +435,13 @@ void nt_raw_free(struct nt_raw *r)
 bool nt_tcp(struct nt_client *c, uint16_t port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int one = 1;
     memset(c, 0, sizeof(*c));
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     must(c->fd >= 0, "socket");
     limit(c->fd);
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     return connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
 

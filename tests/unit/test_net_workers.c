@@ -21,7 +21,7 @@ static struct pki pki;
 
 /* --- a supervised server in a process of its own -------------------------- */
 
-enum what { READY, STARTED, RELOADED, RETURNED };
+enum what { READY, STARTED, RELOADED, SETTLED, SERVED, RETURNED };
 struct event {
     enum what what;
     int a, b;
@@ -32,6 +32,7 @@ struct event {
 struct shared {
     int fail_makes;  /* so many times */
     int fail_reload; /* while set */
+    int tell_served; /* while set */
 };
 
 struct super {
@@ -54,10 +55,12 @@ static void emit(const struct super *s, enum what what, int a, int b,
 static idv_rc serve(void *self, struct idv_call *call, struct idv_told *told,
                     enum idv_next *next)
 {
+    struct super *s = self;
     char text[32];
-    (void)self;
     (void)told;
     *next = IDV_NEXT_REPLY;
+    if (s->shared->tell_served)
+        emit(s, SERVED, (int)getpid(), 0, "");
     snprintf(text, sizeof(text), "pid %d", (int)getpid());
     return idv_msg_reply(&call->reply, 200, "text/plain", idv_str(text));
 }
@@ -69,7 +72,7 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
         return idv_fail(IDV_E_DEVICE, "token: not there");
     w->key = pki.registrar.key;
     w->chain = pki.tls_chain;
-    w->service = (struct idv_service){serve, NULL};
+    w->service = (struct idv_service){serve, s};
     return IDV_OK;
 }
 
@@ -80,6 +83,11 @@ static idv_rc reload(void *arg)
     if (s->shared->fail_reload)
         return idv_fail(IDV_E_FORMAT, "registrar.ini:3: unknown key");
     return IDV_OK;
+}
+
+static void reloaded(void *arg)
+{
+    emit(arg, SETTLED, 0, 0, "");
 }
 
 static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
@@ -103,6 +111,7 @@ static _Noreturn void be_server(struct super *s)
                                    .stop_fd = s->stop[0],
                                    .make = make,
                                    .reload = reload,
+                                   .reloaded = reloaded,
                                    .ready = ready,
                                    .started = started,
                                    .arg = s};
@@ -149,6 +158,15 @@ static struct event expect(struct super *s, enum what what)
     if (what == STARTED)
         s->worker[e.a] = e.b;
     return e;
+}
+
+/* another reload, the one before may be over or not */
+static void expect_another(struct super *s)
+{
+    struct event e = next(s);
+    if (e.what == SETTLED)
+        e = next(s);
+    assert_int_equal(e.what, RELOADED);
 }
 
 static void start_well(struct super *s)
@@ -268,7 +286,7 @@ static void test_makes_one_by_one(void **state)
     while (__atomic_load_n(&s.shared->fail_makes, __ATOMIC_SEQ_CST) > 4)
         assert_int_equal(nt_get(s.port, "/"), 200);
     kill(s.pid, SIGHUP); /* has been tried out: another reload, another try */
-    expect(&s, RELOADED);
+    expect_another(&s);
     while (__atomic_load_n(&s.shared->fail_makes, __ATOMIC_SEQ_CST) > 3)
         assert_int_equal(nt_get(s.port, "/"), 200);
     assert_int_equal(nt_get(s.port, "/"), 200);
@@ -290,15 +308,48 @@ static void test_reload(void **state)
     expect(&s, RELOADED);
     expect(&s, STARTED);
     expect(&s, STARTED);
+    expect(&s, SETTLED);
     assert_true(s.worker[0] != old[0] && s.worker[1] != old[1]);
     assert_true(nt_ended(&c)); /* idle: said goodbye */
     nt_close(&c);
-    pid_t now = 0; /* the other old one may still be about to hear of it */
-    while (now != s.worker[0] && now != s.worker[1]) {
+    for (int i = 0; i < 20; i++) {
         assert_true(nt_connect(&c, s.port, NULL));
-        now = answering(&c);
+        pid_t now = answering(&c);
+        assert_true(now == s.worker[0] || now == s.worker[1]);
         nt_close(&c);
     }
+    finish(&s);
+}
+
+/* It is not over while one of before has somebody to answer: of what is asked
+ * afterwards nothing is answered by it. */
+static void test_reload_waits(void **state)
+{
+    struct super s;
+    struct nt_client c;
+    (void)state;
+    start_well(&s);
+    pid_t old[2] = {s.worker[0], s.worker[1]};
+    assert_true(nt_connect(&c, s.port, NULL));
+    pid_t mine = answering(&c);
+    const int slot = mine == old[1];
+    assert_int_equal(mine, old[slot]);
+    assert_true(nt_say(&c, "GET /pid HTTP/1.1\r\nHo"));
+    kill(s.pid, SIGHUP);
+    expect(&s, RELOADED);
+    expect(&s, STARTED);
+    expect(&s, STARTED);
+    kill(s.pid, SIGHUP); /* it has looked whether it is over since */
+    expect(&s, RELOADED);
+    assert_int_equal(expect(&s, STARTED).a, !slot);
+    s.shared->tell_served = 1;
+    assert_true(nt_say(&c, "st: x\r\n\r\n"));
+    assert_int_equal(expect(&s, SERVED).a, mine);
+    assert_int_equal(nt_hear(&c, NULL, false), 200);
+    assert_true(nt_ended(&c));
+    assert_int_equal(expect(&s, STARTED).a, slot);
+    expect(&s, SETTLED);
+    nt_close(&c);
     finish(&s);
 }
 
@@ -313,13 +364,14 @@ static void test_reload_refused(void **state)
     s.shared->fail_reload = 1;
     kill(s.pid, SIGHUP);
     expect(&s, RELOADED);
+    expect(&s, SETTLED);
     assert_int_equal(answering(&c), mine);
     s.shared->fail_reload = 0;
     s.shared->fail_makes = 2; /* the new ones cannot be made: the old stay */
     kill(s.pid, SIGHUP);
     expect(&s, RELOADED);
     kill(s.pid, SIGHUP); /* heard after the two have failed or while */
-    expect(&s, RELOADED);
+    expect_another(&s);
     assert_int_equal(answering(&c), mine);
     nt_close(&c);
     finish(&s);
@@ -362,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_first_start_fails),
         cmocka_unit_test(test_makes_one_by_one),
         cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_reload_waits),
         cmocka_unit_test(test_reload_refused),
         cmocka_unit_test(test_supervisor_killed),
     };
