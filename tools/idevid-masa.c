@@ -84,6 +84,11 @@ static const struct tool_verb verbs[] = {
     {"owner", "claim SERIAL CERT | forget SERIAL",
      "the domain CA it was sold to: others get no voucher", 1, 3,
      device_options, masa_owner, true},
+    {"policy",
+     "list | show OF NAME | set OF NAME SETTING=VALUE ... | clear OF NAME "
+     "SETTING ...",
+     "what holds for the devices of a model or customer, or for a device (OF)",
+     1, -1, device_options, masa_policy, true},
     {"backup", "FILE", "copy the database as it is now", 1, 1, NULL, backup,
      true},
     {"registrar", "CERT | list",

@@ -13,10 +13,9 @@ struct masa_conf {
     struct masa_signer_conf signer;
     char **signers;
     struct tool_device_conf device;
-    int pin;
+    struct idv_masa_policy policy;
     bool id_data, issuer_sequence;
-    int64_t nonceless_minutes, renewal_days, max_age_hours;
-    int64_t device_hourly, head_seconds;
+    int64_t max_age_hours, head_seconds;
     bool tell_reason;
     char *log_key, *location, *location_secret;
     int64_t location_minutes;
@@ -83,5 +82,8 @@ idv_rc masa_retire(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_eol(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_owner(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_registrar(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* masa_policy.c */
+idv_rc masa_policy(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 #endif

@@ -10,7 +10,8 @@ void masa_rows(const struct tool *t, struct idv_db *db,
                struct idv_masa_admin *rows, struct idv_admin *out)
 {
     *rows = (struct idv_masa_admin){.people = idv_db_masa_people(db),
-                                    .store = idv_db_masa_store(db)};
+                                    .store = idv_db_masa_store(db),
+                                    .policy = &masa_conf.policy};
     *out = (struct idv_admin){.role = "masa",
                               .env = t->env,
                               .rows = idv_masa_admin_rows,

@@ -5,6 +5,7 @@
 
 #include <idevid/codec.h>
 
+#include "idevid/masa/policy.h"
 #include "masa.h"
 
 struct masa_conf masa_conf;
@@ -19,9 +20,6 @@ static idv_rc check_location(const char *value)
         return idv_fail(IDV_E_ARG, "not https://HOST[:PORT]: '%.80s'", value);
     return IDV_OK;
 }
-
-static const char *const pins[] = {"farthest", "registrar", "issuer",
-                                   "registrar-key", NULL};
 
 #define AT(field) .offset = offsetof(struct masa_conf, field)
 static const struct idv_conf_entry entries[] = {
@@ -116,58 +114,24 @@ static const struct idv_conf_entry entries[] = {
      AT(location_secret),
      .help = "a private file of 32 bytes at least, the same on all machines of "
              "one service; without it paths end with the process"},
-    {.section = "policy",
-     .key = "device-hourly",
-     .type = IDV_CONF_INT,
-     AT(device_hourly),
-     .fallback = "60",
-     .min = 1,
-     .max = 1000000,
-     .help = "vouchers of one device in an hour without evidence of proximity "
-             "or ownership; more must wait"},
-    {.section = "policy",
-     .key = "tell-reason",
-     .type = IDV_CONF_BOOL,
-     AT(tell_reason),
-     .fallback = "no",
-     .help = "a registrar that is refused reads the reason that people gave, "
-             "too"},
-    TOOL_CLOCK_ENTRY(struct masa_conf, device, "trusted"){
+    IDV_MASA_POLICY_ENTRIES(struct masa_conf, policy){
         .section = "policy",
-        .key = "pin",
-        .type = IDV_CONF_ENUM,
-        AT(pin),
-        .fallback = "farthest",
-        .words = pins,
-        .help = "what a voucher pins: the farthest certificate of the request, "
-                "the registrar's own, that of its issuer, or the public key "
-                "of the registrar"},
-    {.section = "policy",
-     .key = "nonceless-minutes",
-     .type = IDV_CONF_INT,
-     AT(nonceless_minutes),
-     .fallback = "20",
-     .min = 1,
-     .max = 525600,
-     .help = "life of a voucher without nonce"},
-    {.section = "policy",
-     .key = "renewal-days",
-     .type = IDV_CONF_INT,
-     AT(renewal_days),
-     .fallback = "0",
-     .min = 0,
-     .max = 36500,
-     .help = "a domain that had a voucher without nonce gets it renewed so "
-             "long, also when it is not named for it, unless another had the "
-             "device since; 0: never"},
-    {.section = "policy",
-     .key = "request-hours",
-     .type = IDV_CONF_INT,
-     AT(max_age_hours),
-     .fallback = "96",
-     .min = 1,
-     .max = 8760,
-     .help = "requests older than this are stale"},
+        .key = "tell-reason",
+        .type = IDV_CONF_BOOL,
+        AT(tell_reason),
+        .fallback = "no",
+        .help =
+            "a registrar that is refused reads the reason that people gave, "
+            "too"},
+    TOOL_CLOCK_ENTRY(struct masa_conf, device,
+                     "trusted"){.section = "policy",
+                                .key = "request-hours",
+                                .type = IDV_CONF_INT,
+                                AT(max_age_hours),
+                                .fallback = "96",
+                                .min = 1,
+                                .max = 8760,
+                                .help = "requests older than this are stale"},
     SERVICE_STORE_ENTRY(struct masa_conf, service,
                         "/var/lib/idevid/masa/masa.db")
         TOOL_DEVICE_ENTRIES(struct masa_conf, device)};

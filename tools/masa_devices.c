@@ -94,6 +94,16 @@ static void show_facts(struct tool *t, const struct idv_json *d)
              reason);
 }
 
+static void show_policy(struct tool *t, const struct idv_json *d)
+{
+    const struct idv_json *rows = idv_json_get(d, "policy");
+    for (size_t i = 0; i < idv_json_count(rows); i++) {
+        const struct idv_json *p = idv_json_at(rows, i, NULL);
+        tool_say(t, "  %-18s %-14s (%s)", cell(p, "setting"), cell(p, "value"),
+                 cell(p, "from"));
+    }
+}
+
 static void show_changes(struct tool *t, const struct idv_json *d)
 {
     const struct idv_json *rows = idv_json_get(d, "changes");
@@ -123,6 +133,7 @@ static idv_rc show_page(struct tool *t, const struct idv_json *answer)
     for (size_t i = 0; i < idv_json_count(devices); i++) {
         const struct idv_json *d = idv_json_at(devices, i, NULL);
         show_facts(t, d);
+        show_policy(t, d);
         show_changes(t, d);
         show_events(t, d);
     }

@@ -106,17 +106,13 @@ static idv_rc worker_setup(struct tool *t, void *self,
         .idevid_anchors = w->anchors,
         .id_data = masa_conf.id_data,
         .issuer_sequence = masa_conf.issuer_sequence,
-        .pin = (enum idv_pin_choice)masa_conf.pin,
-        .nonceless_s = masa_conf.nonceless_minutes * 60,
-        .renewal_s = masa_conf.renewal_days * 24 * 3600,
+        .policy = masa_conf.policy,
         .approval_key = w->approval_key,
     };
     struct idv_masa_conf mc = {.makers = &w->maker,
                                .n_makers = 1,
                                .store = &w->store,
                                .max_age_s = masa_conf.max_age_hours * 3600,
-                               .device_hourly =
-                                   (unsigned)masa_conf.device_hourly,
                                .tell_reason = masa_conf.tell_reason,
                                .log_key = w->log_key,
                                .head_s = masa_conf.head_seconds};

@@ -97,7 +97,8 @@ static void log_answer(const struct idv_admin *a, const char *path,
     idv_log(a->env, level, "admin",
             "role=%s path=%s who=%s status=%d asked=%s detail=%s", a->role,
             idv_log_value(path), idv_log_value(who), status,
-            idv_log_value(asked), idv_log_value(idv_note()));
+            idv_log_value(asked),
+            idv_log_value(rc == IDV_OK ? "" : idv_note()));
 }
 
 idv_rc idv_admin_answer(const struct idv_admin *a, const char *path,
@@ -105,6 +106,7 @@ idv_rc idv_admin_answer(const struct idv_admin *a, const char *path,
                         struct idv_msg *reply)
 {
     IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
+    idv_note_clear();
     idv_rc rc = put_answer(a, path, in, who, &text);
     int status = status_of(rc);
     log_answer(a, path, in, who, rc, status);

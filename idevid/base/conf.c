@@ -90,7 +90,7 @@ static idv_rc read_pair(struct reader *r, struct idv_bytes line)
                         e->key, r->seen[i]);
     r->seen[i] = r->line;
     IDV_TRY(unquote(&rest));
-    return idvi_conf_set(e, r->dir, rest, r->conf);
+    return idv_conf_set(e, r->dir, rest, r->conf);
 }
 
 static idv_rc read_line(struct reader *r, struct idv_bytes line)
@@ -116,7 +116,7 @@ static idv_rc fill_missing(struct reader *r)
             return idv_fail(IDV_E_ARG, "%s: no '%s' in [%s]", r->file, e->key,
                             e->section);
         if (e->fallback)
-            IDV_TRY(idvi_conf_set(e, r->dir, idv_str(e->fallback), r->conf));
+            IDV_TRY(idv_conf_set(e, r->dir, idv_str(e->fallback), r->conf));
     }
     return IDV_OK;
 }

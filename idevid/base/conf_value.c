@@ -134,8 +134,8 @@ static idv_rc set_value(const struct idv_conf_entry *e, const char *dir,
 }
 
 /* the check is asked about good values only */
-idv_rc idvi_conf_set(const struct idv_conf_entry *e, const char *dir,
-                     struct idv_bytes v, void *conf)
+idv_rc idv_conf_set(const struct idv_conf_entry *e, const char *dir,
+                    struct idv_bytes v, void *conf)
 {
     IDV_TRY(set_value(e, dir, v, conf));
     return check_value(e, v);

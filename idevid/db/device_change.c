@@ -169,6 +169,22 @@ static idv_rc change_row(struct idvi_query *q, struct idv_masa_change *out)
                           sizeof(out->detail));
 }
 
+idv_rc idvi_change_rows(struct idvi_query *q,
+                        bool (*each)(void *arg,
+                                     const struct idv_masa_change *c),
+                        void *arg)
+{
+    for (bool row = false;;) {
+        struct idv_masa_change c;
+        IDV_TRY(idvi_query_next(q, &row));
+        if (!row)
+            return IDV_OK;
+        IDV_TRY(change_row(q, &c));
+        if (!each(arg, &c))
+            return IDV_OK;
+    }
+}
+
 idv_rc idvi_device_changes(void *self, int64_t device_id, unsigned limit,
                            bool (*each)(void *arg,
                                         const struct idv_masa_change *c),
@@ -181,13 +197,5 @@ idv_rc idvi_device_changes(void *self, int64_t device_id, unsigned limit,
                        " device_id = $1 ORDER BY id DESC LIMIT $2) AS newest"
                        " ORDER BY id",
                        "ii", device_id, (int64_t)limit));
-    for (bool row = false;;) {
-        struct idv_masa_change c;
-        IDV_TRY(idvi_query_next(&q, &row));
-        if (!row)
-            return IDV_OK;
-        IDV_TRY(change_row(&q, &c));
-        if (!each(arg, &c))
-            return IDV_OK;
-    }
+    return idvi_change_rows(&q, each, arg);
 }

@@ -103,7 +103,7 @@ static idv_rc events(void *self, const char *serial, int64_t after,
 
 struct idv_masa_people idv_db_masa_people(struct idv_db *db)
 {
-    return (struct idv_masa_people){
+    struct idv_masa_people p = {
         .self = db,
         .devices = devices,
         .named = named,
@@ -114,4 +114,6 @@ struct idv_masa_people idv_db_masa_people(struct idv_db *db)
         .registrars = registrars,
         .events = events,
     };
+    idvi_policy_people(&p);
+    return p;
 }

@@ -282,6 +282,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
     struct idv_masa_store s = {
         .self = db,
         .device_find = idvi_device_find,
+        .policy_each = idvi_policy_each,
         .registrar_find = registrar_find,
         .issue_find = issue_find,
         .issue_add = issue_add,

@@ -24,6 +24,18 @@ idv_rc idvi_device_changes(void *self, int64_t device_id, unsigned limit,
                                         const struct idv_masa_change *c),
                            void *arg) IDV_CHECKED;
 
+/* rows of date, who, what, detail */
+idv_rc idvi_change_rows(struct idvi_query *q,
+                        bool (*each)(void *arg,
+                                     const struct idv_masa_change *c),
+                        void *arg) IDV_CHECKED;
+
+/* masa_policy.c */
+idv_rc idvi_policy_each(void *self, const struct idv_masa_device *d,
+                        bool (*each)(void *arg, const struct idv_masa_term *t),
+                        void *arg) IDV_CHECKED;
+void idvi_policy_people(struct idv_masa_people *p);
+
 /* Those that are left of q, until each returns false. */
 idv_rc idvi_device_rows(struct idvi_query *q,
                         bool (*each)(void *arg,

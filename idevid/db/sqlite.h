@@ -7,7 +7,7 @@
 
 #include "idevid/db/driver.h"
 
-#define IDVI_STATEMENTS 64
+#define IDVI_STATEMENTS 128
 
 struct idvi_cached {
     const char *sql;

@@ -8,7 +8,7 @@
 #include "idevid/admin/page.h"
 #include "idevid/masa/admin.h"
 
-#define SHOWN 50 /* events of a device that is shown */
+#define SHOWN IDVI_MASA_SHOWN /* events of a device that is shown */
 
 /* --- list ----------------------------------------------------------------- */
 
@@ -173,9 +173,9 @@ static idv_rc put_events(const struct idv_masa_store *store, int64_t device_id,
     return rc;
 }
 
-static bool change_each(void *arg, const struct idv_masa_change *c)
+bool idvi_masa_change_each(void *arg, const struct idv_masa_change *c)
 {
-    struct showing *s = arg;
+    struct idvi_masa_changes *s = arg;
     struct idv_json *o = idv_json_new_object();
     s->rc = o ? put_change(o, c) : idv_fail(IDV_E_NOMEM, "out of memory");
     if (s->rc == IDV_OK)
@@ -189,10 +189,11 @@ static idv_rc put_changes(const struct idv_masa_people *people,
                           int64_t device_id, struct idv_json *o)
 {
     IDV_AUTO_PTR(idv_json) rows = idv_json_new_array();
-    struct showing s = {NULL, rows, IDV_OK};
+    struct idvi_masa_changes s = {rows, IDV_OK};
     if (!rows)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    IDV_TRY(people->changes(people->self, device_id, SHOWN, change_each, &s));
+    IDV_TRY(people->changes(people->self, device_id, SHOWN,
+                            idvi_masa_change_each, &s));
     IDV_TRY(s.rc);
     return idv_json_set(o, "changes", idv_steal(&rows));
 }
@@ -204,6 +205,7 @@ static idv_rc show_one(const struct showing *s, const struct idv_masa_device *d)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(put_device(o, d));
     IDV_TRY(idv_admin_put_bool(o, "registered", d->cert.n > 0));
+    IDV_TRY(idvi_masa_put_policy(s->a, d, o));
     IDV_TRY(put_changes(&s->a->people, d->id, o));
     IDV_TRY(put_events(&s->a->store, d->id, o));
     return idv_json_append(s->rows, idv_steal(&o));
@@ -282,6 +284,8 @@ const struct idv_admin_row idv_masa_admin_rows[] = {
     {"/owner", idvi_masa_admin_owner, true},
     {"/registrar", idvi_masa_admin_registrar, true},
     {"/registrars", registrars, false},
+    {"/policy", idvi_masa_admin_policy, true},
+    {"/policies", idvi_masa_admin_policies, false},
     {"/log", log_rows, false},
     {0},
 };

@@ -10,6 +10,7 @@
 struct idv_masa_admin {
     struct idv_masa_people people;
     struct idv_masa_store store;
+    const struct idv_masa_policy *policy; /* as configured; NULL: not known */
 };
 
 /*
@@ -19,7 +20,8 @@ struct idv_masa_admin {
  *   /list       {"serial-number": ""}   rows of serial-number, issuer-keyid,
  *               maker, model, customer, owner, standing, blocked, reason
  *   /show       {"serial-number"}       {"devices": such rows, each with
- *               "registered": is its certificate here, "changes": what was
+ *               "registered": is its certificate here, "policy": what
+ *               holds for it, rows of setting, value, from, "changes": what was
  *               said of it, rows of date, who, what, detail, "events": the
  *               newest, oldest first, "earlier": n of those left out}; 409:
  *               none
@@ -33,6 +35,12 @@ struct idv_masa_admin {
  *               "blocked": bool}        {"name", "nonceless", "blocked"}
  *   /registrars {}                      rows of sha256, name, nonceless,
  *               blocked
+ *   /policy     {"of": "model", "customer" or "device", "subject": its name or
+ *               serial number [, "issuer-keyid"], "set": {setting: value, ""
+ *               for what is taken back}}   as /policies
+ *   /policies   {"of", "subject" [, "issuer-keyid"]}: {"rows": of, subject,
+ *               setting, value, "changes": rows of date, who, what, detail};
+ *               {}: rows of all, in pages
  *   /log        {"serial-number": ""}   rows of serial-number, date, domainID,
  *               nonce, assertion
  */
@@ -45,5 +53,24 @@ idv_rc idvi_masa_admin_owner(void *self,
                              const struct idv_admin_call *c) IDV_CHECKED;
 idv_rc idvi_masa_admin_registrar(void *self,
                                  const struct idv_admin_call *c) IDV_CHECKED;
+
+/* admin_policy.c */
+idv_rc idvi_masa_admin_policy(void *self,
+                              const struct idv_admin_call *c) IDV_CHECKED;
+idv_rc idvi_masa_admin_policies(void *self,
+                                const struct idv_admin_call *c) IDV_CHECKED;
+/* "policy": what holds for the device, and where it is from. */
+idv_rc idvi_masa_put_policy(const struct idv_masa_admin *a,
+                            const struct idv_masa_device *d,
+                            struct idv_json *o) IDV_CHECKED;
+
+/* admin.c: rows of date, who, what, detail, as `changes` reads them into rows
+ */
+#define IDVI_MASA_SHOWN 50
+struct idvi_masa_changes {
+    struct idv_json *rows;
+    idv_rc rc;
+};
+bool idvi_masa_change_each(void *arg, const struct idv_masa_change *c);
 
 #endif

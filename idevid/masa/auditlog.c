@@ -3,19 +3,35 @@
 #include <string.h>
 
 #include "idevid/masa/masa_call.h"
+#include "idevid/masa/people.h"
 
-/* Who takes another's domainID for its own has not that one's request. */
-static idv_rc had_voucher(struct idvi_masa_call *c, bool *known)
+static idv_rc had_this(struct idvi_masa_call *c, bool *known)
 {
     const struct idv_masa_store *store = c->masa->conf.store;
     struct idv_masa_issue issue = {0};
-    if (!idv_domain_id_is_proven(c->pin)) {
-        idv_rc rc =
-            store->issue_find(store->self, c->rvr_sha256, 0, known, &issue);
-        idv_masa_issue_free(&issue);
-        return rc;
+    idv_rc rc = store->issue_find(store->self, c->rvr_sha256, 0, known, &issue);
+    idv_masa_issue_free(&issue);
+    return rc;
+}
+
+/* By any key of its chain: what is pinned may have been another when it had
+ * one. Who takes another's domainID for its own has not that one's request. */
+static idv_rc had_voucher(struct idvi_masa_call *c, bool *known)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    *known = false;
+    for (int i = sk_X509_num(c->chain) - 1; i >= 0 && !*known; i--) {
+        IDV_AUTO(buf) id = {0};
+        idv_rc rc = idv_domain_id_proven(sk_X509_value(c->chain, i), &id);
+        if (rc == IDV_OK)
+            rc = store->owner_known(store->self, c->device.id,
+                                    (const char *)id.p, known);
+        else if (rc == IDV_E_REJECT)
+            rc = IDV_OK;
+        IDV_TRY(rc);
     }
-    return store->owner_known(store->self, c->device.id, c->domain_id, known);
+    idv_note_clear();
+    return *known ? IDV_OK : had_this(c, known);
 }
 
 static idv_rc check_owner(struct idvi_masa_call *c)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "idevid/masa/masa_call.h"
+#include "idevid/masa/people.h"
 
 /* by the certificate that is registered for this very device */
 static idv_rc verify_registered(struct idvi_masa_call *c,
@@ -106,24 +107,62 @@ static idv_rc judge_prior(struct idvi_masa_call *c, struct idv_opened *pvr)
     IDV_TRY(idvi_judge(&c->no, rc, 403, "prior-content",
                        "malformed pledge request"));
     IDV_TRY(agree(c, &said));
-    if (proven && is_near(c, &said))
-        c->assertion = IDV_ASSERT_PROXIMITY;
+    c->near = proven && is_near(c, &said);
     return proven ? take_statement(c, &said) : IDV_OK;
+}
+
+/* by its key: is this certificate the domain's? */
+static bool is_domain(X509 *cert, const char *domain_id)
+{
+    IDV_AUTO(buf) id = {0};
+    bool is = idv_domain_id_proven(cert, &id) == IDV_OK &&
+              strcmp((const char *)id.p, domain_id) == 0;
+    idv_note_clear();
+    return is;
+}
+
+/* What is pinned is the owner's own certificate or below it: never more than
+ * was claimed. */
+bool idvi_masa_is_owner(const struct idvi_masa_call *c)
+{
+    bool pinned = false, is = false;
+    for (int i = 0; i < sk_X509_num(c->chain) && !is; i++) {
+        X509 *at = sk_X509_value(c->chain, i);
+        pinned = pinned || at == c->pin;
+        is = pinned && is_domain(at, c->device.owner);
+    }
+    return is;
+}
+
+/* What it takes to have a voucher for such a device (R-M-35). */
+static idv_rc demand(struct idvi_masa_call *c)
+{
+    if (c->policy.claim && !c->device.owner[0])
+        return idvi_refuse(&c->no, 403, "unclaimed",
+                           "device has to be claimed by its owner");
+    if (c->policy.proximity && !c->near)
+        return idvi_refuse(&c->no, 403, "no-proximity",
+                           "no proof of proximity to the pledge");
+    return IDV_OK;
+}
+
+static enum idv_assertion assertion(const struct idvi_masa_call *c)
+{
+    if (c->device.owner[0])
+        return IDV_ASSERT_VERIFIED;
+    return c->near ? IDV_ASSERT_PROXIMITY : IDV_ASSERT_LOGGED;
 }
 
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c)
 {
-    c->assertion = IDV_ASSERT_LOGGED;
     if (c->rvr.prior_signed.n) {
         IDV_AUTO(opened) pvr = {0};
         IDV_TRY(judge_prior(c, &pvr));
     }
-    if (!c->device.owner[0])
-        return IDV_OK;
-    if (strcmp(c->device.owner, c->domain_id) != 0 ||
-        !idv_domain_id_is_proven(c->pin))
+    if (c->device.owner[0] && !idvi_masa_is_owner(c))
         return idvi_refuse(&c->no, 403, "other-owner",
                            "device belongs to another domain");
-    c->assertion = IDV_ASSERT_VERIFIED;
+    IDV_TRY(demand(c));
+    c->assertion = assertion(c);
     return IDV_OK;
 }

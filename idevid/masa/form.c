@@ -19,15 +19,24 @@ idv_rc idvi_masa_check_accept(struct idvi_masa_call *c)
     return unacceptable(c);
 }
 
+/* of all such devices, whatever is asked */
+static const char *settled(const struct idvi_masa_call *c)
+{
+    return c->policy.form ? idv_envelope_media(forms[c->policy.form - 1])
+                          : NULL;
+}
+
 /* The device's own, or else the registrar's, or else any that is accepted. */
 idv_rc idvi_masa_choose_media(struct idvi_masa_call *c)
 {
+    const char *one = settled(c);
     const char *known[2 + FORMS] = {
         idv_envelope_guess(idv_view(&c->rvr.prior_signed)), c->opened.media};
     for (size_t i = 0; i < FORMS; i++)
         known[2 + i] = idv_envelope_media(forms[i]);
     for (size_t i = 0; i < 2 + FORMS && !c->media; i++) {
-        if (known[i] && idv_accepts(c->call->req.accept, known[i]))
+        if (known[i] && (!one || known[i] == one) &&
+            idv_accepts(c->call->req.accept, known[i]))
             c->media = known[i];
     }
     return c->media ? IDV_OK : unacceptable(c);
@@ -41,7 +50,7 @@ static X509 *last(const struct idvi_masa_call *c, int at)
 
 X509 *idvi_masa_pin_of(const struct idvi_masa_call *c)
 {
-    switch (c->maker->pin) {
+    switch (c->policy.pin) {
     case IDV_PIN_REGISTRAR:
     case IDV_PIN_REGISTRAR_KEY:
         return c->opened.signer;
@@ -65,7 +74,7 @@ static idv_rc put_key(const X509 *cert, struct idv_buf *out)
 
 idv_rc idvi_masa_put_pin(struct idvi_masa_call *c, struct idv_voucher *v)
 {
-    return c->maker->pin == IDV_PIN_REGISTRAR_KEY
+    return c->policy.pin == IDV_PIN_REGISTRAR_KEY
                ? put_key(c->pin, &v->pinned_domain_pubk)
                : idv_cert_to_der(c->pin, &v->pinned_domain_cert);
 }

@@ -7,6 +7,7 @@
 #include "idevid/masa/masa_call.h"
 
 #define HOUR_S 3600
+#define DEVICE_HOURLY 60
 
 static idv_rc answer(struct idvi_masa_call *c, const struct idv_masa_issue *i)
 {
@@ -33,12 +34,13 @@ static idv_rc find_issued(struct idvi_masa_call *c, bool *found)
 static idv_rc limit_rate(struct idvi_masa_call *c)
 {
     const struct idv_masa_store *store = c->masa->conf.store;
+    const int64_t most = c->policy.device_hourly;
     unsigned n = 0;
     if (c->assertion != IDV_ASSERT_LOGGED)
         return IDV_OK;
     IDV_TRY(store->event_count(store->self, c->device.id, IDV_ASSERT_LOGGED,
                                c->now - HOUR_S, &n));
-    if (n < c->masa->conf.device_hourly)
+    if (n < (most ? most : DEVICE_HOURLY))
         return IDV_OK;
     idv_rc rc = idvi_refuse(&c->no, 503, "rate", "too many requests");
     c->no.retry_after = IDV_MAX_RETRY_AFTER;

@@ -8,7 +8,6 @@
 
 #define REPEAT_S (24 * 3600)
 #define MAX_AGE_S (4 * 24 * 3600)
-#define DEVICE_HOURLY 60
 #define HEAD_S 10
 #define LOCATION_S 3600
 
@@ -47,8 +46,6 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
         m->conf.repeat_s = REPEAT_S;
     if (!m->conf.max_age_s)
         m->conf.max_age_s = MAX_AGE_S;
-    if (!m->conf.device_hourly)
-        m->conf.device_hourly = DEVICE_HOURLY;
     if (!m->conf.head_s)
         m->conf.head_s = HEAD_S;
     if (!m->conf.location_s)

@@ -19,6 +19,40 @@ enum idv_pin_choice {
     IDV_PIN_REGISTRAR_KEY, /* the registrar's public key */
 };
 
+enum idv_masa_nonceless {
+    IDV_NONCELESS_NAMED, /* registrars that the store names for it */
+    IDV_NONCELESS_NEVER, /* nobody, and no renewal */
+    IDV_NONCELESS_OWNER, /* those, and the domain that owns the device */
+};
+
+enum idv_masa_form {
+    IDV_FORM_DEVICE, /* as the device's own request, or else the registrar's */
+    IDV_FORM_CMS,
+    IDV_FORM_JWS,
+};
+
+/*
+ * What a device's vouchers depend on, and how they are: of a maker for all its
+ * devices, and what people say of a model, a customer or one device instead,
+ * each setting by itself (masa/policy.h). Zeroed: what is in brackets.
+ */
+struct idv_masa_policy {
+    int pin;        /* enum idv_pin_choice */
+    int form;       /* enum idv_masa_form */
+    int nonceless;  /* enum idv_masa_nonceless */
+    bool proximity; /* only where the pledge proves to see this registrar */
+    bool claim;     /* only for the domain that has claimed the device */
+    /* Vouchers of one device in an hour without any evidence (assertion
+     * logged), so that nobody fills its history. Those with evidence are not
+     * counted and not refused. [60] */
+    int64_t device_hourly;
+    int64_t nonceless_minutes; /* life of a voucher without nonce [20] */
+    /* So long after its first nonceless voucher a domain, by its key, gets
+     * another without being named for it, as long as nobody else had one for
+     * that device; they say so in last-renewal-date. [not at all] */
+    int64_t renewal_days;
+};
+
 enum idv_masa_use {
     IDV_MASA_ANY,
     IDV_MASA_NONCED,    /* vouchers with a nonce only */
@@ -55,12 +89,7 @@ struct idv_masa_maker {
     const STACK_OF(X509) * idevid_anchors;
     bool id_data;         /* eContentType id-data, as older pledges want */
     bool issuer_sequence; /* idevid-issuer as the bare SEQUENCE */
-    enum idv_pin_choice pin;
-    int64_t nonceless_s; /* life of a nonceless voucher; 0: 20 minutes */
-    /* So long after its first nonceless voucher a domain, by its key, gets
-     * another without being named for it, as long as nobody else had one for
-     * that device; they say so in last-renewal-date. 0: not at all */
-    int64_t renewal_s;
+    struct idv_masa_policy policy;
     /* Approves what the TPM of a device of profile platform is to keep, when
      * the pledge's own, proven request asks (<idevid/approval.h>). NULL: such a
      * device gets a voucher without approval, which it cannot use. */
@@ -79,10 +108,6 @@ struct idv_masa_conf {
     /* created-on of a registrar's request older than this, or more than ten
      * minutes ahead, is stale (403) when the clock is trusted; 0: 4 days */
     int64_t max_age_s;
-    /* Vouchers of one device in an hour without any evidence (assertion
-     * logged): beyond that 503, so that nobody fills a device's history. Those
-     * with evidence are not counted and not refused. 0: 60 */
-    unsigned device_hourly;
     bool tell_reason; /* registrars read why a device is refused, too */
     /* Signs the heads of the tree over the log (P-256 or Ed25519); borrowed.
      * NULL: the tree grows all the same, and nobody is shown it. */
@@ -135,6 +160,20 @@ struct idv_masa_device {
 };
 void idv_masa_device_free(struct idv_masa_device *d);
 
+/* One setting of a policy, as people gave it (masa/policy.h). */
+enum idv_policy_of {
+    IDV_POLICY_MODEL = 1, /* what counts more comes later */
+    IDV_POLICY_CUSTOMER,
+    IDV_POLICY_DEVICE,
+};
+struct idv_masa_term {
+    enum idv_policy_of of;
+    char subject[64];  /* the model, the customer, or a serial number */
+    int64_t device_id; /* of a device, else 0 */
+    char setting[24];
+    char value[24];
+};
+
 /* A voucher and its event in the log. */
 struct idv_masa_issue {
     int64_t device_id;
@@ -167,6 +206,12 @@ struct idv_masa_store {
     idv_rc (*device_find)(void *self, struct idv_bytes keyid,
                           const char *serial, bool *found,
                           struct idv_masa_device *out);
+    /* What was set for this device's model, its customer and itself, in this
+     * order, until each returns false. */
+    idv_rc (*policy_each)(void *self, const struct idv_masa_device *d,
+                          bool (*each)(void *arg,
+                                       const struct idv_masa_term *t),
+                          void *arg);
     /* sha256 of a certificate of the verified chain, DER */
     idv_rc (*registrar_find)(void *self, const uint8_t cert_sha256[32],
                              bool *found, struct idv_masa_registrar *out);

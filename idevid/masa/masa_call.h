@@ -31,10 +31,12 @@ struct idvi_masa_call {
     struct idv_voucher rvr;
     struct idv_masa_device device;
     const struct idv_masa_maker *maker;
+    struct idv_masa_policy policy; /* for this device */
     const struct idv_masa_signer *signer;
     X509 *pin; /* borrowed from chain */
     char domain_id[IDV_MAX_DOMAIN_ID];
     enum idv_assertion assertion;
+    bool near;               /* the pledge proves that it sees this registrar */
     int64_t nonceless_since; /* as the store's; of nonceless requests */
     char told[192];          /* a refusal with its reason */
     bool approve;            /* the pledge asks for it, with this: */
@@ -46,6 +48,11 @@ struct idvi_masa_call {
 /* RFC 8995 sections 5.5.2 to 5.5.4: types, container, chain, signature,
  * content, device; pin and domainID follow from the chain. */
 idv_rc idvi_masa_open(struct idvi_masa_call *c) IDV_CHECKED;
+/* policy.c: what holds for the device. 503: something that this program does
+ * not know, which may be what keeps a voucher from somebody. */
+idv_rc idvi_masa_read_policy(struct idvi_masa_call *c) IDV_CHECKED;
+/* evidence.c: is the domain, by its key, the one that owns the device? */
+bool idvi_masa_is_owner(const struct idvi_masa_call *c);
 /* How the device stands with us. */
 idv_rc idvi_masa_standing(struct idvi_masa_call *c) IDV_CHECKED;
 /* Section 5.5.5: the pledge's request inside, if any; sets assertion. */

@@ -223,7 +223,7 @@ static idv_rc find_device(struct idvi_masa_call *c)
     c->maker = maker_of(c);
     if (!c->maker)
         return idvi_refuse(&c->no, 404, "maker-unknown", "unknown device");
-    return IDV_OK;
+    return idvi_masa_read_policy(c);
 }
 
 /* --- what follows from the chain ------------------------------------------ */

@@ -15,8 +15,15 @@ struct idv_masa_by {
 struct idv_masa_change {
     int64_t date;
     char who[64];
-    char what[16];    /* a standing, "owner", "customer" */
+    char what[24];    /* a standing, "owner", "customer" */
     char detail[128]; /* the reason, domainID, name */
+};
+
+/* Whose policy. */
+struct idv_masa_subject {
+    enum idv_policy_of of;
+    const char *name;       /* model, customer, or serial number; "": of all */
+    struct idv_bytes keyid; /* of a device, where several have that number */
 };
 
 /* The domainID, base64; IDV_E_REJECT: it is no hash of the key, so that others
@@ -50,6 +57,22 @@ struct idv_masa_people {
     idv_rc (*changes)(void *self, int64_t device_id, unsigned limit,
                       bool (*each)(void *arg, const struct idv_masa_change *c),
                       void *arg);
+    /* n terms (setting and value; value "": taken back) in one; those that are
+     * so already are nothing new. IDV_E_STATE: no such device. */
+    idv_rc (*policy_set)(void *self, const struct idv_masa_subject *s,
+                         const struct idv_masa_term *terms, size_t n,
+                         const struct idv_masa_by *by);
+    /* of one subject by its settings; name "": those after the given term (NULL
+     *      * from the first), by subject and setting */
+    idv_rc (*policies)(void *self, const struct idv_masa_subject *s,
+                       const struct idv_masa_term *after, unsigned limit,
+                       bool (*each)(void *arg, const struct idv_masa_term *t),
+                       void *arg);
+    /* What was said of it, the newest, oldest first: what is the setting,
+     * detail its value. */
+    idv_rc (*policy_changes)(
+        void *self, const struct idv_masa_subject *s, unsigned limit,
+        bool (*each)(void *arg, const struct idv_masa_change *c), void *arg);
     idv_rc (*registrar_set)(void *self, const X509 *cert,
                             const struct idv_masa_registrar *r);
     /* by hash, those after the given one */

@@ -20,7 +20,7 @@ static void ready(void)
         if (rounds)
             world_free(&w);
         world_make(&w);
-        w.masa_conf.device_hourly = 1000000;
+        w.maker.policy.device_hourly = 1000000;
         world_configure(&w);
     }
     rounds++;

@@ -53,6 +53,14 @@ static idv_rc m_device_find(void *self, struct idv_bytes keyid,
     FAULTY(masa_real(w).device_find(w->masa_db, keyid, serial, found, out));
 }
 
+static idv_rc
+m_policy_each(void *self, const struct idv_masa_device *d,
+              bool (*each)(void *arg, const struct idv_masa_term *t), void *arg)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).policy_each(w->masa_db, d, each, arg));
+}
+
 static idv_rc m_registrar_find(void *self, const uint8_t cert[32], bool *found,
                                struct idv_masa_registrar *out)
 {
@@ -361,6 +369,7 @@ static void make_stores(struct world *w)
     pki_must(idv_db_open(place, &w->masa_db), "masa's store");
     w->masa_store = (struct idv_masa_store){w,
                                             m_device_find,
+                                            m_policy_each,
                                             m_registrar_find,
                                             m_issue_find,
                                             m_issue_add,

@@ -170,12 +170,38 @@ static bool no_change(void *arg, const struct idv_masa_change *c)
     return c->date > 0;
 }
 
+static bool no_term(void *arg, const struct idv_masa_term *t)
+{
+    (void)arg;
+    (void)t;
+    return true;
+}
+
+static void policies(struct idv_db *db)
+{
+    struct idv_masa_store s = idv_db_masa_store(db);
+    struct idv_masa_people p = idv_db_masa_people(db);
+    const struct idv_masa_device d = {.id = 1, .serial_number = "A"};
+    const struct idv_masa_term t = {.setting = "claim", .value = "yes"};
+    const struct idv_masa_term none = {.setting = "claim"};
+    struct idv_masa_subject of = {.of = IDV_POLICY_MODEL, .name = "m"};
+    OK(p.policy_set(p.self, &of, &t, 1, &test_by));
+    OK(s.policy_each(s.self, &d, no_term, NULL));
+    OK(p.policies(p.self, &of, NULL, 9, no_term, NULL));
+    OK(p.policy_changes(p.self, &of, 9, no_change, NULL));
+    OK(p.policy_set(p.self, &of, &none, 1, &test_by));
+    of.name = "";
+    OK(p.policies(p.self, &of, NULL, 9, no_term, NULL));
+}
+
 static void imports(struct idv_db *db)
 {
     static const char *const lines[] = {
-        "{\"serial-number\":\"B\",\"idevid-issuer\":\"BBQBAgMEBQYHCAkKCwwNDg8QERITFA==\","
+        "{\"serial-number\":\"B\",\"idevid-issuer\":"
+        "\"BBQBAgMEBQYHCAkKCwwNDg8QERITFA==\","
         "\"retired\":true}",
-        "{\"serial-number\":\"B\",\"idevid-issuer\":\"BBQBAgMEBQYHCAkKCwwNDg8QERITFA==\","
+        "{\"serial-number\":\"B\",\"idevid-issuer\":"
+        "\"BBQBAgMEBQYHCAkKCwwNDg8QERITFA==\","
         "\"retired\":false}"};
     struct idv_masa_people p = idv_db_masa_people(db);
     take(db, IDV_DB_DEVICES, lines[0]);
@@ -189,6 +215,7 @@ static void imports(struct idv_db *db)
 static void everything(struct idv_db *db)
 {
     masa(db);
+    policies(db);
     registrar(db);
     est(db);
     crl(db);

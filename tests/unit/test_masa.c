@@ -28,7 +28,7 @@ static void pins_registrar(void **state) /* R-M-14 */
 {
     struct fixture *f = *state;
     IDV_AUTO(voucher) v;
-    f->w.maker.pin = IDV_PIN_REGISTRAR;
+    f->w.maker.policy.pin = IDV_PIN_REGISTRAR;
     seal(f);
     assert_int_equal(send(f), 200);
     read_voucher(f, &v);
@@ -191,7 +191,7 @@ static void nonceless_capped(void **state) /* R-M-17 */
     IDV_AUTO(voucher) v;
     drop_nonce(f);
     know_domain(f, true, false);
-    f->w.maker.nonceless_s = 100 * 365 * (int64_t)PKI_DAY;
+    f->w.maker.policy.nonceless_minutes = 100 * 365 * 24 * 60;
     seal(f);
     assert_int_equal(send(f), 200);
     read_voucher(f, &v);

@@ -245,6 +245,137 @@ static void test_owner(void **state)
     pki_free(&p);
 }
 
+/* --- policies ------------------------------------------------------------- */
+
+static void setting_is(struct fixture *f, const char *setting,
+                       const char *value, const char *from)
+{
+    const struct idv_json *d =
+        idv_json_at(idv_json_get(f->answer, "devices"), 0, NULL);
+    const struct idv_json *rows = idv_json_get(d, "policy");
+    for (size_t i = 0; i < idv_json_count(rows); i++) {
+        const struct idv_json *p = idv_json_at(rows, i, NULL);
+        if (strcmp(cell(p, "setting"), setting) != 0)
+            continue;
+        assert_string_equal(cell(p, "value"), value);
+        assert_string_equal(cell(p, "from"), from);
+        return;
+    }
+    fail_msg("%s is not shown", setting);
+}
+
+/* what holds for a device, and where each value is from */
+static void test_policy(void **state)
+{
+    struct fixture *f = *state;
+    const struct idv_masa_policy configured = {
+        .claim = true, .device_hourly = 60, .nonceless_minutes = 20};
+    f->rows.policy = &configured;
+    add(f, "D-1", 0);
+    OK(idvi_exec(f->db, NULL, "UPDATE device SET model = 'M', customer = 'C'",
+                 ""));
+    assert_int_equal(ask(f, "/policy",
+                         "{\"of\":\"model\",\"subject\":\"M\",\"set\":"
+                         "{\"proximity\":\"ON\",\"pin\":\"issuer\"}}"),
+                     200);
+    assert_int_equal(count(f), 2);
+    assert_string_equal(cell(row(f, 1), "value"), "yes");
+    assert_int_equal(ask(f, "/policy",
+                         "{\"of\":\"device\",\"subject\":\"D-1\","
+                         "\"set\":{\"pin\":\"registrar\"}}"),
+                     200);
+    assert_int_equal(ask(f, "/show", "{\"serial-number\":\"D-1\"}"), 200);
+    setting_is(f, "proximity", "yes", "model M");
+    setting_is(f, "pin", "registrar", "device D-1");
+    setting_is(f, "claim", "yes", "configuration");
+    setting_is(f, "nonceless", "named", "configuration");
+    assert_int_equal(ask(f, "/policies", "{}"), 200);
+    assert_int_equal(count(f), 3);
+    f->rows.policy = NULL;
+}
+
+/* Nothing of what is wrong in part is taken. */
+static void test_policy_refused(void **state)
+{
+    static const struct {
+        const char *in;
+        int status;
+    } rows[] = {
+        {"{\"of\":\"model\",\"subject\":\"M\"}", 400},
+        {"{\"of\":\"model\",\"subject\":\"M\",\"set\":{}}", 400},
+        {"{\"of\":\"model\",\"subject\":\"M\",\"set\":[\"x\"]}", 400},
+        {"{\"of\":\"brand\",\"subject\":\"M\",\"set\":{\"pin\":\"issuer\"}}",
+         400},
+        {"{\"of\":\"model\",\"subject\":\"\",\"set\":{\"pin\":\"issuer\"}}",
+         400},
+        {"{\"of\":\"model\",\"subject\":\"M\",\"set\":{\"claim\":\"yes\","
+         "\"pin\":\"all\"}}",
+         400},
+        {"{\"of\":\"model\",\"subject\":\"M\",\"set\":{\"claim\":\"yes\","
+         "\"moon\":\"full\"}}",
+         400},
+        {"{\"of\":\"model\",\"subject\":\"M\",\"set\":{\"claim\":true}}", 400},
+        {"{\"of\":\"device\",\"subject\":\"D-1\",\"set\":{\"claim\":\"yes\"}}",
+         409},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_int_equal(ask(f, "/policy", rows[i].in), rows[i].status);
+        assert_int_equal(ask(f, "/policies", "{}"), 200);
+        assert_int_equal(count(f), 0);
+    }
+}
+
+/* pages of all, one after the other */
+static void test_policy_pages(void **state)
+{
+    struct fixture *f = *state;
+    enum { MODELS = IDV_ADMIN_PAGE + 3 };
+    char in[200];
+    for (int i = 0; i < MODELS; i++) {
+        snprintf(in, sizeof(in),
+                 "{\"of\":\"model\",\"subject\":\"M-%02d\","
+                 "\"set\":{\"claim\":\"yes\"}}",
+                 i);
+        assert_int_equal(ask(f, "/policy", in), 200);
+    }
+    assert_int_equal(ask(f, "/policies", "{}"), 200);
+    assert_int_equal(count(f), IDV_ADMIN_PAGE);
+    snprintf(in, sizeof(in), "M-%02d", IDV_ADMIN_PAGE - 1);
+    const struct idv_json *next = idv_json_get(f->answer, "next");
+    assert_string_equal(cell(next, "subject"), in);
+    snprintf(in, sizeof(in),
+             "{\"after\":{\"of\":\"model\",\"subject\":\"M-%02d\","
+             "\"setting\":\"claim\",\"device\":0}}",
+             IDV_ADMIN_PAGE - 1);
+    assert_int_equal(ask(f, "/policies", in), 200);
+    assert_int_equal(count(f), 3);
+    assert_string_equal(cell(row(f, 2), "subject"), "M-52");
+}
+
+static char last_line[2048];
+
+static void keep_line(void *ctx, enum idv_level level, const char *line)
+{
+    (void)ctx;
+    (void)level;
+    snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+/* what went wrong before is not told of what went well */
+static void test_clean_log(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "D-1", 0);
+    f->sys.env.log = keep_line;
+    (void)!idv_fail(IDV_E_STATE, "of before");
+    stands(f, "blocked", "");
+    assert_non_null(strstr(last_line, "status=200"));
+    assert_null(strstr(last_line, "of before"));
+    assert_int_equal(ask(f, "/stand", "{}"), 400);
+    assert_non_null(strstr(last_line, "serial-number is missing"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +383,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_block, setup, teardown),
         cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_policy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_policy_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_policy_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clean_log, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

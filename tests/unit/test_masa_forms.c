@@ -202,7 +202,7 @@ static void pins_each(void **state) /* R-M-14 */
                 {IDV_PIN_REGISTRAR, reg.cert}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         IDV_AUTO(voucher) v;
-        f->w.maker.pin = rows[i].pin;
+        f->w.maker.policy.pin = rows[i].pin;
         STACK_OF(X509) *chain = pki_stack(sub.cert, f->w.pki.domain_ca.cert);
         seal_by(f, &reg, chain);
         idv_certs_free(chain);
@@ -220,7 +220,7 @@ static void pins_key(void **state) /* R-M-14 */
     IDV_AUTO(voucher) v;
     IDV_AUTO(buf) key = {0};
     IDV_AUTO(buf) hash = {0};
-    f->w.maker.pin = IDV_PIN_REGISTRAR_KEY;
+    f->w.maker.policy.pin = IDV_PIN_REGISTRAR_KEY;
     seal(f);
     assert_int_equal(send(f), 200);
     read_voucher(f, &v);
@@ -233,7 +233,7 @@ static void pins_alone(void **state) /* no issuer is there */
 {
     struct fixture *f = *state;
     IDV_AUTO(voucher) v;
-    f->w.maker.pin = IDV_PIN_ISSUER;
+    f->w.maker.policy.pin = IDV_PIN_ISSUER;
     idv_buf_clear(&f->rvr.prior_signed);
     seal_by(f, &f->w.pki.registrar, NULL);
     assert_int_equal(send(f), 200);

@@ -228,7 +228,7 @@ static void had_one(struct keys *k)
 {
     struct fixture *f = k->f;
     struct idv_masa_registrar r = {"Example", true, false};
-    k->f->w.maker.renewal_s = RENEWAL;
+    k->f->w.maker.policy.renewal_days = RENEWAL / PKI_DAY;
     pki_must(idv_db_registrar_set(f->w.masa_db, f->w.pki.registrar.cert, &r),
              "registrar");
     assert_int_equal(again(k, 0), 200);
@@ -283,7 +283,7 @@ static void not_by_default(void **state)
     struct keys *k = *state;
     IDV_AUTO(voucher) v;
     had_one(k);
-    k->f->w.maker.renewal_s = 0;
+    k->f->w.maker.policy.renewal_days = 0;
     not_renewed(k, PKI_DAY);
     know_domain(k->f, true, false);
     assert_int_equal(again(k, PKI_DAY), 200);
@@ -302,7 +302,7 @@ static void not_for_ever(void **state) /* R-M-21 */
 static void not_after_nonced(void **state)
 {
     struct keys *k = *state;
-    k->f->w.maker.renewal_s = RENEWAL;
+    k->f->w.maker.policy.renewal_days = RENEWAL / PKI_DAY;
     assert_int_equal(ask(k, true), 200);
     not_renewed(k, 10);
 }

@@ -77,7 +77,7 @@ static void log_with_null_nonce(void **state) /* R-M-26 */
 static void floods_not(void **state) /* R-M-34 */
 {
     struct fixture *f = *state;
-    f->w.masa_conf.device_hourly = 2;
+    f->w.maker.policy.device_hourly = 2;
     world_configure(&f->w);
     for (int i = 0; i < 3; i++) {
         f->rvr.created_on = PKI_NOW - i; /* other bytes each time */

@@ -61,6 +61,10 @@ idv_rc idv_conf_parse(const struct idv_conf_table *table, const char *file,
 /* The file at path; dir is its directory. */
 idv_rc idv_conf_load(const struct idv_conf_table *table, const char *path,
                      void *conf) IDV_CHECKED;
+/* Puts one value into its field of conf; IDV_E_ARG with a note that names
+ * neither file nor line. Lists grow, anything else replaces. */
+idv_rc idv_conf_set(const struct idv_conf_entry *e, const char *dir,
+                    struct idv_bytes value, void *conf) IDV_CHECKED;
 /* Frees the strings and lists that the table describes and zeroes them. */
 void idv_conf_free(const struct idv_conf_table *table, void *conf);
 
