@@ -5,7 +5,7 @@
 
 #include <idevid/est.h>
 
-#include "est/tlv.h"
+#include "x509/tlv.h"
 
 /* What is not understood is left out, never an error. */
 void idvi_attrs_curve(struct idv_bytes oid, struct idv_csrattrs *a);

@@ -151,10 +151,13 @@ static idv_rc take(struct idvi_est_call *c, X509 **out)
                                    : refused(c, &told->msg);
 }
 
-idv_rc idvi_est_take(struct idvi_est_call *c, X509 **out)
+idv_rc idvi_est_take(struct idvi_est_call *c, struct idv_buf *cert)
 {
     const struct idv_est_store *s = &c->server->conf.store;
-    idv_rc rc = take(c, out);
+    IDV_AUTO_PTR(X509) theirs = NULL;
+    idv_rc rc = take(c, &theirs);
+    if (rc == IDV_OK)
+        rc = idv_cert_to_der(theirs, cert);
     idv_rc end = s->order_end(s->self, c->client_sha256, c->csr_sha256);
     return rc != IDV_OK ? rc : end;
 }

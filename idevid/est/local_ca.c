@@ -31,7 +31,7 @@ static int64_t lifetime(const struct idv_est_local_ca *ca,
 }
 
 static idv_rc issue(void *self, const struct idv_est_grant *grant,
-                    const EVP_PKEY *key, X509 **out)
+                    const EVP_PKEY *key, struct idv_buf *out)
 {
     const struct idv_est_local_ca *ca = self;
     const char *purposes[PURPOSES_MAX + 2];
@@ -39,7 +39,6 @@ static idv_rc issue(void *self, const struct idv_est_grant *grant,
     IDV_TRY(list_purposes(ca, purposes));
     struct idv_cert_spec spec = {
         .kind = IDV_CERT_LDEVID,
-        .keyless = true,
         .subject = grant->subject,
         .extra = grant->extensions,
         .purposes = purposes,
@@ -49,7 +48,7 @@ static idv_rc issue(void *self, const struct idv_est_grant *grant,
         .not_before = now - (ca->backdate_s ? ca->backdate_s : BACKDATE_S),
         .not_after = now + lifetime(ca, grant),
     };
-    return idv_cert_issue(&spec, key, ca->cert, ca->key, ca->env, out);
+    return idv_cert_issue_der(&spec, key, ca->cert, ca->key, ca->env, out);
 }
 
 static idv_rc cacerts(void *self, const STACK_OF(X509) * *out)

@@ -146,7 +146,6 @@ static void call_free(void *call)
     X509_REQ_free(c->csr);
     EVP_PKEY_free(c->csr_key);
     EVP_PKEY_free(c->made);
-    X509_free(c->issued);
     idv_issued_free(&c->fresh);
     idv_est_grant_free(&c->grant);
     free(c);

@@ -25,9 +25,9 @@ void idv_est_grant_free(struct idv_est_grant *g);
  * CA is IDV_E_REJECT. */
 struct idv_est_ca {
     void *self;
-    /* An end-entity certificate for the granted names and this key. */
+    /* An end-entity certificate for the granted names and this key, DER. */
     idv_rc (*issue)(void *self, const struct idv_est_grant *grant,
-                    const EVP_PKEY *key, X509 **out);
+                    const EVP_PKEY *key, struct idv_buf *out);
     /* or NULL, and who does instead; cacerts are that one's then */
     const struct idv_est_forward *forward;
     /* What cacerts answers: the root and all intermediates; borrowed, valid

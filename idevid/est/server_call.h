@@ -24,7 +24,6 @@ struct idvi_est_call {
     EVP_PKEY *csr_key;       /* its own; NULL when one is to be made */
     bool make_key;           /* serverkeygen */
     EVP_PKEY *made;          /* the key that was */
-    X509 *issued;            /* by this very call */
     bool again;              /* simplereenroll */
     struct idv_told *told;   /* what another CA answered, NULL: not asked yet */
     bool asked;              /* call->up is to be done */
@@ -52,7 +51,7 @@ idv_rc idvi_est_encrypt_key(struct idvi_est_call *c, struct idv_bytes pkcs8,
 /* forward.c: asks the other CA, and takes its answer: a certificate, or
  * refused. */
 idv_rc idvi_est_forward(struct idvi_est_call *c) IDV_CHECKED;
-idv_rc idvi_est_take(struct idvi_est_call *c, X509 **out) IDV_CHECKED;
+idv_rc idvi_est_take(struct idvi_est_call *c, struct idv_buf *cert) IDV_CHECKED;
 
 /* What the certificate is to be for. */
 const EVP_PKEY *idvi_est_key(const struct idvi_est_call *c);

@@ -15,9 +15,9 @@ const EVP_PKEY *idvi_est_key(const struct idvi_est_call *c)
 
 static idv_rc answer_key(struct idvi_est_call *c, const struct idv_issued *i)
 {
-    if (!c->issued)
-        IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &c->issued));
-    return idvi_est_answer_key(c, c->issued);
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_TRY(idv_cert_from_der(idv_view(&i->cert), &cert));
+    return idvi_est_answer_key(c, cert);
 }
 
 static idv_rc answer(struct idvi_est_call *c, const struct idv_issued *i)
@@ -67,27 +67,26 @@ idv_rc idvi_est_name_sha256(const X509_NAME *name, uint8_t out[static 32])
 }
 
 /* A CA must not surprise us: this key, no CA certificate. */
-static idv_rc check_issued(struct idvi_est_call *c, const X509 *cert)
+static idv_rc check_issued(struct idvi_est_call *c,
+                           const struct idv_cert_outline *cert)
 {
-    if (!idv_cert_has_key(cert, idvi_est_key(c)) || idv_cert_is_ca(cert))
+    if (!idv_spki_is_of(cert->spki, idvi_est_key(c)) || cert->ca)
         return idv_fail(IDV_E_STATE, "CA: issued something else than asked");
     return IDV_OK;
 }
 
-static idv_rc describe(struct idvi_est_call *c, const X509 *cert,
+static idv_rc describe(struct idvi_est_call *c,
+                       const struct idv_cert_outline *cert,
                        struct idv_issued *i)
 {
-    int64_t from = 0;
     memcpy(i->client_sha256, c->client_sha256, 32);
     memcpy(i->csr_sha256, c->csr_sha256, 32);
-    IDV_TRY(idv_cert_to_der(cert, &i->cert));
     IDV_TRY(idv_sha256(idv_view(&i->cert), i->cert_sha256));
-    IDV_TRY(
-        idvi_est_name_sha256(X509_get_subject_name(cert), i->subject_sha256));
+    IDV_TRY(idv_sha256(cert->subject, i->subject_sha256));
     IDV_TRY(idv_text_copy(i->serial_number, sizeof(i->serial_number),
                           idv_str(c->grant.serial_number), "issued"));
-    IDV_TRY(idv_cert_times(cert, &from, &i->not_after));
     i->issued = c->now;
+    i->not_after = cert->not_after;
     i->state = IDV_ISSUED_VALID;
     return IDV_OK;
 }
@@ -95,19 +94,18 @@ static idv_rc describe(struct idvi_est_call *c, const X509 *cert,
 static idv_rc make(struct idvi_est_call *c, struct idv_issued *i)
 {
     const struct idv_est_ca *ca = &c->server->conf.ca;
-    IDV_AUTO_PTR(X509) cert = NULL;
+    struct idv_cert_outline cert;
     idv_rc rc = ca->forward
-                    ? idvi_est_take(c, &cert)
-                    : ca->issue(ca->self, &c->grant, idvi_est_key(c), &cert);
+                    ? idvi_est_take(c, &i->cert)
+                    : ca->issue(ca->self, &c->grant, idvi_est_key(c), &i->cert);
     if (rc == IDV_E_REJECT && c->no.status)
         return rc;
     if (rc == IDV_E_REJECT)
         return idvi_refuse(&c->no, 403, "ca-refused", "refused by the CA");
     IDV_TRY(rc);
-    IDV_TRY(check_issued(c, cert));
-    IDV_TRY(describe(c, cert, i));
-    c->issued = idv_steal(&cert);
-    return IDV_OK;
+    IDV_TRY(idv_cert_outline(idv_view(&i->cert), &cert));
+    IDV_TRY(check_issued(c, &cert));
+    return describe(c, &cert, i);
 }
 
 idv_rc idvi_est_keep(struct idvi_est_call *c)
@@ -116,8 +114,6 @@ idv_rc idvi_est_keep(struct idvi_est_call *c)
     bool fresh = false, found = false;
     IDV_TRY(conf->store.add(conf->store.self, &c->fresh, &fresh));
     if (!fresh) { /* another one came first, and stands */
-        X509_free(c->issued);
-        c->issued = NULL;
         IDV_TRY(find_again(c, &found));
         return found ? IDV_OK
                      : idv_fail(IDV_E_STATE, "est: a certificate is lost");

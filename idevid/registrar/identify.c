@@ -15,29 +15,41 @@ static idv_rc take_leaf(struct idvi_reg_call *c)
 }
 
 /* One connection shows one chain, and time is whole seconds. */
-static void recall_maker(struct idvi_reg_call *c)
+static struct idvi_made_one *place_of(const struct idvi_reg_call *c)
 {
-    struct idvi_made *m = &c->reg->made;
-    uint64_t connection = c->call->peer->connection;
-    size_t at = connection % IDVI_MADE;
-    pthread_mutex_lock(&m->lock);
-    if (connection && m->by[at].connection == connection &&
-        m->by[at].at == c->now &&
-        memcmp(m->by[at].leaf_sha256, c->leaf_sha256, 32) == 0)
-        c->maker = m->by[at].maker;
-    pthread_mutex_unlock(&m->lock);
+    return &c->reg->made.by[c->call->peer->connection % IDVI_MADE];
 }
 
-static void keep_maker(struct idvi_reg_call *c,
-                       const struct idv_registrar_maker *maker)
+static bool recall(struct idvi_reg_call *c)
 {
     struct idvi_made *m = &c->reg->made;
-    size_t at = c->call->peer->connection % IDVI_MADE;
+    const struct idvi_made_one *one = place_of(c);
+    const uint64_t connection = c->call->peer->connection;
+    if (!connection || c->call->peer->claimed)
+        return false;
     pthread_mutex_lock(&m->lock);
-    m->by[at].connection = c->call->peer->connection;
-    memcpy(m->by[at].leaf_sha256, c->leaf_sha256, 32);
-    m->by[at].at = c->now;
-    m->by[at].maker = maker;
+    const bool same = one->connection == connection && one->at == c->now &&
+                      memcmp(one->leaf_sha256, c->leaf_sha256, 32) == 0;
+    if (same) {
+        c->maker = one->maker;
+        c->id = one->id;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return same;
+}
+
+static void keep(struct idvi_reg_call *c)
+{
+    struct idvi_made *m = &c->reg->made;
+    struct idvi_made_one *one = place_of(c);
+    if (c->call->peer->claimed)
+        return;
+    pthread_mutex_lock(&m->lock);
+    one->connection = c->call->peer->connection;
+    memcpy(one->leaf_sha256, c->leaf_sha256, 32);
+    one->at = c->now;
+    one->maker = c->maker;
+    one->id = c->id;
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -52,10 +64,7 @@ static bool made_by(struct idvi_reg_call *c,
         .now = c->now,
         .ignore_leaf_expiry = maker->ignore_expiry,
     };
-    if (idv_chain_verify(c->leaf, &policy) != IDV_OK)
-        return false;
-    keep_maker(c, maker);
-    return true;
+    return idv_chain_verify(c->leaf, &policy) == IDV_OK;
 }
 
 /* R-R-7: where nobody else can reach us, a claim may do. It still has the
@@ -90,9 +99,6 @@ static idv_rc find_maker(struct idvi_reg_call *c)
 {
     if (c->call->peer->claimed)
         return find_claimed(c);
-    recall_maker(c);
-    if (c->maker)
-        return IDV_OK;
     for (size_t i = 0; i < c->reg->conf.n_makers && !c->maker; i++) {
         if (made_by(c, &c->reg->conf.makers[i]))
             c->maker = &c->reg->conf.makers[i];
@@ -109,9 +115,13 @@ static idv_rc find_maker(struct idvi_reg_call *c)
 idv_rc idvi_reg_identify(struct idvi_reg_call *c)
 {
     IDV_TRY(take_leaf(c));
+    if (recall(c))
+        return IDV_OK;
     IDV_TRY(find_maker(c));
-    return idvi_judge(&c->no, idvi_reg_device_of(c->leaf, c->maker, &c->id),
-                      403, "idevid", "device certificate is not an IDevID");
+    IDV_TRY(idvi_judge(&c->no, idvi_reg_device_of(c->leaf, c->maker, &c->id),
+                       403, "idevid", "device certificate is not an IDevID"));
+    keep(c);
+    return IDV_OK;
 }
 
 idv_rc idvi_reg_recognise(struct idvi_reg_call *c)

@@ -28,11 +28,12 @@ struct idvi_tries {
 #define IDVI_MADE 64
 struct idvi_made {
     pthread_mutex_t lock;
-    struct {
+    struct idvi_made_one {
         uint64_t connection;
         uint8_t leaf_sha256[32];
         int64_t at;
         const struct idv_registrar_maker *maker;
+        struct idv_devid id;
     } by[IDVI_MADE];
 };
 

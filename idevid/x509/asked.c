@@ -15,10 +15,10 @@ static idv_rc draft(const struct idv_cert_spec *spec, const EVP_PKEY *key,
     IDV_AUTO_PTR(X509) cert = X509_new();
     IDV_AUTO_PTR(X509_NAME) subject = NULL;
     IDV_TRY(idvi_subject(spec, &subject));
-    if (!cert || X509_set_subject_name(cert, subject) != 1)
-        return idv_fail(IDV_E_CRYPTO, "certificate: subject not taken");
+    if (!cert)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(idvi_pubkey_put(key, X509_get_X509_PUBKEY(cert)));
-    IDV_TRY(idvi_extensions(spec, NULL, cert));
+    IDV_TRY(idvi_extensions(spec, subject, NULL, cert));
     *out = idv_steal(&cert);
     return IDV_OK;
 }

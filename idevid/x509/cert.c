@@ -150,18 +150,13 @@ bool idv_cert_same_key(const X509 *a, const X509 *b)
 
 bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key)
 {
-    IDV_AUTO(buf) x = {0};
-    IDV_AUTO(buf) y = {0};
-    if (IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert), &x) ==
-            IDV_OK &&
-        idvi_spki(key, &y) == IDV_OK &&
-        idv_bytes_eq(idv_view(&x), idv_view(&y)))
-        return true;
-    idv_note_clear();
-    const EVP_PKEY *its = X509_get0_pubkey(cert); /* written otherwise? */
-    bool same = its && EVP_PKEY_eq(its, key) == 1;
-    ERR_clear_error();
-    return same;
+    IDV_AUTO(buf) spki = {0};
+    if (IDVI_PUT_DER(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(cert), &spki) !=
+        IDV_OK) {
+        idv_note_clear();
+        return false;
+    }
+    return idv_spki_is_of(idv_view(&spki), key);
 }
 
 const char *idv_cert_subject(const X509 *cert)
@@ -184,7 +179,7 @@ const char *idv_cert_subject(const X509 *cert)
     return out;
 }
 
-static idv_rc seconds(const ASN1_TIME *t, int64_t *out)
+idv_rc idvi_seconds(const ASN1_TIME *t, int64_t *out)
 {
     struct tm tm;
     if (!t || ASN1_TIME_to_tm(t, &tm) != 1) {
@@ -198,8 +193,8 @@ static idv_rc seconds(const ASN1_TIME *t, int64_t *out)
 idv_rc idv_cert_times(const X509 *cert, int64_t *not_before, int64_t *not_after)
 {
     int64_t before = 0, after = 0;
-    IDV_TRY(seconds(X509_get0_notBefore(cert), &before));
-    IDV_TRY(seconds(X509_get0_notAfter(cert), &after));
+    IDV_TRY(idvi_seconds(X509_get0_notBefore(cert), &before));
+    IDV_TRY(idvi_seconds(X509_get0_notAfter(cert), &after));
     *not_before = before;
     *not_after = after;
     return IDV_OK;

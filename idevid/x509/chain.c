@@ -84,6 +84,26 @@ static idv_rc look(X509 *leaf, const struct idv_chain_policy *policy,
     return !path || *path ? IDV_OK : idv_fail(IDV_E_NOMEM, "out of memory");
 }
 
+static bool issued_by_one(const X509 *cert, const STACK_OF(X509) * anchors)
+{
+    const X509_NAME *by = X509_get_issuer_name(cert);
+    for (int i = 0; i < sk_X509_num(anchors); i++) {
+        const X509 *anchor = sk_X509_value(anchors, i);
+        if (X509_NAME_cmp(by, X509_get_subject_name(anchor)) == 0 ||
+            X509_cmp(cert, anchor) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool idv_chain_may_lead(const X509 *leaf, const struct idv_chain_policy *policy)
+{
+    bool may = issued_by_one(leaf, policy->anchors);
+    for (int i = 0; i < sk_X509_num(policy->extra) && !may; i++)
+        may = issued_by_one(sk_X509_value(policy->extra, i), policy->anchors);
+    return may;
+}
+
 idv_rc idv_chain_verify(X509 *leaf, const struct idv_chain_policy *policy)
 {
     return look(leaf, policy, NULL);

@@ -148,7 +148,8 @@ static idv_rc add_key_ids(const struct idv_cert_spec *spec,
                               false);
 }
 
-static idv_rc add_alt_names(const struct idv_cert_spec *spec, X509 *cert)
+static idv_rc add_alt_names(const struct idv_cert_spec *spec,
+                            const X509_NAME *subject, X509 *cert)
 {
     IDV_AUTO_PTR(GENERAL_NAMES) names = NULL;
     IDV_TRY(idvi_alt_names(spec, &names));
@@ -158,7 +159,7 @@ static idv_rc add_alt_names(const struct idv_cert_spec *spec, X509 *cert)
         return idv_fail(IDV_E_ARG, "names: a server must have one");
     if (!any)
         return IDV_OK;
-    bool nameless = X509_NAME_entry_count(X509_get_subject_name(cert)) == 0;
+    bool nameless = X509_NAME_entry_count(subject) == 0;
     return idvi_add_extension(cert, spec, NID_subject_alt_name, names,
                               nameless);
 }
@@ -198,8 +199,8 @@ static idv_rc add_extra(const struct idv_cert_spec *spec, X509 *cert)
     return IDV_OK;
 }
 
-idv_rc idvi_extensions(const struct idv_cert_spec *spec, const X509 *issuer,
-                       X509 *cert)
+idv_rc idvi_extensions(const struct idv_cert_spec *spec,
+                       const X509_NAME *subject, const X509 *issuer, X509 *cert)
 {
     if ((unsigned)spec->kind >= sizeof(profiles) / sizeof(*profiles))
         return idv_fail(IDV_E_ARG, "kind: no such kind of certificate");
@@ -208,7 +209,7 @@ idv_rc idvi_extensions(const struct idv_cert_spec *spec, const X509 *issuer,
     IDV_TRY(add_usage(spec, p, cert));
     IDV_TRY(add_purposes(spec, p, cert));
     IDV_TRY(add_key_ids(spec, p, issuer, cert));
-    IDV_TRY(add_alt_names(spec, cert));
+    IDV_TRY(add_alt_names(spec, subject, cert));
     IDV_TRY(add_masa_url(spec, cert));
     IDV_TRY(idvi_add_terms(spec, cert));
     return add_extra(spec, cert);

@@ -17,10 +17,10 @@
 /* as long as the process */
 static struct lean {
     OSSL_LIB_CTX *ctx;
-    OSSL_FUNC_provider_query_operation_fn *query;
-    OSSL_ALGORITHM decoders[ROWS], encoders[ROWS];
+    OSSL_FUNC_provider_query_operation_fn *query; /* the default provider's */
     OSSL_DISPATCH dispatch[ROWS];
 } all, keyless;
+static OSSL_ALGORITHM decoders[ROWS], encoders[ROWS]; /* of all */
 static OSSL_LIB_CTX *whole; /* where the default provider is */
 
 /* --- which ---------------------------------------------------------------- */
@@ -31,44 +31,33 @@ static bool is_spki(const OSSL_ALGORITHM *a)
            !strstr(a->property_definition, "output=pem");
 }
 
-static bool is_nothing(const OSSL_ALGORITHM *a)
-{
-    (void)a;
-    return false;
-}
-
-static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS],
-                   bool (*wanted)(const OSSL_ALGORITHM *a))
+static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS])
 {
     size_t n = 0;
     for (; from && from->algorithm_names && n < ROWS - 1; from++) {
-        if (wanted(from))
+        if (is_spki(from))
             to[n++] = *from;
-    }
-}
-
-static const OSSL_ALGORITHM *query(const struct lean *l, void *provctx,
-                                   int operation, int *no_cache)
-{
-    switch (operation) {
-    case OSSL_OP_DECODER:
-        return l->decoders;
-    case OSSL_OP_ENCODER:
-        return l->encoders;
-    default:
-        return l->query(provctx, operation, no_cache);
     }
 }
 
 static const OSSL_ALGORITHM *query_all(void *p, int operation, int *no_cache)
 {
-    return query(&all, p, operation, no_cache);
+    switch (operation) {
+    case OSSL_OP_DECODER:
+        return decoders;
+    case OSSL_OP_ENCODER:
+        return encoders;
+    default:
+        return all.query(p, operation, no_cache);
+    }
 }
 
+/* a context's kinds of keys are gone through for each key, known or not */
 static const OSSL_ALGORITHM *query_keyless(void *p, int operation,
                                            int *no_cache)
 {
-    return query(&keyless, p, operation, no_cache);
+    return operation == OSSL_OP_DIGEST ? keyless.query(p, operation, no_cache)
+                                       : NULL;
 }
 
 /* --- two providers -------------------------------------------------------- */
@@ -95,15 +84,9 @@ static int start(struct lean *l, OSSL_FUNC_provider_query_operation_fn *own,
                  const OSSL_DISPATCH **out, void **provctx)
 {
     OSSL_PROVIDER *p = OSSL_PROVIDER_load(whole, "default");
-    bool (*wanted)(const OSSL_ALGORITHM *) =
-        l == &keyless ? is_nothing : is_spki;
-    int no_cache = 0;
     if (!p || !take_dispatch(l, OSSL_PROVIDER_get0_dispatch(p), own))
         return 0;
-    void *ctx = OSSL_PROVIDER_get0_provider_ctx(p);
-    choose(l->query(ctx, OSSL_OP_DECODER, &no_cache), l->decoders, wanted);
-    choose(l->query(ctx, OSSL_OP_ENCODER, &no_cache), l->encoders, wanted);
-    *provctx = ctx;
+    *provctx = OSSL_PROVIDER_get0_provider_ctx(p);
     *out = l->dispatch;
     return 1;
 }
@@ -113,7 +96,12 @@ static int start_all(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
 {
     (void)core;
     (void)in;
-    return start(&all, query_all, out, provctx);
+    int no_cache = 0;
+    if (!start(&all, query_all, out, provctx))
+        return 0;
+    choose(all.query(*provctx, OSSL_OP_DECODER, &no_cache), decoders);
+    choose(all.query(*provctx, OSSL_OP_ENCODER, &no_cache), encoders);
+    return 1;
 }
 
 static int start_keyless(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,

@@ -164,7 +164,7 @@ static idv_rc match_extensions(const X509 *cert,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     IDV_TRY(idvi_pubkey_copy(X509_get_X509_PUBKEY(cert),
                              X509_get_X509_PUBKEY(asked)));
-    IDV_TRY(idvi_extensions(spec, NULL, asked));
+    IDV_TRY(idvi_extensions(spec, X509_get_subject_name(cert), NULL, asked));
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         IDV_AUTO_PTR(ASN1_OBJECT) oid = OBJ_txt2obj(rows[i].oid, 1);
         if (!oid || !same_extension(cert, asked, oid))

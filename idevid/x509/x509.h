@@ -10,8 +10,8 @@
 
 /* The public half alone, as a key of OpenSSL's own, never the device's. */
 idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out) IDV_CHECKED;
-/* As idv_lean_context(), but it reads no keys at all: for what has one that is
- * read otherwise. */
+/* Digests and nothing else: for what has a key that is read otherwise, or by
+ * nobody. */
 OSSL_LIB_CTX *idvi_keyless_context(void);
 /* A new key of idv_lean_context(), read without a decoder: a point as it is on
  * P-256, P-384 or P-521. NULL for all others, and where it is none. */
@@ -29,6 +29,8 @@ idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out) IDV_CHECKED;
  * is not parsed there, X509_get0_pubkey has none until somebody reads it. */
 idv_rc idvi_pubkey_put(const EVP_PKEY *key, X509_PUBKEY *to) IDV_CHECKED;
 idv_rc idvi_pubkey_copy(const X509_PUBKEY *from, X509_PUBKEY *to) IDV_CHECKED;
+/* UTC; IDV_E_FORMAT: none (NULL), or not one. */
+idv_rc idvi_seconds(const ASN1_TIME *t, int64_t *out) IDV_CHECKED;
 /* IDV_E_DEVICE when the key lives in one, else IDV_E_CRYPTO. */
 idv_rc idvi_sign_failed(const EVP_PKEY *key, const char *what);
 /* SKI value, or SHA-1 of the subjectPublicKey bits (RFC 5280 4.2.1.2). */
@@ -61,7 +63,8 @@ idv_rc idvi_add_extension(X509 *cert, const struct idv_cert_spec *spec, int nid,
 /* certificatePolicies, cRLDistributionPoints, authorityInfoAccess */
 idv_rc idvi_add_terms(const struct idv_cert_spec *spec, X509 *cert) IDV_CHECKED;
 /* All extensions of the kind, then spec->extra; cert has its key. */
-idv_rc idvi_extensions(const struct idv_cert_spec *spec, const X509 *issuer,
+idv_rc idvi_extensions(const struct idv_cert_spec *spec,
+                       const X509_NAME *subject, const X509 *issuer,
                        X509 *cert) IDV_CHECKED;
 
 IDV_AUTO_PTR_DEFINE(GENERAL_NAMES, GENERAL_NAMES_free)

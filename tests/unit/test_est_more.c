@@ -239,8 +239,7 @@ static int setup_forward(void **state)
 static void can_cert(struct fixture *f, const EVP_PKEY *key, const char *san)
 {
     struct idv_est_grant g = {0};
-    IDV_AUTO_PTR(X509) cert = NULL;
-    IDV_AUTO_PTR(idv_certs) bag = NULL;
+    IDV_AUTO(buf) cert = {0};
     IDV_AUTO(buf) der = {0};
     IDV_AUTO(buf) text = {0};
     OK(idv_est_subject("CN={serial}", PKI_SERIAL, true, &g.subject));
@@ -251,8 +250,7 @@ static void can_cert(struct fixture *f, const EVP_PKEY *key, const char *san)
             X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san));
     }
     OK(local.issue(local.self, &g, key, &cert));
-    bag = pki_stack(cert, NULL);
-    OK(idv_certbag_to_der(bag, &der));
+    OK(idv_certbag_wrap(idv_view(&cert), &der));
     OK(idv_est_body_from_der(idv_view(&der), &text));
     world_can(&f->w, 200, IDV_MEDIA_CERTS_ONLY, (const char *)text.p);
     f->w.link = WORLD_LINK_CANNED;

@@ -394,7 +394,7 @@ static void not_admitted(void **state)
 }
 
 static idv_rc no_ca(void *self, const struct idv_est_grant *grant,
-                    const EVP_PKEY *key, X509 **out)
+                    const EVP_PKEY *key, struct idv_buf *out)
 {
     (void)self;
     (void)grant;
@@ -404,11 +404,20 @@ static idv_rc no_ca(void *self, const struct idv_est_grant *grant,
 }
 
 static idv_rc other_ca(void *self, const struct idv_est_grant *grant,
-                       const EVP_PKEY *key, X509 **out)
+                       const EVP_PKEY *key, struct idv_buf *out)
 {
     struct idv_est_local_ca *ca = self;
     (void)key;
     return idv_est_local_ca(ca).issue(ca, grant, ca->key, out);
+}
+
+static idv_rc ca_of_cas(void *self, const struct idv_est_grant *grant,
+                        const EVP_PKEY *key, struct idv_buf *out)
+{
+    const struct idv_est_local_ca *ca = self;
+    const struct idv_cert_spec spec = {.kind = IDV_CERT_CA,
+                                       .subject = grant->subject};
+    return idv_cert_issue_der(&spec, key, ca->cert, ca->key, ca->env, out);
 }
 
 static void ca_refuses(void **state)
@@ -418,6 +427,9 @@ static void ca_refuses(void **state)
     start(f);
     because(f, enroll(f), 403, "ca-refused");
     f->conf.ca.issue = other_ca; /* issues for a key nobody asked about */
+    start(f);
+    assert_int_equal(enroll(f), -IDV_E_STATE);
+    f->conf.ca.issue = ca_of_cas; /* what was asked, and more power */
     start(f);
     assert_int_equal(enroll(f), -IDV_E_STATE);
 }

@@ -224,12 +224,14 @@ static void serial_elsewhere(void **state)
     shows(f, &id);
     refused(f, 403, "serial");
     f->w.reg_maker.serial_field = IDV_SERIAL_HARDWARE;
+    world_configure(&f->w);
     assert_int_equal(post(f), 202);
     assert_true(world_why(&f->w, "masa-lost"));
     strcpy(f->pvr.serial_number, "by-name");
     shows(f, &id);
     refused(f, 403, "serial");
     f->w.reg_maker.serial_field = IDV_SERIAL_COMMON_NAME;
+    world_configure(&f->w);
     assert_int_equal(post(f), 202);
     shows(f, &f->w.pki.idevid);
     f->w.reg_maker.serial_field = IDV_SERIAL_HARDWARE;

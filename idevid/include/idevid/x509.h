@@ -60,8 +60,8 @@ bool idv_cert_has_key(const X509 *cert, const EVP_PKEY *key); /* keyless, too */
 const char *idv_cert_subject(const X509 *cert);
 idv_rc idv_sha256(struct idv_bytes in, uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32]) IDV_CHECKED;
-/* Of the leaf that the other end showed, kept there; none is IDV_E_ARG. Who only
- * claims one is somebody else. Not for two threads at once. */
+/* Of the leaf that the other end showed, kept there; none is IDV_E_ARG. Who
+ * only claims one is somebody else. Not for two threads at once. */
 idv_rc idv_peer_sha256(struct idv_peer *peer,
                        uint8_t out[static 32]) IDV_CHECKED;
 idv_rc idv_cert_times(const X509 *cert, int64_t *not_before,
@@ -145,6 +145,11 @@ idv_rc idv_chain_verify(X509 *leaf,
 idv_rc idv_chain_path(X509 *leaf, const struct idv_chain_policy *policy,
                       STACK_OF(X509) * *path) IDV_CHECKED;
 
+/* Whether there may be one, by the names of issuers: no proof, but cheap.
+ * false: idv_chain_verify would refuse. */
+bool idv_chain_may_lead(const X509 *leaf,
+                        const struct idv_chain_policy *policy);
+
 /*
  * An OCSP response, DER, about cert, which issuer issued: IDV_OK means good.
  * It is signed by issuer, or by whom issuer directly gave a certificate with
@@ -192,8 +197,6 @@ struct idv_cert_spec {
     const char *crl_url, *aia_url; /* http(s): CRL, the issuer's certificate */
     const STACK_OF(X509_EXTENSION) * extra; /* approved ones, copied as are */
     int64_t not_before, not_after;          /* 0: now of env; 99991231235959Z */
-    bool keyless; /* X509_get0_pubkey() of it may be NULL: for who only sends
-                     it, in a quarter of the time */
 };
 /* The digest to sign with: SHA-256, SHA-384 for P-384, SHA-512 for P-521, NULL
  * for keys that bring their own (Ed25519). */
@@ -212,6 +215,26 @@ idv_rc idv_cert_issue(const struct idv_cert_spec *spec,
                       const EVP_PKEY *public_key, const X509 *issuer,
                       EVP_PKEY *issuer_key, const struct idv_env *env,
                       X509 **out) IDV_CHECKED;
+/* The same, appended as DER: for who only sends it, in half the time. */
+idv_rc idv_cert_issue_der(const struct idv_cert_spec *spec,
+                          const EVP_PKEY *public_key, const X509 *issuer,
+                          EVP_PKEY *issuer_key, const struct idv_env *env,
+                          struct idv_buf *out) IDV_CHECKED;
+
+/*
+ * Where the parts of a certificate are, for who has only its DER, made here or
+ * read before: found, not judged. All borrowed from der. IDV_E_FORMAT: they are
+ * not there.
+ */
+struct idv_cert_outline {
+    struct idv_bytes subject, spki; /* DER, with tag and length */
+    int64_t not_after;
+    bool ca; /* basicConstraints say so */
+};
+idv_rc idv_cert_outline(struct idv_bytes der,
+                        struct idv_cert_outline *out) IDV_CHECKED;
+/* Whether that is the key; however it is written. */
+bool idv_spki_is_of(struct idv_bytes spki, const EVP_PKEY *key);
 
 /*
  * Whether a certificate that somebody else made is what spec (IDEVID or IAK,

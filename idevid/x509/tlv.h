@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DER, one element at a time: definite lengths, tags below 31. */
-#ifndef IDEVID_EST_TLV_H
-#define IDEVID_EST_TLV_H
+#ifndef IDEVID_X509_TLV_H
+#define IDEVID_X509_TLV_H
 
 #include <idevid/buf.h>
 

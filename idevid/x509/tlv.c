@@ -6,7 +6,7 @@
 
 #include <idevid/auto.h>
 
-#include "est/tlv.h"
+#include "x509/tlv.h"
 
 /* Reads a length of the long form: n bytes, no leading zero, above 127. */
 static idv_rc long_length(const uint8_t *p, size_t n, size_t *length)
