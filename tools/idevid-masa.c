@@ -8,7 +8,7 @@ struct masa_options masa_opt;
 static idv_rc backup(struct tool *t, int argc, char **argv)
 {
     (void)argc;
-    return service_backup(t, masa_conf.service.database, argv[0]);
+    return service_backup(t, masa_maker()->service.database, argv[0]);
 }
 
 static const struct tool_option init_options[] = {
@@ -98,12 +98,18 @@ static const struct tool_verb verbs[] = {
 
 static idv_rc configure(struct tool *t)
 {
-    return tool_use_device_conf(t, &masa_conf.device);
+    IDV_TRY(tool_use_device_conf(t, &masa_conf.device));
+    return masa_choose();
 }
 
 int main(int argc, char **argv)
 {
-    static const struct tool_option none[] = {{0}};
+    static const struct tool_option options[] = {
+        {"tenant", 0, "NAME",
+         "of which maker, where NAME.ini is one of several (tenants of "
+         "[server])",
+         &masa_opt.tenant, NULL, NULL},
+        {0}};
     static struct tool t = {
         .name = "idevid-masa",
         .about = "The manufacturer's authority: signs vouchers and keeps the "
@@ -111,7 +117,7 @@ int main(int argc, char **argv)
                  "service\non its admin socket, or the database when none "
                  "runs.",
         .verbs = verbs,
-        .options = none,
+        .options = options,
         .environment = TOOL_DEVICE_ENVIRONMENT,
         .conf_table = &masa_table,
         .conf_path = "/etc/idevid/masa.ini",
@@ -120,5 +126,7 @@ int main(int argc, char **argv)
         .configure = configure,
         .probe = masa_probe,
     };
-    return tool_main(&t, argc, argv);
+    int code = tool_main(&t, argc, argv);
+    masa_unchoose();
+    return code;
 }

@@ -7,12 +7,16 @@
 #include "masa_signers.h"
 #include "service.h"
 
+/* Of the whole process; then what each maker in it has, and its database. */
 struct masa_conf {
     struct service_conf service;
+    struct tool_device_conf device;
+    char **tenants;
+    int unknown_name; /* enum masa_unknown */
+    char **names;     /* (the first of what is a maker's) */
     char *tls_key, *tls_cert, *anchors, *name, *approval_key;
     struct masa_signer_conf signer;
     char **signers;
-    struct tool_device_conf device;
     struct idv_masa_policy policy;
     bool id_data, issuer_sequence;
     int64_t max_age_hours, head_seconds;
@@ -22,9 +26,13 @@ struct masa_conf {
 };
 extern struct masa_conf masa_conf;
 extern const struct idv_conf_table masa_table;
+enum masa_unknown { MASA_UNKNOWN_FIRST, MASA_UNKNOWN_REFUSED };
+/* The file of a further maker: that of the first without what is the process's,
+ * and with a database that it names. */
+const struct idv_conf_table *masa_tenant_table(void);
 
 struct masa_options {
-    const char *reason, *name, *issuer;
+    const char *reason, *name, *issuer, *tenant;
     bool nonceless, blocked;
     /* init */
     const char *token, *maker, *type;
@@ -34,6 +42,13 @@ extern struct masa_options masa_opt;
 
 /* masa_conf.c */
 idv_rc masa_check_conf(const void *c) IDV_CHECKED;
+
+/* masa_tenant.c: the maker that --tenant names, or the first */
+idv_rc masa_choose(void) IDV_CHECKED;
+/* IDV_E_ARG: no name for one. */
+idv_rc masa_tenant_check(const char *name) IDV_CHECKED;
+const struct masa_conf *masa_maker(void);
+void masa_unchoose(void);
 
 /* masa_run.c */
 idv_rc masa_run(struct tool *t, int argc, char **argv) IDV_CHECKED;
@@ -52,8 +67,12 @@ idv_rc masa_log_key(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_import(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_sales(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
+/* On the admin socket what is asked of a tenant begins so, then its name. */
+#define MASA_OF_TENANT "/tenant/"
+
 /* masa_ask.c: asks the service, or the store, by the admin table */
-void masa_rows(const struct tool *t, struct idv_db *db,
+void masa_rows(const struct tool *t, const char *role,
+               const struct masa_conf *conf, struct idv_db *db,
                struct idv_masa_admin *rows, struct idv_admin *out);
 idv_rc masa_ask(struct tool *t, const char *path, struct idv_json *in,
                 idv_rc (*page)(struct tool *t,

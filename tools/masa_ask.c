@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MASA's verbs as questions: to the service, or to its store. */
+#include <stdio.h>
+
 #include <idevid/auto.h>
 #include <idevid/codec.h>
 #include <idevid/x509.h>
 
 #include "masa.h"
 
-void masa_rows(const struct tool *t, struct idv_db *db,
+void masa_rows(const struct tool *t, const char *role,
+               const struct masa_conf *conf, struct idv_db *db,
                struct idv_masa_admin *rows, struct idv_admin *out)
 {
     *rows = (struct idv_masa_admin){.people = idv_db_masa_people(db),
                                     .store = idv_db_masa_store(db),
-                                    .policy = &masa_conf.policy};
-    *out = (struct idv_admin){.role = "masa",
-                              .env = t->env,
-                              .rows = idv_masa_admin_rows,
-                              .self = rows};
+                                    .policy = &conf->policy};
+    *out = (struct idv_admin){
+        .role = role, .env = t->env, .rows = idv_masa_admin_rows, .self = rows};
 }
 
 static idv_rc direct(struct tool *t, const char *path, struct idv_bytes in,
@@ -25,8 +26,8 @@ static idv_rc direct(struct tool *t, const char *path, struct idv_bytes in,
     struct idv_masa_admin rows;
     struct idv_admin a;
     char who[32];
-    IDV_TRY(idv_db_open(masa_conf.service.database, &db));
-    masa_rows(t, db, &rows, &a);
+    IDV_TRY(idv_db_open(masa_maker()->service.database, &db));
+    masa_rows(t, "masa", masa_maker(), db, &rows, &a);
     service_who(who);
     return idv_admin_answer(&a, path, in, who, reply);
 }
@@ -34,8 +35,12 @@ static idv_rc direct(struct tool *t, const char *path, struct idv_bytes in,
 idv_rc masa_ask(struct tool *t, const char *path, struct idv_json *in,
                 idv_rc (*page)(struct tool *t, const struct idv_json *answer))
 {
+    char of[64] = "";
+    if (masa_opt.tenant)
+        snprintf(of, sizeof(of), MASA_OF_TENANT "%s", masa_opt.tenant);
     const struct service_ask a = {.tool = t,
                                   .conf = &masa_conf.service,
+                                  .of = of,
                                   .path = path,
                                   .direct = direct,
                                   .page = page};

@@ -6,7 +6,7 @@
 #include <idevid/codec.h>
 
 #include "idevid/masa/policy.h"
-#include "masa.h"
+#include "masa_tenant.h"
 
 struct masa_conf masa_conf;
 
@@ -20,6 +20,8 @@ static idv_rc check_location(const char *value)
         return idv_fail(IDV_E_ARG, "not https://HOST[:PORT]: '%.80s'", value);
     return IDV_OK;
 }
+
+static const char *const unknown[] = {"first", "refuse", NULL};
 
 #define AT(field) .offset = offsetof(struct masa_conf, field)
 static const struct idv_conf_entry entries[] = {
@@ -39,6 +41,26 @@ static const struct idv_conf_entry entries[] = {
      AT(tls_cert),
      .required = true,
      .help = "its certificate and chain (PEM, leaf first)"},
+    {.section = "server",
+     .key = "names",
+     .type = IDV_CONF_LIST,
+     AT(names),
+     .help = "the names by which registrars ask for this maker; those of its "
+             "certificate if not given"},
+    {.section = "server",
+     .key = "tenants",
+     .type = IDV_CONF_PATHS,
+     AT(tenants),
+     .help = "files NAME.ini of further makers in the same process, each with "
+             "its own names, keys, policy, log and database"},
+    {.section = "server",
+     .key = "unknown-name",
+     .type = IDV_CONF_ENUM,
+     AT(unknown_name),
+     .fallback = "first",
+     .words = unknown,
+     .help = "who asks by a name that no maker has, or by none, is answered by "
+             "the first, which this file describes, or refused"},
     SERVICE_FRONT_ENTRIES(struct masa_conf, service)
         MASA_SIGNER_ENTRIES(struct masa_conf, signer){
             .section = "signer",
@@ -139,7 +161,49 @@ const struct idv_conf_table masa_table = {
     "idevid-masa", "The manufacturer's authority: signs vouchers.", entries,
     sizeof(entries) / sizeof(*entries)};
 
+/* --- of a further maker --------------------------------------------------- */
+
+static bool is_database(const struct idv_conf_entry *e)
+{
+    return e->offset == offsetof(struct masa_conf, service.database);
+}
+
+static bool is_makers(const struct idv_conf_entry *e)
+{
+    return e->offset >= offsetof(struct masa_conf, names) || is_database(e);
+}
+
+static struct idv_conf_entry its[sizeof(entries) / sizeof(*entries)];
+static struct idv_conf_table tenant_table = {
+    "idevid-masa tenant", "A further maker in one process.", its, 0};
+
+static void make_tenant_table(void)
+{
+    for (size_t i = 0; i < masa_table.n; i++) {
+        if (!is_makers(&entries[i]))
+            continue;
+        struct idv_conf_entry *e = &its[tenant_table.n++];
+        *e = entries[i];
+        if (is_database(e)) {
+            e->required = true;
+            e->fallback = NULL;
+        }
+    }
+}
+
+const struct idv_conf_table *masa_tenant_table(void)
+{
+    if (!tenant_table.n)
+        make_tenant_table();
+    return &tenant_table;
+}
+
 idv_rc masa_check_conf(const void *c)
 {
-    return service_check_front(&((const struct masa_conf *)c)->service);
+    const struct masa_conf *conf = c;
+    struct masa_tenants tenants;
+    IDV_TRY(service_check_front(&conf->service));
+    idv_rc rc = masa_tenants_load(conf, &tenants);
+    masa_tenants_clear(&tenants);
+    return rc;
 }

@@ -117,7 +117,7 @@ static idv_rc import_all(struct tool *t, enum idv_db_rows rows, int argc,
                                  .next = next,
                                  .progress = progress,
                                  .arg = &r};
-    IDV_TRY(idv_db_open(masa_conf.service.database, &db));
+    IDV_TRY(idv_db_open(masa_maker()->service.database, &db));
     for (int i = 0; i < argc; i++) {
         r.n = 0;
         idv_rc rc = reading_open(&r, argv[i]);

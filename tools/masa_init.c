@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idevid-masa init: a maker's keys, and what its devices and registrars need to
  * know of them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <idevid/auto.h>
@@ -88,21 +89,36 @@ static idv_rc put_device(struct idv_buf *out)
     return IDV_OK;
 }
 
+/* a tenant's token has a PIN of its own */
+static idv_rc put_key(struct idv_buf *out, const char *key, const char *object)
+{
+    const char *pin = masa_opt.tenant ? getenv("HWKEY_PIN_FILE") : NULL;
+    char uri[512];
+    IDV_TRY(tool_object_uri(masa_opt.token, object, "private", uri));
+    IDV_TRY(idv_buf_putf(out, "%s = %s", key, uri));
+    if (pin && *pin == '/')
+        IDV_TRY(idv_buf_putf(out, "?pin-source=file:%s", pin));
+    return idv_buf_puts(out, "\n");
+}
+
 static idv_rc put_signer(struct idv_buf *out, const char *name)
 {
     IDV_TRY(idv_buf_puts(out, "[signer]\n"));
-    IDV_TRY(tool_init_put_key(out, masa_opt.token, "key", name));
+    IDV_TRY(put_key(out, "key", name));
     return idv_buf_putf(out, "certificate = %s.pem\n", name);
 }
 
+/* what a tenant has no part in is left out */
 static idv_rc put_conf(struct idv_buf *out)
 {
     IDV_TRY(idv_buf_putf(out,
                          "# The MASA of %s. idevid-masa --sample explains "
                          "every key.\n"
-                         "[server]\nlisten = 127.0.0.1:9443\n",
+                         "[server]\n",
                          masa_opt.maker));
-    IDV_TRY(tool_init_put_key(out, masa_opt.token, "key", "masa-tls"));
+    if (!masa_opt.tenant)
+        IDV_TRY(idv_buf_puts(out, "listen = 127.0.0.1:9443\n"));
+    IDV_TRY(put_key(out, "key", "masa-tls"));
     IDV_TRY(idv_buf_puts(out, "certificate = masa-tls.pem\n\n"));
     IDV_TRY(put_signer(out, "masa"));
     IDV_TRY(idv_buf_putf(out,
@@ -110,9 +126,17 @@ static idv_rc put_conf(struct idv_buf *out)
                          "idevid-anchors = " REGISTRARS "/idevid-anchors.pem\n"
                          "\n[log]\n",
                          masa_opt.maker));
-    IDV_TRY(tool_init_put_key(out, masa_opt.token, "key", "masa-log"));
+    IDV_TRY(put_key(out, "key", "masa-log"));
     IDV_TRY(idv_buf_puts(out, "\n[store]\ndatabase = masa.db\n"));
-    return put_device(out);
+    return masa_opt.tenant ? IDV_OK : put_device(out);
+}
+
+static const char *conf_name(void)
+{
+    static char name[64] = CONF_NAME;
+    if (masa_opt.tenant)
+        snprintf(name, sizeof(name), "%s.ini", masa_opt.tenant);
+    return name;
 }
 
 static idv_rc write_confs(struct tool *t, const char *dir)
@@ -123,7 +147,7 @@ static idv_rc write_confs(struct tool *t, const char *dir)
     IDV_TRY(idv_buf_puts(&signer, "use = nonceless\n"));
     IDV_TRY(tool_init_file(t, dir, SIGNER_NAME, &signer));
     IDV_TRY(put_conf(&conf));
-    return tool_init_file(t, dir, CONF_NAME, &conf);
+    return tool_init_file(t, dir, conf_name(), &conf);
 }
 
 static idv_rc write_maker(struct tool *t, const char *dir)
@@ -176,7 +200,8 @@ static idv_rc init(struct tool *t, const char *dir, struct authorities *a)
     IDV_TRY(write_confs(t, dir));
     tool_say(t, "for owners   %s", registrars);
     tool_say(t, "for devices  %s/voucher-anchors.pem", dir);
-    tool_say(t, "the service  %s/" CONF_NAME, dir);
+    tool_say(t, "%-12s %s/%s", masa_opt.tenant ? "its file" : "the service",
+             dir, conf_name());
     return IDV_OK;
 }
 
@@ -187,5 +212,7 @@ idv_rc masa_init(struct tool *t, int argc, char **argv)
     if (!masa_opt.token || !masa_opt.maker || !masa_opt.anchors[0])
         return idv_fail(IDV_E_ARG, "init: --device URI, --maker NAME and "
                                    "--anchors FILE are needed");
+    if (masa_opt.tenant)
+        IDV_TRY(masa_tenant_check(masa_opt.tenant));
     return init(t, argv[0], &a);
 }

@@ -25,9 +25,9 @@ idv_rc masa_log_key(struct tool *t, int argc, char **argv)
     (void)t;
     (void)argc;
     (void)argv;
-    if (!masa_conf.log_key)
+    if (!masa_maker()->log_key)
         return idv_fail(IDV_E_STATE, "log.key: there is none");
-    IDV_TRY(idv_key_open(masa_conf.log_key, &tool_pin, &key));
+    IDV_TRY(idv_key_open(masa_maker()->log_key, &tool_pin, &key));
     IDV_TRY(masa_log_key_pem(key, &pem));
     return tool_print(idv_view(&pem));
 }

@@ -1,135 +1,171 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idevid-masa run: opens what a worker needs, and serves. */
+/* idevid-masa run: opens what a worker needs, each maker's, and serves. */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <idevid/auto.h>
-#include <idevid/fs.h>
 
-#include "masa.h"
+#include "masa_maker.h"
 
-/* of paths that nobody can guess, made before there are workers */
-static uint8_t location_key[32];
-
+/* The first maker is that of the configuration; then its tenants. */
 struct worker {
-    EVP_PKEY *tls_key, *approval_key, *log_key;
-    STACK_OF(X509) * tls_chain;
-    STACK_OF(X509) * anchors;
-    struct masa_signers signers;
-    struct idv_db *db;
-    struct idv_masa_store store;
-    struct idv_masa_maker maker;
-    struct idv_masa *masa;
-    struct idv_masa_admin people;
-    struct idv_admin admin;
+    struct masa_tenants tenants;
+    size_t n; /* makers */
+    struct masa_maker *makers;
+    struct service_part *parts;
+    struct idv_server_host *hosts; /* of the tenants */
 };
 
 static void worker_clear(void *self)
 {
     struct worker *w = self;
-    idv_masa_free(w->masa);
-    idv_db_close(w->db);
-    EVP_PKEY_free(w->tls_key);
-    EVP_PKEY_free(w->approval_key);
-    EVP_PKEY_free(w->log_key);
-    idv_certs_free(w->tls_chain);
-    idv_certs_free(w->anchors);
-    masa_signers_clear(&w->signers);
+    for (size_t i = 0; i < w->n; i++)
+        masa_maker_clear(&w->makers[i]);
+    free(w->makers);
+    free(w->parts);
+    free(w->hosts);
+    masa_tenants_clear(&w->tenants);
 }
 
-static idv_rc worker_keys(struct worker *w)
+static const struct masa_tenant *tenant(const struct worker *w, size_t maker)
 {
-    IDV_TRY(idv_certs_open(masa_conf.tls_cert, &tool_pin, &w->tls_chain));
-    IDV_TRY(idv_key_open(masa_conf.tls_key, &tool_pin, &w->tls_key));
-    IDV_TRY(
-        masa_signers_open(&w->signers, &masa_conf.signer, masa_conf.signers));
-    if (masa_conf.approval_key)
-        IDV_TRY(
-            idv_key_open(masa_conf.approval_key, &tool_pin, &w->approval_key));
-    if (masa_conf.log_key)
-        IDV_TRY(idv_key_open(masa_conf.log_key, &tool_pin, &w->log_key));
-    if (masa_conf.anchors)
-        IDV_TRY(idv_certs_open(masa_conf.anchors, NULL, &w->anchors));
+    return maker ? &w->tenants.all[maker - 1] : NULL;
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+static bool has(char **names, const char *name)
+{
+    for (; names && *names; names++) {
+        if (strcasecmp(*names, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *called(const struct worker *w, size_t maker)
+{
+    return maker ? tenant(w, maker)->name : "the first maker";
+}
+
+/* who is asked for must be one alone */
+static idv_rc check_names(const struct worker *w, size_t maker)
+{
+    for (char **n = w->makers[maker].names; n && *n; n++) {
+        for (size_t k = 0; k < maker; k++) {
+            if (has(w->makers[k].names, *n))
+                return idv_fail(IDV_E_ARG,
+                                "server.names: %s is that of %s and "
+                                "of %s",
+                                *n, called(w, k), called(w, maker));
+        }
+    }
     return IDV_OK;
 }
 
-/* what came before there was a tree, or by an older program */
-static idv_rc grow_tree(struct tool *t, struct idv_db *db)
-{
-    uint64_t n = 0;
-    IDV_TRY(idv_db_tree_grow(db, t->env, &n));
-    if (n)
-        idv_log(t->env, IDV_LOG_INFO, "tree-grown", "entries=%llu",
-                (unsigned long long)n);
-    return IDV_OK;
-}
+/* --- makers --------------------------------------------------------------- */
 
-/* (a service that has another key goes on) */
-static void warn_signers(struct tool *t, const struct masa_signers *s)
+static void describe(struct worker *w, size_t i)
 {
-    if (!idv_clock_trusted(t->env) ||
-        masa_signers_check(s, idv_now(t->env)) == IDV_OK)
+    struct masa_maker *m = &w->makers[i];
+    const struct masa_tenant *its = tenant(w, i);
+    w->parts[i] = (struct service_part){
+        .name = its ? its->name : NULL, .key = m->tls_key, .db = m->db};
+    if (!its)
         return;
-    idv_log(t->env, IDV_LOG_WARN, "signer-over", "detail=%s",
-            idv_log_value(idv_note()));
-    idv_note_clear();
+    w->hosts[i - 1] =
+        (struct idv_server_host){.names = (const char *const *)m->names,
+                                 .label = its->label,
+                                 .key = m->tls_key,
+                                 .chain = m->tls_chain,
+                                 .service = idv_masa_service(m->masa),
+                                 .commit = service_part_commit,
+                                 .self = &w->parts[i]};
 }
 
-static idv_rc use_location(struct idv_masa_conf *mc)
+static idv_rc open_maker(struct tool *t, struct worker *w, size_t i)
 {
-    IDV_AUTO(buf) secret = {0};
-    mc->location = masa_conf.location;
-    mc->location_s = masa_conf.location_minutes * 60;
-    memcpy(mc->location_key, location_key, sizeof(location_key));
-    if (!masa_conf.location_secret)
-        return IDV_OK;
-    IDV_TRY(idv_fs_read_secret(masa_conf.location_secret, &secret));
-    if (secret.n < sizeof(location_key))
-        return idv_fail(IDV_E_ARG, "%s: shorter than 32 bytes",
-                        masa_conf.location_secret);
-    return idv_sha256(idv_view(&secret), mc->location_key);
+    const struct masa_tenant *its = tenant(w, i);
+    w->n = i + 1; /* to be cleared from now on */
+    IDV_TRY(masa_maker_open(t, its ? &its->conf : &masa_conf,
+                            its ? its->name : NULL, &w->makers[i]));
+    IDV_TRY(check_names(w, i));
+    describe(w, i);
+    return IDV_OK;
 }
+
+static idv_rc open_all(struct tool *t, struct worker *w)
+{
+    IDV_TRY(masa_tenants_load(&masa_conf, &w->tenants));
+    const size_t n = w->tenants.n + 1;
+    w->makers = calloc(n, sizeof(*w->makers));
+    w->parts = calloc(n, sizeof(*w->parts));
+    w->hosts = calloc(n, sizeof(*w->hosts));
+    if (!w->makers || !w->parts || !w->hosts)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        IDV_TRY(open_maker(t, w, i));
+    return IDV_OK;
+}
+
+/* --- the admin socket ----------------------------------------------------- */
+
+/* "/tenant/NAME/path" to "/path"; NULL: no such tenant */
+static struct idv_admin *addressed(struct worker *w, char *path)
+{
+    static const char of[] = MASA_OF_TENANT;
+    const size_t n = sizeof(of) - 1;
+    if (strncmp(path, of, n) != 0)
+        return &w->makers[0].admin;
+    const size_t len = strcspn(path + n, "/");
+    for (size_t i = 1; i < w->n; i++) {
+        const char *name = tenant(w, i)->name;
+        if (strlen(name) != len || strncmp(name, path + n, len) != 0)
+            continue;
+        memmove(path, path + n + len, strlen(path + n + len) + 1);
+        return &w->makers[i].admin;
+    }
+    return NULL;
+}
+
+static idv_rc admin_serve(void *self, struct idv_call *call,
+                          struct idv_told *told, enum idv_next *next)
+{
+    struct idv_admin *admin = addressed(self, call->req.path);
+    *next = IDV_NEXT_REPLY;
+    if (!admin)
+        return idv_msg_refuse(&call->reply, 404,
+                              "the service has no tenant of that name");
+    const struct idv_service s = idv_admin_service(admin);
+    return s.serve(s.self, call, told, next);
+}
+
+/* --- the service ---------------------------------------------------------- */
 
 static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
     struct worker *w = self;
-    IDV_TRY(worker_keys(w));
-    warn_signers(t, &w->signers);
-    IDV_TRY(idv_db_open(masa_conf.service.database, &w->db));
-    IDV_TRY(grow_tree(t, w->db));
-    w->store = idv_db_masa_store(w->db);
-    w->maker = (struct idv_masa_maker){
-        .name = masa_conf.name,
-        .signers = w->signers.table,
-        .n_signers = w->signers.n,
-        .idevid_anchors = w->anchors,
-        .id_data = masa_conf.id_data,
-        .issuer_sequence = masa_conf.issuer_sequence,
-        .policy = masa_conf.policy,
-        .approval_key = w->approval_key,
-    };
-    struct idv_masa_conf mc = {.makers = &w->maker,
-                               .n_makers = 1,
-                               .store = &w->store,
-                               .max_age_s = masa_conf.max_age_hours * 3600,
-                               .tell_reason = masa_conf.tell_reason,
-                               .log_key = w->log_key,
-                               .head_s = masa_conf.head_seconds};
-    IDV_TRY(use_location(&mc));
-    IDV_TRY(idv_masa_new(&mc, t->env, &w->masa));
-    out->key = w->tls_key;
-    out->chain = w->tls_chain;
-    out->service = idv_masa_service(w->masa);
-    masa_rows(t, w->db, &w->people, &w->admin);
-    out->admin = idv_admin_service(&w->admin);
+    IDV_TRY(open_all(t, w));
+    const struct masa_maker *first = &w->makers[0];
+    out->key = first->tls_key;
+    out->chain = first->tls_chain;
+    out->service = idv_masa_service(first->masa);
+    out->names = (const char *const *)first->names;
+    out->names_only = masa_conf.unknown_name == MASA_UNKNOWN_REFUSED;
+    out->hosts = w->hosts;
+    out->hosts_n = w->n - 1;
+    out->admin = (struct idv_service){admin_serve, w};
     return IDV_OK;
 }
 
-static struct idv_db *worker_database(void *self)
+static size_t worker_parts(void *self, struct service_part **out)
 {
     struct worker *w = self;
-    return w->db;
+    *out = w->parts;
+    return w->n;
 }
 
 static struct service service(struct tool *t)
@@ -139,7 +175,7 @@ static struct service service(struct tool *t)
                             .conf = &masa_conf.service,
                             .size = sizeof(struct worker),
                             .setup = worker_setup,
-                            .database = worker_database,
+                            .parts = worker_parts,
                             .clear = worker_clear};
 }
 
@@ -148,17 +184,30 @@ idv_rc masa_run(struct tool *t, int argc, char **argv)
     const struct service s = service(t);
     (void)argc;
     (void)argv;
-    IDV_TRY(idv_random(t->env, location_key, sizeof(location_key)));
+    if (masa_opt.tenant)
+        return idv_fail(IDV_E_ARG, "run: it serves all tenants, not one");
+    IDV_TRY(masa_makers_begin(t->env));
     return service_run(&s);
+}
+
+static idv_rc check_tenants(struct tool *t, const struct masa_tenants *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        idv_rc rc = masa_maker_check(t, &all->all[i].conf);
+        if (rc != IDV_OK)
+            return idv_fail_within(rc, "tenant %s", all->all[i].name);
+    }
+    return IDV_OK;
 }
 
 idv_rc masa_probe(struct tool *t)
 {
-    struct masa_signers s = {0};
-    const struct service service_ = service(t);
-    idv_rc rc = masa_signers_open(&s, &masa_conf.signer, masa_conf.signers);
-    if (rc == IDV_OK && idv_clock_trusted(t->env))
-        rc = masa_signers_check(&s, idv_now(t->env));
-    masa_signers_clear(&s);
-    return rc == IDV_OK ? service_probe(&service_) : rc;
+    struct masa_tenants tenants;
+    const struct service s = service(t);
+    IDV_TRY(masa_maker_check(t, &masa_conf));
+    idv_rc rc = masa_tenants_load(&masa_conf, &tenants);
+    if (rc == IDV_OK)
+        rc = check_tenants(t, &tenants);
+    masa_tenants_clear(&tenants);
+    return rc == IDV_OK ? service_probe(&s) : rc;
 }

@@ -6,6 +6,7 @@
 #include <idevid/codec.h>
 #include <idevid/fs.h>
 
+#include "masa.h"
 #include "masa_verify.h"
 
 static struct {
@@ -161,6 +162,9 @@ static idv_rc verify(struct verify *v, const char *url)
 idv_rc masa_verify_log(struct tool *t, int argc, char **argv)
 {
     struct verify v = {.t = t};
+    if (masa_opt.tenant)
+        return idv_fail(IDV_E_ARG, "verify-log: it is told the log, by its "
+                                   "server or its database, not a tenant");
     if (!argc == !opt.database)
         return idv_fail(IDV_E_ARG, "either a URL or --database is needed");
     idv_rc rc = verify(&v, argc ? argv[0] : NULL);

@@ -27,6 +27,7 @@ struct worker {
     struct idv_registrar_maker *table;
     size_t n_makers, loaded; /* loaded: or tried */
     struct idv_db *db;
+    struct service_part part;
     struct idv_registrar_store store;
     struct idv_registrar *registrar;
     struct idv_registrar_admin people;
@@ -170,10 +171,12 @@ static idv_rc worker_setup(struct tool *t, void *self,
     return IDV_OK;
 }
 
-static struct idv_db *worker_database(void *self)
+static size_t worker_parts(void *self, struct service_part **out)
 {
     struct worker *w = self;
-    return w->db;
+    w->part = (struct service_part){.key = w->key, .db = w->db};
+    *out = &w->part;
+    return 1;
 }
 
 static idv_rc worker_tick(void *self)
@@ -189,7 +192,7 @@ static struct service service(struct tool *t)
                             .conf_size = sizeof(registrar_conf),
                             .size = sizeof(struct worker),
                             .setup = worker_setup,
-                            .database = worker_database,
+                            .parts = worker_parts,
                             .tick = worker_tick,
                             .tick_ms = TICK_MS,
                             .public =

@@ -79,16 +79,39 @@ static void worker_free(void *self)
     free(w);
 }
 
+idv_rc service_part_commit(void *part)
+{
+    const struct service_part *p = part;
+    return p->db ? idv_db_commit(p->db) : IDV_OK;
+}
+
+/* each, also when one cannot */
 static idv_rc worker_commit(void *self)
 {
     struct worker *w = self;
-    return idv_db_commit(w->monitor.db);
+    idv_rc all = IDV_OK;
+    for (size_t i = 0; i < w->monitor.parts; i++) {
+        idv_rc rc = service_part_commit(&w->monitor.part[i]);
+        all = all == IDV_OK ? rc : all;
+    }
+    return all;
 }
 
 static idv_rc worker_gather(void *self)
 {
     struct worker *w = self;
-    return idv_db_gather(w->monitor.db);
+    for (size_t i = 0; i < w->monitor.parts; i++)
+        IDV_TRY(idv_db_gather(w->monitor.part[i].db));
+    return IDV_OK;
+}
+
+static idv_rc batch_all(const struct service_monitor *m)
+{
+    for (size_t i = 0; i < m->parts; i++) {
+        if (m->part[i].db)
+            IDV_TRY(idv_db_batch(m->part[i].db));
+    }
+    return IDV_OK;
 }
 
 static idv_rc worker_tick(void *self)
@@ -105,18 +128,16 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     w->s = s;
     idv_rc rc = s->setup(s->tool, w->own, out);
-    w->monitor = (struct service_monitor){
-        .service = s,
-        .key = out->key,
-        .db = s->database ? s->database(w->own) : NULL,
-    };
-    if (rc == IDV_OK && w->monitor.db)
-        rc = idv_db_batch(w->monitor.db);
+    w->monitor.service = s;
+    if (rc == IDV_OK)
+        w->monitor.parts = s->parts(w->own, &w->monitor.part);
+    if (rc == IDV_OK)
+        rc = batch_all(&w->monitor);
     if (rc != IDV_OK) {
         worker_free(w);
         return rc;
     }
-    if (w->monitor.db) {
+    if (w->monitor.part[0].db) {
         out->commit = worker_commit;
         out->gather = worker_gather;
     }

@@ -132,6 +132,14 @@ extern const char *const service_front_forms[];
          "an SQLite file, or postgresql://USER@HOST/NAME as libpq takes it, "  \
          "its password better in a passfile"},
 
+/* What a worker has of each service that it is. */
+struct service_part {
+    const char *name;  /* NULL: the only one, or the first */
+    EVP_PKEY *key;     /* that it signs with, TLS among others */
+    struct idv_db *db; /* that its calls write to; NULL: none of ours */
+    int64_t signed_at; /* idv_ticks_ms of the last try; 0 none */
+};
+
 struct service {
     size_t conf_size; /* of tool->conf, to be read again; 0: it is not */
     struct tool *tool;
@@ -142,8 +150,8 @@ struct service {
     size_t size;
     idv_rc (*setup)(struct tool *t, void *worker,
                     struct idv_server_worker *out);
-    struct idv_db *(*database)(void *worker); /* that its calls write to;
-                                                 NULL: what serve says lasts */
+    /* what setup opened: the first is out's own, the others its hosts' */
+    size_t (*parts)(void *worker, struct service_part **out);
     void (*clear)(void *worker);
     idv_rc (*tick)(
         void *worker); /* as in struct idv_server_worker; NULL none */
@@ -172,6 +180,9 @@ idv_rc service_check_front(const struct service_conf *c) IDV_CHECKED;
 /* Sets one worker up and clears it: do keys, certificates and store fit? */
 idv_rc service_probe(const struct service *s) IDV_CHECKED;
 
+/* idv_server_host.commit: self is its part */
+idv_rc service_part_commit(void *part) IDV_CHECKED;
+
 /* idv_server_conf.reload, arg is the service: reads the configuration again and
  * takes it over if a worker can be set up by it; else everything is as before.
  * What sockets, workers and devices are is as at the start. */
@@ -180,9 +191,8 @@ idv_rc service_reload(void *service) IDV_CHECKED;
 /* GET /metrics, GET /health, of a worker. */
 struct service_monitor {
     const struct service *service;
-    EVP_PKEY *key;     /* that it signs with */
-    struct idv_db *db; /* that it writes to; NULL: none of ours */
-    int64_t signed_at; /* idv_ticks_ms of the last try; 0 none */
+    struct service_part *part;
+    size_t parts;
 };
 struct idv_service service_monitor(struct service_monitor *m);
 
@@ -195,6 +205,7 @@ struct idv_service service_monitor(struct service_monitor *m);
 struct service_ask {
     struct tool *tool;
     const struct service_conf *conf;
+    const char *of; /* before path, on the socket; NULL nothing */
     const char *path;
     idv_rc (*direct)(struct tool *t, const char *path, struct idv_bytes in,
                      struct idv_msg *reply);

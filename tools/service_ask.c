@@ -25,7 +25,7 @@ static idv_rc ask_socket(const struct service_ask *a, struct idv_bytes in,
         return IDV_OK;
     idv_msg_init(&req);
     req.verb = IDV_POST;
-    snprintf(req.path, sizeof(req.path), "%s", a->path);
+    snprintf(req.path, sizeof(req.path), "%s%s", a->of ? a->of : "", a->path);
     strcpy(req.media, "application/json");
     idv_rc rc = idv_buf_put(&req.body, in);
     if (rc == IDV_OK)

@@ -31,7 +31,7 @@ static idv_rc check_workers(const struct service_monitor *m)
 }
 
 /* signs something, so that a token that is gone is found out */
-static idv_rc check_key(struct service_monitor *m)
+static idv_rc check_key(struct service_part *m)
 {
     IDV_AUTO_PTR(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
     uint8_t text[32] = {0}, signature[1024];
@@ -48,13 +48,25 @@ static idv_rc check_key(struct service_monitor *m)
     return IDV_OK;
 }
 
+static idv_rc check_database_and_key(struct service_part *p)
+{
+    idv_rc rc = p->db ? idv_db_ping(p->db) : IDV_OK;
+    return rc == IDV_OK ? check_key(p) : idv_fail_within(rc, "database");
+}
+
+static idv_rc check_part(struct service_part *p)
+{
+    idv_rc rc = check_database_and_key(p);
+    return rc == IDV_OK || !p->name ? rc
+                                    : idv_fail_within(rc, "tenant %s", p->name);
+}
+
 static idv_rc check(struct service_monitor *m)
 {
     IDV_TRY(check_workers(m));
-    idv_rc rc = m->db ? idv_db_ping(m->db) : IDV_OK;
-    if (rc != IDV_OK)
-        return idv_fail_within(rc, "database");
-    return check_key(m);
+    for (size_t i = 0; i < m->parts; i++)
+        IDV_TRY(check_part(&m->part[i]));
+    return IDV_OK;
 }
 
 static idv_rc put_health(idv_rc rc, struct idv_buf *text)

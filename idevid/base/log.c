@@ -9,7 +9,7 @@
 
 #define LINE_MAX_BYTES 2048
 
-static _Thread_local char context[48];
+static _Thread_local char context[128];
 
 void idv_log_context(const char *pairs)
 {

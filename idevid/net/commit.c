@@ -49,25 +49,60 @@ static idv_rc store_all(struct idvi_worker *w)
     return IDV_OK;
 }
 
+TAILQ_HEAD(held, idvi_held);
+
+static idv_rc commit_of(struct idvi_worker *w,
+                        const struct idv_server_host *host)
+{
+    idv_rc rc = host && host->commit ? host->commit(host->self)
+                                     : w->made.commit(w->made.self);
+    if (rc != IDV_OK)
+        idv_log_failure(w->conf->env, "commit-failed", rc);
+    return rc;
+}
+
+static void let_all_fail(struct held *all, idv_rc rc)
+{
+    struct idvi_held *h;
+    while ((h = TAILQ_FIRST(all))) {
+        TAILQ_REMOVE(all, h, link);
+        h->waits = false;
+        h->go(h, rc);
+    }
+}
+
+/* those of the host that the first is of; who fails is not the others' trouble
+ */
+static void let_some_go(struct idvi_worker *w, struct held *all)
+{
+    struct idvi_held *h = TAILQ_FIRST(all), *next;
+    const struct idv_server_host *host = h->host;
+    const idv_rc rc = commit_of(w, host);
+    for (; h; h = next) {
+        next = TAILQ_NEXT(h, link);
+        if (h->host != host)
+            continue;
+        TAILQ_REMOVE(all, h, link);
+        h->waits = false;
+        h->go(h, rc);
+    }
+}
+
 /* those that came along while this is done wait for the next one */
 static void let_go(struct idvi_worker *w)
 {
-    struct idvi_held *h;
-    TAILQ_HEAD(, idvi_held) all;
+    struct held all;
     TAILQ_INIT(&all);
     idv_note_clear();
     idv_rc rc = store_all(w);
-    if (rc == IDV_OK)
-        rc = w->made.commit(w->made.self);
     if (rc != IDV_OK)
         idv_log_failure(w->conf->env, "commit-failed", rc);
     TAILQ_CONCAT(&all, &w->held, link);
     w->held_n = 0;
-    while ((h = TAILQ_FIRST(&all))) {
-        TAILQ_REMOVE(&all, h, link);
-        h->waits = false;
-        h->go(h, rc);
-    }
+    if (rc != IDV_OK)
+        let_all_fail(&all, rc);
+    while (!TAILQ_EMPTY(&all))
+        let_some_go(w, &all);
 }
 
 bool idvi_worker_turn(struct idvi_worker *w, int how)

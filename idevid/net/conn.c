@@ -125,9 +125,14 @@ static bool admit(struct idvi_conn *c)
     return !c->over;
 }
 
+struct idvi_conn *idvi_conn_of_tls(const SSL *ssl)
+{
+    return ssl ? SSL_get_ex_data(ssl, conn_index) : NULL;
+}
+
 int idvi_conn_hello(SSL *ssl, int *alert, void *arg)
 {
-    struct idvi_conn *c = SSL_get_ex_data(ssl, conn_index);
+    struct idvi_conn *c = idvi_conn_of_tls(ssl);
     (void)arg;
     *alert = SSL_AD_USER_CANCELLED;
     return c && admit(c) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
@@ -254,8 +259,7 @@ struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker)
     struct bufferevent *bev = w->spare;
     struct timeval now = {0};
     (void)base;
-    struct idvi_conn *c =
-        SSL_get_ex_data(bufferevent_openssl_get_ssl(bev), conn_index);
+    struct idvi_conn *c = idvi_conn_of_tls(bufferevent_openssl_get_ssl(bev));
     c->phase = IDVI_READING;
     c->began = idv_ticks_ms();
     LIST_INSERT_HEAD(&w->conns, c, link);
@@ -271,8 +275,7 @@ struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker)
 struct idvi_conn *idvi_conn_of(struct evhttp_connection *c)
 {
     struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
-    SSL *ssl = bev ? bufferevent_openssl_get_ssl(bev) : NULL;
-    return ssl ? SSL_get_ex_data(ssl, conn_index) : NULL;
+    return idvi_conn_of_tls(bev ? bufferevent_openssl_get_ssl(bev) : NULL);
 }
 
 void idvi_conn_serving(struct idvi_conn *c)

@@ -25,6 +25,7 @@ struct idvi_exchange {
     struct evhttp_request *req; /* NULL: answered */
     struct idvi_conn *conn;     /* NULL: plain HTTP */
     const struct idv_service *service;
+    bool by_name;               /* Host says which of the worker's services */
     struct idv_peer plain_peer; /* this request's alone */
     bool counted;               /* of its origin */
     uint64_t origin;
@@ -41,8 +42,10 @@ struct idvi_exchange {
 /* lines logged on behalf of x say so */
 static void name_in_log(const struct idvi_exchange *x)
 {
-    char text[32];
-    snprintf(text, sizeof(text), "req=%08x-%u", x->worker->id, x->number);
+    char text[128];
+    const char *label = x->held.host ? x->held.host->label : NULL;
+    snprintf(text, sizeof(text), "req=%08x-%u%s%s", x->worker->id, x->number,
+             label ? " " : "", label ? label : "");
     idv_log_context(text);
 }
 
@@ -345,6 +348,24 @@ static bool asks_too_often(struct idvi_exchange *x)
     return true;
 }
 
+static bool directed(struct idvi_exchange *x)
+{
+    struct idvi_worker *w = x->worker;
+    const struct idv_server_host *host = NULL;
+    const char *name = evhttp_request_get_host(x->req);
+    if (!idvi_host_asked(w, x->req, x->conn, &host)) {
+        idv_log(w->conf->env, idvi_worker_warns(w), "misdirected",
+                "peer=%s host=%s", x->call.peer->address,
+                idv_log_value(name ? name : ""));
+        return false;
+    }
+    if (host)
+        x->service = &host->service;
+    x->held.host = host;
+    name_in_log(x);
+    return true;
+}
+
 /* framing that has two readings is answered without the service */
 static void begin(struct idvi_exchange *x)
 {
@@ -358,6 +379,10 @@ static void begin(struct idvi_exchange *x)
     const char *bad = idvi_http_misframed(x->req);
     if (bad) {
         turn_away(x, 400, bad);
+        return;
+    }
+    if (x->by_name && !directed(x)) {
+        turn_away(x, 421, "not served on this connection");
         return;
     }
     if (idvi_http_to_msg(x->req, &x->call.req, x->worker->conf->max_body,
@@ -416,6 +441,7 @@ void idvi_http_serve(struct evhttp_request *req, void *worker)
     x->conn = c;
     c->refs++;
     x->service = &w->made.service;
+    x->by_name = true;
     idv_call_init(&x->call, &c->peer);
     begin(x);
 }
@@ -530,6 +556,7 @@ void idvi_http_serve_front(struct evhttp_request *req, void *worker)
     name_in_log(x);
     idv_note_clear();
     x->service = &w->made.service;
+    x->by_name = true;
     idv_call_init(&x->call, &x->plain_peer);
     if (!idvi_front_trusts(w, req, x->plain_peer.address)) {
         refuse(x, 403, "not a trusted proxy");

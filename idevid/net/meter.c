@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SLOTS 256
-#define SERIES_MAX 256
+#define SLOTS 1024
+#define SERIES_MAX 384
 #define VALUE_MAX 64
 
 enum { EMPTY, TAKEN, FILLED };
@@ -83,6 +83,10 @@ static const struct {
      "idevid_clients_slowed_total",
      {NULL, NULL},
      "requests of clients that ask too often"},
+    {"misdirected",
+     "idevid_misdirected_total",
+     {NULL, NULL},
+     "requests for another name than their connection"},
     {"worker-ended",
      "idevid_worker_deaths_total",
      {NULL, NULL},
@@ -142,19 +146,39 @@ static void put_label(const char *line, const char *label, char *out,
     snprintf(out, room, "%s=\"%s\"", label, value);
 }
 
+/* Of whom the line is, where one process is several: its very last pair, so
+ * that no value that somebody made up is one. */
+static bool tenant(const char *line, char out[VALUE_MAX])
+{
+    const char *last = strrchr(line, ' ');
+    return last && strncmp(last, " tenant=", 8) == 0 && !strchr(last, '"') &&
+           field(last, "tenant", out);
+}
+
+static size_t put_series(char out[SERIES_MAX], size_t n, const char *label)
+{
+    const int more = snprintf(out + n, SERIES_MAX - n, "%s%s",
+                              out[n - 1] == '{' ? "" : ",", label);
+    return n + (size_t)more;
+}
+
 static void name_series(const char *line, size_t kind, char out[SERIES_MAX])
 {
-    char label[2][VALUE_MAX + 16];
+    char label[VALUE_MAX + 16], value[VALUE_MAX];
     const char *const *l = kinds[kind].label;
-    for (size_t i = 0; i < 2 && l[i]; i++)
-        put_label(line, l[i], label[i], sizeof(label[i]));
-    if (l[1])
-        snprintf(out, SERIES_MAX, "%s{%s,%s}", kinds[kind].metric, label[0],
-                 label[1]);
-    else if (l[0])
-        snprintf(out, SERIES_MAX, "%s{%s}", kinds[kind].metric, label[0]);
-    else
-        snprintf(out, SERIES_MAX, "%s", kinds[kind].metric);
+    const bool named = tenant(line, value);
+    size_t n = (size_t)snprintf(out, SERIES_MAX, "%s%s", kinds[kind].metric,
+                                l[0] || named ? "{" : "");
+    for (size_t i = 0; i < 2 && l[i]; i++) {
+        put_label(line, l[i], label, sizeof(label));
+        n = put_series(out, n, label);
+    }
+    if (named) {
+        snprintf(label, sizeof(label), "tenant=\"%s\"", value);
+        n = put_series(out, n, label);
+    }
+    if (l[0] || named)
+        strcpy(out + n, "}");
 }
 
 /* --- counting ------------------------------------------------------------- */

@@ -13,7 +13,8 @@ struct idv_meter_counts;
 /*
  * An env that passes everything on to another and reads its counters off the
  * events that go by, whatever level is shown: there is no second book. What
- * the labels say is bounded, in length and in number.
+ * the labels say is bounded, in length and in number. A line whose last pair is
+ * tenant=NAME counts as that one's, by a label of its own.
  */
 struct idv_meter {
     struct idv_env env; /* its ctx is this struct: do not move it */

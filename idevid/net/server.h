@@ -11,6 +11,24 @@
 #include "net/board.h"
 
 /*
+ * One of several that a worker is, each by names of its own. Who asks for one
+ * of these in TLS (SNI) is shown this certificate, and what he then asks, by
+ * the same name in Host, is answered by this service. All borrowed.
+ */
+struct idv_server_host {
+    const char *const *names; /* of DNS, NULL end; case does not matter */
+    const char *label; /* "tenant=NAME", on lines logged of its requests; NULL
+                          none */
+    EVP_PKEY *key;
+    const STACK_OF(X509) * chain; /* leaf first */
+    struct idv_service service;
+    /* as the worker's, which has to have one then, for these calls alone; NULL:
+     * the worker's. self is the one below. */
+    idv_rc (*commit)(void *self);
+    void *self;
+};
+
+/*
  * What one worker process serves. Made in the worker after fork, because
  * device contexts and database handles must not cross a fork. Key, chain and
  * services stay valid until free is called.
@@ -19,6 +37,14 @@ struct idv_server_worker {
     EVP_PKEY *key;                /* of the TLS server; borrowed */
     const STACK_OF(X509) * chain; /* leaf first; borrowed */
     struct idv_service service;
+    /* Who else it is. A request is refused with 421 where Host is not of the
+     * same of them as the name in the handshake was; from a front Host decides.
+     * No name, and one that nobody has, is the worker's own; with names_only
+     * only those in names are, and others fail in the handshake. */
+    const struct idv_server_host *hosts;
+    size_t hosts_n;
+    const char *const *names; /* NULL end */
+    bool names_only;
     struct idv_service admin;   /* with idv_server_conf.admin_path only */
     struct idv_service monitor; /* with idv_server_conf.monitor only */
     struct idv_service public;  /* with idv_server_conf.public only */
@@ -200,7 +226,8 @@ struct idv_server_conf {
  * two, a header name that is not a token, a path that is not absolute. From a
  * front also: fields of a client's certificate twice, of both forms, or that
  * are not exactly a certificate; no address. Somebody there who is no trusted
- * proxy gets 403, on TCP nothing.
+ * proxy gets 403, on TCP nothing. With hosts, 421 and a close where a request
+ * is for another one than its connection.
  *
  * IDV_E_NET: "registrar: cannot listen on 127.0.0.1:8443: Address already in
  * use"; IDV_E_ARG: an address that cannot be understood; otherwise what make

@@ -48,6 +48,7 @@ struct idvi_linger;
 
 struct idvi_held {
     TAILQ_ENTRY(idvi_held) link;
+    const struct idv_server_host *host; /* whose commit it waits for */
     bool waits;
     bool stores; /* store is to be called before the commit */
     void (*store)(struct idvi_held *h);
@@ -96,7 +97,7 @@ struct idvi_worker {
     const struct idv_server_conf *conf; /* limits filled in */
     struct idv_server_worker made;
     struct event_base *base;
-    SSL_CTX *tls;
+    SSL_CTX *tls, **host_tls; /* of each of made.hosts */
     struct evhttp *http, *admin, *monitor, *public, *front;
     struct evconnlistener *plain[4 * IDVI_PLAIN]; /* of these but http */
     size_t plains;
@@ -143,6 +144,17 @@ bool idvi_worker_turn(struct idvi_worker *w, int how);
 /* After a turn: commits and lets go, if anything waits. More that is ready is
  * served before, for 5 ms at most. */
 bool idvi_commit_turn(struct idvi_worker *w);
+
+/* --- host.c: who is asked ------------------------------------------------- */
+
+/* TLS of the worker and of each of its hosts */
+idv_rc idvi_hosts_open(struct idvi_worker *w) IDV_CHECKED;
+void idvi_hosts_close(struct idvi_worker *w);
+/* *out NULL: the worker itself. false: it is not for him whom the connection
+ * (NULL: of a front) is with. */
+bool idvi_host_asked(struct idvi_worker *w, struct evhttp_request *req,
+                     const struct idvi_conn *c,
+                     const struct idv_server_host **out);
 
 /* --- shed.c: who gives way ------------------------------------------------ */
 
@@ -194,9 +206,10 @@ struct idvi_conn {
     struct bufferevent *bev;
     struct event *timer;
     enum idvi_phase phase;
-    bool checked, over; /* address counted; too many of it */
-    bool shed;          /* gives way: closed, as soon as evhttp sees it */
-    bool heard;         /* it has sent something */
+    const struct idv_server_host *host; /* by SNI; NULL: the worker itself */
+    bool checked, over;                 /* address counted; too many of it */
+    bool shed;  /* gives way: closed, as soon as evhttp sees it */
+    bool heard; /* it has sent something */
     uint64_t origin;
     int64_t began;
     bool armed;       /* the timer is for a deadline */
@@ -209,6 +222,7 @@ struct idvi_conn {
 /* A connection that waits for its socket; NULL: out of memory. */
 struct bufferevent *idvi_conn_spare(struct idvi_worker *w);
 struct idvi_conn *idvi_conn_of(struct evhttp_connection *c);
+struct idvi_conn *idvi_conn_of_tls(const SSL *ssl);
 void idvi_conn_serving(struct idvi_conn *c);  /* request read: no deadline */
 void idvi_conn_replying(struct idvi_conn *c); /* reply must be taken */
 /* reply taken: close_notify if last, else wait for the next request */

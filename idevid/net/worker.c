@@ -9,7 +9,6 @@
 #include <idevid/x509.h>
 
 #include "net/server_int.h"
-#include "net/tls.h"
 
 #define MAX_HEADERS (16 * 1024)
 #define MAX_FRONT_HEADERS (96 * 1024) /* with a chain of certificates */
@@ -51,34 +50,6 @@ enum idv_level idvi_worker_warns(struct idvi_worker *w)
         return IDV_LOG_DEBUG;
     w->said_over = now;
     return IDV_LOG_WARN;
-}
-
-/* any certificate will do: the handshake proves the key, services judge */
-static int accept_any(X509_STORE_CTX *store, void *arg)
-{
-    (void)arg;
-    X509_STORE_CTX_set_error(store, X509_V_OK);
-    return 1;
-}
-
-static idv_rc make_tls(struct idvi_worker *w)
-{
-    SSL_CTX *ctx = w->tls =
-        SSL_CTX_new_ex(idv_lean_context(), NULL, TLS_server_method());
-    if (!ctx || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 0) != 1)
-        return idv_fail(IDV_E_CRYPTO, "TLS");
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-                                 SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_max_cert_list(ctx, 64 * 1024);
-    SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
-    SSL_CTX_set_client_hello_cb(ctx, idvi_conn_hello, NULL);
-    if (w->conf->ask_client_cert)
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    return idvi_tls_identity(ctx, w->made.key, w->made.chain);
 }
 
 static struct evhttp *make_http(struct idvi_worker *w,
@@ -270,7 +241,7 @@ static idv_rc make_all(struct idvi_worker *w, const struct idvi_sockets *s,
                        size_t slot)
 {
     IDV_TRY(w->conf->make(w->conf->arg, &w->made));
-    IDV_TRY(make_tls(w));
+    IDV_TRY(idvi_hosts_open(w));
     w->base = event_base_new();
     if (!w->base)
         return idv_fail(IDV_E_NOMEM, "out of memory");
@@ -323,7 +294,7 @@ static void free_all(struct idvi_worker *w)
     free_event(w->ev_tick);
     if (w->base)
         event_base_free(w->base);
-    SSL_CTX_free(w->tls);
+    idvi_hosts_close(w);
     free(w->listener);
     if (w->made.free)
         w->made.free(w->made.self);

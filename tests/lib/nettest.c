@@ -40,6 +40,10 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
     w->turned_away = s->turned_away;
     w->commit = s->commit;
     w->gather = s->gather;
+    w->hosts = s->hosts;
+    w->hosts_n = s->hosts_n;
+    w->names = s->names;
+    w->names_only = s->names_only;
     w->self = s->service.self;
     return IDV_OK;
 }
@@ -462,6 +466,8 @@ bool nt_handshake(struct nt_client *c, const struct pki_id *id)
     c->ctx = context(TLS_client_method(), id, NULL);
     c->ssl = SSL_new(c->ctx);
     SSL_set_fd(c->ssl, c->fd);
+    if (c->sni)
+        SSL_set_tlsext_host_name(c->ssl, c->sni);
     ERR_clear_error();
     return SSL_connect(c->ssl) == 1;
 }
@@ -469,6 +475,13 @@ bool nt_handshake(struct nt_client *c, const struct pki_id *id)
 bool nt_connect(struct nt_client *c, uint16_t port, const struct pki_id *id)
 {
     return nt_tcp(c, port) && nt_handshake(c, id);
+}
+
+bool nt_connect_to(struct nt_client *c, uint16_t port, const char *sni)
+{
+    bool there = nt_tcp(c, port);
+    c->sni = sni;
+    return there && nt_handshake(c, NULL);
 }
 
 bool nt_say(struct nt_client *c, const char *text)

@@ -25,8 +25,12 @@ struct nt_server {
     const STACK_OF(X509) * chain; /* default: tls_chain */
     struct idv_service service, admin;
     void (*turned_away)(void *self, const struct idv_peer *peer); /* preset */
-    idv_rc (*commit)(void *self); /* preset; with the service's */
-    idv_rc (*gather)(void *self); /* the same */
+    idv_rc (*commit)(void *self);        /* preset; with the service's */
+    idv_rc (*gather)(void *self);        /* the same */
+    const struct idv_server_host *hosts; /* preset, as these */
+    size_t hosts_n;
+    const char *const *names;
+    bool names_only;
     uint16_t port, front_port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];
@@ -92,10 +96,12 @@ struct nt_client {
     int fd;
     SSL_CTX *ctx;
     SSL *ssl;
+    const char *sni;   /* for the handshake; NULL none */
     struct idv_buf in; /* read and not yet used */
 };
 /* id NULL: without a certificate */
 bool nt_connect(struct nt_client *c, uint16_t port, const struct pki_id *id);
+bool nt_connect_to(struct nt_client *c, uint16_t port, const char *sni);
 bool nt_tcp(struct nt_client *c, uint16_t port); /* no TLS (yet) */
 bool nt_unix(struct nt_client *c, const char *path);
 bool nt_handshake(struct nt_client *c, const struct pki_id *id);

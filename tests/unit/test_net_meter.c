@@ -111,6 +111,26 @@ static void test_strangers(void **state)
         prints("idevid_requests_total{path=\"other\",status=\"404\"} 2000"));
 }
 
+/* whose a line is, and what only looks so */
+static void test_tenants(void **state)
+{
+    (void)state;
+    idv_log_context("req=1-1 tenant=bolt");
+    say("refused", "why=sold");
+    say("voucher-issued", "device=x");
+    idv_log_context("req=1-2");
+    say("refused", "why=sold");
+    idv_log(&meter.env, IDV_LOG_DEBUG, "refused", "why=sold detail=%s",
+            idv_log_value("of tenant=bolt"));
+    idv_log_context(NULL);
+    idv_log(&meter.env, IDV_LOG_DEBUG, "refused", "why=sold detail=%s",
+            idv_log_value("of tenant=bolt"));
+    assert_true(
+        prints("idevid_refusals_total{why=\"sold\",tenant=\"bolt\"} 1"));
+    assert_true(prints("idevid_refusals_total{why=\"sold\"} 3"));
+    assert_true(prints("idevid_vouchers_issued_total{tenant=\"bolt\"} 1"));
+}
+
 /* children count into the same table */
 static void test_processes(void **state)
 {
@@ -199,9 +219,9 @@ static void test_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_counts),    CASE(test_latency), CASE(test_strangers),
-        CASE(test_processes), CASE(test_origins), CASE(test_board),
-        CASE(test_clients),
+        CASE(test_counts),  CASE(test_latency),   CASE(test_strangers),
+        CASE(test_tenants), CASE(test_processes), CASE(test_origins),
+        CASE(test_board),   CASE(test_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

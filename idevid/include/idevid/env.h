@@ -53,7 +53,7 @@ idv_rc idv_random(const struct idv_env *env, uint8_t *p, size_t n) IDV_CHECKED;
 void idv_log(const struct idv_env *env, enum idv_level level, const char *event,
              const char *fmt, ...) IDV_PRINTF(4, 5);
 /* Put behind the pairs of each line that this thread logs, until it is changed:
- * "req=..." while a request is served. NULL: nothing. Copied, 47 bytes. */
+ * "req=..." while a request is served. NULL: nothing. Copied, 127 bytes. */
 void idv_log_context(const char *pairs);
 /* Logs event with rc's class and the note, then clears the note. */
 void idv_log_failure(const struct idv_env *env, const char *event, idv_rc rc);
