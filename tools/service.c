@@ -69,7 +69,8 @@ static void reloaded(void *arg)
 struct worker {
     const struct service *s;
     struct service_monitor monitor;
-    max_align_t own[]; /* the program's */
+    struct service_part whole; /* of one that has no parts */
+    max_align_t own[];         /* the program's */
 };
 
 static void worker_free(void *self)
@@ -120,6 +121,15 @@ static idv_rc worker_tick(void *self)
     return w->s->tick(w->own);
 }
 
+static void take_parts(struct worker *w, const struct idv_server_worker *out)
+{
+    w->whole = (struct service_part){.key = out->key};
+    w->monitor.part = &w->whole;
+    w->monitor.parts = 1;
+    if (w->s->parts)
+        w->monitor.parts = w->s->parts(w->own, &w->monitor.part);
+}
+
 static idv_rc make(void *arg, struct idv_server_worker *out)
 {
     const struct service *s = arg;
@@ -130,7 +140,7 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
     idv_rc rc = s->setup(s->tool, w->own, out);
     w->monitor.service = s;
     if (rc == IDV_OK)
-        w->monitor.parts = s->parts(w->own, &w->monitor.part);
+        take_parts(w, out);
     if (rc == IDV_OK)
         rc = batch_all(&w->monitor);
     if (rc != IDV_OK) {

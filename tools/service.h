@@ -150,7 +150,8 @@ struct service {
     size_t size;
     idv_rc (*setup)(struct tool *t, void *worker,
                     struct idv_server_worker *out);
-    /* what setup opened: the first is out's own, the others its hosts' */
+    /* what setup opened: the first is out's own, the others its hosts'; NULL:
+     * its key, and what serve says lasts */
     size_t (*parts)(void *worker, struct service_part **out);
     void (*clear)(void *worker);
     idv_rc (*tick)(
