@@ -89,6 +89,8 @@ static const struct tool_verb verbs[] = {
      "SETTING ...",
      "what holds for the devices of a model or customer, or for a device (OF)",
      1, -1, device_options, masa_policy, true},
+    {"status", "", "how the service, its keys and its log stand", 0, 0, NULL,
+     masa_status, true},
     {"backup", "FILE", "copy the database as it is now", 1, 1, NULL, backup,
      true},
     {"registrar", "CERT | list",

@@ -92,6 +92,9 @@ idv_rc masa_list(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_device(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_log(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
+/* masa_status.c */
+idv_rc masa_status(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
 /* masa_people.c: what people say of devices and registrars */
 idv_rc masa_block(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_unblock(struct tool *t, int argc, char **argv) IDV_CHECKED;

@@ -8,13 +8,21 @@
 
 #include "masa.h"
 
+/* what can be said without the service */
+static idv_rc at_rest(void *arg, struct idv_json *out)
+{
+    (void)arg;
+    return service_put_database(masa_maker()->service.database, out);
+}
+
 void masa_rows(const struct tool *t, const char *role,
                const struct masa_conf *conf, struct idv_db *db,
                struct idv_masa_admin *rows, struct idv_admin *out)
 {
     *rows = (struct idv_masa_admin){.people = idv_db_masa_people(db),
                                     .store = idv_db_masa_store(db),
-                                    .policy = &conf->policy};
+                                    .policy = &conf->policy,
+                                    .live = at_rest};
     *out = (struct idv_admin){
         .role = role, .env = t->env, .rows = idv_masa_admin_rows, .self = rows};
 }

@@ -130,7 +130,11 @@ static idv_rc open_role(struct tool *t, const struct masa_conf *c,
     IDV_TRY(idv_masa_new(&mc, t->env, &m->masa));
     snprintf(m->role, sizeof(m->role), "masa%s%s", name ? "/" : "",
              name ? name : "");
+    m->conf = c;
     masa_rows(t, m->role, c, m->db, &m->people, &m->admin);
+    m->people.running = true;
+    m->people.live = masa_maker_live;
+    m->people.arg = m;
     return IDV_OK;
 }
 

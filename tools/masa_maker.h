@@ -6,6 +6,7 @@
 #include "masa_tenant.h"
 
 struct masa_maker {
+    const struct masa_conf *conf;
     char role[sizeof("masa/") + MASA_TENANT_NAME_MAX]; /* in the log */
     char **names;                                      /* of its TLS server */
     EVP_PKEY *tls_key, *approval_key, *log_key;
@@ -28,6 +29,9 @@ idv_rc masa_makers_begin(const struct idv_env *env) IDV_CHECKED;
 idv_rc masa_maker_open(struct tool *t, const struct masa_conf *c,
                        const char *name, struct masa_maker *m) IDV_CHECKED;
 void masa_maker_clear(struct masa_maker *m);
+
+/* masa_status.c: idv_masa_admin.live, maker is one. */
+idv_rc masa_maker_live(void *maker, struct idv_json *out) IDV_CHECKED;
 
 /* What a running service may have, but no new configuration. */
 idv_rc masa_maker_check(struct tool *t, const struct masa_conf *c) IDV_CHECKED;

@@ -43,6 +43,19 @@ idv_rc registrar_cas_use(struct registrar_cas *c, struct idv_db *db,
     return IDV_OK;
 }
 
+idv_rc registrar_cas_keys(const struct registrar_cas *c, struct idv_json *keys)
+{
+    if (c->ca.chain)
+        IDV_TRY(service_add_key("ca", sk_X509_value(c->ca.chain, 0), keys));
+    for (size_t i = 0; i < c->n; i++) {
+        const struct registrar_label *l = &c->labels[i];
+        if (l->ca.chain)
+            IDV_TRY(service_add_key(l->conf.name, sk_X509_value(l->ca.chain, 0),
+                                    keys));
+    }
+    return IDV_OK;
+}
+
 void registrar_cas_clear(struct registrar_cas *c)
 {
     registrar_ca_clear(&c->ca);

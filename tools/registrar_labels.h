@@ -25,6 +25,9 @@ idv_rc registrar_cas_open(struct registrar_cas *c,
 idv_rc registrar_cas_use(struct registrar_cas *c, struct idv_db *db,
                          const struct registrar_identity *us,
                          struct idv_registrar_conf *out) IDV_CHECKED;
+/* Adds a row for each of them: what signs, and until when. */
+idv_rc registrar_cas_keys(const struct registrar_cas *c,
+                          struct idv_json *keys) IDV_CHECKED;
 void registrar_cas_clear(struct registrar_cas *c);
 
 #endif

@@ -207,30 +207,13 @@ idv_rc registrar_show(struct tool *t, int argc, char **argv)
 
 /* --- status --------------------------------------------------------------- */
 
-static void say_numbers(struct tool *t, const char *what,
-                        const struct idv_json *o)
-{
-    for (size_t i = 0; i < idv_json_count(o); i++) {
-        const char *name = "";
-        int64_t n = 0;
-        const struct idv_json *v = idv_json_at(o, i, &name);
-        if (idv_json_type(v) == IDV_JSON_INT &&
-            idv_json_int(v, name, &n) == IDV_OK)
-            tool_say(t, "%-10s %-22s %lld", what, name, (long long)n);
-    }
-}
-
 static idv_rc status_page(struct tool *t, const struct idv_json *answer)
 {
-    bool running = false;
     if (t->json)
         return service_print(t, answer);
-    IDV_TRY(
-        idv_json_bool(idv_json_get(answer, "running"), "running", &running));
-    tool_say(t, "%s", running ? "running" : "not running");
-    say_numbers(t, "devices", idv_json_get(answer, "devices"));
-    say_numbers(t, "sessions", idv_json_get(answer, "sessions"));
-    say_numbers(t, "service", idv_json_get(answer, "service"));
+    IDV_TRY(service_say_status(t, answer));
+    service_say_numbers(t, "devices", idv_json_get(answer, "devices"));
+    service_say_numbers(t, "sessions", idv_json_get(answer, "sessions"));
     return IDV_OK;
 }
 

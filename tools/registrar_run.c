@@ -137,6 +137,26 @@ static idv_rc show(struct tool *t, struct worker *w)
     return IDV_OK;
 }
 
+static idv_rc add_keys(const struct worker *w, struct idv_json *keys)
+{
+    IDV_TRY(service_add_key("registrar", sk_X509_value(w->chain, 0), keys));
+    if (w->front_cert)
+        IDV_TRY(service_add_key("front", w->front_cert, keys));
+    return registrar_conf.cloud ? IDV_OK : registrar_cas_keys(&w->cas, keys);
+}
+
+/* of the status */
+static idv_rc live(void *worker, struct idv_json *out)
+{
+    IDV_AUTO_PTR(idv_json) keys = idv_json_new_array();
+    if (!keys)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(service_put_live(service_running(), out));
+    IDV_TRY(service_put_database(registrar_conf.service.database, out));
+    IDV_TRY(add_keys(worker, keys));
+    return idv_json_set(out, "keys", idv_steal(&keys));
+}
+
 static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
@@ -162,7 +182,9 @@ static idv_rc worker_setup(struct tool *t, void *self,
                                      .issued = idv_db_est_store(w->db),
                                      .owners = w->cloud.conf.owners,
                                      .cloud = &w->cloud.conf,
-                                     .running = true};
+                                     .running = true,
+                                     .live = live,
+                                     .arg = w};
     w->admin = (struct idv_admin){.role = "registrar",
                                   .env = t->env,
                                   .rows = idv_registrar_admin_rows,

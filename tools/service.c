@@ -130,9 +130,16 @@ static void take_parts(struct worker *w, const struct idv_server_worker *out)
         w->monitor.parts = w->s->parts(w->own, &w->monitor.part);
 }
 
+static const struct service *running;
+
+const struct service *service_running(void)
+{
+    return running;
+}
+
 static idv_rc make(void *arg, struct idv_server_worker *out)
 {
-    const struct service *s = arg;
+    const struct service *s = running = arg;
     struct worker *w = calloc(1, sizeof(*w) + s->size);
     if (!w)
         return idv_fail(IDV_E_NOMEM, "out of memory");
@@ -275,6 +282,8 @@ static idv_rc run_metered(struct service *s)
     struct idv_meter meter = {.counts = NULL};
     IDV_TRY(idv_meter_open(&meter, env));
     s->meter = &meter;
+    s->started = idv_now(env);
+    s->started_ms = tool_ms();
     s->tool->env = &meter.env;
     idv_rc rc = idv_board_new(env, &s->board);
     if (rc == IDV_OK)

@@ -163,6 +163,7 @@ struct service {
     /* service_run's: what all workers share */
     struct idv_board *board;
     struct idv_meter *meter;
+    int64_t started, started_ms; /* by its clock; tool_ms */
     void *kept; /* the first configuration, where another was taken over */
 };
 
@@ -188,6 +189,29 @@ idv_rc service_part_commit(void *part) IDV_CHECKED;
  * takes it over if a worker can be set up by it; else everything is as before.
  * What sockets, workers and devices are is as at the start. */
 idv_rc service_reload(void *service) IDV_CHECKED;
+
+/*
+ * service_live.c: "version", "started", "uptime-seconds" and "service"
+ * (workers, ready, connections, requests) of the one that runs in this process;
+ * nothing where none does.
+ */
+const struct service *service_running(void);
+idv_rc service_put_live(const struct service *s,
+                        struct idv_json *out) IDV_CHECKED;
+/* "database": the file, or a URL without what may be secret in it. */
+idv_rc service_put_database(const char *database,
+                            struct idv_json *out) IDV_CHECKED;
+/* "name", and of a certificate (NULL none) "subject" and "ends"; into o, or as
+ * one more of keys. */
+idv_rc service_put_key(const char *name, const X509 *cert,
+                       struct idv_json *o) IDV_CHECKED;
+idv_rc service_add_key(const char *name, const X509 *cert,
+                       struct idv_json *keys) IDV_CHECKED;
+/* All that for people, and whether it runs. */
+idv_rc service_say_status(struct tool *t,
+                          const struct idv_json *answer) IDV_CHECKED;
+void service_say_numbers(struct tool *t, const char *what,
+                         const struct idv_json *o);
 
 /* GET /metrics, GET /health, of a worker. */
 struct service_monitor {

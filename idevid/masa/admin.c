@@ -277,6 +277,41 @@ static idv_rc registrars(void *self, const struct idv_admin_call *c)
     return idvi_admin_page_end(&p, rc, c->out);
 }
 
+/* --- status --------------------------------------------------------------- */
+
+static idv_rc put_head(const struct idv_masa_store *store, struct idv_json *o)
+{
+    IDV_AUTO(buf) item = {0};
+    struct idv_tree_head head;
+    bool found = false;
+    IDV_TRY(store->head_last(store->self, &found, &item));
+    if (!found)
+        return IDV_OK;
+    IDV_TRY(idv_tree_head_from_item(idv_view(&item), &head));
+    IDV_TRY(idv_admin_put_int(o, "head-entries", (int64_t)head.size));
+    return idv_admin_put_time(o, "head-date", (int64_t)(head.timestamp / 1000));
+}
+
+static idv_rc put_log(const struct idv_masa_store *store, struct idv_json *out)
+{
+    IDV_AUTO_PTR(idv_json) o = idv_json_new_object();
+    uint64_t size = 0;
+    if (!o)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(store->tree_size(store->self, &size));
+    IDV_TRY(idv_admin_put_int(o, "entries", (int64_t)size));
+    IDV_TRY(put_head(store, o));
+    return idv_json_set(out, "log", idv_steal(&o));
+}
+
+static idv_rc status(void *self, const struct idv_admin_call *c)
+{
+    const struct idv_masa_admin *a = self;
+    IDV_TRY(idv_admin_put_bool(c->out, "running", a->running));
+    IDV_TRY(put_log(&a->store, c->out));
+    return a->live ? a->live(a->arg, c->out) : IDV_OK;
+}
+
 const struct idv_admin_row idv_masa_admin_rows[] = {
     {"/list", list, false},
     {"/show", show, false},
@@ -287,5 +322,6 @@ const struct idv_admin_row idv_masa_admin_rows[] = {
     {"/policy", idvi_masa_admin_policy, true},
     {"/policies", idvi_masa_admin_policies, false},
     {"/log", log_rows, false},
+    {"/status", status, false},
     {0},
 };

@@ -11,6 +11,10 @@ struct idv_masa_admin {
     struct idv_masa_people people;
     struct idv_masa_store store;
     const struct idv_masa_policy *policy; /* as configured; NULL: not known */
+    bool running; /* asked of a service, not of a store at rest */
+    /* puts what only the program knows into a status; may be NULL */
+    idv_rc (*live)(void *arg, struct idv_json *out);
+    void *arg;
 };
 
 /*
@@ -41,6 +45,8 @@ struct idv_masa_admin {
  *   /policies   {"of", "subject" [, "issuer-keyid"]}: {"rows": of, subject,
  *               setting, value, "changes": rows of date, who, what, detail};
  *               {}: rows of all, in pages
+ *   /status     {}   {"running", "log": {"entries", and of the last signed
+ *               head "head-entries", "head-date"}, ...}
  *   /log        {"serial-number": ""}   rows of serial-number, date, domainID,
  *               nonce, assertion
  */

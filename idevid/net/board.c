@@ -16,7 +16,7 @@
 struct row {
     atomic_int pid; /* 0: free */
     atomic_bool ready;
-    atomic_uint live;
+    atomic_uint live, busy;
     atomic_ushort origin[DEPTH][ORIGINS];
 };
 
@@ -58,6 +58,7 @@ void idv_board_sum(const struct idv_board *b, struct idv_board_sum *out)
             continue;
         out->ready += atomic_load(&r->ready);
         out->connections += atomic_load(&r->live);
+        out->busy += atomic_load(&r->busy);
     }
     if (out->ready > out->workers) /* some are being replaced */
         out->ready = out->workers;
@@ -74,6 +75,7 @@ static void wipe(struct row *r)
 {
     atomic_store(&r->ready, false);
     atomic_store(&r->live, 0);
+    atomic_store(&r->busy, 0);
     for (size_t d = 0; d < DEPTH; d++) {
         for (size_t i = 0; i < ORIGINS; i++)
             atomic_store_explicit(&r->origin[d][i], 0, memory_order_relaxed);
@@ -110,6 +112,12 @@ void idvi_board_live(struct idv_board *b, int row, unsigned connections)
 {
     if (row >= 0)
         atomic_store(&b->row[row].live, connections);
+}
+
+void idvi_board_busy(struct idv_board *b, int row, unsigned requests)
+{
+    if (row >= 0)
+        atomic_store(&b->row[row].busy, requests);
 }
 
 /* --- origins -------------------------------------------------------------- */

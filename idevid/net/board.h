@@ -21,6 +21,7 @@ struct idv_board_sum {
     unsigned workers; /* that there should be */
     unsigned ready;   /* that serve */
     unsigned connections;
+    unsigned busy; /* requests that are not answered yet */
 };
 void idv_board_sum(const struct idv_board *b, struct idv_board_sum *out);
 
@@ -32,6 +33,7 @@ int idvi_board_enter(struct idv_board *b, int pid);
 void idvi_board_leave(struct idv_board *b, int pid); /* it has ended */
 void idvi_board_ready(struct idv_board *b, int row);
 void idvi_board_live(struct idv_board *b, int row, unsigned connections);
+void idvi_board_busy(struct idv_board *b, int row, unsigned requests);
 
 /*
  * Where a connection comes from: an IPv4 address, a /64 of IPv6 (all of it is

@@ -25,6 +25,7 @@ struct idvi_exchange {
     struct evhttp_request *req; /* NULL: answered */
     struct idvi_conn *conn;     /* NULL: plain HTTP */
     const struct idv_service *service;
+    bool busy;                  /* counted: a client waits for it */
     bool by_name;               /* Host says which of the worker's services */
     struct idv_peer plain_peer; /* this request's alone */
     bool counted;               /* of its origin */
@@ -57,8 +58,19 @@ static void uncount(struct idvi_exchange *x)
     x->counted = false;
 }
 
+static void set_busy(struct idvi_exchange *x, bool busy)
+{
+    struct idvi_worker *w = x->worker;
+    if (x->busy == busy)
+        return;
+    x->busy = busy;
+    w->busy += busy ? 1 : -1u;
+    idvi_board_busy(w->conf->board, w->row, w->busy);
+}
+
 static void exchange_free(struct idvi_exchange *x)
 {
+    set_busy(x, false);
     LIST_REMOVE(x, link);
     idvi_unhold(x->worker, &x->held);
     if (x->patience)
@@ -167,6 +179,7 @@ static void answer(struct idvi_exchange *x)
             (long long)(idv_ticks_ms() - x->began));
     x->req = NULL;
     uncount(x);
+    set_busy(x, false);
     send_reply(x->worker, req, m, x->head, x->call.close);
 }
 
@@ -371,6 +384,7 @@ static void begin(struct idvi_exchange *x)
 {
     int status = 500;
     name_in_log(x);
+    set_busy(x, x->by_name);
     if (asks_too_often(x)) {
         x->call.reply.retry_after = 60;
         turn_away(x, 429, "too many requests");

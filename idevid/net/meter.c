@@ -362,6 +362,8 @@ static idv_rc print_board(const struct idv_board *board, struct idv_buf *out)
     idv_board_sum(board, &sum);
     IDV_TRY(print_gauge(out, "idevid_connections", "connections that are open",
                         sum.connections));
+    IDV_TRY(print_gauge(out, "idevid_requests_busy",
+                        "requests that are not answered yet", sum.busy));
     IDV_TRY(print_gauge(out, "idevid_workers", "worker processes wanted",
                         sum.workers));
     return print_gauge(out, "idevid_workers_ready", "those that serve",

@@ -106,6 +106,7 @@ struct idvi_worker {
     int row;         /* on the board */
     uint32_t id;
     unsigned requests; /* so far: with id, a name for each */
+    unsigned busy;     /* those of clients that are not answered */
     struct evconnlistener **listener;
     size_t listeners;
     struct bufferevent *spare; /* the next connection: never without */

@@ -40,6 +40,25 @@ like 'each refusal has the name of its request' \
 is 'anything else is not there' "$(curl -s -o "$WORLD/nothing" -w '%{http_code}' \
     "http://127.0.0.1:$METRICS_PORT/other")" 404
 
+# --- its own word ---
+status() { # MEMBER ...: of what it says of itself
+    "$BIN/idevid-registrar" -c "$WORLD/owner.ini" --json status \
+        >"$WORLD/status" && python3 -c 'import json, sys
+v = json.load(open(sys.argv[1]))
+for m in sys.argv[2:]: v = v[int(m)] if isinstance(v, list) else v[m]
+print(v)' "$WORLD/status" "$@"
+}
+is 'it says how it stands: version, workers' \
+    "$(status version) $(status service ready)" \
+    "$("$BIN/idevid-registrar" --version | sed 's/.* //') $(
+        count_of idevid_workers)"
+is 'database, keys and until when' \
+    "$(status database) $(status keys 0 name) $(status keys 1 name)" \
+    "$WORLD/owner.db registrar ca"
+is 'as the certificate says' "$(status keys 1 ends)" "$(date -u +%FT%TZ -d \
+    "$(openssl x509 -in "$WORLD/crowd/domain-ca.pem" -noout -enddate |
+        cut -d= -f2)")"
+
 # --- a configuration taken over: no request is lost ---
 reloads() {
     local i=0

@@ -376,6 +376,32 @@ static void test_clean_log(void **state)
     assert_non_null(strstr(last_line, "serial-number is missing"));
 }
 
+static idv_rc live(void *arg, struct idv_json *out)
+{
+    return idv_admin_put_text(out, "version", arg);
+}
+
+/* size and last head of the log, and what the program has to say */
+static void test_status(void **state)
+{
+    struct fixture *f = *state;
+    static char version[] = "1.2";
+    int64_t n = -1;
+    assert_int_equal(ask(f, "/status", ""), 200);
+    OK(idv_json_int(idv_json_get(idv_json_get(f->answer, "log"), "entries"),
+                    "entries", &n));
+    assert_int_equal(n, 0);
+    assert_null(idv_json_get(f->answer, "version"));
+    f->rows.live = live;
+    f->rows.arg = version;
+    f->rows.running = true;
+    assert_int_equal(ask(f, "/status", ""), 200);
+    assert_string_equal(cell(f->answer, "version"), "1.2");
+    bool running = false;
+    OK(idv_json_bool(idv_json_get(f->answer, "running"), "running", &running));
+    assert_true(running);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_policy_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_policy_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clean_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_status, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
