@@ -115,6 +115,13 @@ static idv_rc batch_all(const struct service_monitor *m)
     return IDV_OK;
 }
 
+static void worker_device_failed(void *self)
+{
+    struct worker *w = self;
+    service_token_again(&w->monitor);
+    idv_note_clear();
+}
+
 static idv_rc worker_tick(void *self)
 {
     struct worker *w = self;
@@ -162,6 +169,7 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
         out->tick = worker_tick;
     out->tick_ms = s->tick_ms;
     out->monitor = service_monitor(&w->monitor);
+    out->device_failed = worker_device_failed;
     out->free = worker_free;
     out->self = w;
     return IDV_OK;

@@ -218,8 +218,12 @@ struct service_monitor {
     const struct service *service;
     struct service_part *part;
     size_t parts;
+    int64_t look_at; /* not before; for service_token_again */
 };
 struct idv_service service_monitor(struct service_monitor *m);
+/* A device has failed: a token that is back is looked for, once a second. In a
+ * worker, which has one thread. */
+void service_token_again(struct service_monitor *m);
 
 /*
  * Asks what a verb is about: the service on its admin socket if it is there,

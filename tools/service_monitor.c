@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include <idevid/auto.h>
+#include <idevid/key.h>
 #include <idevid/x509.h>
 
 #include "service.h"
 
 #define TRUST_MS 5000 /* so long a key that signed is taken to sign */
+#define LOOK_MS 1000
 #define METRICS "text/plain; version=0.0.4"
 
 static idv_rc metrics(const struct service_monitor *m, struct idv_msg *reply)
@@ -28,6 +30,19 @@ static idv_rc check_workers(const struct service_monitor *m)
         return IDV_OK;
     return idv_fail(IDV_E_STATE, "workers: %u of %u serve", sum.ready,
                     sum.workers);
+}
+
+/* (modules like SoftHSM see a token that comes back only as they begin) */
+void service_token_again(struct service_monitor *m)
+{
+    const int64_t now = idv_ticks_ms();
+    for (size_t i = 0; i < m->parts; i++)
+        m->part[i].signed_at = 0;
+    if (now < m->look_at)
+        return;
+    m->look_at = now + LOOK_MS;
+    if (idv_tokens_again() != IDV_OK)
+        return; /* the next try says what is wrong */
 }
 
 /* signs something, so that a token that is gone is found out */
@@ -64,9 +79,12 @@ static idv_rc check_part(struct service_part *p)
 static idv_rc check(struct service_monitor *m)
 {
     IDV_TRY(check_workers(m));
-    for (size_t i = 0; i < m->parts; i++)
-        IDV_TRY(check_part(&m->part[i]));
-    return IDV_OK;
+    idv_rc rc = IDV_OK;
+    for (size_t i = 0; i < m->parts && rc == IDV_OK; i++)
+        rc = check_part(&m->part[i]);
+    if (rc == IDV_E_DEVICE)
+        service_token_again(m);
+    return rc;
 }
 
 static idv_rc put_health(idv_rc rc, struct idv_buf *text)

@@ -138,6 +138,22 @@ int idvi_conn_hello(SSL *ssl, int *alert, void *arg)
     return c && admit(c) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
+/* what hwkey says is first in the queue */
+void idvi_conn_info(const SSL *ssl, int where, int alert)
+{
+    const unsigned long e = ERR_peek_error();
+    const char *lib = ERR_lib_error_string(e);
+    if (where != SSL_CB_WRITE_ALERT || (alert & 0xff) != SSL_AD_INTERNAL_ERROR)
+        return;
+    struct idvi_conn *c = SSL_get_ex_data(ssl, conn_index);
+    if (!c || !lib || strcmp(lib, "hwkey") != 0)
+        return;
+    c->worker->device_failed = true;
+    idv_log(c->worker->conf->env, idvi_worker_warns(c->worker), "key-failed",
+            "peer=%s reason=%s", c->peer.address,
+            idv_log_value(ERR_reason_error_string(e)));
+}
+
 /* first at once, when evhttp has given the socket; then at the deadline */
 static void on_timer(evutil_socket_t fd, short what, void *conn)
 {

@@ -76,6 +76,7 @@ static idv_rc prepare(const struct idvi_worker *w, SSL_CTX *ctx)
     SSL_CTX_set_max_cert_list(ctx, 64 * 1024);
     SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
     SSL_CTX_set_client_hello_cb(ctx, idvi_conn_hello, NULL);
+    SSL_CTX_set_info_callback(ctx, idvi_conn_info);
     if (w->conf->ask_client_cert)
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     return IDV_OK;

@@ -217,6 +217,7 @@ static void not_now(struct idvi_exchange *x)
 static void failed(struct idvi_exchange *x, idv_rc rc)
 {
     idv_log_failure(x->worker->conf->env, "serve-failed", rc);
+    x->worker->device_failed |= rc == IDV_E_DEVICE;
     if (rc == IDV_E_IO || rc == IDV_E_DEVICE)
         not_now(x);
     else

@@ -56,6 +56,10 @@ struct idv_server_worker {
     /* told when a request was refused before service saw it, too long or no
      * HTTP; once a connection, which ends. self is service's. May be NULL. */
     void (*turned_away)(void *self, const struct idv_peer *peer);
+    /* told when the key of the TLS server is a device's and has not signed, or
+     * a service or tick has failed with IDV_E_DEVICE; out of their calls. self
+     * is the one below. May be NULL. */
+    void (*device_failed)(void *self);
     /* What the calls since the last commit did, and has to last, is on disk
      * when it returns IDV_OK. Before that none of them is answered and nothing
      * of theirs goes upstream; where it fails they are answered 503. Called

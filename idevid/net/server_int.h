@@ -121,6 +121,7 @@ struct idvi_worker {
     unsigned publics_n;
     int64_t said_over; /* when an address was said to have too many */
     bool draining, paused;
+    bool device_failed; /* and made was not told yet */
     struct event *ev_stop, *ev_term, *ev_drain, *ev_resume, *ev_tick;
     struct idvi_held ticked;
     struct idvi_upstreams *upstreams;
@@ -237,6 +238,8 @@ void idvi_conn_dismiss(struct idvi_conn *c);
 void idvi_conn_unref(struct idvi_conn *c);
 /* libssl's, before anything is signed for a client */
 int idvi_conn_hello(SSL *ssl, int *alert, void *arg);
+/* libssl's, of each alert: a key that does not sign is seen here only */
+void idvi_conn_info(const SSL *ssl, int where, int alert);
 uint64_t idvi_conn_number(void); /* another each time */
 /* evhttp's; never NULL */
 struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);

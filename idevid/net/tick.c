@@ -26,6 +26,7 @@ static void on_tick(evutil_socket_t fd, short what, void *worker)
     idv_rc rc = w->made.tick(w->made.self);
     if (rc != IDV_OK)
         idv_log_failure(w->conf->env, "tick-failed", rc);
+    w->device_failed |= rc == IDV_E_DEVICE;
     if (!w->ticked.waits)
         idvi_hold(w, &w->ticked);
     event_add(w->ev_tick, &next);

@@ -261,6 +261,13 @@ static idv_rc make_all(struct idvi_worker *w, const struct idvi_sockets *s,
     return make_listeners(w, s, slot);
 }
 
+static void tell_of_device(struct idvi_worker *w)
+{
+    if (w->device_failed && w->made.device_failed)
+        w->made.device_failed(w->made.self);
+    w->device_failed = false;
+}
+
 static void free_event(struct event *e)
 {
     if (e)
@@ -322,6 +329,7 @@ idv_rc idvi_worker_run(const struct idv_server_conf *conf,
         while (!is_drained(&w)) {
             if (!idvi_worker_turn(&w, EVLOOP_ONCE) || !idvi_commit_turn(&w))
                 break;
+            tell_of_device(&w);
         }
     }
     free_all(&w);

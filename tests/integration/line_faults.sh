@@ -75,13 +75,6 @@ ca_elsewhere() {
             -e "s|^\[desk\]|&\nca-certificate = $WORLD/ca/issuing-ca.pem|" \
             "$LINE/factory.ini"
 }
-ca_directory() {
-    local t
-    for t in "$WORLD"/tokens/tokens/*; do
-        tr -d '\0' <"$t/token.object" | grep -aq 'ca              ' &&
-            echo "$t"
-    done
-}
 pull() {
     mv "$CA_TOKEN" "$WORLD/pulled"
 }
@@ -89,7 +82,7 @@ put_back() {
     mv "$WORLD/pulled" "$CA_TOKEN"
 }
 ok "the CA's key is in a token of its own" ca_elsewhere
-CA_TOKEN=$(ca_directory)
+CA_TOKEN=$(token_directory ca)
 ok 'which is a directory' [ -d "$CA_TOKEN" ]
 sed -n '1p;/,TOK-0002,/p;/,TPM-000[12],/p' "$WORLD/fixtures.csv" >"$WORLD/three.csv"
 before=$(issued "$LINE")

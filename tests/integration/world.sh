@@ -68,6 +68,15 @@ token_up() {
     cp "$WORLD/tokens.env" "$WORLD/$1.env"
 }
 
+# token_directory NAME: where SoftHSM has it; it looks for these as it begins
+token_directory() {
+    local t
+    for t in "$WORLD"/tokens/tokens/*; do
+        tr -d '\0' <"$t/token.object" | grep -aq "$1              " &&
+            echo "$t"
+    done
+}
+
 tpm_up() {
     "$TPM_CTL" up "$WORLD/$1.tpm" >"$WORLD/$1.env" || return
     WORLD_DEVICES="$WORLD_DEVICES $TPM_CTL=$WORLD/$1.tpm"

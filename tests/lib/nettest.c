@@ -38,6 +38,7 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
     w->service = s->service;
     w->admin = s->admin;
     w->turned_away = s->turned_away;
+    w->device_failed = s->device_failed;
     w->commit = s->commit;
     w->gather = s->gather;
     w->hosts = s->hosts;

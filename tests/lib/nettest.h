@@ -31,6 +31,7 @@ struct nt_server {
     size_t hosts_n;
     const char *const *names;
     bool names_only;
+    void (*device_failed)(void *self); /* preset; with the service's self */
     uint16_t port, front_port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];

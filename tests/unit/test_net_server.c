@@ -111,9 +111,17 @@ static void test_authorization(void **state)
     nt_server_stop(&s);
 }
 
+static int devices_failed; /* told of */
+
+static void device_failed(void *self)
+{
+    (void)self;
+    __atomic_add_fetch(&devices_failed, 1, __ATOMIC_SEQ_CST);
+}
+
 static void test_failures_stay_inside(void **state)
 {
-    struct nt_server s = {0};
+    struct nt_server s = {.device_failed = device_failed};
     struct nt_client c;
     IDV_AUTO(buf) r = {0};
     (void)state;
@@ -137,6 +145,7 @@ static void test_failures_stay_inside(void **state)
     }
     assert_int_equal(nt_get(s.port, "/still"), 200);
     nt_server_stop(&s);
+    assert_int_equal(devices_failed, 1); /* of /fail */
 }
 
 static void test_pipelining_and_close(void **state)
