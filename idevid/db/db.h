@@ -104,11 +104,14 @@ enum idv_db_rows {
      * A device that is there was sold: a JSON object
      *   {"serial-number": text [, "owner": base64 domainID] [, "customer":
      * text]
-     *    [, "idevid-issuer": base64] [, "domain-certificate": base64 DER]}
+     *    [, "idevid-issuer": base64] [, "domain-certificate": base64 DER]
+     *    [, "sold-on": RFC 3339]}
      * (owner or the certificate that it follows from, or a customer), or CSV:
-     * serial-number,owner[,customer[,idevid-issuer[,domain-certificate]]].
-     * IDV_E_STATE: there is no such device, several issuers have one, or it is
-     * another domain's and was not transferred.
+     * serial-number,owner[,customer[,idevid-issuer[,domain-certificate
+     * [,sold-on]]]]. One that is dated before the device was transferred is
+     * nothing new. IDV_E_STATE: there is no such device, several issuers have
+     * one, it is another domain's and was not transferred, or it was
+     * transferred by them and no date says that this is later.
      */
     IDV_DB_SALES,
 };

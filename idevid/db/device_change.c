@@ -85,8 +85,15 @@ idv_rc idv_db_device_owner(struct idv_db *db, struct idv_bytes keyid,
 
 /* --- how it stands -------------------------------------------------------- */
 
-static idv_rc give_away(struct idv_db *db, const struct idv_masa_device *d)
+/* Whose it was is remembered: a file of before does not make it theirs again
+ * (sales.c). */
+static idv_rc give_away(struct idv_db *db, const struct idv_masa_device *d,
+                        const struct idv_masa_by *by)
 {
+    if (d->owner[0])
+        IDV_TRY(idvi_device_note(db, d->id, "former", d->owner, by));
+    if (d->customer[0])
+        IDV_TRY(idvi_device_note(db, d->id, "former", d->customer, by));
     return idvi_exec(db, NULL,
                      "UPDATE device SET owner = '', customer = ''"
                      " WHERE id = $1",
@@ -107,7 +114,7 @@ static idv_rc put_standing(struct idv_db *db, const struct idv_masa_device *d,
                       "iiti", (int64_t)!normal, (int64_t)s->standing, reason,
                       d->id));
     if (s->standing == IDV_STANDING_TRANSFERRED)
-        IDV_TRY(give_away(db, d));
+        IDV_TRY(give_away(db, d, s->by));
     return idvi_device_note(db, d->id, idv_standing_to_text(s->standing),
                             s->text, s->by);
 }

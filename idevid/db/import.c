@@ -41,6 +41,16 @@ static idv_rc copy(char *to, size_t room, const struct idvi_fields *f, int i)
     return rc == IDV_OK ? rc : idv_fail_within(rc, "device");
 }
 
+static idv_rc check_owner(const struct idv_masa_device *d)
+{
+    if (!d->owner[0])
+        return IDV_OK;
+    idv_rc rc = idv_domain_id_check(idv_str(d->owner));
+    return rc == IDV_OK
+               ? rc
+               : idv_fail_within(rc, "device '%s': owner", d->serial_number);
+}
+
 static idv_rc device_from(const struct idvi_fields *f,
                           struct idv_masa_device *d)
 {
@@ -52,6 +62,7 @@ static idv_rc device_from(const struct idvi_fields *f,
     if (!idv_text_printable(idv_view(&f->text[SERIAL])))
         return idv_fail(IDV_E_FORMAT, "device: serial-number is not text");
     IDV_TRY(idvi_keyid_from(idv_view(&f->text[ISSUER]), d));
+    IDV_TRY(check_owner(d));
     return cert_from(idv_view(&f->text[CERT]), d);
 }
 
@@ -74,7 +85,9 @@ static idv_rc complete(struct idv_db *db, const struct idv_masa_device *d)
         "UPDATE device SET"
         " maker = CASE $1 WHEN '' THEN maker ELSE $1 END,"
         " model = CASE $2 WHEN '' THEN model ELSE $2 END,"
-        " customer = CASE customer WHEN '' THEN $3 ELSE customer END,"
+        " customer = CASE WHEN customer = '' AND NOT EXISTS (SELECT 1 FROM"
+        " device_change c WHERE c.device_id = device.id AND c.what IN"
+        " ('customer', 'transferred')) THEN $3 ELSE customer END,"
         " owner = CASE WHEN owner = '' AND NOT EXISTS (SELECT 1 FROM"
         " device_change c WHERE c.device_id = device.id AND c.what IN"
         " ('owner', 'transferred')) THEN $4 ELSE owner END,"

@@ -13,6 +13,7 @@ enum idvi_word { IDVI_SILENT, IDVI_RETIRED, IDVI_TAKEN_BACK };
 struct idvi_line {
     struct idv_masa_device device; /* what the line says of it */
     enum idvi_word word;           /* of its factory */
+    int64_t sold;                  /* when, of a sale; IDV_TIME_ABSENT */
 };
 
 /* One kind of line. */

@@ -7,21 +7,12 @@
 
 #include "idevid/db/import.h"
 
-enum { SERIAL, OWNER, CUSTOMER, ISSUER, CERT, FIELDS };
-static const char *const names[FIELDS] = {"serial-number", "owner", "customer",
-                                          "idevid-issuer",
-                                          "domain-certificate"};
+enum { SERIAL, OWNER, CUSTOMER, ISSUER, CERT, SOLD, FIELDS };
+static const char *const names[FIELDS] = {"serial-number",      "owner",
+                                          "customer",           "idevid-issuer",
+                                          "domain-certificate", "sold-on"};
 
-#define DOMAIN_ID_MIN 20 /* a SHA-1 */
-
-static idv_rc check_domain_id(const char *text)
-{
-    IDV_AUTO(buf) raw = {.max = IDV_MAX_DOMAIN_ID};
-    IDV_TRY(idv_base64_to_bytes(idv_str(text), 0, &raw));
-    if (raw.n < DOMAIN_ID_MIN)
-        return idv_fail(IDV_E_FORMAT, "a domainID of %zu bytes", raw.n);
-    return IDV_OK;
-}
+#define AHEAD_S (24 * 3600) /* that the clock of who sells may be */
 
 static idv_rc domain_of(struct idv_bytes text, struct idv_buf *out)
 {
@@ -39,7 +30,7 @@ static idv_rc owner_from(const struct idvi_fields *f, struct idv_masa_device *d)
     IDV_TRY(idv_text_copy(d->owner, sizeof(d->owner), idv_view(&f->text[OWNER]),
                           names[OWNER]));
     if (d->owner[0])
-        IDV_TRY(check_domain_id(d->owner));
+        IDV_TRY(idv_domain_id_check(idv_str(d->owner)));
     if (!f->text[CERT].n)
         return IDV_OK;
     IDV_TRY(domain_of(idv_view(&f->text[CERT]), &id));
@@ -71,8 +62,70 @@ static idv_rc read_line(struct idv_bytes text, struct idvi_line *out)
 {
     IDVI_FIELDS_AUTO struct idvi_fields f = {.names = names, .n = FIELDS};
     IDV_TRY(idvi_fields_read(&f, text, "sale", SERIAL + 1));
-    return sale_from(&f, &out->device);
+    out->sold = IDV_TIME_ABSENT;
+    IDV_TRY(sale_from(&f, &out->device));
+    if (!f.text[SOLD].n)
+        return IDV_OK;
+    idv_rc rc = idv_time_from_text(idv_view(&f.text[SOLD]), &out->sold);
+    return rc == IDV_OK ? rc
+                        : idv_fail_within(rc, "sale of '%s': sold-on",
+                                          out->device.serial_number);
 }
+
+/* --- one that was given away since ---------------------------------------- */
+
+/* Of the last time: its number among the changes and its date, 0: never. */
+static idv_rc last_transfer(struct idv_db *db, int64_t device_id, int64_t *id,
+                            int64_t *date)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    *id = *date = 0;
+    IDV_TRY(idvi_query(db, &q,
+                       "SELECT id, date FROM device_change"
+                       " WHERE device_id = $1 AND what = 'transferred'"
+                       " ORDER BY id DESC LIMIT 1",
+                       "i", device_id));
+    IDV_TRY(idvi_query_next(&q, &row));
+    return row ? idvi_query_get(&q, "ii", id, date) : IDV_OK;
+}
+
+/* It was theirs before. */
+static idv_rc was_theirs(struct idv_db *db, int64_t device_id, int64_t transfer,
+                         const char *whose, bool *was)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(db, &q,
+                       "SELECT 1 FROM device_change WHERE device_id = $1"
+                       " AND id < $2 AND what IN ('owner', 'customer',"
+                       " 'former') AND detail = $3 LIMIT 1",
+                       "iit", device_id, transfer, whose));
+    return idvi_query_next(&q, was);
+}
+
+/* What was given away does not come back by a file of before: a sale that is
+ * dated counts from then, another one only to who did not have it yet. */
+static idv_rc is_over(struct idv_db *db, const struct idv_masa_device *known,
+                      const struct idvi_line *line, bool *over)
+{
+    const struct idv_masa_device *said = &line->device;
+    int64_t id = 0, date = 0;
+    bool was = false;
+    IDV_TRY(last_transfer(db, known->id, &id, &date));
+    *over = id && line->sold != IDV_TIME_ABSENT && line->sold <= date;
+    if (!id || line->sold != IDV_TIME_ABSENT)
+        return IDV_OK;
+    IDV_TRY(was_theirs(db, known->id, id,
+                       said->owner[0] ? said->owner : said->customer, &was));
+    if (was)
+        return idv_fail(IDV_E_STATE,
+                        "sale of '%s': they gave it away; sold-on has to say "
+                        "that it was sold to them again since",
+                        said->serial_number);
+    return IDV_OK;
+}
+
+/* --- into the store ------------------------------------------------------- */
 
 static bool differs(const char *said, const char *known)
 {
@@ -81,12 +134,18 @@ static bool differs(const char *said, const char *known)
 
 /* A sale is not how a device is taken from somebody. */
 static idv_rc put_sale(struct idv_db *db, const struct idv_masa_device *known,
-                       const struct idv_masa_device *said,
+                       const struct idvi_line *line,
                        const struct idv_masa_by *by, bool *fresh)
 {
+    const struct idv_masa_device *said = &line->device;
     const bool owner = differs(said->owner, known->owner);
+    bool over = false;
     *fresh = owner || differs(said->customer, known->customer);
     if (!*fresh)
+        return IDV_OK;
+    IDV_TRY(is_over(db, known, line, &over));
+    *fresh = !over;
+    if (over)
         return IDV_OK;
     if (owner && known->owner[0])
         return idv_fail(IDV_E_STATE,
@@ -102,9 +161,12 @@ static idv_rc put_line(struct idv_db *db, const struct idvi_line *line,
 {
     const struct idv_masa_device *d = &line->device;
     struct idv_masa_device known = {0};
+    if (line->sold != IDV_TIME_ABSENT && line->sold > by->now + AHEAD_S)
+        return idv_fail(IDV_E_FORMAT, "sale of '%s': sold-on is yet to come",
+                        d->serial_number);
     IDV_TRY(idvi_device_meant(db, idv_bytes(d->keyid, d->keyid_n),
                               d->serial_number, &known));
-    idv_rc rc = put_sale(db, &known, d, by, fresh);
+    idv_rc rc = put_sale(db, &known, line, by, fresh);
     idv_masa_device_free(&known);
     return rc;
 }

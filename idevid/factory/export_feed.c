@@ -17,11 +17,13 @@ static idv_rc set_issuer(const struct idv_factory_device *d, struct idv_json *o)
 static idv_rc set_order(const struct idvi_export *x,
                         const struct idv_factory_device *d, struct idv_json *o)
 {
+    static const char *const names[] = {"customer", "model", "owner"};
     IDV_AUTO_PTR(idv_json) ordered = NULL;
     IDV_TRY(idvi_ordered(x, d, &ordered));
-    IDV_TRY(idvi_member_text(o, "order", d->order));
-    return idvi_member_text(o, "owner",
-                            idv_json_text(idv_json_get(ordered, "owner")));
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        IDV_TRY(idvi_member_text(
+            o, names[i], idv_json_text(idv_json_get(ordered, names[i]))));
+    return idvi_member_text(o, "order", d->order);
 }
 
 idv_rc idvi_feed_members(const struct idvi_export *x,

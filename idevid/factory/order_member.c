@@ -7,6 +7,7 @@
 #include <idevid/auto.h>
 #include <idevid/codec.h>
 #include <idevid/text.h>
+#include <idevid/x509.h>
 
 #include "factory/order_int.h"
 
@@ -45,19 +46,8 @@ static idv_rc serial_is_one(struct idv_bytes s)
 
 static idv_rc owner_is_one(struct idv_bytes value)
 {
-    IDV_AUTO(buf) raw = {0};
-    if (!value.n)
-        return IDV_OK;
-    if (idv_base64_to_bytes(value, IDV_BASE64_STRICT, &raw) != IDV_OK ||
-        raw.n < 16 || raw.n > 64) {
-        idv_note_clear();
-        return idv_fail(IDV_E_FORMAT,
-                        "order: owner '%.*s' is no domainID "
-                        "(base64)",
-                        value.n > 100 ? 100 : (int)value.n,
-                        (const char *)value.p);
-    }
-    return IDV_OK;
+    idv_rc rc = value.n ? idv_domain_id_check(value) : IDV_OK;
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "order: owner");
 }
 
 /* 6 or 8 bytes, with ':' or '-' between all of them or none of them */

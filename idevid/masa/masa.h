@@ -150,8 +150,8 @@ struct idv_masa_device {
     size_t keyid_n;
     char serial_number[IDV_MAX_SERIAL + 1];
     char maker[64];                /* "" the first configured */
-    char model[64];                /* or SKU; "" not known */
-    char customer[64];             /* whom it was sold to; "" not known */
+    char model[65];                /* or SKU; "" not known */
+    char customer[65];             /* whom it was sold to; "" not known */
     char owner[IDV_MAX_DOMAIN_ID]; /* domainID of that one; "" unknown */
     enum idv_standing standing;
     char reason[128];    /* why not normal; people's words */

@@ -133,6 +133,17 @@ idv_rc idv_domain_id(const X509 *cert, struct idv_buf *out)
     return idv_buf_put(out, idv_bytes(hash, sizeof(hash)));
 }
 
+idv_rc idv_domain_id_check(struct idv_bytes text)
+{
+    IDV_AUTO(buf) raw = {0};
+    if (idv_base64_to_bytes(text, IDV_BASE64_STRICT, &raw) == IDV_OK &&
+        raw.n >= SHA_DIGEST_LENGTH && raw.n <= SHA512_DIGEST_LENGTH)
+        return IDV_OK;
+    idv_note_clear();
+    return idv_fail(IDV_E_FORMAT, "'%.*s' is no domainID (base64)",
+                    text.n > 100 ? 100 : (int)text.n, (const char *)text.p);
+}
+
 static bool begins(struct idv_bytes key, const EVP_MD *md, struct idv_bytes id)
 {
     uint8_t hash[EVP_MAX_MD_SIZE];

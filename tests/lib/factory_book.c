@@ -120,6 +120,7 @@ void book_order_free(struct idv_order *o)
     }
     free(o->devices);
     free(o->model);
+    free(o->customer);
     free(o);
 }
 

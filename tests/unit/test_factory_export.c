@@ -8,6 +8,15 @@
 #include "tests/lib/factory_book.h"
 #include "tests/lib/pki.h"
 
+#define OWNER "b3duZXItb3duZXItb3duZXItb3du" /* 21 bytes */
+/* as long as an order lets them be */
+#define MODEL "Gateway 2000, the one with a name of sixty-four letters, or more"
+#define CUSTOMER                                                               \
+    "Example Ltd, who buys so much of it that the name is longer, too"
+_Static_assert(sizeof(MODEL) == IDV_FACTORY_NAME_MAX + 1 &&
+                   sizeof(CUSTOMER) == IDV_FACTORY_NAME_MAX + 1,
+               "long");
+
 static struct pki pki;
 
 static int group_setup(void **state)
@@ -78,7 +87,10 @@ static void put_real(struct book *b, enum idv_factory_state s)
     struct idv_order *o = book_order("L1", "R", 1);
     free(o->devices[0].serial_number);
     o->devices[0].serial_number = strdup(PKI_SERIAL);
-    o->devices[0].owner = strdup("b3duZXI=");
+    o->devices[0].owner = strdup(OWNER);
+    free(o->model);
+    o->model = strdup(MODEL);
+    o->customer = strdup(CUSTOMER);
     OK(CALL(b, order_add, o, PKI_NOW));
     OK(CALL(b, put, &d, IDV_DEVICE_NONE, idv_factory_state_to_text(s),
             idv_str(""), PKI_NOW, NULL));
@@ -91,7 +103,9 @@ static bool same_device(void *arg, const struct idv_masa_device *d)
     IDV_AUTO(buf) der = {0};
     OK(idv_cert_to_der(pki.idevid.cert, &der));
     assert_string_equal(d->serial_number, PKI_SERIAL);
-    assert_string_equal(d->owner, "b3duZXI=");
+    assert_string_equal(d->owner, OWNER);
+    assert_string_equal(d->model, MODEL);
+    assert_string_equal(d->customer, CUSTOMER);
     assert_string_equal(d->maker, "acme");
     assert_true(idv_bytes_eq(idv_view(&d->cert), idv_view(&der)));
     *(bool *)arg = d->standing != IDV_STANDING_NORMAL;

@@ -9,8 +9,9 @@
 #define MANY 4500 /* more than two transactions */
 #define CUSTOMER "ZG9tYWluIG9mIHRoZSBmaXJzdCBjdXN0b21lcg=="
 #define SECOND "ZG9tYWluIG9mIGFub3RoZXIgY3VzdG9tZXIuLi4="
-#define KEYID "BBQBAgMEBQYHCAkKCwwNDg8QERITFA==" /* OCTET STRING of 20 bytes   \
-                                                  */
+#define KEYID                                                                  \
+    "BBQBAgMEBQYHCAkKCwwNDg8QERITFA==" /* OCTET STRING of 20 bytes             \
+                                        */
 
 struct fixture {
     struct place place;
@@ -235,6 +236,62 @@ static void sold_twice(void **state)
     assert_int_equal(found(f, "D-00000")->standing, IDV_STANDING_NORMAL);
 }
 
+#define FIRST_SALE "D-00000," CUSTOMER ",First"
+
+/* an old file does not give a device back to who gave it away, neither while
+ * nobody has it nor to the customer when somebody has */
+static void sold_before(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(load(f, 1, 0));
+    OK(SALES(f, FIRST_SALE "\n"));
+    OK(idv_db_device_stand(f->db, idv_str(""), "D-00000",
+                           IDV_STANDING_TRANSFERRED, "", &test_by));
+    FAILS(IDV_E_STATE, "line 1: sale of 'D-00000': they gave it away",
+          SALES(f, FIRST_SALE "\n"));
+    FAILS(IDV_E_STATE, "gave it away", SALES(f, "D-00000,,First\n"));
+    assert_string_equal(found(f, "D-00000")->owner, "");
+    assert_string_equal(found(f, "D-00000")->customer, "");
+    OK(SALES(f, FIRST_SALE ",,,1970-01-01T00:00:01Z\n"));
+    assert_int_equal(f->got.known, 1);
+    assert_int_equal(found(f, "D-00000")->standing, IDV_STANDING_TRANSFERRED);
+    OK(SALES(f, "D-00000," SECOND ",Second\n"));
+    FAILS(IDV_E_STATE, "gave it away", SALES(f, FIRST_SALE "\n"));
+    FAILS(IDV_E_STATE, "gave it away", SALES(f, "D-00000,,First\n"));
+    assert_string_equal(found(f, "D-00000")->owner, SECOND);
+    assert_string_equal(found(f, "D-00000")->customer, "Second");
+}
+
+/* sold to them again, with a date; also where the feed had said that first */
+static void sold_again(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(read_text(f, IDV_DB_DEVICES,
+                 "D-00000," KEYID ",,," CUSTOMER ",m,First\n"));
+    OK(idv_db_device_stand(f->db, idv_str(""), "D-00000",
+                           IDV_STANDING_TRANSFERRED, "", &test_by));
+    OK(read_text(f, IDV_DB_DEVICES,
+                 "D-00000," KEYID ",,," CUSTOMER ",m,First\n"));
+    assert_string_equal(found(f, "D-00000")->customer, "");
+    FAILS(IDV_E_STATE, "gave it away", SALES(f, FIRST_SALE "\n"));
+    OK(SALES(f, FIRST_SALE ",,,1970-01-01T00:00:02Z\n"));
+    assert_string_equal(found(f, "D-00000")->owner, CUSTOMER);
+    assert_int_equal(found(f, "D-00000")->standing, IDV_STANDING_NORMAL);
+    OK(SALES(f, FIRST_SALE "\n")); /* it is so already */
+    assert_int_equal(f->got.known, 1);
+}
+
+/* whose it is, is told by a domainID, in the factory's file as well */
+static void feed_owner(void **state)
+{
+    struct fixture *f = ready(state);
+    FAILS(IDV_E_FORMAT,
+          "line 2: device 'B': owner: 'Example Ltd' is no domainID",
+          read_text(f, IDV_DB_DEVICES,
+                    "A," KEYID "\nB," KEYID ",,acme,Example Ltd,m1,Old\n"));
+    assert_int_equal(devices(f->db, NULL), 1);
+}
+
 static void sold_not(void **state)
 {
     static const struct {
@@ -243,11 +300,13 @@ static void sold_not(void **state)
     } rows[] = {
         {",x", "line 1: sale: no serial-number", IDV_E_FORMAT},
         {"D-00000", "neither owner nor customer", IDV_E_FORMAT},
-        {"D-00000,AAAA", "owner: a domainID of 3 bytes", IDV_E_FORMAT},
+        {"D-00000,AAAA", "owner: 'AAAA' is no domainID", IDV_E_FORMAT},
         {"D-00000,!", "sale of 'D-00000': owner: ", IDV_E_FORMAT},
         {"D-00000,,,,AAAA", "owner: certificate", IDV_E_FORMAT},
         {"D-00000,,,AAAA", "line 1: ", IDV_E_FORMAT},
-        {"D-00000,1,2,3,4,5", "more than 5 fields", IDV_E_FORMAT},
+        {"D-00000,1,2,3,4,5,6", "more than 6 fields", IDV_E_FORMAT},
+        {"D-00000,,a,,,monday", "sale of 'D-00000': sold-on", IDV_E_FORMAT},
+        {"D-00000,,a,,,2031-01-01T00:00:00Z", "yet to come", IDV_E_FORMAT},
         {"{\"serial-number\":7}", "not a text", IDV_E_FORMAT},
         {"NONE," CUSTOMER, "line 1: device 'NONE': none", IDV_E_STATE},
     };
@@ -290,10 +349,12 @@ static void sold_by_certificate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(in_batches), BOTH(bad_line),
-        BOTH(cut_off),    BOTH(people_know_better),
-        BOTH(sold),       BOTH(sold_twice),
-        BOTH(sold_not),   BOTH(sold_by_certificate),
+        BOTH(in_batches),  BOTH(bad_line),
+        BOTH(cut_off),     BOTH(people_know_better),
+        BOTH(sold),        BOTH(sold_twice),
+        BOTH(sold_not),    BOTH(sold_by_certificate),
+        BOTH(sold_before), BOTH(sold_again),
+        BOTH(feed_owner),
     };
     (void)pg_start(&pg);
     pki_make(&pki);

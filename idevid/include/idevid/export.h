@@ -18,9 +18,10 @@ struct idv_export {
 /*
  * The registration feed of the MASA (idevid-masa import): a JSON object for
  * each device that has its identity (installed, or later; one that was issued
- * and never arrived is not told): "certificate" (base64),
- * "ek-sha256" (hex; absent if unknown), "idevid-issuer" (base64), "issue",
- * "maker" (when given), "order", "owner" (the order's hint), "retired" (true of
+ * and never arrived is not told): "certificate" (base64), "customer" (the
+ * order's), "ek-sha256" (hex; absent if unknown), "idevid-issuer" (base64),
+ * "issue", "maker" (when given), "model", "order", "owner" (the order's hint),
+ * "retired" (true of
  * retired and wiped ones, which the MASA then blocks), "serial-number",
  * "state". It has the newest identity of each.
  */

@@ -123,6 +123,9 @@ idv_rc idv_domain_id(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
 /* Is it a hash of the key? A subjectKeyIdentifier may be any bytes, so that a
  * domainID alone says nothing about who holds the key. */
 bool idv_domain_id_is_proven(const X509 *cert);
+/* IDV_E_FORMAT, with a note that names it: text is no base64 of 20 to 64 bytes,
+ * which a hash of a key has. */
+idv_rc idv_domain_id_check(struct idv_bytes text) IDV_CHECKED;
 
 /* --- chains --------------------------------------------------------------- */
 
