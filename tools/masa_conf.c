@@ -138,13 +138,30 @@ static const struct idv_conf_entry entries[] = {
              "one service; without it paths end with the process"},
     IDV_MASA_POLICY_ENTRIES(struct masa_conf, policy){
         .section = "policy",
-        .key = "tell-reason",
-        .type = IDV_CONF_BOOL,
-        AT(tell_reason),
-        .fallback = "no",
-        .help =
-            "a registrar that is refused reads the reason that people gave, "
-            "too"},
+        .key = "registrar-minute",
+        .type = IDV_CONF_INT,
+        AT(registrar_minute),
+        .fallback = "0",
+        .min = 0,
+        .max = 100000000,
+        .help = "requests that one registrar signs in a minute, at this "
+                "machine; more get 429; 0: any number"},
+    {.section = "policy",
+     .key = "domain-hourly",
+     .type = IDV_CONF_INT,
+     AT(domain_hourly),
+     .fallback = "0",
+     .min = 0,
+     .max = 100000000,
+     .help = "vouchers that one domain, by the key that is pinned, has in an "
+             "hour, at all machines; more get 429; 0: any number"},
+    {.section = "policy",
+     .key = "tell-reason",
+     .type = IDV_CONF_BOOL,
+     AT(tell_reason),
+     .fallback = "no",
+     .help = "a registrar that is refused reads the reason that people gave, "
+             "too"},
     TOOL_CLOCK_ENTRY(struct masa_conf, device,
                      "trusted"){.section = "policy",
                                 .key = "request-hours",

@@ -144,6 +144,14 @@ const struct service *service_running(void)
     return running;
 }
 
+unsigned service_asked(void *unused, const uint8_t client[32])
+{
+    (void)unused;
+    return running && running->board
+               ? idvi_board_asked(running->board, client, idv_ticks_ms())
+               : 0;
+}
+
 static idv_rc make(void *arg, struct idv_server_worker *out)
 {
     const struct service *s = running = arg;

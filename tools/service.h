@@ -179,6 +179,10 @@ idv_rc service_run(const struct service *s) IDV_CHECKED;
 /* What the table cannot say of [front]: IDV_E_ARG names it. */
 idv_rc service_check_front(const struct service_conf *c) IDV_CHECKED;
 
+/* One request more of this client at any worker of the service that runs, or is
+ * tried only; how many in this minute. */
+unsigned service_asked(void *unused, const uint8_t client[32]);
+
 /* Sets one worker up and clears it: do keys, certificates and store fit? */
 idv_rc service_probe(const struct service *s) IDV_CHECKED;
 

@@ -160,6 +160,7 @@ static idv_rc put_all(struct idv_db *db, const struct idv_masa_issue *i,
     *fresh = added > 0;
     if (!*fresh)
         return IDV_OK;
+    IDV_TRY(idvi_quota_take(db, &i->quota));
     IDV_TRY(put_event(db, i));
     return put_leaves(db, i);
 }
@@ -286,6 +287,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .registrar_find = registrar_find,
         .issue_find = issue_find,
         .issue_add = issue_add,
+        .quota_used = idvi_quota_used,
         .event_count = event_count,
         .owner_known = owner_known,
         .nonceless_since = nonceless_since,

@@ -30,6 +30,12 @@ idv_rc idvi_change_rows(struct idvi_query *q,
                                      const struct idv_masa_change *c),
                         void *arg) IDV_CHECKED;
 
+/* masa_quota.c; the second within a transaction: IDV_E_LIMIT */
+idv_rc idvi_quota_used(void *self, const struct idv_masa_quota *q,
+                       int64_t *n) IDV_CHECKED;
+idv_rc idvi_quota_take(struct idv_db *db,
+                       const struct idv_masa_quota *q) IDV_CHECKED;
+
 /* masa_policy.c */
 idv_rc idvi_policy_each(void *self, const struct idv_masa_device *d,
                         bool (*each)(void *arg, const struct idv_masa_term *t),

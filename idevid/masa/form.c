@@ -61,7 +61,7 @@ X509 *idvi_masa_pin_of(const struct idvi_masa_call *c)
     }
 }
 
-static idv_rc put_key(const X509 *cert, struct idv_buf *out)
+idv_rc idvi_masa_put_key(const X509 *cert, struct idv_buf *out)
 {
     uint8_t *der = NULL;
     int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
@@ -75,6 +75,6 @@ static idv_rc put_key(const X509 *cert, struct idv_buf *out)
 idv_rc idvi_masa_put_pin(struct idvi_masa_call *c, struct idv_voucher *v)
 {
     return c->policy.pin == IDV_PIN_REGISTRAR_KEY
-               ? put_key(c->pin, &v->pinned_domain_pubk)
+               ? idvi_masa_put_key(c->pin, &v->pinned_domain_pubk)
                : idv_cert_to_der(c->pin, &v->pinned_domain_cert);
 }

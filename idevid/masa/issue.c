@@ -6,9 +6,6 @@
 
 #include "idevid/masa/masa_call.h"
 
-#define HOUR_S 3600
-#define DEVICE_HOURLY 60
-
 static idv_rc answer(struct idvi_masa_call *c, const struct idv_masa_issue *i)
 {
     if (!idv_accepts(c->call->req.accept, i->media)) /* one of before */
@@ -27,23 +24,6 @@ static idv_rc find_issued(struct idvi_masa_call *c, bool *found)
     if (rc == IDV_OK && *found)
         rc = answer(c, &old);
     idv_masa_issue_free(&old);
-    return rc;
-}
-
-/* R-M-34 */
-static idv_rc limit_rate(struct idvi_masa_call *c)
-{
-    const struct idv_masa_store *store = c->masa->conf.store;
-    const int64_t most = c->policy.device_hourly;
-    unsigned n = 0;
-    if (c->assertion != IDV_ASSERT_LOGGED)
-        return IDV_OK;
-    IDV_TRY(store->event_count(store->self, c->device.id, IDV_ASSERT_LOGGED,
-                               c->now - HOUR_S, &n));
-    if (n < (most ? most : DEVICE_HOURLY))
-        return IDV_OK;
-    idv_rc rc = idvi_refuse(&c->no, 503, "rate", "too many requests");
-    c->no.retry_after = IDV_MAX_RETRY_AFTER;
     return rc;
 }
 
@@ -126,6 +106,7 @@ static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
     if (v->expires_on != IDV_TIME_ABSENT && v->expires_on < i->repeat_until)
         i->repeat_until = v->expires_on;
     i->assertion = v->assertion;
+    i->quota = c->quota;
     IDV_TRY(idv_random(c->masa->env, i->seed, sizeof(i->seed)));
     memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
     IDV_TRY(idv_text_copy(i->nonce, sizeof(i->nonce), idv_str(v->nonce),
@@ -139,7 +120,10 @@ static idv_rc commit(struct idvi_masa_call *c, const struct idv_masa_issue *i)
 {
     const struct idv_masa_store *store = c->masa->conf.store;
     bool fresh = false, found = false;
-    IDV_TRY(store->issue_add(store->self, i, &fresh));
+    idv_rc rc = store->issue_add(store->self, i, &fresh);
+    if (rc == IDV_E_LIMIT)
+        return idvi_masa_quota_over(c);
+    IDV_TRY(rc);
     if (!fresh) {
         IDV_TRY(find_issued(c, &found));
         return found ? IDV_OK
@@ -178,7 +162,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
         return IDV_OK;
     IDV_TRY(idvi_masa_check_nonceless(c));
     IDV_TRY(idvi_masa_evidence(c));
-    IDV_TRY(limit_rate(c));
+    IDV_TRY(idvi_masa_limit_rate(c));
     IDV_TRY(idvi_masa_choose_signer(c));
     IDV_TRY(idvi_masa_choose_media(c));
     idv_rc rc = issue(c, &i);

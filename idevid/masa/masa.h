@@ -108,6 +108,14 @@ struct idv_masa_conf {
     /* created-on of a registrar's request older than this, or more than ten
      * minutes ahead, is stale (403) when the clock is trusted; 0: 4 days */
     int64_t max_age_s;
+    /* Requests that one registrar signs in a minute, and vouchers that one
+     * domain, by the key that is pinned, has in an hour (of the clock): beyond
+     * that 429 with Retry-After. 0: any number */
+    int64_t registrar_minute, domain_hourly;
+    /* A request more that was signed with a key of this SHA-256: how many in
+     * this minute? NULL: registrar_minute does not count. */
+    unsigned (*asked)(void *arg, const uint8_t key_sha256[32]);
+    void *asked_arg;
     bool tell_reason; /* registrars read why a device is refused, too */
     /* Signs the heads of the tree over the log (P-256 or Ed25519); borrowed.
      * NULL: the tree grows all the same, and nobody is shown it. */
@@ -174,6 +182,13 @@ struct idv_masa_term {
     char value[24];
 };
 
+/* Of a domain's vouchers in an hour. */
+struct idv_masa_quota {
+    uint8_t key_sha256[32]; /* of its SubjectPublicKeyInfo */
+    int64_t hour;           /* since 1970 */
+    int64_t most;           /* 0: any number, and they are not counted */
+};
+
 /* A voucher and its event in the log. */
 struct idv_masa_issue {
     int64_t device_id;
@@ -184,7 +199,8 @@ struct idv_masa_issue {
     enum idv_assertion assertion;
     char media[128];
     struct idv_buf voucher;
-    uint8_t seed[32]; /* random: the salt of its entry in the tree */
+    uint8_t seed[32];            /* random: the salt of its entry in the tree */
+    struct idv_masa_quota quota; /* it counts for, when it is added */
 };
 void idv_masa_issue_free(struct idv_masa_issue *i);
 
@@ -219,9 +235,13 @@ struct idv_masa_store {
     idv_rc (*issue_find)(void *self, const uint8_t rvr_sha256[32], int64_t now,
                          bool *found, struct idv_masa_issue *out);
     /* Voucher, log event and its leaf in the tree in one. *fresh false: another
-     * worker issued for the same bytes meanwhile; nothing added. */
+     * worker issued for the same bytes meanwhile; nothing added. IDV_E_LIMIT,
+     * and nothing added: the quota's most are there. */
     idv_rc (*issue_add)(void *self, const struct idv_masa_issue *issue,
                         bool *fresh);
+    /* how many of the quota are there, of its hour */
+    idv_rc (*quota_used)(void *self, const struct idv_masa_quota *q,
+                         int64_t *n);
     /* events of this device with this assertion since then */
     idv_rc (*event_count)(void *self, int64_t device_id,
                           enum idv_assertion assertion, int64_t since,

@@ -35,6 +35,7 @@ struct idvi_masa_call {
     const struct idv_masa_signer *signer;
     X509 *pin; /* borrowed from chain */
     char domain_id[IDV_MAX_DOMAIN_ID];
+    struct idv_masa_quota quota;
     enum idv_assertion assertion;
     bool near;               /* the pledge proves that it sees this registrar */
     int64_t nonceless_since; /* as the store's; of nonceless requests */
@@ -64,6 +65,13 @@ idv_rc idvi_masa_choose_media(struct idvi_masa_call *c) IDV_CHECKED;
 X509 *idvi_masa_pin_of(const struct idvi_masa_call *c); /* of its chain */
 idv_rc idvi_masa_put_pin(struct idvi_masa_call *c,
                          struct idv_voucher *v) IDV_CHECKED;
+idv_rc idvi_masa_put_key(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+/* rate.c: 503 or 429 when somebody asks for too much. The first is of who has
+ * signed, the second of device and domain; the last is what both say of one
+ * that is over. */
+idv_rc idvi_masa_limit_registrar(struct idvi_masa_call *c) IDV_CHECKED;
+idv_rc idvi_masa_limit_rate(struct idvi_masa_call *c) IDV_CHECKED;
+idv_rc idvi_masa_quota_over(struct idvi_masa_call *c) IDV_CHECKED;
 /* signer.c: sets signer. */
 idv_rc idvi_masa_choose_signer(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_check_signers(const struct idv_masa_maker *m) IDV_CHECKED;

@@ -248,6 +248,7 @@ idv_rc idvi_masa_open(struct idvi_masa_call *c)
     IDV_TRY(open_container(c));
     IDV_TRY(build_chain(c));
     IDV_TRY(verify_signer(c));
+    IDV_TRY(idvi_masa_limit_registrar(c));
     IDV_TRY(look_up_registrar(c));
     IDV_TRY(read_content(c));
     IDV_TRY(check_age(c));

@@ -165,6 +165,8 @@ idv_rc idvi_reg_relay(struct idvi_reg_call *c, struct idv_told *told)
         return voucher(c, m);
     case 202:
         return later(c, "masa-pending", wait_of(c, m));
+    case 429:
+        return later(c, "masa-busy", wait_of(c, m));
     case 401:
         return broken(c, 503, "masa-unauthorized"); /* R-R-20 */
     case 403:

@@ -82,6 +82,13 @@ static idv_rc m_issue_add(void *self, const struct idv_masa_issue *issue,
     FAULTY(masa_real(w).issue_add(w->masa_db, issue, fresh));
 }
 
+static idv_rc m_quota_used(void *self, const struct idv_masa_quota *q,
+                           int64_t *n)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).quota_used(w->masa_db, q, n));
+}
+
 static idv_rc m_event_count(void *self, int64_t id,
                             enum idv_assertion assertion, int64_t since,
                             unsigned *n)
@@ -373,6 +380,7 @@ static void make_stores(struct world *w)
                                             m_registrar_find,
                                             m_issue_find,
                                             m_issue_add,
+                                            m_quota_used,
                                             m_event_count,
                                             m_owner_known,
                                             m_nonceless_since,

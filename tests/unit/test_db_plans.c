@@ -13,6 +13,19 @@ static const uint8_t key[32] = {1};
 
 /* --- everything is asked once --------------------------------------------- */
 
+static void quota(struct idv_db *db)
+{
+    struct idv_masa_store s = idv_db_masa_store(db);
+    struct idv_masa_issue i = some_issue(9);
+    int64_t n = 0;
+    bool fresh = false;
+    i.quota.most = 1;
+    OK(s.issue_add(s.self, &i, &fresh));
+    OK(s.quota_used(s.self, &i.quota, &n));
+    assert_int_equal(n, 1);
+    idv_masa_issue_free(&i);
+}
+
 static void masa(struct idv_db *db)
 {
     struct idv_masa_store s = idv_db_masa_store(db);
@@ -138,7 +151,7 @@ static void people(struct idv_db *db)
     int n = 0;
     assert_int_equal(devices(db, "A"), 1);
     OK(idv_db_log_each(db, "A", count_event, &n));
-    assert_int_equal(n, 1);
+    assert_int_equal(n, 2);
     OK(idv_db_session_each(db, "A", no_session, NULL));
     OK(idv_db_status_each(db, key, no_status, NULL));
     OK(idv_db_issued_each(db, "A", no_issued, NULL));
@@ -216,6 +229,7 @@ static void everything(struct idv_db *db)
 {
     masa(db);
     policies(db);
+    quota(db);
     registrar(db);
     est(db);
     crl(db);

@@ -48,6 +48,18 @@ static void masa_down(void **state)
     recovers(f);
 }
 
+/* too many requests of ours is no end of it */
+static void masa_busy(void **state)
+{
+    struct fixture *f = *state;
+    world_can(&f->w, 429, "text/plain", "too many requests");
+    f->w.canned.retry_after = 40;
+    assert_int_equal(post(f), 202);
+    assert_true(world_why(&f->w, "masa-busy"));
+    assert_int_equal(f->w.reply.retry_after, 40);
+    recovers(f);
+}
+
 static void masa_unauthorized(void **state) /* R-R-20 */
 {
     struct fixture *f = *state;
@@ -294,11 +306,14 @@ static void store_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(masa_lost),         T(masa_waits),    T(masa_down),
-        T(masa_unauthorized), T(masa_refuses),  T(masa_refuses_rudely),
-        T(masa_nonsense),     T(odd_voucher),   T(odd_pin),
-        T(interleaved),       T(two_pledges),   T(abandoned),
-        T(slow_masa),         T(slow_and_lost), T(store_fails),
+        T(masa_lost),           T(masa_waits),
+        T(masa_down),           T(masa_busy),
+        T(masa_unauthorized),   T(masa_refuses),
+        T(masa_refuses_rudely), T(masa_nonsense),
+        T(odd_voucher),         T(odd_pin),
+        T(interleaved),         T(two_pledges),
+        T(abandoned),           T(slow_masa),
+        T(slow_and_lost),       T(store_fails),
     };
     return STORES_RUN(tests);
 }
