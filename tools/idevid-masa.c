@@ -25,6 +25,18 @@ static const struct tool_option init_options[] = {
      &masa_opt.type, NULL, NULL},
     {0}};
 
+static const struct tool_option rollover_options[] = {
+    {"device", 0, "URI", "where the keys are, as for init", &masa_opt.token,
+     NULL, NULL},
+    {"from", 0, "TIME", "when it begins to sign (default: now)", &masa_opt.from,
+     NULL, NULL},
+    {"name", 0, "HOST",
+     "of a server: its names or addresses (repeatable; default loopback)", NULL,
+     NULL, masa_opt.names},
+    {"type", 0, "TYPE", "P-256 (default), P-384, RSA-2048, RSA-3072",
+     &masa_opt.type, NULL, NULL},
+    {0}};
+
 static const struct tool_option standing_options[] = {
     {"reason", 0, "TEXT", "why; kept with the device", &masa_opt.reason, NULL,
      NULL},
@@ -54,6 +66,9 @@ static const struct tool_verb verbs[] = {
     {"run", "", "serve until told to stop", 0, 0, NULL, masa_run, true},
     {"init", "DIR", "make the keys, masa.ini, and what registrars need", 1, 1,
      init_options, masa_init, false},
+    {"rollover", "DIR voucher | nonceless | server",
+     "make the next key of this kind, beside the present one", 2, 2,
+     rollover_options, masa_rollover, false},
     {"import", "FILE ...", "register devices (what idevid-factory exports)", 1,
      -1, NULL, masa_import, true},
     {"sales", "FILE ...", "whom devices were sold to", 1, -1, NULL, masa_sales,

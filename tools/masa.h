@@ -35,7 +35,7 @@ struct masa_options {
     const char *reason, *name, *issuer, *tenant;
     bool nonceless, blocked;
     /* init */
-    const char *token, *maker, *type;
+    const char *token, *maker, *type, *from;
     const char *names[TOOL_LIST_MAX + 1], *anchors[TOOL_LIST_MAX + 1];
 };
 extern struct masa_options masa_opt;
@@ -57,6 +57,9 @@ idv_rc masa_probe(struct tool *t) IDV_CHECKED;
 
 /* masa_init.c */
 idv_rc masa_init(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* masa_rollover.c */
+idv_rc masa_rollover(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* masa_log_key.c: the public half of the log's key, for those who verify. A key
  * that no log can have: IDV_E_ARG. */

@@ -81,6 +81,38 @@ rm -rf none
 fails 3 '' 'a token that is not there' idevid-masa init none \
     --device pkcs11:token=nobody --maker Acme --anchors root.pem
 
+# --- the next key ------------------------------------------------------------
+
+roll() { # KIND [OPTION ...]
+    idevid-masa rollover acme "$1" --device pkcs11:token=maker "${@:2}"
+}
+ok 'the next signer' roll voucher --from 2040-01-01T00:00:00Z
+ok 'by the same CA' openssl verify -x509_strict \
+    -CAfile acme/voucher-anchors.pem acme/masa-2.pem
+like 'begins when it is told to' "$(cat acme/masa-2.ini)" \
+    '^from = 2040-01-01T00:00:00Z$'
+ok 'the next one for vouchers without nonce' roll nonceless
+like 'is for them' "$(cat acme/masa-nonceless-2.ini)" '^use = nonceless$'
+ok 'the next server' roll server --name localhost
+ok 'is believed as the first' openssl verify -purpose sslserver \
+    -verify_hostname localhost -CAfile acme/for-registrars/masa-anchors.pem \
+    acme/masa-tls-2.pem
+sed -e 's/^also = .*/& masa-2.ini masa-nonceless-2.ini/' \
+    -e 's/masa-tls\([;.]\)/masa-tls-2\1/' acme/masa.ini >acme/next.ini
+ok 'a service takes all of them' idevid-masa -c acme/next.ini run --test
+mv acme/masa-2.ini away.ini
+cp acme/masa-2.pem before.pem
+ok 'one that was cut off' roll voucher
+ok 'is completed' cmp acme/masa-2.pem before.pem
+ok 'then there is one more' roll voucher
+ok 'of its own' [ -e acme/masa-3.ini ]
+fails 2 'none of voucher, nonceless, server' 'another kind' roll log
+fails 2 'from is of signers' 'a server begins when it is named' \
+    roll server --from 2040-01-01T00:00:00Z
+fails 2 'no time' 'a beginning that is none' roll voucher --from soon
+fails 5 'run init first' 'where nothing is' idevid-masa rollover tokens voucher \
+    --device pkcs11:token=maker
+
 # --- killed ------------------------------------------------------------------
 
 # numbers TOTAL: those at which it is tried
