@@ -178,6 +178,58 @@ is 'Full CMC is not served' "$(est $EST/fullcmc --data-binary "@$WORLD/lf" \
 is 'nor keys without a label' "$(est $EST/serverkeygen -u alice:secret \
     -H 'Content-Type: application/pkcs10' --data-binary "@$WORLD/lf")" 404
 
+# --- bound to its connection ----------------------------------------------------
+# bound VERSION [OF]: the status of an enrollment whose request says what binds
+# it to the connection of openssl that it goes over: tls-unique, the client's
+# Finished message, or the 32 bytes of tls-exporter. OF: says that instead.
+bound() {
+    local line= binding= exported=
+    coproc TLS {
+        exec openssl s_client "-$1" -connect "localhost:$REG_PORT" -CAfile \
+            "$WORLD/owner/domain-ca.pem" -verify_return_error -nocommands \
+            -ign_eof -msg -keymatexport EXPORTER-Channel-Binding \
+            -keymatexportlen 32 2>&1
+    }
+    local tls=$TLS_PID in out
+    exec {in}<&"${TLS[0]}" {out}>&"${TLS[1]}"
+    until [ -n "$exported" ] || ! IFS= read -r line <&"$in"; do
+        case $line in
+        *'Keying material: '*) exported=${line##*: } ;;
+        '>>> TLS 1.2, Handshake'*Finished*)
+            IFS= read -r line <&"$in"
+            binding=$(tr -d ' ' <<<"$line" | cut -c 9-32)
+            ;;
+        esac
+    done
+    [ "$1" != tls1_3 ] || binding=$exported
+    printf '%s\n' "$binding" >"$WORLD/binding"
+    body_bound "${2:-$binding}" >"$WORLD/bound" || return
+    {
+        printf 'POST /%s/simpleenroll HTTP/1.1\r\nHost: localhost\r\n' $EST
+        printf 'Authorization: Basic %s\r\n' "$(printf alice:secret | base64)"
+        printf 'Content-Type: application/pkcs10\r\nConnection: close\r\n'
+        printf 'Content-Length: %s\r\n\r\n' "$(wc -c <"$WORLD/bound")"
+        cat "$WORLD/bound"
+    } >&"$out"
+    tr -d '\0' <&"$in" | sed -n 's#^HTTP/1.1 \([0-9]*\) .*#\1#p'
+    wait "$tls" 2>/dev/null
+}
+body_bound() { # HEX
+    printf '[req]\nprompt=no\ndistinguished_name=d\nattributes=a\n[d]\nCN=alice\n[a]\nchallengePassword=%s\n' \
+        "$(xxd -r -p <<<"$1" | base64 -w 0)" >"$WORLD/bound.cnf"
+    openssl req -new -config "$WORLD/bound.cnf" -key "$WORLD/alice.key" \
+        -outform DER | openssl base64
+}
+for version in tls1_2 tls1_3; do
+    is "R-R-42: bound to its connection ($version)" "$(bound $version)" 200
+    BEFORE=$(cat "$WORLD/binding")
+    is 'R-R-42: to the one before it' "$(bound $version "$BEFORE")" 403
+    is 'two connections are not bound alike' \
+        "$([ "$BEFORE" != "$(cat "$WORLD/binding")" ] && echo other)" other
+done
+is 'R-R-42: what binds in TLS 1.3 has its 32 bytes' "${#BEFORE}" 64
+is 'R-R-42: the other kind does not' "$(bound tls1_2 "$BEFORE")" 403
+
 # --- by label -----------------------------------------------------------------
 NOLABEL=
 LABEL=plant
@@ -234,7 +286,8 @@ like 'or one certificate' "$(registrar revoke --certificate \
 crl_says 'the device is on the list' 'certificate revoked'
 like 'with its reason' "$(openssl crl -in "$WORLD/crl.pem" -noout -text)" \
     'Key Compromise'
-fails 1 '403' 'R-R-44: it renews no more' pledge router renew
+fails 1 '403' 'R-R-44: it renews no more' pledge router renew \
+    --registrar "localhost:$REG_PORT"
 fails 1 'in force' 'twice is once' registrar revoke TOK-1
 ok 'the list in a file' registrar crl --out "$WORLD/ca.crl"
 ok 'is the one that is served' cmp "$WORLD/ca.crl" "$WORLD/answer"
