@@ -179,9 +179,13 @@ static bool cms_looks_like(struct idv_bytes b)
 static idv_rc parse(struct idv_bytes sealed, CMS_ContentInfo **out)
 {
     const uint8_t *p = sealed.p;
+    /* where the keys of the certificates inside are, too */
     IDV_AUTO_PTR(CMS_ContentInfo)
-    cms = sealed.n ? d2i_CMS_ContentInfo(NULL, &p, (long)sealed.n) : NULL;
+    cms = CMS_ContentInfo_new_ex(idv_lean_context(), NULL);
     if (!cms)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    /* frees what it was given when it fails */
+    if (!sealed.n || !d2i_CMS_ContentInfo(&cms, &p, (long)sealed.n))
         return idv_fail(IDV_E_FORMAT, "CMS: not a ContentInfo");
     if (p != sealed.p + sealed.n)
         return idv_fail(IDV_E_FORMAT, "CMS: bytes behind the ContentInfo");

@@ -42,6 +42,7 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
         return idv_fail(IDV_E_NOMEM, "out of memory");
     m->conf = *conf;
     m->env = env;
+    pthread_mutex_init(&m->seen.lock, NULL);
     if (!m->conf.repeat_s)
         m->conf.repeat_s = REPEAT_S;
     if (!m->conf.max_age_s)
@@ -60,8 +61,10 @@ idv_rc idv_masa_new(const struct idv_masa_conf *conf, const struct idv_env *env,
 
 void idv_masa_free(struct idv_masa *m)
 {
-    if (m)
-        OPENSSL_cleanse(m->conf.location_key, sizeof(m->conf.location_key));
+    if (!m)
+        return;
+    OPENSSL_cleanse(m->conf.location_key, sizeof(m->conf.location_key));
+    pthread_mutex_destroy(&m->seen.lock);
     free(m);
 }
 

@@ -3,6 +3,8 @@
 #ifndef IDEVID_MASA_CALL_H
 #define IDEVID_MASA_CALL_H
 
+#include <pthread.h>
+
 #include <idevid/approval.h>
 #include <idevid/auto.h>
 
@@ -10,7 +12,18 @@
 #include "idevid/envelope/carried.h"
 #include "idevid/masa/masa.h"
 
+/* Chains that were verified in this second. */
+#define IDVI_MASA_SEEN 64
+struct idvi_masa_seen {
+    pthread_mutex_t lock;
+    struct idvi_masa_chain_seen {
+        uint8_t name[32]; /* of all certificates that were shown */
+        int64_t at;
+    } by[IDVI_MASA_SEEN];
+};
+
 struct idv_masa {
+    struct idvi_masa_seen seen;
     struct idv_masa_conf conf;
     const struct idv_env *env;
     struct idv_log_id log; /* of conf.log_key */
@@ -49,6 +62,8 @@ struct idvi_masa_call {
 /* RFC 8995 sections 5.5.2 to 5.5.4: types, container, chain, signature,
  * content, device; pin and domainID follow from the chain. */
 idv_rc idvi_masa_open(struct idvi_masa_call *c) IDV_CHECKED;
+/* chain.c: sets chain, verified, a registrar's (R-M-2, R-M-4). */
+idv_rc idvi_masa_chain(struct idvi_masa_call *c) IDV_CHECKED;
 /* policy.c: what holds for the device. 503: something that this program does
  * not know, which may be what keeps a voucher from somebody. */
 idv_rc idvi_masa_read_policy(struct idvi_masa_call *c) IDV_CHECKED;

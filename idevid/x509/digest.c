@@ -6,9 +6,23 @@
 #include "x509/x509.h"
 
 static EVP_MD *sha256; /* as long as the process: libcrypto's is searched for */
+static int beside = -1; /* index of a certificate's, where it was kept */
+
+static void free_digest(void *parent, void *digest, CRYPTO_EX_DATA *all,
+                        int index, long l, void *p)
+{
+    (void)parent;
+    (void)all;
+    (void)index;
+    (void)l;
+    (void)p;
+    OPENSSL_free(digest);
+}
 
 static void fetch(void)
 {
+    beside = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_X509, 0, NULL, NULL, NULL,
+                                     free_digest);
     sha256 = EVP_MD_fetch(idv_lean_context(), "SHA256", NULL);
 }
 
@@ -24,9 +38,24 @@ idv_rc idv_sha256(struct idv_bytes in, uint8_t out[static 32])
                : idv_fail(IDV_E_CRYPTO, "SHA-256");
 }
 
+void idvi_keep_sha256(X509 *cert, struct idv_bytes der)
+{
+    uint8_t digest[32], *copy;
+    if (idv_sha256(der, digest) != IDV_OK || beside < 0)
+        return;
+    copy = OPENSSL_memdup(digest, sizeof(digest));
+    if (copy && X509_set_ex_data(cert, beside, copy) != 1)
+        OPENSSL_free(copy);
+}
+
 idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32])
 {
     IDV_AUTO(buf) der = {0};
+    const uint8_t *kept = beside >= 0 ? X509_get_ex_data(cert, beside) : NULL;
+    if (kept) {
+        memcpy(out, kept, 32);
+        return IDV_OK;
+    }
     IDV_TRY(idv_cert_to_der(cert, &der));
     return idv_sha256(idv_view(&der), out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcrypto's default provider, with few decoders and encoders: all of them are
- * tried for each public key that comes, and that is dear. */
+/* libcrypto's default provider, with few kinds of keys, decoders and encoders:
+ * all of them are gone through for each public key that comes, and that is
+ * dear. */
 #include <pthread.h>
 #include <string.h>
 
@@ -20,22 +21,38 @@ static struct lean {
     OSSL_FUNC_provider_query_operation_fn *query; /* the default provider's */
     OSSL_DISPATCH dispatch[ROWS];
 } all, keyless;
-static OSSL_ALGORITHM decoders[ROWS], encoders[ROWS]; /* of all */
+static OSSL_ALGORITHM kinds[ROWS], decoders[ROWS], encoders[ROWS]; /* of all */
 static OSSL_LIB_CTX *whole; /* where the default provider is */
 
 /* --- which ---------------------------------------------------------------- */
 
+/* what devices and their peers have, and what TLS agrees on keys with */
+static bool is_used(const OSSL_ALGORITHM *a)
+{
+    static const char *const names[] = {"RSA",  "RSA-PSS", "EC",    "X25519",
+                                        "X448", "ED25519", "ED448", "HMAC"};
+    const size_t n = strcspn(a->algorithm_names, ":");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strlen(names[i]) == n &&
+            strncmp(a->algorithm_names, names[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_spki(const OSSL_ALGORITHM *a)
 {
-    return strstr(a->property_definition, "structure=SubjectPublicKeyInfo") &&
+    return is_used(a) &&
+           strstr(a->property_definition, "structure=SubjectPublicKeyInfo") &&
            !strstr(a->property_definition, "output=pem");
 }
 
-static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS])
+static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS],
+                   bool (*wanted)(const OSSL_ALGORITHM *a))
 {
     size_t n = 0;
     for (; from && from->algorithm_names && n < ROWS - 1; from++) {
-        if (is_spki(from))
+        if (wanted(from))
             to[n++] = *from;
     }
 }
@@ -43,6 +60,8 @@ static void choose(const OSSL_ALGORITHM *from, OSSL_ALGORITHM to[ROWS])
 static const OSSL_ALGORITHM *query_all(void *p, int operation, int *no_cache)
 {
     switch (operation) {
+    case OSSL_OP_KEYMGMT:
+        return kinds;
     case OSSL_OP_DECODER:
         return decoders;
     case OSSL_OP_ENCODER:
@@ -99,8 +118,9 @@ static int start_all(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
     int no_cache = 0;
     if (!start(&all, query_all, out, provctx))
         return 0;
-    choose(all.query(*provctx, OSSL_OP_DECODER, &no_cache), decoders);
-    choose(all.query(*provctx, OSSL_OP_ENCODER, &no_cache), encoders);
+    choose(all.query(*provctx, OSSL_OP_KEYMGMT, &no_cache), kinds, is_used);
+    choose(all.query(*provctx, OSSL_OP_DECODER, &no_cache), decoders, is_spki);
+    choose(all.query(*provctx, OSSL_OP_ENCODER, &no_cache), encoders, is_spki);
     return 1;
 }
 

@@ -93,7 +93,9 @@ idv_rc idv_cert_shared(struct idv_bytes der, X509 **out)
 {
     IDV_AUTO_PTR(X509) cert = shared(NULL, der);
     if (!cert) {
-        IDV_TRY(idv_cert_from_der(der, &cert));
+        IDV_TRY(
+            idvi_cert_into(X509_new_ex(idv_lean_context(), NULL), der, &cert));
+        idvi_keep_sha256(cert, der);
         X509_free(shared(cert, der));
     }
     *out = idv_steal(&cert);
@@ -109,7 +111,11 @@ void idv_certs_share(STACK_OF(X509) * certs)
             idv_note_clear();
             continue;
         }
-        X509 *known = shared(mine, idv_view(&der));
+        X509 *known = shared(NULL, idv_view(&der));
+        if (!known) { /* nobody else has it yet */
+            idvi_keep_sha256(mine, idv_view(&der));
+            known = shared(mine, idv_view(&der));
+        }
         if (!known)
             continue;
         sk_X509_set(certs, i, known);

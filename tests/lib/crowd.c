@@ -5,6 +5,8 @@
  * each
  * crowd enroll   DIR HOST:PORT COUNT THREADS [keep]    after the vouchers; the
  * requests are made before the clock starts
+ * crowd masa     DIR HOST:PORT COUNT THREADS [keep]    the domain's registrar
+ * at the MASA; its requests are made before the clock starts
  * crowd get      DIR HOST:PORT COUNT THREADS PATH      bare mTLS GET
  * crowd idle | half | slow | invalid | kept DIR HOST:PORT N   until standard
  * input ends; kept: each was served once, all of them when it says "begun"
@@ -79,37 +81,13 @@ static void count(struct job *j, int status)
     j->status[status >= 0 && status < 600 ? status : 0]++;
 }
 
-/* a request for the certificate at the other end of conn */
-static void request(const struct crowd *c, const struct crowd_device *d,
-                    const SSL *ssl, struct idv_buf *sealed)
-{
-    IDV_AUTO(buf) json = {0};
-    IDV_AUTO_PTR(idv_certs) chain = sk_X509_new_null();
-    struct idv_voucher v;
-    X509 *registrar = SSL_get0_peer_certificate(ssl);
-    if (!chain || !registrar || X509_up_ref(c->maker_ca) != 1 ||
-        !sk_X509_push(chain, c->maker_ca))
-        crowd_die("registrar's certificate");
-    crowd_must(idv_request_build(d->cert, registrar, &c->sys.env, &v),
-               "request");
-    const struct idv_signer signer = {.key = d->key,
-                                      .cert = d->cert,
-                                      .chain = chain,
-                                      .signing_time = idv_now(&c->sys.env)};
-    crowd_must(idv_voucher_to_json(&v, &json), "request");
-    crowd_must(idv_envelope_seal(IDV_MEDIA_VOUCHER_CMS, idv_view(&json),
-                                 &signer, sealed),
-               "request");
-    idv_voucher_free(&v);
-}
-
 static bool voucher(struct job *j, unsigned i, struct crowd_conn *conn)
 {
     IDV_AUTO(buf) reply = {0};
     const struct crowd_device *d = &j->crowd->device[i % j->crowd->devices];
     struct idv_buf *sealed = &j->sealed[i];
     if (!sealed->n)
-        request(j->crowd, d, conn->ssl, sealed);
+        crowd_pvr(j->crowd, d, SSL_get0_peer_certificate(conn->ssl), sealed);
     int status = crowd_post(conn, VOUCHER, IDV_MEDIA_VOUCHER_CMS,
                             idv_view(sealed), !j->keep, &reply);
     count(j, status);
@@ -117,6 +95,27 @@ static bool voucher(struct job *j, unsigned i, struct crowd_conn *conn)
         idv_buf_free(sealed);
     return status == 200;
 }
+
+/* --- and what its registrar does ------------------------------------------ */
+
+static bool relay(struct job *j, unsigned i, struct crowd_conn *conn)
+{
+    IDV_AUTO(buf) reply = {0};
+    int status = crowd_post(conn, VOUCHER, IDV_MEDIA_VOUCHER_CMS,
+                            idv_view(&j->sealed[i]), !j->keep, &reply);
+    count(j, status);
+    return status == 200;
+}
+
+static void make_relayed(struct job *j)
+{
+    crowd_registrar(j->crowd);
+    for (unsigned i = 0; i < j->count; i++)
+        crowd_rvr(j->crowd, &j->crowd->device[i % j->crowd->devices],
+                  &j->sealed[i]);
+}
+
+/* --- a device again ------------------------------------------------------- */
 
 /* each has a signature of its own: none is one that was answered before */
 static void make_requests(struct job *j)
@@ -237,10 +236,13 @@ static int run_all(struct job *j)
     j->sealed = calloc(j->count, sizeof(*j->sealed));
     if (!j->latency || !j->ctx || !j->sealed || j->threads > THREADS)
         crowd_die("too many");
-    for (unsigned i = 0; i < c->devices; i++)
-        j->ctx[i] = crowd_ctx(c, &c->device[i]);
     if (j->work == enroll)
         make_requests(j);
+    if (j->work == relay)
+        make_relayed(j);
+    for (unsigned i = 0; i < c->devices; i++)
+        j->ctx[i] =
+            crowd_ctx(c, j->work == relay ? &c->registrar : &c->device[i]);
     double began = now(), cpu = cpu_now();
     for (unsigned i = 0; i < j->threads; i++) {
         if (pthread_create(&thread[i], NULL, run, j) != 0)
@@ -405,6 +407,7 @@ int main(int argc, char **argv)
     j.path = argv[argc - 1];
     j.work = strcmp(argv[1], "vouchers") == 0 ? voucher
              : strcmp(argv[1], "enroll") == 0 ? enroll
+             : strcmp(argv[1], "masa") == 0   ? relay
                                               : get;
     return run_all(&j);
 }

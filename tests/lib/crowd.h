@@ -12,9 +12,10 @@
 
 #define CROWD_MAX 4096 /* devices */
 
-struct crowd_device {
+struct crowd_device { /* or a registrar */
     EVP_PKEY *key;
     X509 *cert;
+    X509 *ca; /* issued it; NULL: as crowd's devices */
 };
 
 struct crowd {
@@ -24,6 +25,7 @@ struct crowd {
     struct crowd_device *device;
     unsigned devices;
     X509 *maker_ca; /* issued them */
+    struct crowd_device registrar;
     struct idv_env_system sys;
 };
 
@@ -33,6 +35,16 @@ struct crowd {
 void crowd_make(const char *dir, unsigned n);
 void crowd_open(struct crowd *c, const char *dir);
 void crowd_where(struct crowd *c, const char *host_port);
+
+/* the domain's registrar, into c->registrar */
+void crowd_registrar(struct crowd *c);
+
+/* crowd_seal.c: a request of that device for whom it found; and what the
+ * registrar makes of one for itself. */
+void crowd_pvr(const struct crowd *c, const struct crowd_device *d,
+               const X509 *registrar, struct idv_buf *sealed);
+void crowd_rvr(const struct crowd *c, const struct crowd_device *d,
+               struct idv_buf *sealed);
 
 /* crowd_talk.c: one connection. false after a line in *why. */
 struct crowd_conn {

@@ -144,26 +144,41 @@ void crowd_make(const char *dir, unsigned n)
 
 /* --- opening -------------------------------------------------------------- */
 
-static bool load(const char *dir, unsigned i, struct crowd *c)
+static bool load(const char *dir, const char *name, struct crowd_device *d)
 {
     char path[512];
-    struct crowd_device *d = &c->device[i];
-    snprintf(path, sizeof(path), "%s/device.%u.pem", dir, i);
+    snprintf(path, sizeof(path), "%s/%s.pem", dir, name);
     FILE *f = fopen(path, "r");
     if (!f)
         return false;
     d->cert = PEM_read_X509(f, NULL, NULL, NULL);
-    if (!c->maker_ca)
-        c->maker_ca = PEM_read_X509(f, NULL, NULL, NULL);
+    d->ca = PEM_read_X509(f, NULL, NULL, NULL);
     fclose(f);
-    snprintf(path, sizeof(path), "%s/device.%u.key", dir, i);
-    f = fopen(path, "r");
-    d->key = f ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : NULL;
-    if (f)
-        fclose(f);
-    if (!d->cert || !d->key || !c->maker_ca)
+    f = file(dir, name, ".key", "r");
+    d->key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    fclose(f);
+    if (!d->cert || !d->key || !d->ca)
         crowd_die(path);
     return true;
+}
+
+static bool load_device(struct crowd *c, unsigned i)
+{
+    char name[32];
+    struct crowd_device *d = &c->device[i];
+    snprintf(name, sizeof(name), "device.%u", i);
+    if (!load(c->dir, name, d))
+        return false;
+    if (!c->maker_ca)
+        c->maker_ca = idv_steal(&d->ca);
+    X509_free(idv_steal(&d->ca));
+    return true;
+}
+
+void crowd_registrar(struct crowd *c)
+{
+    if (!load(c->dir, "registrar", &c->registrar))
+        crowd_die("registrar");
 }
 
 void crowd_open(struct crowd *c, const char *dir)
@@ -174,7 +189,7 @@ void crowd_open(struct crowd *c, const char *dir)
     c->device = calloc(CROWD_MAX, sizeof(*c->device));
     if (!c->device)
         crowd_die("memory");
-    while (c->devices < CROWD_MAX && load(dir, c->devices, c))
+    while (c->devices < CROWD_MAX && load_device(c, c->devices))
         c->devices++;
     if (!c->devices)
         crowd_die("no devices");

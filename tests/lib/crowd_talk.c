@@ -27,7 +27,7 @@ SSL_CTX *crowd_ctx(const struct crowd *c, const struct crowd_device *d)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (d && (SSL_CTX_use_certificate(ctx, d->cert) != 1 ||
               SSL_CTX_use_PrivateKey(ctx, d->key) != 1 ||
-              SSL_CTX_add1_chain_cert(ctx, c->maker_ca) != 1))
+              SSL_CTX_add1_chain_cert(ctx, d->ca ? d->ca : c->maker_ca) != 1))
         crowd_die("TLS identity");
     return ctx;
 }

@@ -2,9 +2,12 @@
 /* A PKCS#11 module before the one that P11CUT_REAL names. Beside it, so that
  * each copy has its own, may lie the files plan (see cut.h) and, with the label
  * of a token: away, it is not in its slot while that file is there; gone, the
- * same, and its sessions are, too; broken, it does not sign. */
+ * same, and its sessions are, too; broken, it does not sign. slow: so many
+ * milliseconds are the least that a signature takes. */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
+#include <poll.h>
+#include <stdlib.h>
 
 #include <p11-kit/pkcs11.h>
 
@@ -113,6 +116,16 @@ static CK_RV away_C_SignInit(CK_SESSION_HANDLE s, CK_MECHANISM *m,
                                         : cut_C_SignInit(s, m, key);
 }
 
+static CK_RV away_C_Sign(CK_SESSION_HANDLE s, CK_BYTE_PTR data, CK_ULONG n,
+                         CK_BYTE_PTR signature, CK_ULONG_PTR room)
+{
+    char ms[33];
+
+    if (signature != NULL && label_in("slow", ms))
+        poll(NULL, 0, atoi(ms));
+    return cut_C_Sign(s, data, n, signature, room);
+}
+
 /* "NUMBER erase": killed as so many objects have been destroyed */
 static CK_RV away_C_DestroyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o)
 {
@@ -146,6 +159,7 @@ static int load(void)
     list.C_GetTokenInfo = away_C_GetTokenInfo;
     list.C_OpenSession = away_C_OpenSession;
     list.C_SignInit = away_C_SignInit;
+    list.C_Sign = away_C_Sign;
     list.C_DestroyObject = away_C_DestroyObject;
     list.C_GetFunctionList = C_GetFunctionList;
     find_directory();

@@ -265,9 +265,11 @@ idv_rc idv_cert_extfile(const struct idv_cert_spec *spec, const EVP_PKEY *key,
 /*
  * Where a service reads what strangers send: a library context with the default
  * provider's algorithms, whose keys are read three times as fast, because it
- * has decoders and encoders of SubjectPublicKeyInfo in DER alone. Keys of other
- * contexts can be used in it. Made once in a process, never freed; NULL, which
- * is libcrypto's own, where it cannot be made. From any thread.
+ * has keys of RSA, EC, Ed25519, Ed448 and those that TLS agrees on keys with
+ * alone (X25519, X448), and decoders and encoders of SubjectPublicKeyInfo in
+ * DER. Keys of other contexts can be used in it. Made once in a process, never
+ * freed; NULL, which is libcrypto's own, where it cannot be made. From any
+ * thread.
  */
 OSSL_LIB_CTX *idv_lean_context(void);
 
