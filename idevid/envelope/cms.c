@@ -18,7 +18,7 @@
 
 /* --- sealing -------------------------------------------------------------- */
 
-static bool can_sign(const EVP_PKEY *key)
+static bool cms_can_sign(const EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);
     return EVP_PKEY_is_a(key, "RSA") ? bits >= 2048
@@ -143,7 +143,7 @@ static idv_rc cms_seal(struct idv_bytes payload, const struct idv_signer *s,
                        struct idv_buf *out)
 {
     const EVP_MD *md = idv_digest_for(s->key);
-    if (!md || !can_sign(s->key))
+    if (!md || !cms_can_sign(s->key))
         return idv_fail(IDV_E_ARG, "CMS: signer's key type is not supported");
     IDV_AUTO_PTR(CMS_ContentInfo)
     cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY);
@@ -373,6 +373,7 @@ const struct idvi_envelope_row idvi_cms_row = {
     .media = IDV_MEDIA_VOUCHER_CMS,
     .form = "cms",
     .encoding = IDV_ENC_JSON,
+    .can_sign = cms_can_sign,
     .looks_like = cms_looks_like,
     .seal = cms_seal,
     .open = cms_open,

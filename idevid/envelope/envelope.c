@@ -67,6 +67,12 @@ idv_rc idv_envelope_accept(const char *first, struct idv_buf *out)
     return IDV_OK;
 }
 
+bool idv_envelope_can_seal(const char *media, const EVP_PKEY *key)
+{
+    const struct idvi_envelope_row *row = row_of(media);
+    return row && key && row->can_sign(key);
+}
+
 const char *idv_envelope_guess(struct idv_bytes sealed)
 {
     for (size_t i = 0; i < ROWS; i++)

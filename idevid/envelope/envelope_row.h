@@ -9,6 +9,7 @@ struct idvi_envelope_row {
     const char *media;
     const char *form; /* its word in configurations: "cms" */
     enum idv_encoding encoding;
+    bool (*can_sign)(const EVP_PKEY *key);
     bool (*looks_like)(struct idv_bytes sealed);
     idv_rc (*seal)(struct idv_bytes payload, const struct idv_signer *signer,
                    struct idv_buf *out) IDV_CHECKED;

@@ -53,6 +53,11 @@ static idv_rc put_json(struct idv_bytes head, struct idv_bytes payload,
     return idv_buf_put(out, idv_view(&json));
 }
 
+static bool jws_can_sign(const EVP_PKEY *key)
+{
+    return idvi_jws_alg_of(key) != NULL;
+}
+
 static idv_rc jws_seal(struct idv_bytes payload, const struct idv_signer *s,
                        struct idv_buf *out)
 {
@@ -199,6 +204,7 @@ const struct idvi_envelope_row idvi_jws_row = {
     .media = IDV_MEDIA_VOUCHER_JWS,
     .form = "jws",
     .encoding = IDV_ENC_JSON,
+    .can_sign = jws_can_sign,
     .looks_like = jws_looks_like,
     .seal = jws_seal,
     .open = jws_open,

@@ -26,20 +26,35 @@ static const char *settled(const struct idvi_masa_call *c)
                           : NULL;
 }
 
-/* The device's own, or else the registrar's, or else any that is accepted. */
-idv_rc idvi_masa_choose_media(struct idvi_masa_call *c)
+static bool can_be(const struct idvi_masa_call *c, const char *media)
 {
     const char *one = settled(c);
+    return media && (!one || media == one) &&
+           idv_accepts(c->call->req.accept, media) &&
+           idv_envelope_can_seal(media, c->signer->key);
+}
+
+/* The device's own, or else the registrar's, or else any that is accepted and
+ * the key can sign. */
+idv_rc idvi_masa_choose_media(struct idvi_masa_call *c)
+{
     const char *known[2 + FORMS] = {
         idv_envelope_guess(idv_view(&c->rvr.prior_signed)), c->opened.media};
     for (size_t i = 0; i < FORMS; i++)
         known[2 + i] = idv_envelope_media(forms[i]);
     for (size_t i = 0; i < 2 + FORMS && !c->media; i++) {
-        if (known[i] && (!one || known[i] == one) &&
-            idv_accepts(c->call->req.accept, known[i]))
+        if (can_be(c, known[i]))
             c->media = known[i];
     }
     return c->media ? IDV_OK : unacceptable(c);
+}
+
+bool idvi_masa_can_sign(const EVP_PKEY *key)
+{
+    bool can = false;
+    for (size_t i = 0; i < FORMS && !can; i++)
+        can = idv_envelope_can_seal(idv_envelope_media(forms[i]), key);
+    return can;
 }
 
 static X509 *last(const struct idvi_masa_call *c, int at)

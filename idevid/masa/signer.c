@@ -14,6 +14,11 @@ static idv_rc check(const struct idv_masa_maker *m,
     if (!idv_cert_has_key(s->cert, s->key))
         return idv_fail(IDV_E_ARG, "masa: %s: key and certificate differ",
                         m->name);
+    if (!idvi_masa_can_sign(s->key))
+        return idv_fail(IDV_E_ARG,
+                        "masa: %s: a key of this type or size signs no "
+                        "vouchers",
+                        m->name);
     for (int i = 0; i < sk_X509_num(s->devices); i++) {
         X509 *ca = sk_X509_value(s->devices, i);
         if (!X509_get0_subject_key_id(ca))

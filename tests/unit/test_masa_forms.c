@@ -241,6 +241,44 @@ static void pins_alone(void **state) /* no issuer is there */
     pinned_is(&v, f->w.pki.registrar.cert);
 }
 
+/* R-M-22: a key that signs one form only; the other is not to be had, which is
+ * nobody's failure */
+static void one_form_key(void **state)
+{
+    struct fixture *f = *state;
+    const struct idv_cert_spec spec = {.kind = IDV_CERT_SIGNER,
+                                       .common_name = "Voucher Signer"};
+    struct pki_id id =
+        pki_issue(&f->w.pki, "brainpoolP256r1", &spec, &f->w.pki.maker_ca);
+    f->w.signer.key = id.key;
+    f->w.signer.cert = id.cert;
+    world_configure(&f->w);
+    seal(f);
+    assert_int_equal(send(f), 200);
+    assert_string_equal(f->w.reply.media, IDV_MEDIA_VOUCHER_CMS);
+    f->rvr.created_on--;
+    seal(f);
+    assert_int_equal(send_for(f, IDV_MEDIA_VOUCHER_JWS), 406);
+    assert_true(world_why(&f->w, "accept"));
+    pki_id_free(&id);
+}
+
+/* one that signs no form is told when the service begins */
+static void no_form_key(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_masa *m = NULL;
+    X509 *cert = X509_dup(f->w.pki.masa.cert);
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    assert_true(X509_set_pubkey(cert, key) == 1);
+    f->w.signer.key = key;
+    f->w.signer.cert = cert;
+    FAILS(IDV_E_ARG, "signs no vouchers",
+          idv_masa_new(&f->w.masa_conf, &f->w.pki.env.env, &m));
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -253,6 +291,7 @@ int main(void)
         T(bad_base64),       T(older_root),
         T(unknown_root),     T(pins_each),
         T(pins_key),         T(pins_alone),
+        T(one_form_key),     T(no_form_key),
     };
     return STORES_RUN(tests);
 }

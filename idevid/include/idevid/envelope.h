@@ -35,6 +35,8 @@ struct idv_signer {
     bool id_data; /* CMS: eContentType id-data (version 1) as the published
                      samples have it, for makers that ask for it */
 };
+/* Is it of a type and size that signs this form? */
+bool idv_envelope_can_seal(const char *media, const EVP_PKEY *key);
 /* Appends the container. One private-key operation. IDV_E_ARG: unknown media,
  * no key or certificate, a key that cannot sign (RSA below 2048 bits, curves
  * below 256), an empty payload; IDV_E_DEVICE: the device would not sign;
