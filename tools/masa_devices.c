@@ -114,6 +114,23 @@ static void show_changes(struct tool *t, const struct idv_json *d)
     }
 }
 
+static void show_generations(struct tool *t, const struct idv_json *d)
+{
+    const struct idv_json *rows = idv_json_get(d, "generations");
+    for (size_t i = 0; i < idv_json_count(rows); i++) {
+        const struct idv_json *g = idv_json_at(rows, i, NULL);
+        int64_t n = 0;
+        bool back = false;
+        if (idv_json_int(idv_json_get(g, "generation"), "generation", &n) !=
+                IDV_OK ||
+            idv_json_bool(idv_json_get(g, "back"), "back", &back) != IDV_OK)
+            return;
+        tool_say(t, "%s  generation %lld domain %s%s", cell(g, "date"),
+                 (long long)n, cell(g, "domainID"),
+                 back ? ": it went back, which no TPM does" : "");
+    }
+}
+
 static void show_events(struct tool *t, const struct idv_json *d)
 {
     const struct idv_json *events = idv_json_get(d, "events");
@@ -135,6 +152,7 @@ static idv_rc show_page(struct tool *t, const struct idv_json *answer)
         show_facts(t, d);
         show_policy(t, d);
         show_changes(t, d);
+        show_generations(t, d);
         show_events(t, d);
     }
     return IDV_OK;

@@ -110,6 +110,7 @@ struct idv_masa_people idv_db_masa_people(struct idv_db *db)
         .stand = stand,
         .own = own,
         .changes = idvi_device_changes,
+        .imprints = idvi_imprints,
         .registrar_set = registrar_set,
         .registrars = registrars,
         .events = events,

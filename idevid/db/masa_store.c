@@ -161,6 +161,7 @@ static idv_rc put_all(struct idv_db *db, const struct idv_masa_issue *i,
     if (!*fresh)
         return IDV_OK;
     IDV_TRY(idvi_quota_take(db, &i->quota));
+    IDV_TRY(idvi_imprint_put(db, i));
     IDV_TRY(put_event(db, i));
     return put_leaves(db, i);
 }
@@ -288,6 +289,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .issue_find = issue_find,
         .issue_add = issue_add,
         .quota_used = idvi_quota_used,
+        .generation_highest = idvi_imprint_highest,
         .event_count = event_count,
         .owner_known = owner_known,
         .nonceless_since = nonceless_since,

@@ -36,6 +36,15 @@ idv_rc idvi_quota_used(void *self, const struct idv_masa_quota *q,
 idv_rc idvi_quota_take(struct idv_db *db,
                        const struct idv_masa_quota *q) IDV_CHECKED;
 
+/* masa_imprint.c; the first within a transaction */
+idv_rc idvi_imprint_put(struct idv_db *db,
+                        const struct idv_masa_issue *i) IDV_CHECKED;
+idv_rc idvi_imprint_highest(void *self, int64_t device_id,
+                            uint64_t *generation) IDV_CHECKED;
+idv_rc idvi_imprints(void *self, int64_t device_id, unsigned limit,
+                     bool (*each)(void *arg, const struct idv_masa_imprint *i),
+                     void *arg) IDV_CHECKED;
+
 /* masa_policy.c */
 idv_rc idvi_policy_each(void *self, const struct idv_masa_device *d,
                         bool (*each)(void *arg, const struct idv_masa_term *t),

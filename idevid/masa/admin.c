@@ -198,6 +198,40 @@ static idv_rc put_changes(const struct idv_masa_people *people,
     return idv_json_set(o, "changes", idv_steal(&rows));
 }
 
+/* --- what it proved of its anchor ----------------------------------------- */
+
+static idv_rc put_imprint(struct idv_json *o, const struct idv_masa_imprint *i)
+{
+    IDV_TRY(idv_admin_put_time(o, "date", i->date));
+    IDV_TRY(idv_admin_put_int(o, "generation", (int64_t)i->generation));
+    IDV_TRY(idv_admin_put_text(o, "domainID", i->domain_id));
+    return idv_admin_put_bool(o, "back", i->back);
+}
+
+static bool imprint_each(void *arg, const struct idv_masa_imprint *i)
+{
+    struct idvi_masa_changes *s = arg;
+    struct idv_json *o = idv_json_new_object();
+    s->rc = o ? put_imprint(o, i) : idv_fail(IDV_E_NOMEM, "out of memory");
+    if (s->rc == IDV_OK)
+        s->rc = idv_json_append(s->rows, o);
+    else
+        idv_json_free(o);
+    return s->rc == IDV_OK;
+}
+
+static idv_rc put_imprints(const struct idv_masa_people *people,
+                           int64_t device_id, struct idv_json *o)
+{
+    IDV_AUTO_PTR(idv_json) rows = idv_json_new_array();
+    struct idvi_masa_changes s = {rows, IDV_OK};
+    if (!rows)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(people->imprints(people->self, device_id, SHOWN, imprint_each, &s));
+    IDV_TRY(s.rc);
+    return idv_json_set(o, "generations", idv_steal(&rows));
+}
+
 static idv_rc show_one(const struct showing *s, const struct idv_masa_device *d)
 {
     IDV_AUTO_PTR(idv_json) o = idv_json_new_object();
@@ -207,6 +241,7 @@ static idv_rc show_one(const struct showing *s, const struct idv_masa_device *d)
     IDV_TRY(idv_admin_put_bool(o, "registered", d->cert.n > 0));
     IDV_TRY(idvi_masa_put_policy(s->a, d, o));
     IDV_TRY(put_changes(&s->a->people, d->id, o));
+    IDV_TRY(put_imprints(&s->a->people, d->id, o));
     IDV_TRY(put_events(&s->a->store, d->id, o));
     return idv_json_append(s->rows, idv_steal(&o));
 }

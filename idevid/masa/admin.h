@@ -26,7 +26,8 @@ struct idv_masa_admin {
  *   /show       {"serial-number"}       {"devices": such rows, each with
  *               "registered": is its certificate here, "policy": what
  *               holds for it, rows of setting, value, from, "changes": what was
- *               said of it, rows of date, who, what, detail, "events": the
+ *               said of it, rows of date, who, what, detail, "generations":
+ *               rows of date, generation, domainID, back, "events": the
  *               newest, oldest first, "earlier": n of those left out}; 409:
  *               none
  *   /stand      {"serial-number" [, "issuer-keyid"], "standing": its word

@@ -153,6 +153,24 @@ static enum idv_assertion assertion(const struct idvi_masa_call *c)
     return c->near ? IDV_ASSERT_PROXIMITY : IDV_ASSERT_LOGGED;
 }
 
+/* A TPM only counts up: one that is below what it was, or a request of before,
+ * is for people to look into. */
+static idv_rc check_generation(struct idvi_masa_call *c)
+{
+    const struct idv_masa_store *store = c->masa->conf.store;
+    uint64_t highest = 0;
+    if (!c->approve)
+        return IDV_OK;
+    IDV_TRY(store->generation_highest(store->self, c->device.id, &highest));
+    if (c->approval.generation < highest)
+        idv_log(c->masa->env, IDV_LOG_WARN, "generation-back",
+                "device=%s generation=%llu highest=%llu domain=%s",
+                idv_log_value(c->device.serial_number),
+                (unsigned long long)c->approval.generation,
+                (unsigned long long)highest, c->domain_id);
+    return IDV_OK;
+}
+
 idv_rc idvi_masa_evidence(struct idvi_masa_call *c)
 {
     if (c->rvr.prior_signed.n) {
@@ -164,5 +182,5 @@ idv_rc idvi_masa_evidence(struct idvi_masa_call *c)
                            "device belongs to another domain");
     IDV_TRY(demand(c));
     c->assertion = assertion(c);
-    return IDV_OK;
+    return check_generation(c);
 }

@@ -107,6 +107,7 @@ static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
         i->repeat_until = v->expires_on;
     i->assertion = v->assertion;
     i->quota = c->quota;
+    i->generation = c->approve ? c->approval.generation : 0;
     IDV_TRY(idv_random(c->masa->env, i->seed, sizeof(i->seed)));
     memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
     IDV_TRY(idv_text_copy(i->nonce, sizeof(i->nonce), idv_str(v->nonce),

@@ -201,6 +201,7 @@ struct idv_masa_issue {
     struct idv_buf voucher;
     uint8_t seed[32];            /* random: the salt of its entry in the tree */
     struct idv_masa_quota quota; /* it counts for, when it is added */
+    uint64_t generation; /* that the device proves to be at; 0: it says none */
 };
 void idv_masa_issue_free(struct idv_masa_issue *i);
 
@@ -242,6 +243,9 @@ struct idv_masa_store {
     /* how many of the quota are there, of its hour */
     idv_rc (*quota_used)(void *self, const struct idv_masa_quota *q,
                          int64_t *n);
+    /* the highest that it ever proved to be at; 0: none */
+    idv_rc (*generation_highest)(void *self, int64_t device_id,
+                                 uint64_t *generation);
     /* events of this device with this assertion since then */
     idv_rc (*event_count)(void *self, int64_t device_id,
                           enum idv_assertion assertion, int64_t since,

@@ -77,7 +77,7 @@ idv_rc idvi_masa_evidence(struct idvi_masa_call *c) IDV_CHECKED;
  * voucher has; and the pin in it. */
 idv_rc idvi_masa_check_accept(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_choose_media(struct idvi_masa_call *c) IDV_CHECKED;
-bool idvi_masa_can_sign(const EVP_PKEY *key); /* in any form */
+bool idvi_masa_can_sign(const EVP_PKEY *key);           /* in any form */
 X509 *idvi_masa_pin_of(const struct idvi_masa_call *c); /* of its chain */
 idv_rc idvi_masa_put_pin(struct idvi_masa_call *c,
                          struct idv_voucher *v) IDV_CHECKED;

@@ -19,6 +19,14 @@ struct idv_masa_change {
     char detail[128]; /* the reason, domainID, name */
 };
 
+/* What a device proved of its anchor when a domain had a voucher. */
+struct idv_masa_imprint {
+    int64_t date;
+    uint64_t generation;
+    char domain_id[IDV_MAX_DOMAIN_ID];
+    bool back; /* it had been at a higher one before, which no TPM undoes */
+};
+
 /* Whose policy. */
 struct idv_masa_subject {
     enum idv_policy_of of;
@@ -57,6 +65,11 @@ struct idv_masa_people {
     idv_rc (*changes)(void *self, int64_t device_id, unsigned limit,
                       bool (*each)(void *arg, const struct idv_masa_change *c),
                       void *arg);
+    /* the newest, oldest first; one where generation or domain changed */
+    idv_rc (*imprints)(void *self, int64_t device_id, unsigned limit,
+                       bool (*each)(void *arg,
+                                    const struct idv_masa_imprint *i),
+                       void *arg);
     /* n terms (setting and value; value "": taken back) in one; those that are
      * so already are nothing new. IDV_E_STATE: no such device. */
     idv_rc (*policy_set)(void *self, const struct idv_masa_subject *s,

@@ -89,6 +89,12 @@ static idv_rc m_quota_used(void *self, const struct idv_masa_quota *q,
     FAULTY(masa_real(w).quota_used(w->masa_db, q, n));
 }
 
+static idv_rc m_generation_highest(void *self, int64_t id, uint64_t *generation)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).generation_highest(w->masa_db, id, generation));
+}
+
 static idv_rc m_event_count(void *self, int64_t id,
                             enum idv_assertion assertion, int64_t since,
                             unsigned *n)
@@ -381,6 +387,7 @@ static void make_stores(struct world *w)
                                             m_issue_find,
                                             m_issue_add,
                                             m_quota_used,
+                                            m_generation_highest,
                                             m_event_count,
                                             m_owner_known,
                                             m_nonceless_since,

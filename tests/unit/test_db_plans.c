@@ -151,7 +151,7 @@ static void people(struct idv_db *db)
     int n = 0;
     assert_int_equal(devices(db, "A"), 1);
     OK(idv_db_log_each(db, "A", count_event, &n));
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
     OK(idv_db_session_each(db, "A", no_session, NULL));
     OK(idv_db_status_each(db, key, no_status, NULL));
     OK(idv_db_issued_each(db, "A", no_issued, NULL));
@@ -188,6 +188,27 @@ static bool no_term(void *arg, const struct idv_masa_term *t)
     (void)arg;
     (void)t;
     return true;
+}
+
+static bool no_imprint(void *arg, const struct idv_masa_imprint *i)
+{
+    (void)arg;
+    return i->generation > 0;
+}
+
+static void imprints(struct idv_db *db)
+{
+    struct idv_masa_store s = idv_db_masa_store(db);
+    struct idv_masa_people p = idv_db_masa_people(db);
+    struct idv_masa_issue i = some_issue(10);
+    uint64_t highest = 0;
+    bool fresh = false;
+    i.generation = 4;
+    OK(s.issue_add(s.self, &i, &fresh));
+    OK(s.generation_highest(s.self, 1, &highest));
+    assert_true(highest == 4);
+    OK(p.imprints(p.self, 1, 9, no_imprint, NULL));
+    idv_masa_issue_free(&i);
 }
 
 static void policies(struct idv_db *db)
@@ -230,6 +251,7 @@ static void everything(struct idv_db *db)
     masa(db);
     policies(db);
     quota(db);
+    imprints(db);
     registrar(db);
     est(db);
     crl(db);

@@ -140,6 +140,66 @@ static void without_a_key_nothing_is_read(void **state)
 
 /* --- who is refused ------------------------------------------------------- */
 
+struct seen {
+    int n;
+    struct idv_masa_imprint rows[8];
+};
+
+static bool see(void *arg, const struct idv_masa_imprint *i)
+{
+    struct seen *s = arg;
+    s->rows[s->n++] = *i;
+    return s->n < 8;
+}
+
+static struct seen seen(struct fixture *f)
+{
+    struct idv_masa_people p = idv_db_masa_people(f->w.masa_db);
+    struct seen s = {.n = 0};
+    OK(p.imprints(p.self, 1, 8, see, &s));
+    return s;
+}
+
+static int at_generation(struct fixture *f, uint64_t generation)
+{
+    struct idv_approval_request r = rightly(f);
+    r.generation = generation;
+    f->rvr.created_on--;
+    state_that(f, &r);
+    f->w.log[0] = 0;
+    seal(f);
+    return send(f);
+}
+
+/* what a device proves to be at is kept, once; that it went back is noticed,
+ * and by whom */
+static void generation_kept(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t at[] = {3, 3, 5, 3, 7};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(at_generation(f, at[i]), 200);
+        assert_true(!strstr(f->w.log, "generation-back") == (i != 3));
+    }
+    struct seen s = seen(f);
+    assert_int_equal(s.n, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_true(s.rows[i].generation == at[i + (i > 0)]);
+        assert_true(s.rows[i].back == (i == 2));
+    }
+}
+
+/* what a registrar says of the device is nothing that the device proves */
+static void generation_of_others(void **state)
+{
+    struct fixture *f = *state;
+    const struct idv_approval_request r = rightly(f);
+    OK(idv_approval_request_to_json(&r, &f->rvr.manufacturer_proprietary));
+    seal(f);
+    assert_int_equal(send(f), 200);
+    assert_int_equal(seen(f).n, 0);
+}
+
 /* the statement of r with its generation, a bare 3, in another form */
 static void state_generation(struct fixture *f, const char *generation)
 {
@@ -228,6 +288,8 @@ int main(void)
         T(others_are_none_of_it),
         T(only_from_the_device_itself),
         T(registrar_does_not_state_it),
+        T(generation_kept),
+        T(generation_of_others),
         T(without_a_key_nothing_is_read),
         T(generation_in_another_form),
         T(malformed_statement),
