@@ -19,7 +19,8 @@ struct masa_conf {
     char **signers;
     struct idv_masa_policy policy;
     bool id_data, issuer_sequence;
-    int64_t max_age_hours, head_seconds, registrar_minute, domain_hourly;
+    int64_t max_age_hours, head_seconds, back_seconds, registrar_minute,
+        domain_hourly;
     bool tell_reason;
     char *log_key, *location, *location_secret;
     int64_t location_minutes;

@@ -115,6 +115,15 @@ static const struct idv_conf_entry entries[] = {
      .help = "a tree head is not signed anew before the last one is so old, "
              "except for who waits for an entry of its own"},
     {.section = "log",
+     .key = "clock-back-seconds",
+     .type = IDV_CONF_INT,
+     AT(back_seconds),
+     .fallback = "300",
+     .min = 1,
+     .max = 2147483647,
+     .help = "no entry is dated so much before the last one: when the clock "
+             "went back further vouchers wait until it is right"},
+    {.section = "log",
      .key = "location",
      .type = IDV_CONF_TEXT,
      AT(location),

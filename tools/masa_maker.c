@@ -120,6 +120,7 @@ static struct idv_masa_conf role_of(const struct masa_conf *c,
         .tell_reason = c->tell_reason,
         .log_key = m->log_key,
         .head_s = c->head_seconds,
+        .back_s = c->back_seconds,
     };
 }
 

@@ -67,12 +67,20 @@ static idv_rc check_names(const struct worker *w, size_t maker)
 
 /* --- makers --------------------------------------------------------------- */
 
+static idv_rc check_maker(void *masa)
+{
+    return idv_masa_check(masa);
+}
+
 static void describe(struct worker *w, size_t i)
 {
     struct masa_maker *m = &w->makers[i];
     const struct masa_tenant *its = tenant(w, i);
-    w->parts[i] = (struct service_part){
-        .name = its ? its->name : NULL, .key = m->tls_key, .db = m->db};
+    w->parts[i] = (struct service_part){.name = its ? its->name : NULL,
+                                        .key = m->tls_key,
+                                        .db = m->db,
+                                        .check = check_maker,
+                                        .arg = m->masa};
     if (!its)
         return;
     w->hosts[i - 1] =

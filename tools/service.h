@@ -138,6 +138,8 @@ struct service_part {
     EVP_PKEY *key;     /* that it signs with, TLS among others */
     struct idv_db *db; /* that its calls write to; NULL: none of ours */
     int64_t signed_at; /* idv_ticks_ms of the last try; 0 none */
+    idv_rc (*check)(void *arg); /* what else its health needs; NULL nothing */
+    void *arg;
 };
 
 struct service {

@@ -63,15 +63,18 @@ static idv_rc check_key(struct service_part *m)
     return IDV_OK;
 }
 
-static idv_rc check_database_and_key(struct service_part *p)
+static idv_rc check_parts_own(struct service_part *p)
 {
     idv_rc rc = p->db ? idv_db_ping(p->db) : IDV_OK;
-    return rc == IDV_OK ? check_key(p) : idv_fail_within(rc, "database");
+    if (rc != IDV_OK)
+        return idv_fail_within(rc, "database");
+    IDV_TRY(check_key(p));
+    return p->check ? p->check(p->arg) : IDV_OK;
 }
 
 static idv_rc check_part(struct service_part *p)
 {
-    idv_rc rc = check_database_and_key(p);
+    idv_rc rc = check_parts_own(p);
     return rc == IDV_OK || !p->name ? rc
                                     : idv_fail_within(rc, "tenant %s", p->name);
 }

@@ -221,6 +221,18 @@ static idv_rc nonceless_since(void *self, int64_t device_id,
     return idvi_query_get(&q, "i", date);
 }
 
+static idv_rc log_latest(void *self, int64_t *date)
+{
+    IDVI_QUERY(q);
+    bool row = false;
+    *date = 0;
+    IDV_TRY(idvi_query(
+        self, &q, "SELECT date FROM audit_event ORDER BY id DESC LIMIT 1", ""));
+    IDV_TRY(idvi_query_next(&q, &row));
+    idvi_rely(self);
+    return row ? idvi_query_get(&q, "i", date) : IDV_OK;
+}
+
 static idv_rc count_events(struct idv_db *db, int64_t device_id, int64_t *n)
 {
     IDVI_QUERY(q);
@@ -293,6 +305,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .event_count = event_count,
         .owner_known = owner_known,
         .nonceless_since = nonceless_since,
+        .log_latest = log_latest,
         .log_read = log_read,
     };
     idvi_tree_store(&s);

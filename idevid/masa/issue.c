@@ -161,6 +161,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
     IDV_TRY(find_issued(c, &found));
     if (found)
         return IDV_OK;
+    IDV_TRY(idvi_masa_check_clock(c));
     IDV_TRY(idvi_masa_check_nonceless(c));
     IDV_TRY(idvi_masa_evidence(c));
     IDV_TRY(idvi_masa_limit_rate(c));

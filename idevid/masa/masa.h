@@ -123,6 +123,10 @@ struct idv_masa_conf {
     /* A head is not made anew for whoever asks before the last one is so old;
      * 0: 10 s. Who proves to have an entry need not wait. */
     int64_t head_s;
+    /* No entry is dated so many seconds before the last one: the clock went
+     * back then, and vouchers have to wait (503) until it is right, or this is
+     * more; 0: 300. Not looked at where the clock is not trusted. */
+    int64_t back_s;
     /* Where the service is, "https://HOST[:PORT]" without a path: audit logs
      * are not answered but told where they are (201, Location), at a path under
      * /auditlog that nobody can guess, for location_s seconds, 0 an hour. NULL:
@@ -257,6 +261,8 @@ struct idv_masa_store {
      * any other domain had one; 0: it has none */
     idv_rc (*nonceless_since)(void *self, int64_t device_id,
                               const char *domain_id, int64_t *date);
+    /* of the last event, whichever device's; 0: there is none */
+    idv_rc (*log_latest)(void *self, int64_t *date);
     /* The newest IDV_MAX_AUDIT_EVENTS events, oldest first; those left out
      * are counted in arbitrary. */
     idv_rc (*log_read)(void *self, int64_t device_id,
@@ -318,5 +324,9 @@ void idv_masa_free(struct idv_masa *m);
  * logged once: event "refused" with why=CODE, a code of its own each.
  */
 struct idv_service idv_masa_service(struct idv_masa *m);
+
+/* Could it issue a voucher now? IDV_E_STATE: the clock is behind the log, as
+ * back_s says. */
+idv_rc idv_masa_check(struct idv_masa *m) IDV_CHECKED;
 
 #endif

@@ -82,6 +82,8 @@ X509 *idvi_masa_pin_of(const struct idvi_masa_call *c); /* of its chain */
 idv_rc idvi_masa_put_pin(struct idvi_masa_call *c,
                          struct idv_voucher *v) IDV_CHECKED;
 idv_rc idvi_masa_put_key(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
+/* clock.c: 503 when it went back. */
+idv_rc idvi_masa_check_clock(struct idvi_masa_call *c) IDV_CHECKED;
 /* rate.c: 503 or 429 when somebody asks for too much. The first is of who has
  * signed, the second of device and domain; the last is what both say of one
  * that is over. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Preloaded before the C library: each change of a file or directory below
- * FSCUT_DIR is a call as in cut.h, FSCUT_PLAN the plan. */
+ * FSCUT_DIR is a call as in cut.h, FSCUT_PLAN the plan. With FSCUT_DATA what a
+ * database does to its files is, too: sync, each time that it waits for the
+ * disk; write, each write as well. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -13,12 +15,14 @@
 
 static struct cut cut;
 static const char *below;
+static const char *data; /* NULL: not */
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *plan = getenv("FSCUT_PLAN");
 
     below = getenv("FSCUT_DIR");
+    data = getenv("FSCUT_DATA");
     if (plan != NULL && below != NULL)
         cut_read(&cut, plan);
 }
@@ -62,3 +66,20 @@ CHANGE(unlinkat, ours_by_fd(at), (int at, const char *path, int flags),
        (at, path, flags))
 CHANGE(mkdir, ours(path), (const char *path, mode_t mode), (path, mode))
 CHANGE(fsync, ours_by_fd(fd), (int fd), (fd))
+CHANGE(fdatasync, data != NULL && ours_by_fd(fd), (int fd), (fd))
+
+SHOW ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+    ssize_t (*real)(int, const void *, size_t, off64_t);
+    const int counts =
+        data != NULL && strcmp(data, "write") == 0 && ours_by_fd(fd);
+    ssize_t done;
+
+    *(void **)(void *)&real = dlsym(RTLD_NEXT, "pwrite64");
+    if (counts)
+        cut_before(&cut);
+    done = real(fd, p, n, at);
+    if (counts)
+        cut_after(&cut);
+    return done;
+}

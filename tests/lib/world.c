@@ -117,6 +117,12 @@ static idv_rc m_nonceless_since(void *self, int64_t id, const char *domain,
     FAULTY(masa_real(w).nonceless_since(w->masa_db, id, domain, date));
 }
 
+static idv_rc m_log_latest(void *self, int64_t *date)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).log_latest(w->masa_db, date));
+}
+
 static idv_rc m_log_read(void *self, int64_t id, struct idv_audit_log *out)
 {
     struct world *w = self;
@@ -391,6 +397,7 @@ static void make_stores(struct world *w)
                                             m_event_count,
                                             m_owner_known,
                                             m_nonceless_since,
+                                            m_log_latest,
                                             m_log_read,
                                             m_tree_size,
                                             m_tree_read,
