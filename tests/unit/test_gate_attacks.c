@@ -4,9 +4,8 @@
 #include "config.h"
 
 #include "tests/lib/stores.h"
+#include "tests/unit/container.h"
 #include "tests/unit/registrar.h"
-
-#include <openssl/cms.h>
 
 #define FLIPS 700
 
@@ -30,95 +29,27 @@ static void begin(struct fixture *f)
 
 /* --- bits of the container ------------------------------------------------ */
 
-struct place {
-    size_t at, n;
-};
-
-static struct place place_of(const struct fixture *f, const void *p, size_t n)
-{
-    const uint8_t *at = memmem(f->sealed.p, f->sealed.n, p, n);
-    assert_non_null(at);
-    return (struct place){(size_t)(at - f->sealed.p), n};
-}
-
-/* the payload, the signature, and the first and last signed attribute with all
- * between them */
-static size_t signed_places(const struct fixture *f, struct place out[3])
-{
-    const uint8_t *p = f->sealed.p;
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)f->sealed.n);
-    assert_non_null(cms);
-    ASN1_OCTET_STRING *payload = *CMS_get0_content(cms);
-    CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
-    ASN1_OCTET_STRING *sig = CMS_SignerInfo_get0_signature(si);
-    out[0] = place_of(f, payload->data, (size_t)payload->length);
-    out[1] = place_of(f, sig->data, (size_t)sig->length);
-    size_t first = f->sealed.n, last = 0;
-    for (int i = 0; i < CMS_signed_get_attr_count(si); i++) {
-        uint8_t *der = NULL;
-        int n = i2d_X509_ATTRIBUTE(CMS_signed_get_attr(si, i), &der);
-        assert_true(n > 0);
-        struct place a = place_of(f, der, (size_t)n);
-        first = a.at < first ? a.at : first;
-        last = a.at + a.n > last ? a.at + a.n : last;
-        OPENSSL_free(der);
-    }
-    out[2] = (struct place){first, last - first};
-    CMS_ContentInfo_free(cms);
-    return 3;
-}
-
-static bool within(size_t at, const struct place *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (at >= p[i].at && at < p[i].at + p[i].n)
-            return true;
-    }
-    return false;
-}
-
-/* the same in other octets, which BER allows (a bit that says "constructed" of
- * what always is): what is signed is what this is in DER */
-static bool same_in_der(const struct fixture *f, const struct idv_buf *whole)
-{
-    const uint8_t *p = f->sealed.p;
-    uint8_t *der = NULL;
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)f->sealed.n);
-    assert_non_null(cms);
-    int n = i2d_CMS_ContentInfo(cms, &der);
-    bool same =
-        n >= 0 && (size_t)n == whole->n && !memcmp(der, whole->p, (size_t)n);
-    OPENSSL_free(der);
-    CMS_ContentInfo_free(cms);
-    return same;
-}
-
-static void flip(struct fixture *f, size_t bit)
-{
-    f->sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
-}
-
 /* R-R-14: tolerated are changes to what the connection says better than the
  * container (the certificates inside, the name of the signer) and to what
  * means nothing (version, the announced digests) */
 static void test_bits(void **state)
 {
     struct fixture *f = *state;
-    struct place fixed[3];
+    struct place fixed[PLACES];
     unsigned tolerated = 0, refused_in = 0;
     begin(f);
-    const size_t n = signed_places(f, fixed), bits = f->sealed.n * 8;
+    const size_t n = signed_places(&f->sealed, fixed), bits = f->sealed.n * 8;
     IDV_AUTO(buf) whole = {0};
     OK(idv_buf_put(&whole, idv_view(&f->sealed)));
     for (size_t i = 0; i < FLIPS; i++) {
         size_t bit = bits * i / FLIPS;
-        flip(f, bit);
+        flip(&f->sealed, bit);
         bool in = accepted(f, post(f)), held = within(bit / 8, fixed, n);
-        if (in && held && !same_in_der(f, &whole))
+        if (in && held && !same_in_der(&f->sealed, &whole))
             fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
         tolerated += in;
         refused_in += !in && held;
-        flip(f, bit);
+        flip(&f->sealed, bit);
     }
     assert_true(accepted(f, post(f)));
     assert_true(refused_in > FLIPS / 10 && tolerated < FLIPS);
@@ -128,21 +59,21 @@ static void test_bits(void **state)
 static void test_attribute_bits(void **state)
 {
     struct fixture *f = *state;
-    struct place fixed[3];
+    struct place fixed[PLACES];
     IDV_AUTO(buf) whole = {0};
     begin(f);
-    signed_places(f, fixed);
+    signed_places(&f->sealed, fixed);
     OK(idv_buf_put(&whole, idv_view(&f->sealed)));
     unsigned same = 0;
     for (size_t at = fixed[2].at; at < fixed[2].at + fixed[2].n; at++) {
         for (unsigned b = 0; b < 8; b++) {
-            flip(f, at * 8 + b);
+            flip(&f->sealed, at * 8 + b);
             if (accepted(f, post(f))) {
                 same++;
-                if (!same_in_der(f, &whole))
+                if (!same_in_der(&f->sealed, &whole))
                     fail_msg("bit %u of byte %zu", b, at);
             }
-            flip(f, at * 8 + b);
+            flip(&f->sealed, at * 8 + b);
         }
     }
     assert_true(same <= 8);
