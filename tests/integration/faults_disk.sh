@@ -12,7 +12,7 @@ pg=
 trap '[ -z "$pg" ] || bash "$PG" stop "$pg"; world_end; room_end' EXIT
 PG=$(cd "$(dirname "$0")/../lib" && pwd)/postgresql.sh
 room_end() {
-    [ -z "${ROOM:-}" ] || umount "$ROOM"
+    [ -z "${ROOM:-}" ] || umount "$ROOM/sqlite" "$ROOM"
     [ -z "${ROOM:-}" ] || rmdir "$ROOM"
 }
 
@@ -25,7 +25,9 @@ world_begin
 ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
 CROWD_POLICY='masa-timeout = 2'
 ROOM=$(mktemp -d /tmp/idevid-room.XXXXXX)
-mount -t tmpfs -o size=128m,mode=755 tmpfs "$ROOM" || bail 'no tmpfs'
+mount -t tmpfs -o size=128m,mode=755 tmpfs "$ROOM" && mkdir "$ROOM/sqlite" &&
+    mount -t tmpfs -o size=8m tmpfs "$ROOM/sqlite" || bail 'no tmpfs'
+MANY=120 # so that there is a load still when it happens
 
 vouchers() { # that the MASA issued
     "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l
@@ -46,22 +48,29 @@ again_on() { # DATABASE
     REG_PORT=$(wait_listening "$WORLD/owner.out" "$REG_PID")
     PIDS=$(cat "/proc/$REG_PID/task/$REG_PID/children")
 }
+SMALL=$ROOM/sqlite
 fill() { # all that is left
-    dd if=/dev/zero of="$ROOM/filler" bs=64k 2>/dev/null
-    dd if=/dev/zero of="$ROOM/filler.rest" bs=1k 2>/dev/null
+    dd if=/dev/zero of="$SMALL/filler" bs=64k 2>/dev/null
+    dd if=/dev/zero of="$SMALL/filler.rest" bs=1k 2>/dev/null
     :
 }
 make_room() {
-    rm -f "$ROOM/filler" "$ROOM/filler.rest"
+    rm -f "$SMALL/filler" "$SMALL/filler.rest"
+}
+# once_each WHAT MORE: a request signed for the MASA is not waited for on its way
+# to the disk; after a power cut the four that were being asked may be asked anew
+AGAIN=0
+once_each() {
+    ok "$1" [ "$2" -ge 0 -a "$2" -le $AGAIN ]
 }
 # through BEFORE AFTER WHAT: load, and that happens to it; until nothing more can
 # be written
 through() {
     local before=$(vouchers) i=0 had
-    crowd vouchers 40 4 again same >"$WORLD/load" &
+    crowd vouchers $MANY 4 again same >"$WORLD/load" &
     LOAD=$!
     WORLD_PIDS="$WORLD_PIDS $LOAD"
-    until [ "$(grep -c voucher-relayed "$WORLD/owner.out.err")" -ge 8 ] ||
+    until [ "$(grep -c voucher-relayed "$WORLD/owner.out.err")" -ge 4 ] ||
         [ $i = 600 ]; do
         i=$((i + 1))
         pause
@@ -79,25 +88,26 @@ through() {
     $2
     ok "$3: each device has its voucher in the end" wait "$LOAD"
     echo "# $(cat "$WORLD/load")"
-    like "$3: none is missing" "$(cat "$WORLD/load")" '"good":40,"failed":0'
-    is "$3: the MASA has issued one for each request" "$(vouchers)" \
-        $((before + 40))
-    is "$3: the ledger has each" "$(reg log | grep -c voucher-sent)" 40
+    like "$3: none is missing" "$(cat "$WORLD/load")" '"good":'$MANY',"failed":0'
+    once_each "$3: the MASA has issued one for each request" \
+        $(($(vouchers) - before - MANY))
+    is "$3: the ledger has each" "$(reg log | grep -c voucher-sent)" $MANY
     is "$3: no worker has died" \
         "$(cat "/proc/$REG_PID/task/$REG_PID/children")" "$PIDS"
     like "$3: certificates are issued" "$(crowd enroll 4 2)" '"good":4'
 }
 
-mkdir "$ROOM/sqlite"
 again_on "$ROOM/sqlite/owner.db"
 through fill make_room 'SQLite, disk full'
 
+export IDEVID_PG_SAFE=1
 pg=$(TMPDIR=$ROOM bash "$PG" start $$) || {
     skip 'PostgreSQL, disk full and power cut' 'no PostgreSQL here'
     done_testing
     exit
 }
 again_on "$(bash "$PG" url "$pg" filled)"
+SMALL=$ROOM
 case $pg in
 "$ROOM"/*) through fill make_room 'PostgreSQL, disk full' ;;
 *) ok 'PostgreSQL is on the small disk' false ;;
@@ -108,7 +118,10 @@ halt() {
 go() {
     bash "$PG" go "$pg"
 }
-again_on "$(bash "$PG" url "$pg" cut)"
+# what was done is on the disk a tenth of a second later: the cut comes between
+again_on "$(bash "$PG" url "$pg" \
+    cut)%20-ccommit_delay%3D100000%20-ccommit_siblings%3D0"
+AGAIN=4 MANY=40
 through halt go 'PostgreSQL, ended and started'
 is 'SQLite: the file is sound' \
     "$(sqlite3 "$ROOM/sqlite/owner.db" 'PRAGMA integrity_check')" ok
