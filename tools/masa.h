@@ -21,6 +21,8 @@ struct masa_conf {
     bool id_data, issuer_sequence;
     int64_t max_age_hours, head_seconds, back_seconds, registrar_minute,
         domain_hourly;
+    int64_t revocation_seconds;
+    bool revocation_private;
     bool tell_reason;
     char *log_key, *location, *location_secret;
     int64_t location_minutes;

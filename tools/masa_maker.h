@@ -33,6 +33,11 @@ void masa_maker_clear(struct masa_maker *m);
 /* masa_status.c: idv_masa_admin.live, maker is one. */
 idv_rc masa_maker_live(void *maker, struct idv_json *out) IDV_CHECKED;
 
+/* masa_revocation.c: processes beside the workers, out */
+#define MASA_LOOKERS 4
+void masa_revocation(struct tool *t,
+                     struct idv_server_aside out[static MASA_LOOKERS]);
+
 /* What a running service may have, but no new configuration. */
 idv_rc masa_maker_check(struct tool *t, const struct masa_conf *c) IDV_CHECKED;
 

@@ -189,12 +189,16 @@ static struct service service(struct tool *t)
 
 idv_rc masa_run(struct tool *t, int argc, char **argv)
 {
-    const struct service s = service(t);
+    struct idv_server_aside asides[MASA_LOOKERS];
+    struct service s = service(t);
     (void)argc;
     (void)argv;
     if (masa_opt.tenant)
         return idv_fail(IDV_E_ARG, "run: it serves all tenants, not one");
     IDV_TRY(masa_makers_begin(t->env));
+    masa_revocation(t, asides);
+    s.asides = asides;
+    s.asides_n = MASA_LOOKERS;
     return service_run(&s);
 }
 

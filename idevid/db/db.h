@@ -175,6 +175,28 @@ idv_rc idv_db_log_each(struct idv_db *db, const char *serial,
 idv_rc idv_db_tree_grow(struct idv_db *db, const struct idv_env *env,
                         uint64_t *grown) IDV_CHECKED;
 
+/*
+ * A certificate that somebody wants to know the revocation of, for who looks;
+ * nobody else takes it meanwhile, or two minutes long. *found false: none.
+ */
+struct idv_db_look {
+    uint8_t cert_sha256[32];
+    struct idv_buf cert, issuer; /* DER */
+};
+idv_rc idv_db_look_take(struct idv_db *db, int64_t now, bool *found,
+                        struct idv_db_look *out) IDV_CHECKED;
+void idv_db_look_free(struct idv_db_look *look);
+/* What was found out, and when to look again. */
+struct idv_db_found {
+    int64_t failed;     /* now: nothing, what was known stays; 0: the rest */
+    int64_t good_until; /* 0: it is revoked, or was not said to be good */
+    bool revoked;
+    int64_t due;
+    const char *detail;
+};
+idv_rc idv_db_look_put(struct idv_db *db, const struct idv_db_look *look,
+                       const struct idv_db_found *f) IDV_CHECKED;
+
 /* The signed head after *id (0: the first), which becomes its own. */
 idv_rc idv_db_head_next(struct idv_db *db, int64_t *id, bool *found,
                         struct idv_buf *out) IDV_CHECKED;

@@ -298,6 +298,8 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .device_find = idvi_device_find,
         .policy_each = idvi_policy_each,
         .registrar_find = registrar_find,
+        .status_find = idvi_status_find,
+        .status_want = idvi_status_want,
         .issue_find = issue_find,
         .issue_add = issue_add,
         .quota_used = idvi_quota_used,

@@ -36,6 +36,12 @@ idv_rc idvi_quota_used(void *self, const struct idv_masa_quota *q,
 idv_rc idvi_quota_take(struct idv_db *db,
                        const struct idv_masa_quota *q) IDV_CHECKED;
 
+/* masa_status.c */
+idv_rc idvi_status_find(void *self, const uint8_t cert_sha256[32], bool *found,
+                        struct idv_cert_status *out) IDV_CHECKED;
+idv_rc idvi_status_want(void *self, const X509 *cert, const X509 *issuer,
+                        int64_t now, bool *taken) IDV_CHECKED;
+
 /* masa_imprint.c; the first within a transaction */
 idv_rc idvi_imprint_put(struct idv_db *db,
                         const struct idv_masa_issue *i) IDV_CHECKED;

@@ -31,6 +31,13 @@ enum idv_masa_form {
     IDV_FORM_JWS,
 };
 
+enum idv_masa_revocation {
+    IDV_REVOCATION_IF_NAMED, /* where a certificate says whom to ask; who does
+                                not answer is not waited for */
+    IDV_REVOCATION_REQUIRE,  /* the same, and without an answer no voucher */
+    IDV_REVOCATION_NEVER,
+};
+
 /*
  * What a device's vouchers depend on, and how they are: of a maker for all its
  * devices, and what people say of a model, a customer or one device instead,
@@ -40,6 +47,7 @@ struct idv_masa_policy {
     int pin;        /* enum idv_pin_choice */
     int form;       /* enum idv_masa_form */
     int nonceless;  /* enum idv_masa_nonceless */
+    int revocation; /* enum idv_masa_revocation, of the registrar's chain */
     bool proximity; /* only where the pledge proves to see this registrar */
     bool claim;     /* only for the domain that has claimed the device */
     /* Vouchers of one device in an hour without any evidence (assertion
@@ -216,6 +224,15 @@ struct idv_masa_registrar {
     bool blocked;
 };
 
+/* What is known of a certificate's revocation. Times; 0: never. */
+struct idv_cert_status {
+    int64_t wanted; /* it was needed last, about */
+    int64_t asked;  /* since when there is no answer */
+    int64_t good_until;
+    int64_t failed; /* nobody can tell since */
+    bool revoked;
+};
+
 /*
  * Each call is atomic and durable: on disk before anything is answered of it
  * (when it returns, or with the server's commit). Several processes may share
@@ -236,6 +253,13 @@ struct idv_masa_store {
     /* sha256 of a certificate of the verified chain, DER */
     idv_rc (*registrar_find)(void *self, const uint8_t cert_sha256[32],
                              bool *found, struct idv_masa_registrar *out);
+    /* Of a certificate, by SHA-256 of its DER; and that it is to be found out,
+     * from whom it names itself. *taken false: too many wait for that already.
+     * May be lost. */
+    idv_rc (*status_find)(void *self, const uint8_t cert_sha256[32],
+                          bool *found, struct idv_cert_status *out);
+    idv_rc (*status_want)(void *self, const X509 *cert, const X509 *issuer,
+                          int64_t now, bool *taken);
     /* the voucher for these request bytes, if repeat_until is after now */
     idv_rc (*issue_find)(void *self, const uint8_t rvr_sha256[32], int64_t now,
                          bool *found, struct idv_masa_issue *out);
@@ -320,8 +344,10 @@ void idv_masa_free(struct idv_masa *m);
  * device sold to another domain is refused, 403), else proximity when the
  * pledge's request inside proves it, else logged. The event is durable before
  * the voucher is answered. Revocation of registrar certificates is what the
- * store's registrars say (blocked); CRLs are not fetched. Every refusal is
- * logged once: event "refused" with why=CODE, a code of its own each.
+ * store's registrars say (blocked), and what is known of certificates that name
+ * a CRL or OCSP; nothing is fetched here: the registrar comes again (503).
+ * Every refusal is logged once: event "refused" with why=CODE, a code of its
+ * own each.
  */
 struct idv_service idv_masa_service(struct idv_masa *m);
 

@@ -69,6 +69,9 @@ idv_rc idvi_masa_chain(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_read_policy(struct idvi_masa_call *c) IDV_CHECKED;
 /* evidence.c: is the domain, by its key, the one that owns the device? */
 bool idvi_masa_is_owner(const struct idvi_masa_call *c);
+/* revoked.c: 403 for a chain of which something was revoked; 503 as long as
+ * that is looked at, or for good where policy demands an answer. */
+idv_rc idvi_masa_check_revocation(struct idvi_masa_call *c) IDV_CHECKED;
 /* How the device stands with us. */
 idv_rc idvi_masa_standing(struct idvi_masa_call *c) IDV_CHECKED;
 /* Section 5.5.5: the pledge's request inside, if any; sets assertion. */

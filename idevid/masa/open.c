@@ -130,5 +130,6 @@ idv_rc idvi_masa_open(struct idvi_masa_call *c)
     IDV_TRY(read_content(c));
     IDV_TRY(check_age(c));
     IDV_TRY(find_device(c));
+    IDV_TRY(idvi_masa_check_revocation(c));
     return choose_pin(c);
 }

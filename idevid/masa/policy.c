@@ -13,6 +13,9 @@ const char *const idv_masa_forms[] = {"device", "cms", "jws", NULL};
 const char *const idv_masa_nonceless_words[] = {"named", "never", "owner",
                                                 NULL};
 
+const char *const idv_masa_revocations[] = {"if-named", "require", "never",
+                                            NULL};
+
 struct alone {
     struct idv_masa_policy policy;
 };

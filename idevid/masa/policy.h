@@ -11,7 +11,8 @@
 #include "idevid/masa/masa.h"
 
 extern const char *const idv_masa_pins[], *const idv_masa_forms[],
-                                              *const idv_masa_nonceless_words[];
+                                              *const idv_masa_nonceless_words[],
+                                                  *const idv_masa_revocations[];
 
 /* Section [policy] of a configuration whose struct_ has a policy as member. */
 #define IDV_MASA_POLICY_ENTRIES(struct_, member)                               \
@@ -80,11 +81,22 @@ extern const char *const idv_masa_pins[], *const idv_masa_forms[],
          .max = 36500,                                                         \
          .help = "a domain that had a voucher without nonce gets it renewed "  \
                  "so long, also when it is not named for it, unless another "  \
-                 "had the device since; 0: never"},
+                 "had the device since; 0: never"},                            \
+        {.section = "policy",                                                  \
+         .key = "revocation",                                                  \
+         .type = IDV_CONF_ENUM,                                                \
+         .offset = offsetof(struct_, member.revocation),                       \
+         .fallback = "if-named",                                               \
+         .words = idv_masa_revocations,                                        \
+         .help =                                                               \
+             "is a registrar's certificate revoked: asked where it names "     \
+             "a CRL or OCSP, and without an answer it counts as good; the "    \
+             "same, and without an answer it gets no voucher; or not "         \
+             "asked"},
 
 /* The same table for a policy alone. */
 extern const struct idv_conf_entry idv_masa_settings[];
-#define IDV_MASA_SETTINGS 8
+#define IDV_MASA_SETTINGS 9
 
 /* IDV_E_ARG: no such setting, or not a value of it; *p is as it was. */
 idv_rc idv_masa_policy_set(struct idv_masa_policy *p, const char *setting,

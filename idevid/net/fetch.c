@@ -2,6 +2,10 @@
 /* One document from a server that is not ours, by libcurl. */
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <idevid/auto.h>
 #include <idevid/limits.h>
@@ -16,7 +20,7 @@ struct fetch {
     const struct idv_fetch *what;
     CURL *easy;
     struct idv_buf body;
-    bool too_long;
+    bool too_long, inside;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -44,6 +48,72 @@ static bool set_ptr(CURL *e, CURLoption o, const void *v)
 {
     return curl_easy_setopt(e, o, v) == CURLE_OK;
 }
+
+/* --- whose addresses ------------------------------------------------------ */
+
+static bool in_block4(uint32_t a, uint32_t net, int bits)
+{
+    return (a ^ net) >> (32 - bits) == 0;
+}
+
+/* RFC 6890: those that are not global, multicast, and what is not yet */
+static bool is_public4(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        int bits;
+    } ours[] = {
+        {0, 8},           {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+        {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24},
+        {0xc0a80000, 16}, {0xc6120000, 15}, {0xc6336400, 24}, {0xcb007100, 24},
+        {0xe0000000, 3},
+    };
+    bool public = true;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+    public = public && !in_block4(a, ours[i].net, ours[i].bits);
+    return public;
+}
+
+/* 2000::/3, without what leads to an IPv4 address by a tunnel, and examples */
+static bool is_public6(const uint8_t a[static 16])
+{
+    const bool teredo = a[0] == 0x20 && a[1] == 1 && !a[2] && !a[3];
+    const bool to4 = a[0] == 0x20 && a[1] == 2;
+    const bool example =
+        a[0] == 0x20 && a[1] == 1 && a[2] == 0x0d && a[3] == 0xb8;
+    return (a[0] & 0xe0) == 0x20 && !teredo && !to4 && !example;
+}
+
+bool idvi_fetch_public(const struct sockaddr *a)
+{
+    if (a->sa_family == AF_INET)
+        return is_public4(ntohl(
+            ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr));
+    return a->sa_family == AF_INET6 &&
+           is_public6(((const struct sockaddr_in6 *)(const void *)a)
+                          ->sin6_addr.s6_addr);
+}
+
+static curl_socket_t public_socket(void *arg, curlsocktype purpose,
+                                   struct curl_sockaddr *a)
+{
+    struct fetch *f = arg;
+    (void)purpose;
+    f->inside = f->inside || !idvi_fetch_public(&a->addr);
+    return idvi_fetch_public(&a->addr)
+               ? socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol)
+               : CURL_SOCKET_BAD;
+}
+
+static bool set_public(struct fetch *f)
+{
+    return !f->what->public_only ||
+           (curl_easy_setopt(f->easy, CURLOPT_OPENSOCKETFUNCTION,
+                             public_socket) == CURLE_OK &&
+            set_ptr(f->easy, CURLOPT_OPENSOCKETDATA, f));
+}
+
+/* --- what is asked -------------------------------------------------------- */
 
 static bool set_bounds(struct fetch *f)
 {
@@ -85,7 +155,8 @@ static bool set_all(struct fetch *f)
     return set_ptr(e, CURLOPT_URL, f->what->url) &&
            set_ptr(e, CURLOPT_ERRORBUFFER, f->error) &&
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, body_part) == CURLE_OK &&
-           set_ptr(e, CURLOPT_WRITEDATA, f) && set_bounds(f) && set_tls(f);
+           set_ptr(e, CURLOPT_WRITEDATA, f) && set_bounds(f) && set_public(f) &&
+           set_tls(f);
 }
 
 static idv_rc ended(struct fetch *f, CURLcode code)
@@ -96,6 +167,8 @@ static idv_rc ended(struct fetch *f, CURLcode code)
     if (f->too_long)
         return idv_fail(IDV_E_LIMIT, "%s: more than %zu bytes", url,
                         f->body.max);
+    if (f->inside && code != CURLE_OK)
+        return idv_fail(IDV_E_NET, "%s: at an address that is not public", url);
     if (code == CURLE_TOO_MANY_REDIRECTS)
         return idv_fail(IDV_E_NET, "%s: more than %ld redirections", url,
                         REDIRECTIONS);

@@ -3,6 +3,8 @@
 #ifndef IDEVID_NET_FETCH_H
 #define IDEVID_NET_FETCH_H
 
+#include <sys/socket.h>
+
 #include <idevid/buf.h>
 #include <idevid/err.h>
 
@@ -12,6 +14,9 @@ struct idv_fetch {
                             the system trusts, or: */
     struct idv_bytes anchors_pem; /* those; empty: see above */
     bool insecure_http; /* http: too; what begins with https: stays there */
+    bool public_only;   /* addresses of the Internet alone, also where a name or
+                           a redirection leads: whoever says the URL has no
+                           business with ours */
     size_t max;         /* bytes; 0: IDV_MAX_BODY */
     int timeout_ms;     /* for all of it, names and redirections too; 0: 30 s */
 };
@@ -21,8 +26,11 @@ struct idv_fetch {
  * environment: no proxy, no netrc, no cookies; three redirections at most; no
  * compression, so that max bounds memory. IDV_E_ARG: not an https: URL;
  * IDV_E_REJECT: another status than 200 (named), or a certificate that is not
- * the host's; IDV_E_LIMIT: longer than max; IDV_E_TIMEOUT, IDV_E_NET.
+ * the host's; with public_only an address that is not (IDV_E_NET);
+ * IDV_E_LIMIT: longer than max; IDV_E_TIMEOUT, IDV_E_NET.
  */
+/* An address that public_only lets through. */
+bool idvi_fetch_public(const struct sockaddr *a);
 idv_rc idv_fetch(const struct idv_fetch *what, struct idv_buf *out) IDV_CHECKED;
 
 #endif

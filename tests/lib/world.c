@@ -68,6 +68,20 @@ static idv_rc m_registrar_find(void *self, const uint8_t cert[32], bool *found,
     FAULTY(masa_real(w).registrar_find(w->masa_db, cert, found, out));
 }
 
+static idv_rc m_status_find(void *self, const uint8_t cert[32], bool *found,
+                            struct idv_cert_status *out)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).status_find(w->masa_db, cert, found, out));
+}
+
+static idv_rc m_status_want(void *self, const X509 *cert, const X509 *issuer,
+                            int64_t now, bool *taken)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).status_want(w->masa_db, cert, issuer, now, taken));
+}
+
 static idv_rc m_issue_find(void *self, const uint8_t rvr[32], int64_t now,
                            bool *found, struct idv_masa_issue *out)
 {
@@ -390,6 +404,8 @@ static void make_stores(struct world *w)
                                             m_device_find,
                                             m_policy_each,
                                             m_registrar_find,
+                                            m_status_find,
+                                            m_status_want,
                                             m_issue_find,
                                             m_issue_add,
                                             m_quota_used,

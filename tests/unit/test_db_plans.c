@@ -211,6 +211,27 @@ static void imprints(struct idv_db *db)
     idv_masa_issue_free(&i);
 }
 
+static void statuses(struct idv_db *db)
+{
+    struct idv_masa_store s = idv_db_masa_store(db);
+    struct idv_cert_status status;
+    struct idv_db_look look = {.cert = {0}};
+    struct idv_db_found f = {.good_until = 9, .due = 9, .detail = ""};
+    struct pki p;
+    bool yes = false;
+    pki_make(&p);
+    OK(s.status_find(s.self, key, &yes, &status));
+    OK(s.status_want(s.self, p.registrar.cert, p.domain_ca.cert, 1, &yes));
+    OK(idv_db_look_take(db, 1, &yes, &look));
+    assert_true(yes);
+    OK(idv_db_look_put(db, &look, &f));
+    f.failed = 1;
+    OK(idv_db_look_put(db, &look, &f));
+    idv_db_look_free(&look);
+    OK(idv_db_look_take(db, 1, &yes, &look));
+    pki_free(&p);
+}
+
 static void policies(struct idv_db *db)
 {
     struct idv_masa_store s = idv_db_masa_store(db);
@@ -252,6 +273,7 @@ static void everything(struct idv_db *db)
     policies(db);
     quota(db);
     imprints(db);
+    statuses(db);
     registrar(db);
     est(db);
     crl(db);

@@ -2,6 +2,7 @@
 /* Documents from servers that are not ours: what bounds them. */
 #include "codec.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -223,6 +224,46 @@ static void anchors_that_are_none(void **state)
     FAILS(IDV_E_ARG, "/dev/null", idv_fetch(&what, &out));
 }
 
+/* R-M-5: where somebody else says the URL, and it leads to us */
+static void public_only(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is;
+    } rows[] = {
+        {"127.0.0.1", false},      {"10.1.2.3", false},
+        {"172.16.0.1", false},     {"172.32.0.1", true},
+        {"192.168.1.1", false},    {"169.254.169.254", false},
+        {"100.64.0.1", false},     {"0.0.0.0", false},
+        {"224.0.0.1", false},      {"255.255.255.255", false},
+        {"8.8.8.8", true},         {"::1", false},
+        {"fe80::1", false},        {"fd00::1", false},
+        {"::ffff:8.8.8.8", false}, {"64:ff9b::a00:1", false},
+        {"2002:a00:1::1", false},  {"2001::1", false},
+        {"2606:4700::1", true},
+    };
+    char url[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct sockaddr_in six_is_not = {.sin_family = AF_INET};
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+        const bool v4 =
+            inet_pton(AF_INET, rows[i].text, &six_is_not.sin_addr) == 1;
+        assert_true(v4 ||
+                    inet_pton(AF_INET6, rows[i].text, &six.sin6_addr) == 1);
+        const struct sockaddr *a =
+            v4 ? (const void *)&six_is_not : (const void *)&six;
+        assert_true(idvi_fetch_public(a) == rows[i].is);
+    }
+    IDV_AUTO(buf) out = {0};
+    const unsigned before = t.served;
+    snprintf(url, sizeof(url), "http://localhost:%u/ok", t.port);
+    const struct idv_fetch what = {
+        .url = url, .insecure_http = true, .public_only = true};
+    FAILS(IDV_E_NET, "not public", idv_fetch(&what, &out));
+    assert_int_equal(t.served, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +273,7 @@ int main(void)
         cmocka_unit_test(bounded),
         cmocka_unit_test(redirections),
         cmocka_unit_test(only_https),
+        cmocka_unit_test(public_only),
         cmocka_unit_test(anchors_that_are_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
