@@ -156,15 +156,6 @@ idv_rc idv_db_device_owner(struct idv_db *db, struct idv_bytes keyid,
 /* Names a registrar or domain CA certificate; replaces an earlier entry. */
 idv_rc idv_db_registrar_set(struct idv_db *db, const X509 *cert,
                             const struct idv_masa_registrar *r) IDV_CHECKED;
-idv_rc idv_db_registrar_each(struct idv_db *db,
-                             bool (*each)(void *arg, const uint8_t sha256[32],
-                                          const struct idv_masa_registrar *r),
-                             void *arg) IDV_CHECKED;
-/* Events of all devices (serial NULL) or of one serial, oldest first. */
-idv_rc idv_db_log_each(struct idv_db *db, const char *serial,
-                       bool (*each)(void *arg, const char *serial,
-                                    const struct idv_audit_event *e),
-                       void *arg) IDV_CHECKED;
 
 /*
  * Events of the log that are in no tree yet become leaves of it, the oldest

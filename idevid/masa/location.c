@@ -127,6 +127,7 @@ bool idvi_masa_is_location(const struct idvi_masa_call *c)
 idv_rc idvi_masa_location(struct idvi_masa_call *c)
 {
     int64_t end = 0;
+    c->call->as = PREFIX;
     IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_GET));
     if (!unseal(c, c->call->req.path + strlen(PREFIX), &end))
         return idvi_refuse(&c->no, 404, "location", "no log");

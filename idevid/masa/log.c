@@ -196,15 +196,15 @@ static idv_rc get_entries(struct idvi_masa_call *c, struct asked *a)
 /* --- paths ---------------------------------------------------------------- */
 
 static const struct row {
-    const char *name;
+    const char *as; /* with a name that is its end */
     size_t args;
     idv_rc (*answer)(struct idvi_masa_call *c, struct asked *a);
 } rows[] = {
-    {"get-sth", 0, get_sth},
-    {"get-sth-consistency", 2, get_consistency},
-    {"get-proof-by-hash", 2, get_proof},
-    {"get-all-by-hash", 2, get_all},
-    {"get-entries", 2, get_entries},
+    {PREFIX "get-sth", 0, get_sth},
+    {PREFIX "get-sth-consistency", 2, get_consistency},
+    {PREFIX "get-proof-by-hash", 2, get_proof},
+    {PREFIX "get-all-by-hash", 2, get_all},
+    {PREFIX "get-entries", 2, get_entries},
 };
 
 static const struct row *row_of(const char *path, struct asked *a)
@@ -219,7 +219,8 @@ static const struct row *row_of(const char *path, struct asked *a)
         a->arg[n++] = arg;
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        if (rows[i].args == n && idv_bytes_eq(name, idv_str(rows[i].name)))
+        const char *its = rows[i].as + strlen(PREFIX);
+        if (rows[i].args == n && idv_bytes_eq(name, idv_str(its)))
             return &rows[i];
     }
     return NULL;
@@ -241,6 +242,7 @@ idv_rc idvi_masa_log(struct idvi_masa_call *c)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     if (!row)
         return idvi_refuse(&c->no, 404, "path", "not found");
+    c->call->as = row->as;
     IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_GET));
     IDV_TRY(row->answer(c, &a));
     IDV_TRY(idv_json_dump(out, false, &json));

@@ -175,8 +175,8 @@ static void answer(struct idvi_exchange *x)
         unsent_begins(x->worker, x->req);
     idv_log(x->worker->conf->env, IDV_LOG_DEBUG, "served",
             "peer=%s path=%s status=%d ms=%lld", x->call.peer->address,
-            idv_log_value(x->call.req.path), m->status,
-            (long long)(idv_ticks_ms() - x->began));
+            idv_log_value(x->call.as ? x->call.as : x->call.req.path),
+            m->status, (long long)(idv_ticks_ms() - x->began));
     x->req = NULL;
     uncount(x);
     set_busy(x, false);

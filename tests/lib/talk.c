@@ -91,8 +91,10 @@ struct seek {
     bool found;
 };
 
-static bool seek(void *arg, const char *serial, const struct idv_audit_event *e)
+static bool seek(void *arg, int64_t number, const char *serial,
+                 const struct idv_audit_event *e)
 {
+    (void)number;
     struct seek *s = arg;
     assert_string_equal(serial, PKI_SERIAL);
     s->found = s->found || strcmp(e->nonce, s->nonce) == 0;
@@ -108,7 +110,8 @@ static void check_logged(struct talk *t, const struct idv_msg *m)
     OK(idv_envelope_open(m->media, idv_view(&m->body), &opened));
     OK(idv_voucher_from(m->media, idv_view(&opened.payload), IDV_VOUCHER, &v));
     struct seek s = {.nonce = v.nonce};
-    OK(idv_db_log_each(t->world->masa_db, NULL, seek, &s));
+    struct idv_masa_people p = idv_db_masa_people(t->world->masa_db);
+    OK(p.events(p.self, "", 0, UINT_MAX, seek, &s));
     assert_true(s.found);
 }
 

@@ -658,9 +658,10 @@ int world_state(struct world *w)
     return state;
 }
 
-static bool count(void *arg, const char *serial,
+static bool count(void *arg, int64_t number, const char *serial,
                   const struct idv_audit_event *e)
 {
+    (void)number;
     (void)serial;
     (void)e;
     ++*(int *)arg;
@@ -670,7 +671,8 @@ static bool count(void *arg, const char *serial,
 int world_events(struct world *w)
 {
     int n = 0;
-    pki_must(idv_db_log_each(w->masa_db, NULL, count, &n), "log");
+    struct idv_masa_people p = idv_db_masa_people(w->masa_db);
+    pki_must(p.events(p.self, "", 0, UINT_MAX, count, &n), "log");
     return n;
 }
 

@@ -150,7 +150,8 @@ static void people(struct idv_db *db)
     uint64_t gone = 0;
     int n = 0;
     assert_int_equal(devices(db, "A"), 1);
-    OK(idv_db_log_each(db, "A", count_event, &n));
+    struct idv_masa_people p = idv_db_masa_people(db);
+    OK(p.events(p.self, "A", 0, 100, count_event, &n));
     assert_int_equal(n, 3);
     OK(idv_db_session_each(db, "A", no_session, NULL));
     OK(idv_db_status_each(db, key, no_status, NULL));

@@ -204,8 +204,10 @@ struct idv_call {
     struct idv_peer *peer; /* borrowed: who asks */
     struct idv_msg req;    /* a service may move its body */
     struct idv_msg reply;
-    bool close;             /* close the connection after the reply */
-    bool may_store;         /* serve may say STORE */
+    const char *as; /* instead of its path in the log and in figures, where
+                       that is one of very many, or a secret; static */
+    bool close;     /* close the connection after the reply */
+    bool may_store; /* serve may say STORE */
     struct idv_upstream up; /* when serve said UPSTREAM */
     void *state;            /* the service's own, between calls of serve */
     void (*free_state)(void *state); /* called even when state is NULL */
