@@ -141,6 +141,11 @@ db=$WORLD/masa.db
 sql "$db" "PRAGMA wal_checkpoint(TRUNCATE)"
 cp "$db" "$WORLD/before.db"
 ok 'the database agrees with itself' offline "$WORLD/before.db"
+cp "$WORLD/before.db" "$WORLD/more.db"
+sql "$WORLD/more.db" "INSERT INTO audit_event (device_id, date, domain_id,
+    nonce, assertion) VALUES (99, 1800000000, 'ZG9tYWlu', 'extra', 2)"
+fails 1 '1 events of the log are in no tree' \
+    'an event that nobody put into the tree shows' offline "$WORLD/more.db"
 
 sql "$db" "$UNLOCK UPDATE audit_event SET nonce = 'other' WHERE id = 5"
 fails 1 'entries were changed' 'an entry that was changed shows' \

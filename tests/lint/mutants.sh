@@ -17,8 +17,11 @@ applies() {
 says() {
     local t
     t=$(sed -n '1s/^# test: *\(long:\)\{0,1\}//p' "$1")
-    [ -n "$t" ] && [ -e "$src/tests/unit/$t.c" ] &&
+    [ -n "$t" ] && { [ -e "$src/tests/unit/$t.c" ] || is_story "$t"; } &&
         sed -n 2p "$1" | grep -q '^# .'
+}
+is_story() {
+    [ "$1" != "${1#story:}" ] && [ -e "$src/tests/integration/${1#story:}.sh" ]
 }
 for p in "$src"/tests/mutants/*.patch; do
     ok "$(basename "$p" .patch) applies" applies "$p"

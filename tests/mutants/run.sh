@@ -4,8 +4,9 @@
 #
 # Each patch here removes one check; its first line names the test that has to
 # fail then ("# test: test_envelope", or "# test: long:test_envelope" where it has
-# to do all of what it does some of in "make check"), its second says what is
-# allowed by it.
+# to do all of what it does some of in "make check", or "# test:
+# story:transparency", of tests/integration, where the check is a program's), its
+# second says what is allowed by it.
 # The source is copied, configured and built once; then each patch is applied,
 # that test built and run, and the patch taken out again. TAP, one case each;
 # with --sample only N of them, drawn by lot.
@@ -48,7 +49,9 @@ test_of() {
     sed -n '1s/^# test: *//p' "$here/$1.patch"
 }
 program() {
-    if grep -q "^tests/unit/${1#long:}\$(EXEEXT):" Makefile; then
+    if [ "$1" != "${1#story:}" ]; then
+        echo all
+    elif grep -q "^tests/unit/${1#long:}\$(EXEEXT):" Makefile; then
         echo "tests/unit/${1#long:}"
     else
         echo "${1#long:}"
@@ -65,8 +68,11 @@ change() {
 run() {
     local long=0 seconds=300
     [ "$1" = "${1#long:}" ] || long=1 seconds=1800
-    IDEVID_LONG=$long timeout $seconds "./$(program "$1")" \
-        >"$scratch/run.out" 2>&1
+    set -- "$1" "./$(program "$1")"
+    [ "$1" = "${1#story:}" ] ||
+        set -- "$1" bash "$top_srcdir/tests/integration/${1#story:}.sh"
+    shift
+    IDEVID_LONG=$long timeout $seconds "$@" >"$scratch/run.out" 2>&1
 }
 
 # what fails anyhow proves nothing
