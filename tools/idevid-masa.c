@@ -99,6 +99,10 @@ static const struct tool_verb verbs[] = {
     {"owner", "claim SERIAL CERT | forget SERIAL",
      "the domain CA it was sold to: others get no voucher", 1, 3,
      device_options, masa_owner, true},
+    {"origin", "show CERT | forget CERT",
+     "the networks that a domain comes from (where origin in [policy] keeps "
+     "them)",
+     2, 2, NULL, masa_origin, true},
     {"policy",
      "list | show OF NAME | set OF NAME SETTING=VALUE ... | clear OF NAME "
      "SETTING ...",

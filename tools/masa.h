@@ -109,6 +109,7 @@ idv_rc masa_transfer(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_retire(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_eol(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_owner(struct tool *t, int argc, char **argv) IDV_CHECKED;
+idv_rc masa_origin(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_registrar(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* masa_policy.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idevid-masa block, unblock, stolen, transfer, retire, eol, owner, registrar.
- */
+/* idevid-masa block, unblock, stolen, transfer, retire, eol, owner, registrar,
+ * origin. */
 #include <string.h>
 
 #include "masa.h"
@@ -144,4 +144,35 @@ idv_rc masa_registrar(struct tool *t, int argc, char **argv)
                         registrar_page);
     return masa_ask_of(t, "/registrar", NULL, put_registrar, argv[0],
                        registrar_set);
+}
+
+/* --- origin --------------------------------------------------------------- */
+
+static void origin_row(struct tool *t, const struct idv_json *row)
+{
+    tool_say(t, "%-24s since %s", cell(row, "network"),
+             cell(row, "first-seen"));
+}
+
+static idv_rc origin_page(struct tool *t, const struct idv_json *answer)
+{
+    if (!t->json && !idv_json_count(idv_json_get(answer, "rows")))
+        tool_say(t, "no network is known");
+    return service_rows(t, answer, origin_row);
+}
+
+static idv_rc put_forget(struct idv_json *in, const char *cert)
+{
+    IDV_TRY(tool_put_bool(in, "forget", true));
+    return masa_put_cert(in, cert);
+}
+
+idv_rc masa_origin(struct tool *t, int argc, char **argv)
+{
+    const bool forget = strcmp(argv[0], "forget") == 0;
+    (void)argc;
+    if (!forget && strcmp(argv[0], "show") != 0)
+        return idv_fail(IDV_E_ARG, "origin: show CERT, or forget CERT");
+    return masa_ask_of(t, "/origins", NULL, forget ? put_forget : masa_put_cert,
+                       argv[1], origin_page);
 }

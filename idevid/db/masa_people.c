@@ -111,6 +111,8 @@ struct idv_masa_people idv_db_masa_people(struct idv_db *db)
         .own = own,
         .changes = idvi_device_changes,
         .imprints = idvi_imprints,
+        .origins = idvi_origins,
+        .origins_forget = idvi_origins_forget,
         .registrar_set = registrar_set,
         .registrars = registrars,
         .events = events,

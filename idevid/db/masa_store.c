@@ -161,6 +161,7 @@ static idv_rc put_all(struct idv_db *db, const struct idv_masa_issue *i,
     if (!*fresh)
         return IDV_OK;
     IDV_TRY(idvi_quota_take(db, &i->quota));
+    IDV_TRY(idvi_origin_put(db, i));
     IDV_TRY(idvi_imprint_put(db, i));
     IDV_TRY(put_event(db, i));
     return put_leaves(db, i);
@@ -298,6 +299,7 @@ struct idv_masa_store idv_db_masa_store(struct idv_db *db)
         .device_find = idvi_device_find,
         .policy_each = idvi_policy_each,
         .registrar_find = registrar_find,
+        .origins = idvi_origins,
         .status_find = idvi_status_find,
         .status_want = idvi_status_want,
         .issue_find = issue_find,

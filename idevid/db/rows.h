@@ -42,6 +42,16 @@ idv_rc idvi_status_find(void *self, const uint8_t cert_sha256[32], bool *found,
 idv_rc idvi_status_want(void *self, const X509 *cert, const X509 *issuer,
                         int64_t now, bool *taken) IDV_CHECKED;
 
+/* masa_origin.c; put within a transaction */
+idv_rc idvi_origins(void *self, const uint8_t key_sha256[32],
+                    bool (*each)(void *arg, int64_t first_seen,
+                                 const char *network),
+                    void *arg) IDV_CHECKED;
+idv_rc idvi_origin_put(struct idv_db *db,
+                       const struct idv_masa_issue *i) IDV_CHECKED;
+idv_rc idvi_origins_forget(void *self,
+                           const uint8_t key_sha256[32]) IDV_CHECKED;
+
 /* masa_imprint.c; the first within a transaction */
 idv_rc idvi_imprint_put(struct idv_db *db,
                         const struct idv_masa_issue *i) IDV_CHECKED;

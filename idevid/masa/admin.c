@@ -354,6 +354,7 @@ const struct idv_admin_row idv_masa_admin_rows[] = {
     {"/owner", idvi_masa_admin_owner, true},
     {"/registrar", idvi_masa_admin_registrar, true},
     {"/registrars", registrars, false},
+    {"/origins", idvi_masa_admin_origins, true},
     {"/policy", idvi_masa_admin_policy, true},
     {"/policies", idvi_masa_admin_policies, false},
     {"/log", log_rows, false},

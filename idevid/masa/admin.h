@@ -48,6 +48,9 @@ struct idv_masa_admin {
  *               {}: rows of all, in pages
  *   /status     {}   {"running", "log": {"entries", and of the last signed
  *               head "head-entries", "head-date"}, ...}
+ *   /origins    {"certificate" of a domain CA or registrar as it is pinned
+ *               [, "forget": true]}: rows of network, first-seen; what is
+ *               forgotten is learnt anew
  *   /log        {"serial-number": ""}   rows of serial-number, date, domainID,
  *               nonce, assertion
  */
@@ -61,6 +64,8 @@ idv_rc idvi_masa_admin_owner(void *self,
 idv_rc idvi_masa_admin_registrar(void *self,
                                  const struct idv_admin_call *c) IDV_CHECKED;
 
+idv_rc idvi_masa_admin_origins(void *self,
+                               const struct idv_admin_call *c) IDV_CHECKED;
 /* admin_policy.c */
 idv_rc idvi_masa_admin_policy(void *self,
                               const struct idv_admin_call *c) IDV_CHECKED;

@@ -6,6 +6,7 @@
 #include <idevid/x509.h>
 
 #include "idevid/masa/admin.h"
+#include "idevid/masa/masa_call.h"
 
 /* "serial-number", and "issuer-keyid" where it was said */
 static idv_rc which(const struct idv_json *in, const char **serial,
@@ -111,4 +112,53 @@ idv_rc idvi_masa_admin_registrar(void *self, const struct idv_admin_call *c)
     IDV_TRY(idv_admin_put_text(c->out, "name", r.name));
     IDV_TRY(idv_admin_put_bool(c->out, "nonceless", r.nonceless));
     return idv_admin_put_bool(c->out, "blocked", r.blocked);
+}
+
+/* --- where it comes from -------------------------------------------------- */
+
+static idv_rc put_origin(struct idv_json *o, int64_t first_seen,
+                         const char *network)
+{
+    IDV_TRY(idv_admin_put_text(o, "network", network));
+    return idv_admin_put_time(o, "first-seen", first_seen);
+}
+
+static bool origin_each(void *arg, int64_t first_seen, const char *network)
+{
+    struct idvi_masa_changes *s = arg;
+    struct idv_json *o = idv_json_new_object();
+    s->rc = o ? put_origin(o, first_seen, network)
+              : idv_fail(IDV_E_NOMEM, "out of memory");
+    if (s->rc == IDV_OK)
+        s->rc = idv_json_append(s->rows, o);
+    else
+        idv_json_free(o);
+    return s->rc == IDV_OK;
+}
+
+static idv_rc key_from(const struct idv_json *in, uint8_t sha256[static 32])
+{
+    IDV_AUTO_PTR(X509) cert = NULL;
+    IDV_TRY(certificate(in, &cert));
+    if (!cert)
+        return idv_fail(IDV_E_ARG, "certificate is missing");
+    return idvi_masa_key_of(cert, sha256);
+}
+
+idv_rc idvi_masa_admin_origins(void *self, const struct idv_admin_call *c)
+{
+    const struct idv_masa_admin *a = self;
+    IDV_AUTO_PTR(idv_json) rows = idv_json_new_array();
+    struct idvi_masa_changes s = {rows, IDV_OK};
+    uint8_t key[32];
+    bool forget = false;
+    if (!rows)
+        return idv_fail(IDV_E_NOMEM, "out of memory");
+    IDV_TRY(key_from(c->in, key));
+    IDV_TRY(idv_admin_bool(c->in, "forget", &forget));
+    if (forget)
+        IDV_TRY(a->people.origins_forget(a->people.self, key));
+    IDV_TRY(a->people.origins(a->people.self, key, origin_each, &s));
+    IDV_TRY(s.rc);
+    return idv_json_set(c->out, "rows", idv_steal(&rows));
 }

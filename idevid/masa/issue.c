@@ -107,6 +107,8 @@ static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
         i->repeat_until = v->expires_on;
     i->assertion = v->assertion;
     i->quota = c->quota;
+    memcpy(i->domain_key, c->domain_key, sizeof(i->domain_key));
+    memcpy(i->network, c->network, sizeof(i->network));
     i->generation = c->approve ? c->approval.generation : 0;
     IDV_TRY(idv_random(c->masa->env, i->seed, sizeof(i->seed)));
     memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
@@ -164,6 +166,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
     IDV_TRY(idvi_masa_check_clock(c));
     IDV_TRY(idvi_masa_check_nonceless(c));
     IDV_TRY(idvi_masa_evidence(c));
+    IDV_TRY(idvi_masa_check_origin(c));
     IDV_TRY(idvi_masa_limit_rate(c));
     IDV_TRY(idvi_masa_choose_signer(c));
     IDV_TRY(idvi_masa_choose_media(c));

@@ -38,6 +38,12 @@ enum idv_masa_revocation {
     IDV_REVOCATION_NEVER,
 };
 
+enum idv_masa_origin {
+    IDV_ORIGIN_ANY,
+    IDV_ORIGIN_NOTE, /* the networks of a domain are kept, a new one logged */
+    IDV_ORIGIN_BIND, /* those of its first day are all (403) */
+};
+
 /*
  * What a device's vouchers depend on, and how they are: of a maker for all its
  * devices, and what people say of a model, a customer or one device instead,
@@ -48,6 +54,7 @@ struct idv_masa_policy {
     int form;       /* enum idv_masa_form */
     int nonceless;  /* enum idv_masa_nonceless */
     int revocation; /* enum idv_masa_revocation, of the registrar's chain */
+    int origin;     /* enum idv_masa_origin, of domains that nobody knows */
     bool proximity; /* only where the pledge proves to see this registrar */
     bool claim;     /* only for the domain that has claimed the device */
     /* Vouchers of one device in an hour without any evidence (assertion
@@ -146,6 +153,7 @@ struct idv_masa_conf {
 
 /* --- what must be kept ---------------------------------------------------- */
 
+#define IDV_MAX_NETWORK 24   /* "192.0.2.0/24", "2001:db8:1::/48" */
 #define IDV_MAX_DOMAIN_ID 96 /* base64 text, with its NUL */
 
 /* How a device stands with its maker. Only a normal one gets vouchers; its log
@@ -213,6 +221,8 @@ struct idv_masa_issue {
     struct idv_buf voucher;
     uint8_t seed[32];            /* random: the salt of its entry in the tree */
     struct idv_masa_quota quota; /* it counts for, when it is added */
+    uint8_t domain_key[32];      /* SHA-256 of the SubjectPublicKeyInfo */
+    char network[IDV_MAX_NETWORK]; /* it came from, to be kept; "" not */
     uint64_t generation; /* that the device proves to be at; 0: it says none */
 };
 void idv_masa_issue_free(struct idv_masa_issue *i);
@@ -260,6 +270,11 @@ struct idv_masa_store {
                           bool *found, struct idv_cert_status *out);
     idv_rc (*status_want)(void *self, const X509 *cert, const X509 *issuer,
                           int64_t now, bool *taken);
+    /* where the domain of this key had vouchers from, in no order */
+    idv_rc (*origins)(void *self, const uint8_t key_sha256[32],
+                      bool (*each)(void *arg, int64_t first_seen,
+                                   const char *network),
+                      void *arg);
     /* the voucher for these request bytes, if repeat_until is after now */
     idv_rc (*issue_find)(void *self, const uint8_t rvr_sha256[32], int64_t now,
                          bool *found, struct idv_masa_issue *out);
@@ -313,6 +328,10 @@ struct idv_masa_store {
     idv_rc (*head_add)(void *self, const struct idv_tree_head *h,
                        struct idv_bytes item);
 };
+
+/* The network of an address as idv_peer has it: of IPv4 a /24, of IPv6 a /48.
+ */
+void idv_masa_network(const char *address, char out[static IDV_MAX_NETWORK]);
 
 /* --- the service ---------------------------------------------------------- */
 

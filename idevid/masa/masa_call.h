@@ -49,6 +49,8 @@ struct idvi_masa_call {
     X509 *pin; /* borrowed from chain */
     char domain_id[IDV_MAX_DOMAIN_ID];
     struct idv_masa_quota quota;
+    uint8_t domain_key[32]; /* these two of origin.c */
+    char network[IDV_MAX_NETWORK];
     enum idv_assertion assertion;
     bool near;               /* the pledge proves that it sees this registrar */
     int64_t nonceless_since; /* as the store's; of nonceless requests */
@@ -72,6 +74,8 @@ bool idvi_masa_is_owner(const struct idvi_masa_call *c);
 /* revoked.c: 403 for a chain of which something was revoked; 503 as long as
  * that is looked at, or for good where policy demands an answer. */
 idv_rc idvi_masa_check_revocation(struct idvi_masa_call *c) IDV_CHECKED;
+/* origin.c: 403 for a domain that is bound to other networks. */
+idv_rc idvi_masa_check_origin(struct idvi_masa_call *c) IDV_CHECKED;
 /* How the device stands with us. */
 idv_rc idvi_masa_standing(struct idvi_masa_call *c) IDV_CHECKED;
 /* Section 5.5.5: the pledge's request inside, if any; sets assertion. */
@@ -87,6 +91,8 @@ idv_rc idvi_masa_put_pin(struct idvi_masa_call *c,
 idv_rc idvi_masa_put_key(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
 /* clock.c: 503 when it went back. */
 idv_rc idvi_masa_check_clock(struct idvi_masa_call *c) IDV_CHECKED;
+idv_rc idvi_masa_key_of(const X509 *cert,
+                        uint8_t sha256[static 32]) IDV_CHECKED;
 /* rate.c: 503 or 429 when somebody asks for too much. The first is of who has
  * signed, the second of device and domain; the last is what both say of one
  * that is over. */

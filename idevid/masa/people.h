@@ -70,6 +70,12 @@ struct idv_masa_people {
                        bool (*each)(void *arg,
                                     const struct idv_masa_imprint *i),
                        void *arg);
+    /* the networks of the domain of this key, in their order */
+    idv_rc (*origins)(void *self, const uint8_t key_sha256[32],
+                      bool (*each)(void *arg, int64_t first_seen,
+                                   const char *network),
+                      void *arg);
+    idv_rc (*origins_forget)(void *self, const uint8_t key_sha256[32]);
     /* n terms (setting and value; value "": taken back) in one; those that are
      * so already are nothing new. IDV_E_STATE: no such device. */
     idv_rc (*policy_set)(void *self, const struct idv_masa_subject *s,

@@ -16,6 +16,8 @@ const char *const idv_masa_nonceless_words[] = {"named", "never", "owner",
 const char *const idv_masa_revocations[] = {"if-named", "require", "never",
                                             NULL};
 
+const char *const idv_masa_origins[] = {"any", "note", "bind", NULL};
+
 struct alone {
     struct idv_masa_policy policy;
 };

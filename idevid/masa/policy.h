@@ -12,7 +12,8 @@
 
 extern const char *const idv_masa_pins[], *const idv_masa_forms[],
                                               *const idv_masa_nonceless_words[],
-                                                  *const idv_masa_revocations[];
+                                                  *const idv_masa_revocations[],
+                                                      *const idv_masa_origins[];
 
 /* Section [policy] of a configuration whose struct_ has a policy as member. */
 #define IDV_MASA_POLICY_ENTRIES(struct_, member)                               \
@@ -92,11 +93,20 @@ extern const char *const idv_masa_pins[], *const idv_masa_forms[],
              "is a registrar's certificate revoked: asked where it names "     \
              "a CRL or OCSP, and without an answer it counts as good; the "    \
              "same, and without an answer it gets no voucher; or not "         \
-             "asked"},
+             "asked"},                                                         \
+        {.section = "policy",                                                  \
+         .key = "origin",                                                      \
+         .type = IDV_CONF_ENUM,                                                \
+         .offset = offsetof(struct_, member.origin),                           \
+         .fallback = "any",                                                    \
+         .words = idv_masa_origins,                                            \
+         .help = "where domains that nobody knows may come from: anywhere; "   \
+                 "the same, and a new network is logged; or the networks of "  \
+                 "their first day alone"},
 
 /* The same table for a policy alone. */
 extern const struct idv_conf_entry idv_masa_settings[];
-#define IDV_MASA_SETTINGS 9
+#define IDV_MASA_SETTINGS 10
 
 /* IDV_E_ARG: no such setting, or not a value of it; *p is as it was. */
 idv_rc idv_masa_policy_set(struct idv_masa_policy *p, const char *setting,

@@ -14,7 +14,7 @@ static idv_rc busy(struct idvi_masa_call *c, int status, const char *why,
     return rc;
 }
 
-static idv_rc key_of(const X509 *cert, uint8_t sha256[static 32])
+idv_rc idvi_masa_key_of(const X509 *cert, uint8_t sha256[static 32])
 {
     IDV_AUTO(buf) spki = {0};
     IDV_TRY(idvi_masa_put_key(cert, &spki));
@@ -28,7 +28,7 @@ idv_rc idvi_masa_limit_registrar(struct idvi_masa_call *c)
     uint8_t key[32];
     if (!conf->registrar_minute || !conf->asked)
         return IDV_OK;
-    IDV_TRY(key_of(c->opened.signer, key));
+    IDV_TRY(idvi_masa_key_of(c->opened.signer, key));
     if (conf->asked(conf->asked_arg, key) <= conf->registrar_minute)
         return IDV_OK;
     return busy(c, 429, "registrar-rate", MINUTE_S);
@@ -58,7 +58,7 @@ static idv_rc limit_domain(struct idvi_masa_call *c)
     if (!q->most)
         return IDV_OK;
     q->hour = c->now / HOUR_S;
-    IDV_TRY(key_of(c->pin, q->key_sha256));
+    IDV_TRY(idvi_masa_key_of(c->pin, q->key_sha256));
     IDV_TRY(store->quota_used(store->self, q, &n));
     return n < q->most ? IDV_OK : idvi_masa_quota_over(c);
 }

@@ -92,6 +92,17 @@ is 'R-M-7: without nonce' "$(ask $BRSKI/requestvoucher eight.vcj)" 403
 ok 'its owner may' masa policy set customer 'Example Ltd' nonceless=owner
 is 'R-M-7: the owner without nonce' \
     "$(ask $BRSKI/requestvoucher eight.vcj)" 200
+# --- where a domain comes from ----------------------------------------------
+
+ok 'its owner is forgotten' masa owner forget BARE-1
+ok 'domains are bound to their networks' masa policy set device BARE-1 \
+    origin=bind claim=no nonceless=named
+is 'R-M-40: at first sight' "$(asks ten)" 200
+like 'R-M-40: from there' "$(masa origin show "$WORLD/domain.pem")" \
+    '^127.0.0.0/24 *since '
+like 'it has moved' "$(masa origin forget "$WORLD/domain.pem")" 'no network'
+fails 2 'show CERT, or forget CERT' 'no such verb' masa origin lose \
+    "$WORLD/domain.pem"
 bare_stop
 ok 'with no service' masa policy set model 'G 2' form=jws
 ok 'another process' bare_start

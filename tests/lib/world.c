@@ -82,6 +82,15 @@ static idv_rc m_status_want(void *self, const X509 *cert, const X509 *issuer,
     FAULTY(masa_real(w).status_want(w->masa_db, cert, issuer, now, taken));
 }
 
+static idv_rc m_origins(void *self, const uint8_t key[32],
+                        bool (*each)(void *arg, int64_t first_seen,
+                                     const char *network),
+                        void *arg)
+{
+    struct world *w = self;
+    FAULTY(masa_real(w).origins(w->masa_db, key, each, arg));
+}
+
 static idv_rc m_issue_find(void *self, const uint8_t rvr[32], int64_t now,
                            bool *found, struct idv_masa_issue *out)
 {
@@ -406,6 +415,7 @@ static void make_stores(struct world *w)
                                             m_registrar_find,
                                             m_status_find,
                                             m_status_want,
+                                            m_origins,
                                             m_issue_find,
                                             m_issue_add,
                                             m_quota_used,

@@ -152,7 +152,7 @@ static void people(struct idv_db *db)
     assert_int_equal(devices(db, "A"), 1);
     struct idv_masa_people p = idv_db_masa_people(db);
     OK(p.events(p.self, "A", 0, 100, count_event, &n));
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 4);
     OK(idv_db_session_each(db, "A", no_session, NULL));
     OK(idv_db_status_each(db, key, no_status, NULL));
     OK(idv_db_issued_each(db, "A", no_issued, NULL));
@@ -233,6 +233,24 @@ static void statuses(struct idv_db *db)
     pki_free(&p);
 }
 
+static bool no_origin(void *arg, int64_t first_seen, const char *network)
+{
+    (void)arg;
+    return first_seen && *network;
+}
+
+static void origins(struct idv_db *db)
+{
+    struct idv_masa_people p = idv_db_masa_people(db);
+    struct idv_masa_issue i = some_issue(11);
+    bool fresh = false;
+    strcpy(i.network, "192.0.2.0/24");
+    OK(idv_db_masa_store(db).issue_add(db, &i, &fresh));
+    OK(p.origins(p.self, key, no_origin, NULL));
+    OK(p.origins_forget(p.self, key));
+    idv_masa_issue_free(&i);
+}
+
 static void policies(struct idv_db *db)
 {
     struct idv_masa_store s = idv_db_masa_store(db);
@@ -275,6 +293,7 @@ static void everything(struct idv_db *db)
     quota(db);
     imprints(db);
     statuses(db);
+    origins(db);
     registrar(db);
     est(db);
     crl(db);
