@@ -571,6 +571,7 @@ void world_upstream(struct world *w, const struct idv_upstream *up,
     w->upstreams++;
     copy_msg(&w->upstream, &up->msg);
     snprintf(w->upstream_host, sizeof(w->upstream_host), "%s", up->url.host);
+    w->upstream_port = up->url.port;
     w->upstream_auth = up->key && up->chain;
     snprintf(w->upstream_user, sizeof(w->upstream_user), "%s",
              up->user ? up->user : "");

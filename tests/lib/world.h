@@ -38,6 +38,7 @@ struct world {
     int upstreams;           /* requests that reached the link */
     struct idv_msg upstream; /* the last one, as the MASA saw it */
     char upstream_host[256];
+    uint16_t upstream_port;
     bool upstream_auth; /* with the registrar's certificate */
     char upstream_user[64], upstream_password[64];
     bool upstream_digest;

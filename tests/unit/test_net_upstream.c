@@ -239,6 +239,53 @@ static void test_certificates(void **state) /* R-R-18 */
     idv_certs_free(none);
 }
 
+/* the status through a MASA whose certificate has these names */
+static int named(const char *const *names, const char **sni)
+{
+    static char said[256];
+    struct idv_cert_spec spec = {
+        .kind = IDV_CERT_SERVER, .common_name = "localhost", .names = names};
+    struct pki_id id = pki_issue(&pki, "P-256", &spec, &pki.maker_root);
+    struct relay r;
+    struct nt_raw raw = {0};
+    relay_init(&r);
+    int status = through(&r, &id, answer, &raw, NULL);
+    nt_raw_stop(&raw);
+    strcpy(said, raw.sni); /* (none of a handshake that was broken off) */
+    *sni = said;
+    if (status != 200)
+        assert_int_equal(raw.heard.n, 0);
+    nt_raw_free(&raw);
+    relay_free(&r);
+    pki_id_free(&id);
+    return status;
+}
+
+/* R-R-18: by a DNS-ID of exactly the name that it was asked for by */
+static void test_names(void **state)
+{
+    static const struct {
+        const char *name, *more;
+        int status;
+    } rows[] = {
+        {"localhost", NULL, 200},
+        {"LocalHost", NULL, 200},
+        {"other.example.com", "localhost", 200},
+        {"localhost.example.com", NULL, 502},
+        {"alocalhost", NULL, 502},
+        {"localhos", NULL, 502},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *const names[] = {rows[i].name, rows[i].more, NULL};
+        const char *sni;
+        int status = named(names, &sni);
+        if (status != rows[i].status)
+            fail_msg("%s: %d", rows[i].name, status);
+        assert_string_equal(sni, status == 200 ? "localhost" : "");
+    }
+}
+
 static void fails(struct relay *r, const struct nt_step *steps,
                   const char *words)
 {
@@ -557,11 +604,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ok),          cmocka_unit_test(test_basic),
         cmocka_unit_test(test_digest),      cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_failures),    cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_client_gone), cmocka_unit_test(test_too_many),
-        cmocka_unit_test(test_drain),       cmocka_unit_test(test_drain_limit),
-        cmocka_unit_test(test_early),       cmocka_unit_test(test_early_drain),
-        cmocka_unit_test(test_early_limit), cmocka_unit_test(test_stays),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_kept),        cmocka_unit_test(test_client_gone),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_limit), cmocka_unit_test(test_early),
+        cmocka_unit_test(test_early_drain), cmocka_unit_test(test_early_limit),
+        cmocka_unit_test(test_stays),
     };
     return cmocka_run_group_tests_name("net-upstream", tests, setup, teardown);
 }

@@ -20,18 +20,6 @@ static void relays(void **state) /* R-R-30 */
     assert_true(idv_bytes_eq(idv_view(&got), idv_view(&f->w.reply.body)));
 }
 
-static void asks_masa(void **state) /* R-R-16, R-R-22 */
-{
-    struct fixture *f = *state;
-    assert_int_equal(post(f), 200);
-    assert_string_equal(f->w.upstream_host, "masa.example.com");
-    assert_string_equal(f->w.upstream.path, VOUCHER);
-    assert_string_equal(f->w.upstream.media, IDV_MEDIA_VOUCHER_CMS);
-    assert_string_equal(f->w.upstream.accept, IDV_MEDIA_VOUCHER_CMS);
-    assert_int_equal(f->w.upstream.verb, IDV_POST);
-    assert_false(f->w.upstream_auth);
-}
-
 /* R-R-12, R-R-21, R-R-23, R-R-24, R-R-25, R-R-26, R-R-27, RT-6 */
 static void request_contents(void **state)
 {
@@ -90,46 +78,6 @@ static void older_masa(void **state) /* per-maker forms */
     assert_int_equal(v.idevid_issuer.p[0], 0x30);
     for (size_t i = 0; i + sizeof(anima) <= sent.n; i++)
         assert_memory_not_equal(sent.p + i, anima, sizeof(anima));
-}
-
-static void masa_elsewhere(void **state) /* R-R-17, R-R-19 */
-{
-    struct fixture *f = *state;
-    f->w.reg_maker.masa_url = "https://other.example.com/brand";
-    f->w.reg_maker.masa_fallback = "unused.example.com";
-    f->w.reg_maker.masa_client_auth = true;
-    f->w.link = WORLD_LINK_LOST;
-    assert_int_equal(post(f), 202);
-    assert_string_equal(f->w.upstream_host, "other.example.com");
-    assert_string_equal(f->w.upstream.path, "/brand/requestvoucher");
-    assert_true(f->w.upstream_auth);
-}
-
-static void masa_nowhere(void **state) /* 10.1 step 8 */
-{
-    struct fixture *f = *state;
-    struct pki_id plain = device(f, PKI_SERIAL, 0);
-    shows(f, &plain);
-    refused(f, 404, "no-masa");
-    f->w.reg_maker.masa_fallback = "fallback.example.com";
-    f->w.link = WORLD_LINK_LOST;
-    assert_int_equal(post(f), 202);
-    assert_string_equal(f->w.upstream_host, "fallback.example.com");
-    pki_id_free(&plain);
-}
-
-/* R-R-19: user and password go with each request to this MASA */
-static void masa_login(void **state)
-{
-    struct fixture *f = *state;
-    f->w.reg_maker.masa_user = "registrar";
-    f->w.reg_maker.masa_password = "secret";
-    f->w.reg_maker.masa_digest = true;
-    assert_int_equal(post(f), 200);
-    assert_string_equal(f->w.upstream_user, "registrar");
-    assert_string_equal(f->w.upstream_password, "secret");
-    assert_true(f->w.upstream_digest);
-    assert_null(strstr(f->w.log, "secret"));
 }
 
 /* R-R-27: the MASA sees no more of the chain than it shall pin */
@@ -581,39 +529,16 @@ static void bad_configuration(void **state) /* R-R-21, R-R-29 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(relays),
-        T(asks_masa),
-        T(request_contents),
-        T(without_clock),
-        T(older_masa),
-        T(masa_elsewhere),
-        T(masa_nowhere),
-        T(same_again),
-        T(masa_login),
-        T(pinned_by_choice),
-        T(in_base64),
-        T(older_root),
-        T(serial_elsewhere),
-        T(wrong_paths),
-        T(stranger),
-        T(other_maker),
-        T(not_an_idevid),
-        T(expired_idevid),
-        T(wrong_media),
-        T(wrong_accept),
-        T(malformed),
-        T(signed_by_another),
-        T(not_a_request),
-        T(other_serial),
-        T(no_proximity),
-        T(near_by_key),
-        T(behind_front),
-        T(not_listed),
-        T(refused_by_name),
-        T(pending),
-        T(pending_refused),
-        T(too_often),
-        T(bad_configuration),
+        T(relays),          T(request_contents),  T(without_clock),
+        T(older_masa),      T(same_again),        T(pinned_by_choice),
+        T(in_base64),       T(older_root),        T(serial_elsewhere),
+        T(wrong_paths),     T(stranger),          T(other_maker),
+        T(not_an_idevid),   T(expired_idevid),    T(wrong_media),
+        T(wrong_accept),    T(malformed),         T(signed_by_another),
+        T(not_a_request),   T(other_serial),      T(no_proximity),
+        T(near_by_key),     T(behind_front),      T(not_listed),
+        T(refused_by_name), T(pending),           T(pending_refused),
+        T(too_often),       T(bad_configuration),
     };
     return STORES_RUN(tests);
 }
