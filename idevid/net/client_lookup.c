@@ -42,6 +42,7 @@ idv_rc idvi_client_at(struct idvi_client *c, struct curl_slist **out)
  * the thread and the client comes last takes this away. */
 struct idvi_lookup {
     atomic_int users;
+    atomic_bool whole; /* what follows; done says so to who waits */
     int done[2]; /* a pipe */
     char host[256];
     int failed; /* EAI_ */
@@ -84,6 +85,7 @@ static void *look(void *lookup)
         note(l, a);
     if (all)
         freeaddrinfo(all);
+    atomic_store(&l->whole, true);
     const ssize_t told = write(l->done[1], "", 1);
     (void)told; /* the pipe is empty, and its other end is ours */
     release(l);
@@ -130,6 +132,8 @@ idv_rc idvi_lookup_new(const char *host, struct idvi_lookup **out, int *fd)
 idv_rc idvi_lookup_result(const struct idvi_lookup *l, const char *where,
                           struct idv_told *told)
 {
+    if (!atomic_load(&l->whole))
+        return idv_fail(IDV_E_STATE, "%s: still looked up", where);
     if (l->n == 0)
         return idv_fail(IDV_E_NET, "%s: %s", where,
                         l->failed ? gai_strerror(l->failed) : "no address");
