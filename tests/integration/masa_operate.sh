@@ -102,8 +102,10 @@ request load --nonce load
 load=$!
 POLICY='tell-reason = yes'
 bare_masa_conf
+old=$(workers)
 kill -HUP "$MASA_PID"
 ok 'a new configuration is taken over' becomes idevid_reloads_total 1
+ok 'by all' gone $old
 bare_masa_conf
 sed -i 's/^listen/lisssten/' "$WORLD/masa.ini"
 kill -HUP "$MASA_PID"

@@ -53,13 +53,16 @@ counts() { # METRIC N, as soon as it is so
 look() {
     curl -sS --max-time 20 "http://127.0.0.1:$MONITOR/$1"
 }
-# takes [OUTCOME]: a new configuration, which is taken over or (failures) not
+# takes [OUTCOME]: a new configuration, which is taken over by all or (failures)
+# not
 takes() {
-    local before
+    local before old
+    old=$(workers)
     before=$(look metrics | sed -n "s/^idevid_reload_*${1:-s}_total //p")
     bare_masa_conf
     kill -HUP "$MASA_PID"
-    counts "idevid_reload${1:+_}${1:-s}_total" $((${before:-0} + 1))
+    counts "idevid_reload${1:+_}${1:-s}_total" $((${before:-0} + 1)) || return
+    [ $# -gt 0 ] || gone $old
 }
 check() {
     bare_masa_conf
@@ -229,6 +232,23 @@ ok 'a copy, too' masa --tenant bolt backup "$WORLD/bolt.copy"
 is 'of this one' "$(masa verify-log --key "$WORLD/bolt.pub" --database \
     "$WORLD/bolt.copy" | grep -o '[0-9]* entries')" '2 entries'
 fails 2 'it serves all tenants' 'none is served alone' masa --tenant bolt run
+
+# --- one in trouble ----------------------------------------------------------
+
+SERVER="metrics = 127.0.0.1:$MONITOR
+tenants = $WORLD/bolt.ini"
+ok 'both serve again' bare_start
+sqlite3 "$WORLD/bolt.db" "INSERT INTO audit_event (device_id, date, domain_id,
+    nonce, assertion) SELECT id, 4000000000, 'ZG9t', 'ahead', 2 FROM device
+    LIMIT 1" || bail 'no sqlite3'
+like 'health names the one that is in trouble' "$(look health)" \
+    'failing.*tenant bolt: clock'
+SERIAL=BOLT-1 request trouble --nonce ddd
+is 'whose vouchers have to wait' \
+    "$(at bolt $BRSKI/requestvoucher trouble.vcj)" 503
+request fine --nonce eee
+is 'R-M-33: not those of the other' "$(ask $BRSKI/requestvoucher fine.vcj)" 200
+ok 'it ends' bare_stop
 
 # --- made by init ------------------------------------------------------------
 
