@@ -119,21 +119,62 @@ static idv_rc set_up(struct idv_db *db)
     return idvi_sqlite_script(db, "PRAGMA trusted_schema = OFF");
 }
 
+static idv_rc open_handle(struct idv_db *db)
+{
+    int code = sqlite3_open_v2(
+        db->url, &idvi_sqlite_of(db)->h,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    return code == SQLITE_OK ? IDV_OK : idvi_sqlite_fail(db, code);
+}
+
+static void close_handle(struct idvi_sqlite *s)
+{
+    for (size_t i = 0; i < s->n_cached; i++)
+        sqlite3_finalize(s->cache[i].st);
+    s->n_cached = 0;
+    s->seen = 0;
+    sqlite3_close(s->h);
+    s->h = NULL;
+}
+
 static idv_rc open_file(struct idv_db *db)
 {
     struct stat st;
-    struct idvi_sqlite *s = db->native = calloc(1, sizeof(*s));
-    if (!s)
+    db->native = calloc(1, sizeof(struct idvi_sqlite));
+    if (!db->native)
         return idv_fail(IDV_E_NOMEM, "out of memory");
     bool made = stat(db->url, &st) != 0;
-    int code = sqlite3_open_v2(
-        db->url, &s->h,
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code != SQLITE_OK)
-        return idvi_sqlite_fail(db, code);
+    IDV_TRY(open_handle(db));
     if (made)
         (void)chmod(db->url, S_IRUSR | S_IWUSR);
     return set_up(db);
+}
+
+/* Statistics that somebody had made when a table had few rows would have it
+ * walked from end to end for ever after: without them libsqlite3 takes it that
+ * all are large, and each statement of ours has its index. It has read them
+ * when it opened the file, and keeps them. */
+static idv_rc forget_statistics(struct idv_db *db)
+{
+    struct idvi_sqlite *s = idvi_sqlite_of(db);
+    int64_t n = 0;
+    IDV_TRY(idvi_sqlite_int(db,
+                            "SELECT count(*) FROM sqlite_master WHERE name IN"
+                            " ('sqlite_stat1', 'sqlite_stat4')",
+                            &n));
+    if (n == 0)
+        return IDV_OK;
+    IDV_TRY(idvi_sqlite_script(db, "DROP TABLE IF EXISTS sqlite_stat1;"
+                                   "DROP TABLE IF EXISTS sqlite_stat4"));
+    close_handle(s);
+    IDV_TRY(open_handle(db));
+    return set_up(db);
+}
+
+static idv_rc take_over(struct idv_db *db)
+{
+    IDV_TRY(use_wal(db));
+    return forget_statistics(db);
 }
 
 static void close_file(struct idv_db *db)
@@ -141,9 +182,7 @@ static void close_file(struct idv_db *db)
     struct idvi_sqlite *s = idvi_sqlite_of(db);
     if (!s)
         return;
-    for (size_t i = 0; i < s->n_cached; i++)
-        sqlite3_finalize(s->cache[i].st);
-    sqlite3_close(s->h);
+    close_handle(s);
     free(s);
     db->native = NULL;
 }
@@ -151,7 +190,7 @@ static void close_file(struct idv_db *db)
 const struct idvi_driver idvi_sqlite_driver = {
     .dialect = IDVI_SQLITE,
     .open = open_file,
-    .ours = use_wal,
+    .ours = take_over,
     .close = close_file,
     .look = look,
     .mark = mark,

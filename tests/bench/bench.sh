@@ -5,12 +5,13 @@
 #   BENCH_SECONDS   of each measurement (1)
 #   BENCH_JSON      a file that gets one JSON object per line of the tables
 #   BENCH_PARTS     which tables (operations anchor desk line joins
-#                   rest ledger masa-load registrar)
+#                   rest ledger masa-load registrar masa)
 #   BENCH_DEVICES   of a line, whose CPU is measured (30)
 #   BENCH_ROWS      rows of the ledger's tables, and before a registrar; devices
-#                   of a feed (1000000)
-#   BENCH_LONG      10000000 of them; 100000 requests to a registrar
-#   BENCH_REQUESTS  instead of those (10000)
+#                   of a feed (1000000); entries of a log, and devices before a
+#                   MASA (200000)
+#   BENCH_LONG      10000000 of them; 100000 requests to a registrar and a MASA
+#   BENCH_REQUESTS  instead of those (10000, 4000)
 #   BENCH_REST_S    how long an agent at rest is looked at (60)
 #
 # calls are Cryptoki functions or TPM commands per operation; ratio is against
@@ -140,10 +141,11 @@ operations() {
 . "$top_srcdir/tests/bench/line.inc"
 . "$top_srcdir/tests/bench/ledger.inc"
 . "$top_srcdir/tests/bench/registrar.inc"
+. "$top_srcdir/tests/bench/masa.inc"
 
 world_begin
 [ -z "$BENCH_JSON" ] || : >"$BENCH_JSON" || exit
-for part in ${BENCH_PARTS:-operations anchor desk line joins rest ledger masa-load registrar}; do
+for part in ${BENCH_PARTS:-operations anchor desk line joins rest ledger masa-load registrar masa}; do
     case $part in
     operations | joins | rest) "$part" || failed=1 ;;
     anchor) anchor_table || failed=1 ;;
@@ -152,6 +154,7 @@ for part in ${BENCH_PARTS:-operations anchor desk line joins rest ledger masa-lo
     ledger) ledger_table || failed=1 ;;
     masa-load) masa_load_table || failed=1 ;;
     registrar) registrar_table || failed=1 ;;
+    masa) masa_table || failed=1 ;;
     *)
         echo "bench: BENCH_PARTS: no part is named $part" >&2
         failed=1

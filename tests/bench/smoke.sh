@@ -44,6 +44,10 @@ is 'figures of the desk in JSON' \
     "$(grep -c '^{"target":"desk: judges' "$tap_dir/rows.json")" 5
 is 'figures of the registrar in JSON' \
     "$(grep -c '^{"target":".*, registrar","unit"' "$tap_dir/rows.json")" 37
+is 'figures of the MASA in JSON' \
+    "$(grep -c '^{"target":".*, MASA","unit"' "$tap_dir/rows.json")" 22
+is 'entries of a log in JSON' \
+    "$(grep -c '^{"name":"entries of a MASA' "$tap_dir/rows.json")" 1
 is 'lookups of the ledger in JSON' \
     "$(grep -cE '"name":"(registrar|est|masa): .*,"rows":5000,' \
         "$tap_dir/rows.json" | sed 's/^16$/8/')" 8
