@@ -39,6 +39,9 @@ static idv_rc make(void *arg, struct idv_server_worker *w)
     w->admin = s->admin;
     w->turned_away = s->turned_away;
     w->device_failed = s->device_failed;
+    w->public = s->public;
+    w->tick = s->tick;
+    w->tick_ms = s->tick_ms;
     w->commit = s->commit;
     w->gather = s->gather;
     w->hosts = s->hosts;
@@ -56,6 +59,10 @@ static void ready(void *arg, const struct idv_server_bound *bound, size_t n)
     s->port = bound[0].port;
     if (bound[n - 1].front)
         s->front_port = bound[n - 1].port;
+    for (size_t i = 0; i < n; i++) {
+        if (bound[i].public)
+            s->public_port = bound[i].port;
+    }
     must(write(s->news[1], "", 1) == 1, "write");
 }
 

@@ -32,7 +32,10 @@ struct nt_server {
     const char *const *names;
     bool names_only;
     void (*device_failed)(void *self); /* preset; with the service's self */
-    uint16_t port, front_port;
+    struct idv_service public;         /* preset, as these */
+    idv_rc (*tick)(void *self);
+    int tick_ms;
+    uint16_t port, front_port, public_port;
     idv_rc rc;
     char note[IDV_NOTE_MAX];
     pthread_t thread;
