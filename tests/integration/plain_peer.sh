@@ -162,6 +162,8 @@ like 'R-R-70: each step is on record' "$(registrar log PLAIN-1)" \
 AS=one
 is 'R-R-4: TLS 1.2' "$(ask --tls-max 1.2 est/cacerts)" 200
 is 'R-R-4: TLS 1.3' "$(ask --tlsv1.3 est/cacerts)" 200
+like 'R-R-4: it asks for a certificate' "$(openssl s_client -connect \
+    "localhost:$REG_PORT" </dev/null 2>&1)" 'Requested Signature Algorithms'
 is 'R-R-5: whatever SNI and Host say' "$(curl -sk -o /dev/null \
     -w '%{http_code}' -H 'Host: elsewhere.example' \
     --connect-to "nobody.example:443:127.0.0.1:$REG_PORT" \

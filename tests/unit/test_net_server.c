@@ -177,7 +177,7 @@ static void test_pipelining_and_close(void **state)
 
 /* --- TLS ------------------------------------------------------------------ */
 
-static void test_tls_versions(void **state) /* R-M-2 */
+static void test_tls_versions(void **state) /* R-M-2, R-R-4: 1.1 is refused */
 {
     struct nt_server s = {0};
     (void)state;
