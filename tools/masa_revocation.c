@@ -20,7 +20,8 @@
 #include "idevid/net/fetch.h"
 #include "masa_maker.h"
 
-#define PAUSE_MS 500           /* while there is nothing to look at */
+#define PAUSE_S 1 /* while there is nothing to look at */
+#define PRUNE_S 3600
 #define AGAIN_S 300            /* after a failure */
 #define LATER_S 3600           /* OCSP, and what was revoked */
 #define MOST_S (7 * 24 * 3600) /* what is good is asked again by then */
@@ -224,22 +225,10 @@ static idv_rc look_at(const struct tool *t, const struct masa_conf *c,
 
 /* --- the process ---------------------------------------------------------- */
 
-static idv_rc look_once(const struct tool *t, const struct masa_conf *c,
-                        struct idv_db *db, bool *any)
-{
-    struct idv_db_look what = {.cert = {0}};
-    bool found = false;
-    idv_rc rc = idv_db_look_take(db, idv_now(t->env), &found, &what);
-    if (rc == IDV_OK && found)
-        rc = look_at(t, c, db, &what);
-    idv_db_look_free(&what);
-    *any = *any || found;
-    return rc;
-}
-
 struct book {
     const struct masa_conf *conf;
     struct idv_db *db;
+    int64_t pruned;
 };
 
 /* of the first maker and its tenants; for the life of the process */
@@ -256,14 +245,35 @@ static idv_rc books_open(const struct masa_tenants *tenants, struct book **out)
     return IDV_OK;
 }
 
-static _Noreturn void go_on(const struct tool *t, const struct book *b,
-                            size_t n)
+static idv_rc prune(struct book *b, int64_t now)
 {
-    static const struct timespec pause = {0, PAUSE_MS * 1000000L};
+    if (now < b->pruned + PRUNE_S)
+        return IDV_OK;
+    b->pruned = now;
+    return idv_db_look_prune(b->db, now);
+}
+
+static idv_rc look_once(const struct tool *t, struct book *b, bool *any)
+{
+    struct idv_db_look what = {.cert = {0}};
+    const int64_t now = idv_now(t->env);
+    bool found = false;
+    IDV_TRY(prune(b, now));
+    idv_rc rc = idv_db_look_take(b->db, now, &found, &what);
+    if (rc == IDV_OK && found)
+        rc = look_at(t, b->conf, b->db, &what);
+    idv_db_look_free(&what);
+    *any = *any || found;
+    return rc;
+}
+
+static _Noreturn void go_on(const struct tool *t, struct book *b, size_t n)
+{
+    static const struct timespec pause = {PAUSE_S, 0};
     for (;;) {
         bool any = false;
         for (size_t i = 0; i < n; i++) {
-            idv_rc rc = look_once(t, b[i].conf, b[i].db, &any);
+            idv_rc rc = look_once(t, &b[i], &any);
             if (rc != IDV_OK)
                 idv_log_failure(t->env, "revocation", rc);
         }

@@ -177,6 +177,8 @@ struct idv_db_look {
 idv_rc idv_db_look_take(struct idv_db *db, int64_t now, bool *found,
                         struct idv_db_look *out) IDV_CHECKED;
 void idv_db_look_free(struct idv_db_look *look);
+/* Forgets what nobody needed for a month. */
+idv_rc idv_db_look_prune(struct idv_db *db, int64_t now) IDV_CHECKED;
 /* What was found out, and when to look again. */
 struct idv_db_found {
     int64_t failed;     /* now: nothing, what was known stays; 0: the rest */

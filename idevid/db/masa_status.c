@@ -104,9 +104,7 @@ idv_rc idv_db_look_take(struct idv_db *db, int64_t now, bool *found,
     unsigned mine = 0;
     IDV_TRY(next_due(db, now, found, out, &due));
     if (!*found)
-        return idvi_exec_lazy(db, NULL,
-                              "DELETE FROM cert_status WHERE wanted < $1", "i",
-                              now - KEPT_S);
+        return IDV_OK;
     IDV_TRY(idvi_exec(db, &mine,
                       "UPDATE cert_status SET due = $1 WHERE cert_sha256 = $2"
                       " AND due = $3",
@@ -130,6 +128,12 @@ idv_rc idv_db_look_put(struct idv_db *db, const struct idv_db_look *look,
                      " WHERE cert_sha256 = $5",
                      "iiith", f->due, f->good_until, (int64_t)f->revoked,
                      f->detail, look->cert_sha256);
+}
+
+idv_rc idv_db_look_prune(struct idv_db *db, int64_t now)
+{
+    return idvi_exec_lazy(db, NULL, "DELETE FROM cert_status WHERE wanted < $1",
+                          "i", now - KEPT_S);
 }
 
 void idv_db_look_free(struct idv_db_look *look)

@@ -230,6 +230,7 @@ static void statuses(struct idv_db *db)
     OK(idv_db_look_put(db, &look, &f));
     idv_db_look_free(&look);
     OK(idv_db_look_take(db, 1, &yes, &look));
+    OK(idv_db_look_prune(db, 1));
     pki_free(&p);
 }
 

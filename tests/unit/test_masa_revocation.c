@@ -197,6 +197,18 @@ static void crowd(void **state)
     not_now(f, "revocation-crowd");
 }
 
+/* what nobody needs is forgotten; what is needed now and then is not */
+static void forgotten(void **state)
+{
+    struct fixture *f = *state;
+    not_now(f, "revocation-asked");
+    is_found(f, good_for(f, 100 * PKI_DAY));
+    OK(idv_db_look_prune(f->w.masa_db, PKI_NOW + 29 * PKI_DAY));
+    assert_int_equal(again(f), 200);
+    OK(idv_db_look_prune(f->w.masa_db, PKI_NOW + 31 * PKI_DAY));
+    not_now(f, "revocation-asked");
+}
+
 /* a device that nobody knows is no reason to ask */
 static void unknown_device(void **state)
 {
@@ -215,8 +227,8 @@ static void unknown_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(good), T(revoked),   T(nobody_says),    T(late),
-        T(over), T(no_issuer), T(unknown_device), T(crowd),
+        T(good),      T(revoked),        T(nobody_says), T(late),      T(over),
+        T(no_issuer), T(unknown_device), T(crowd),       T(forgotten),
     };
     return STORES_RUN(tests);
 }
