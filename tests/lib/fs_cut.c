@@ -2,7 +2,8 @@
 /* Preloaded before the C library: each change of a file or directory below
  * FSCUT_DIR is a call as in cut.h, FSCUT_PLAN the plan. With FSCUT_DATA what a
  * database does to its files is, too: sync, each time that it waits for the
- * disk; write, each write as well. */
+ * disk; write, each write as well. Then a plan may come later, too, and counts
+ * from there. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -66,13 +67,24 @@ CHANGE(unlinkat, ours_by_fd(at), (int at, const char *path, int flags),
        (at, path, flags))
 CHANGE(mkdir, ours(path), (const char *path, mode_t mode), (path, mode))
 CHANGE(fsync, ours_by_fd(fd), (int fd), (fd))
-CHANGE(fdatasync, data != NULL && ours_by_fd(fd), (int fd), (fd))
+
+/* a change of data, which a plan that has come meanwhile may be about */
+static int data_of(int fd, int writes)
+{
+    if (data == NULL || getenv("FSCUT_PLAN") == NULL ||
+        (writes && strcmp(data, "write") != 0) || !ours_by_fd(fd))
+        return 0;
+    if (cut.at == 0)
+        cut_read(&cut, getenv("FSCUT_PLAN"));
+    return 1;
+}
+
+CHANGE(fdatasync, data_of(fd, 0), (int fd), (fd))
 
 SHOW ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
 {
     ssize_t (*real)(int, const void *, size_t, off64_t);
-    const int counts =
-        data != NULL && strcmp(data, "write") == 0 && ours_by_fd(fd);
+    const int counts = data_of(fd, 1);
     ssize_t done;
 
     *(void **)(void *)&real = dlsym(RTLD_NEXT, "pwrite64");
