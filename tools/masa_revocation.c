@@ -22,6 +22,7 @@
 
 #define PAUSE_S 1 /* while there is nothing to look at */
 #define PRUNE_S 3600
+#define RETRY_S 30
 #define AGAIN_S 300            /* after a failure */
 #define LATER_S 3600           /* OCSP, and what was revoked */
 #define MOST_S (7 * 24 * 3600) /* what is good is asked again by then */
@@ -228,20 +229,18 @@ static idv_rc look_at(const struct tool *t, const struct masa_conf *c,
 struct book {
     const struct masa_conf *conf;
     struct idv_db *db;
-    int64_t pruned;
+    int64_t pruned, retry_at; /* after trouble, which is one maker's alone */
 };
 
 /* of the first maker and its tenants; for the life of the process */
-static idv_rc books_open(const struct masa_tenants *tenants, struct book **out)
+static idv_rc books_make(const struct masa_tenants *tenants, struct book **out)
 {
     struct book *b = calloc(tenants->n + 1, sizeof(*b));
     *out = b;
     if (!b)
         return idv_fail(IDV_E_NOMEM, "out of memory");
-    for (size_t i = 0; i <= tenants->n; i++) {
+    for (size_t i = 0; i <= tenants->n; i++)
         b[i].conf = i ? &tenants->all[i - 1].conf : &masa_conf;
-        IDV_TRY(idv_db_open(b[i].conf->service.database, &b[i].db));
-    }
     return IDV_OK;
 }
 
@@ -258,12 +257,19 @@ static idv_rc look_once(const struct tool *t, struct book *b, bool *any)
     struct idv_db_look what = {.cert = {0}};
     const int64_t now = idv_now(t->env);
     bool found = false;
+    if (now < b->retry_at)
+        return IDV_OK;
+    b->retry_at = now + RETRY_S;
+    if (!b->db)
+        IDV_TRY(idv_db_open(b->conf->service.database, &b->db));
     IDV_TRY(prune(b, now));
     idv_rc rc = idv_db_look_take(b->db, now, &found, &what);
     if (rc == IDV_OK && found)
         rc = look_at(t, b->conf, b->db, &what);
     idv_db_look_free(&what);
     *any = *any || found;
+    if (rc == IDV_OK)
+        b->retry_at = 0;
     return rc;
 }
 
@@ -289,7 +295,7 @@ static idv_rc run(void *arg, const struct idv_server_bound *bound, size_t n)
     (void)bound;
     (void)n;
     IDV_TRY(masa_tenants_load(&masa_conf, &tenants));
-    IDV_TRY(books_open(&tenants, &b));
+    IDV_TRY(books_make(&tenants, &b));
     go_on(arg, b, tenants.n + 1);
 }
 
