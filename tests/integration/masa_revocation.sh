@@ -127,6 +127,10 @@ like 'in some seconds' "$(cat "$REPLY_FILE.head")" '[Rr]etry-[Aa]fter: 2'
 request other --nonce o
 is 'R-M-5: others are served meanwhile' \
     "$(ask $BRSKI/requestvoucher other.vcj)" 200
+for what in endless wrong gone strange lively dead bad good; do
+    BY=$what request $what --nonce "$what" # all are looked at together
+    ask $BRSKI/requestvoucher $what.vcj >/dev/null
+done
 is 'R-M-5: one that is on no list' "$(asks good)" 200
 is 'R-M-5, R-M-37: one that was revoked' "$(asks bad)" 403
 like 'R-M-23: a text says so' "$(cat "$REPLY_FILE")" 'is revoked'
