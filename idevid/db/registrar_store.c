@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store table of the registrar: its ledger. */
+#include <string.h>
+
 #include "idevid/db/life.h"
 #include "idevid/db/rows.h"
 
@@ -84,10 +86,13 @@ static idv_rc session_add(void *self, const struct idv_session *s, bool *fresh)
 
 /* A voucher that was given, and what it leads to, must be known for good:
  * without it the pledge, which now belongs to us, would stand before a closed
- * door. Everything before can be done again. */
+ * door. So must a request that the MASA is about to get: another one in its
+ * place would be answered by another voucher. Everything else can be done
+ * again. */
 static bool must_last(const struct idv_session *s)
 {
-    return s->state == IDV_SESSION_VOUCHER_SENT;
+    return s->state == IDV_SESSION_VOUCHER_SENT ||
+           (s->state == IDV_SESSION_PVR_OK && s->rvr.n > 0);
 }
 
 #define UPDATE                                                                 \
@@ -126,14 +131,21 @@ static idv_rc claimer_of(struct idv_db *db, const uint8_t pvr_sha256[32],
                   : IDV_OK;
 }
 
-/* from one who has ended: at once, where that is sure */
+static bool is_over(const char *claimer, const char *self, bool own)
+{
+    return (own && self[0] && strcmp(claimer, self) == 0) ||
+           idvi_life_over(claimer);
+}
+
+/* from one who has ended, or oneself: at once, where that is sure */
 static idv_rc inherit(struct idv_db *db, const uint8_t pvr_sha256[32],
-                      int64_t now, const char *self, unsigned *changed)
+                      int64_t now, const char *self, bool own,
+                      unsigned *changed)
 {
     char other[IDVI_LIFE_MAX];
     bool found = false;
     IDV_TRY(claimer_of(db, pvr_sha256, other, &found));
-    if (!found || !idvi_life_over(other))
+    if (!found || !is_over(other, self, own))
         return IDV_OK;
     return idvi_exec_lazy(db, changed,
                           "UPDATE session SET changed = $1, claimed = $1,"
@@ -144,7 +156,7 @@ static idv_rc inherit(struct idv_db *db, const uint8_t pvr_sha256[32],
 }
 
 static idv_rc session_claim(void *self, const uint8_t pvr_sha256[32],
-                            int64_t now, int64_t stale, bool *claimed)
+                            int64_t now, int64_t stale, bool own, bool *claimed)
 {
     char life[IDVI_LIFE_MAX];
     unsigned changed = 0;
@@ -157,7 +169,7 @@ static idv_rc session_claim(void *self, const uint8_t pvr_sha256[32],
                            "iithii", (int64_t)IDV_SESSION_MASA_WAIT, now, life,
                            pvr_sha256, (int64_t)IDV_SESSION_PVR_OK, stale));
     if (changed == 0)
-        IDV_TRY(inherit(self, pvr_sha256, now, life, &changed));
+        IDV_TRY(inherit(self, pvr_sha256, now, life, own, &changed));
     *claimed = changed > 0;
     return IDV_OK;
 }

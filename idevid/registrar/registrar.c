@@ -187,6 +187,8 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
     r->conf = *conf;
     pthread_mutex_init(&r->tries.lock, NULL);
     pthread_mutex_init(&r->made.lock, NULL);
+    pthread_mutex_init(&r->asking.lock, NULL);
+    LIST_INIT(&r->asking.calls);
     r->env = env;
     set_defaults(&r->conf);
     idv_rc rc = learn_domains(r);
@@ -209,6 +211,7 @@ void idv_registrar_free(struct idv_registrar *r)
     idv_list_free(r->known);
     pthread_mutex_destroy(&r->tries.lock);
     pthread_mutex_destroy(&r->made.lock);
+    pthread_mutex_destroy(&r->asking.lock);
     idv_certs_free(r->sent);
     free(r);
 }
@@ -245,6 +248,7 @@ static idv_rc dispatch(struct idvi_reg_call *c)
 static void call_free(void *state)
 {
     struct idvi_reg_call *c = state;
+    idvi_reg_asks_no_more(c);
     idv_issued_free(&c->issued);
     idv_opened_free(&c->opened);
     idvi_carried_free(&c->request);

@@ -310,10 +310,12 @@ struct idv_registrar_store {
     idv_rc (*session_update)(void *self, const struct idv_session *s,
                              enum idv_session_state from, bool *done);
     /* PVR_OK, or MASA_WAIT that was last changed before stale or whose claimer
-     * surely has ended: becomes MASA_WAIT, changed at now, and is the caller's
+     * surely has ended, or (own) is this process: becomes MASA_WAIT, changed at
+     * now, and is the caller's
      * (*claimed). */
     idv_rc (*session_claim)(void *self, const uint8_t pvr_sha256[32],
-                            int64_t now, int64_t stale, bool *claimed);
+                            int64_t now, int64_t stale, bool own,
+                            bool *claimed);
     /* What a person decided on a device. With ask, a device nobody decided on
      * becomes PENDING. */
     idv_rc (*decision)(void *self, const char *maker, const char *serial,

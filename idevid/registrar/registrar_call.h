@@ -4,6 +4,7 @@
 #define IDEVID_REGISTRAR_CALL_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include <idevid/auto.h>
 
@@ -37,7 +38,14 @@ struct idvi_made {
     } by[IDVI_MADE];
 };
 
+/* Calls that ask a MASA, which others leave to them. */
+struct idvi_asking {
+    pthread_mutex_t lock;
+    LIST_HEAD(, idvi_reg_call) calls;
+};
+
 struct idv_registrar {
+    struct idvi_asking asking;
     struct idvi_tries tries;
     struct idvi_made made;
     struct idv_registrar_conf conf;
@@ -48,6 +56,8 @@ struct idv_registrar {
 };
 
 struct idvi_reg_call {
+    LIST_ENTRY(idvi_reg_call) asks_link;
+    bool asks; /* is among asking */
     struct idv_registrar *reg;
     struct idv_call *call;
     struct idvi_refusal no;
@@ -83,6 +93,9 @@ struct idvi_reg_call {
     struct idv_hash leaf_hash;
     struct idv_tree_head kept_head; /* size 0: none */
 };
+
+/* upstream.c: it does not ask a MASA any more. */
+void idvi_reg_asks_no_more(struct idvi_reg_call *c);
 
 /* Each step: IDV_OK, or IDV_E_REJECT with no filled, or an internal failure.
  */

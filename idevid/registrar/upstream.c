@@ -133,15 +133,48 @@ static idv_rc keep_request(struct idvi_reg_call *c)
     return done ? IDV_OK : idvi_reg_defer(c, "busy", 1);
 }
 
+static bool is_asked_here(const struct idvi_reg_call *c)
+{
+    const struct idvi_reg_call *other;
+    bool is = false;
+    pthread_mutex_lock(&c->reg->asking.lock);
+    LIST_FOREACH(other, &c->reg->asking.calls, asks_link)
+    is = is || memcmp(other->pvr_sha256, c->pvr_sha256, 32) == 0;
+    pthread_mutex_unlock(&c->reg->asking.lock);
+    return is;
+}
+
+static void asks(struct idvi_reg_call *c)
+{
+    pthread_mutex_lock(&c->reg->asking.lock);
+    if (!c->asks)
+        LIST_INSERT_HEAD(&c->reg->asking.calls, c, asks_link);
+    c->asks = true;
+    pthread_mutex_unlock(&c->reg->asking.lock);
+}
+
+void idvi_reg_asks_no_more(struct idvi_reg_call *c)
+{
+    if (!c->asks)
+        return;
+    pthread_mutex_lock(&c->reg->asking.lock);
+    LIST_REMOVE(c, asks_link);
+    c->asks = false;
+    pthread_mutex_unlock(&c->reg->asking.lock);
+}
+
+/* What this very process claimed and does not ask any more (its answer could
+ * not be stored) is claimed again at once. */
 static idv_rc claim(struct idvi_reg_call *c)
 {
     const struct idv_registrar_conf *conf = &c->reg->conf;
     int64_t stale = c->now - conf->masa_timeout_s - STALE_MARGIN_S;
     bool claimed = false;
     IDV_TRY(conf->store->session_claim(conf->store->self, c->pvr_sha256, c->now,
-                                       stale, &claimed));
+                                       stale, !is_asked_here(c), &claimed));
     if (!claimed)
         return idvi_reg_defer(c, "masa-asked", conf->retry_after_s);
+    asks(c);
     c->session.state = IDV_SESSION_MASA_WAIT;
     c->session.changed = c->now;
     return IDV_OK;

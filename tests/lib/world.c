@@ -234,10 +234,10 @@ static idv_rc r_update(void *self, const struct idv_session *s,
 }
 
 static idv_rc r_claim(void *self, const uint8_t pvr[32], int64_t now,
-                      int64_t stale, bool *claimed)
+                      int64_t stale, bool own, bool *claimed)
 {
     struct world *w = self;
-    FAULTY(reg_real(w).session_claim(w->reg_db, pvr, now, stale, claimed));
+    FAULTY(reg_real(w).session_claim(w->reg_db, pvr, now, stale, own, claimed));
 }
 
 static idv_rc r_decision(void *self, const char *maker, const char *serial,

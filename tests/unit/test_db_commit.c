@@ -131,6 +131,29 @@ static void nothing_written(void **state)
     assert_int_equal(syncs, 0);
 }
 
+/* What the MASA is about to get is there for good; that it is asked, is not. */
+static void request_kept(void **state)
+{
+    struct idv_db *db = *state;
+    struct idv_registrar_store s = idv_db_registrar_store(db);
+    struct idv_session session = {.state = IDV_SESSION_PVR_OK};
+    bool yes = false;
+    OK(idv_db_batch(db));
+    OK(s.session_add(s.self, &session, &yes));
+    OK(idv_buf_puts(&session.rvr, "signed"));
+    OK(s.session_update(s.self, &session, IDV_SESSION_PVR_OK, &yes));
+    assert_true(yes);
+    OK(s.session_claim(s.self, session.pvr_sha256, 1, 0, false, &yes));
+    assert_true(yes);
+    OK(idv_db_commit(db));
+    assert_int_equal(syncs, 1);
+    session.state = IDV_SESSION_MASA_WAIT;
+    OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
+    OK(idv_db_commit(db));
+    assert_int_equal(syncs, 1);
+    idv_session_free(&session);
+}
+
 /* what another process did and is answered from here */
 static void relied_on(void **state)
 {
@@ -255,8 +278,9 @@ static void ended_within(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(each_at_once), T(many_by_one), T(nothing_written), T(relied_on),
-        T(sync_fails),   T(gathered),    T(one_part_fails),  T(ended_within),
+        T(each_at_once), T(many_by_one),    T(nothing_written),
+        T(request_kept), T(relied_on),      T(sync_fails),
+        T(gathered),     T(one_part_fails), T(ended_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

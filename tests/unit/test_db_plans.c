@@ -70,7 +70,7 @@ static void registrar(struct idv_db *db)
     assert_true(yes);
     OK(s.session_count(s.self, session.idevid_sha256, 0, &n));
     assert_int_equal(n, 1);
-    OK(s.session_claim(s.self, session.pvr_sha256, 1, 0, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 1, 0, false, &yes));
     OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
     session.state = IDV_SESSION_VOUCHER_SENT;
     OK(s.session_update(s.self, &session, IDV_SESSION_PVR_OK, &yes));

@@ -260,7 +260,9 @@ static void two_pledges(void **state)
     idv_call_free(&calls[1]);
 }
 
-static void abandoned(void **state) /* the worker that asked died */
+/* The call that asked has ended without what it asked for: the next one does
+ * not wait for anybody. */
+static void abandoned(void **state)
 {
     struct fixture *f = *state;
     struct idv_service s = idv_registrar_service(f->w.reg);
@@ -269,9 +271,31 @@ static void abandoned(void **state) /* the worker that asked died */
     open_call(f, &call);
     OK(s.serve(s.self, &call, NULL, &next));
     idv_call_free(&call);
-    refused(f, 202, "masa-asked");
-    f->w.pki.env.now += 60;
     assert_int_equal(post(f), 200);
+    assert_int_equal(f->w.upstreams, 1);
+}
+
+/* ... and so where its answer could not be stored */
+static void answer_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct idv_service s = idv_registrar_service(f->w.reg);
+    struct idv_call call;
+    struct idv_told told;
+    enum idv_next next;
+    memset(&told, 0, sizeof(told));
+    open_call(f, &call);
+    OK(s.serve(s.self, &call, NULL, &next));
+    world_upstream(&f->w, &call.up, &told);
+    f->w.calls = 0;
+    f->w.fail = 1;
+    assert_int_equal(s.serve(s.self, &call, &told, &next), IDV_E_IO);
+    f->w.fail = 0;
+    idv_told_free(&told);
+    idv_call_free(&call);
+    assert_int_equal(post(f), 200);
+    assert_int_equal(f->w.upstreams, 2);
+    assert_int_equal(world_events(&f->w), 1); /* the same request */
 }
 
 /* Whatever store call fails, in the MASA or here: no voucher is given that is
@@ -312,8 +336,9 @@ int main(void)
         T(masa_refuses_rudely), T(masa_nonsense),
         T(odd_voucher),         T(odd_pin),
         T(interleaved),         T(two_pledges),
-        T(abandoned),           T(slow_masa),
-        T(slow_and_lost),       T(store_fails),
+        T(abandoned),           T(answer_lost),
+        T(slow_masa),           T(slow_and_lost),
+        T(store_fails),
     };
     return STORES_RUN(tests);
 }

@@ -289,12 +289,14 @@ static void claims(void **state)
     assert_true(yes);
     OK(s.session_add(s.self, &session, &yes));
     assert_false(yes);
-    OK(s.session_claim(s.self, session.pvr_sha256, 20, 5, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 20, 5, false, &yes));
     assert_true(yes);
-    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, false, &yes));
     assert_false(yes);
-    OK(s.session_claim(s.self, session.pvr_sha256, 50, 21, &yes));
-    assert_true(yes); /* the first claim is stale */
+    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, true, &yes));
+    assert_true(yes); /* whose own it is */
+    OK(s.session_claim(s.self, session.pvr_sha256, 50, 22, false, &yes));
+    assert_true(yes); /* that claim is stale */
     OK(s.session_update(s.self, &session, IDV_SESSION_PVR_OK, &yes));
     assert_false(yes);
     OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
@@ -313,8 +315,9 @@ static pid_t claimer(const char *url, const uint8_t key[32], int64_t now)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         bool yes = idv_db_open(url, &db) == IDV_OK;
         struct idv_registrar_store s = idv_db_registrar_store(db);
-        yes =
-            yes && s.session_claim(s.self, key, now, 0, &yes) == IDV_OK && yes;
+        yes = yes &&
+              s.session_claim(s.self, key, now, 0, false, &yes) == IDV_OK &&
+              yes;
         if (yes && write(fd[1], &byte, 1) == 1)
             pause();
         _exit(1);
@@ -342,22 +345,24 @@ static void claims_die(void **state)
     bool yes = false;
     OK(s.session_add(s.self, &session, &yes));
     pid_t first = claimer(f->place.url, session.pvr_sha256, 20);
-    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 21, 5, false, &yes));
     assert_false(yes);
     end(first);
     pid_t second = claimer(f->place.url, session.pvr_sha256, 22);
     assert_int_equal(waitpid(first, NULL, 0), first);
-    OK(s.session_claim(s.self, session.pvr_sha256, 23, 5, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 23, 5, false, &yes));
     assert_false(yes); /* the second one's */
+    OK(s.session_claim(s.self, session.pvr_sha256, 23, 5, true, &yes));
+    assert_false(yes); /* not ours */
     end(second);
     assert_int_equal(waitpid(second, NULL, 0), second);
     OK(s.session_get(s.self, session.pvr_sha256, &yes, &session));
     session.changed = 24;
     OK(s.session_update(s.self, &session, IDV_SESSION_MASA_WAIT, &yes));
     assert_true(yes); /* as one that knows nothing of claimers claims */
-    OK(s.session_claim(s.self, session.pvr_sha256, 25, 5, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 25, 5, false, &yes));
     assert_false(yes);
-    OK(s.session_claim(s.self, session.pvr_sha256, 50, 25, &yes));
+    OK(s.session_claim(s.self, session.pvr_sha256, 50, 25, false, &yes));
     assert_true(yes);
     idv_session_free(&session);
 }
@@ -486,7 +491,7 @@ static int claim_all(struct idv_db *db, int i)
     for (int n = 0; n < SESSIONS; n++) {
         uint8_t key[32] = {(uint8_t)((n + i * 13) % SESSIONS)};
         bool mine = false;
-        if (s.session_claim(s.self, key, 20, 5, &mine) != IDV_OK)
+        if (s.session_claim(s.self, key, 20, 5, false, &mine) != IDV_OK)
             return 254;
         claimed += mine;
     }
