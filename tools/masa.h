@@ -23,7 +23,7 @@ struct masa_conf {
         domain_hourly;
     int64_t revocation_seconds;
     bool revocation_private;
-    bool tell_reason;
+    bool tell_reason, draft_era;
     char *log_key, *location, *location_secret;
     int64_t location_minutes;
 };

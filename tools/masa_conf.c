@@ -186,6 +186,13 @@ static const struct idv_conf_entry entries[] = {
      .fallback = "no",
      .help = "a registrar that is refused reads the reason that people gave, "
              "too"},
+    {.section = "policy",
+     .key = "draft-era",
+     .type = IDV_CONF_BOOL,
+     AT(draft_era),
+     .fallback = "no",
+     .help = "audit tokens and logs also as the draft of 2016 has them, for "
+             "devices and registrars from before there were vouchers"},
     TOOL_CLOCK_ENTRY(struct masa_conf, device,
                      "trusted"){.section = "policy",
                                 .key = "request-hours",

@@ -72,7 +72,8 @@ idv_rc idvi_masa_answer_log(struct idvi_masa_call *c)
     log.keyid_n = c->device.keyid_n;
     memcpy(log.keyid, c->device.keyid, c->device.keyid_n);
     if (rc == IDV_OK)
-        rc = write_log(&log, &json);
+        rc = c->draft ? idvi_masa_put_draft_log(c, &log, &json)
+                      : write_log(&log, &json);
     idv_audit_log_free(&log);
     IDV_TRY(rc);
     return idv_msg_reply(&c->call->reply, 200, "application/json",
@@ -85,6 +86,6 @@ idv_rc idvi_masa_auditlog(struct idvi_masa_call *c)
         return idvi_refuse(&c->no, 406, "accept", "not acceptable");
     IDV_TRY(idvi_masa_open(c));
     IDV_TRY(check_owner(c));
-    return c->masa->conf.location ? idvi_masa_tell_location(c)
-                                  : idvi_masa_answer_log(c);
+    return c->masa->conf.location && !c->draft ? idvi_masa_tell_location(c)
+                                               : idvi_masa_answer_log(c);
 }

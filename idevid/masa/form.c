@@ -12,6 +12,10 @@ static idv_rc unacceptable(struct idvi_masa_call *c)
 
 idv_rc idvi_masa_check_accept(struct idvi_masa_call *c)
 {
+    if (c->draft)
+        return idv_accepts(c->call->req.accept, IDVI_MASA_TOKEN)
+                   ? IDV_OK
+                   : unacceptable(c);
     for (size_t i = 0; i < FORMS; i++) {
         if (idv_accepts(c->call->req.accept, idv_envelope_media(forms[i])))
             return IDV_OK;
@@ -30,7 +34,7 @@ static bool can_be(const struct idvi_masa_call *c, const char *media)
 {
     const char *one = settled(c);
     return media && (!one || media == one) &&
-           idv_accepts(c->call->req.accept, media) &&
+           (c->draft || idv_accepts(c->call->req.accept, media)) &&
            idv_envelope_can_seal(media, c->signer->key);
 }
 
@@ -42,7 +46,8 @@ idv_rc idvi_masa_choose_media(struct idvi_masa_call *c)
         idv_envelope_guess(idv_view(&c->rvr.prior_signed)), c->opened.media};
     for (size_t i = 0; i < FORMS; i++)
         known[2 + i] = idv_envelope_media(forms[i]);
-    for (size_t i = 0; i < 2 + FORMS && !c->media; i++) {
+    const size_t n = c->draft ? 2 : 2 + FORMS; /* a token as its request */
+    for (size_t i = 0; i < n && !c->media; i++) {
         if (can_be(c, known[i]))
             c->media = known[i];
     }

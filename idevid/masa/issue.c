@@ -89,9 +89,10 @@ static idv_rc seal(struct idvi_masa_call *c, const struct idv_voucher *v,
         .cert = c->signer->cert,
         .chain = c->signer->chain,
         .signing_time = c->now,
-        .id_data = c->maker->id_data,
+        .id_data = c->draft || c->maker->id_data,
     };
-    IDV_TRY(idv_voucher_to(c->media, v, &payload));
+    IDV_TRY(c->draft ? idvi_masa_put_token(c, v, &payload)
+                     : idv_voucher_to(c->media, v, &payload));
     return idv_envelope_seal(c->media, idv_view(&payload), &signer,
                              &i->voucher);
 }
@@ -114,7 +115,8 @@ static idv_rc describe(struct idvi_masa_call *c, const struct idv_voucher *v,
     memcpy(i->domain_id, c->domain_id, sizeof(i->domain_id));
     IDV_TRY(idv_text_copy(i->nonce, sizeof(i->nonce), idv_str(v->nonce),
                           "voucher"));
-    return idv_text_copy(i->media, sizeof(i->media), idv_str(c->media),
+    return idv_text_copy(i->media, sizeof(i->media),
+                         idv_str(c->draft ? IDVI_MASA_TOKEN : c->media),
                          "voucher");
 }
 
@@ -159,6 +161,7 @@ idv_rc idvi_masa_voucher(struct idvi_masa_call *c)
     bool found = false;
     IDV_TRY(idvi_masa_check_accept(c));
     IDV_TRY(idvi_masa_open(c));
+    IDV_TRY(idvi_masa_check_draft(c));
     IDV_TRY(idvi_masa_standing(c));
     IDV_TRY(find_issued(c, &found));
     if (found)

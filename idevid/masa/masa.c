@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MASA as a service: its configuration and its two paths. */
+/* The MASA as a service: its configuration and its paths. */
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -73,13 +73,19 @@ static idv_rc dispatch(struct idvi_masa_call *c)
     static const struct {
         const char *path;
         idv_rc (*answer)(struct idvi_masa_call *c);
+        bool draft;
     } paths[] = {
-        {"/.well-known/brski/requestvoucher", idvi_masa_voucher},
-        {"/.well-known/brski/requestauditlog", idvi_masa_auditlog},
+        {"/.well-known/brski/requestvoucher", idvi_masa_voucher, false},
+        {"/.well-known/brski/requestauditlog", idvi_masa_auditlog, false},
+        {"/.well-known/est/requestaudittoken", idvi_masa_voucher, true},
+        {"/.well-known/est/requestMASAlog", idvi_masa_auditlog, true},
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
         if (strcmp(c->call->req.path, paths[i].path) != 0)
             continue;
+        if (paths[i].draft && !c->masa->conf.draft_era)
+            break;
+        c->draft = paths[i].draft;
         IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_POST));
         return paths[i].answer(c);
     }

@@ -132,6 +132,9 @@ struct idv_masa_conf {
     unsigned (*asked)(void *arg, const uint8_t key_sha256[32]);
     void *asked_arg;
     bool tell_reason; /* registrars read why a device is refused, too */
+    /* Serves est/requestaudittoken and est/requestMASAlog, too: the paths and
+     * forms of draft-ietf-anima-bootstrapping-keyinfra-02, POST both. */
+    bool draft_era;
     /* Signs the heads of the tree over the log (P-256 or Ed25519); borrowed.
      * NULL: the tree grows all the same, and nobody is shown it. */
     EVP_PKEY *log_key;

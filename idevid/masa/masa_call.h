@@ -38,6 +38,7 @@ struct idvi_masa_call {
     uint8_t rvr_sha256[32]; /* of the container */
     struct idv_opened opened;
     const char *media; /* of the voucher */
+    bool draft;        /* asked and answered as before there were vouchers */
     idv_certs *chain;  /* the signer's, verified, leaf first */
     struct idv_masa_registrar registrar; /* zero: not known */
     bool registrar_known;
@@ -110,6 +111,29 @@ idv_rc idvi_masa_set_expiry(struct idvi_masa_call *c,
 /* The whole answers. */
 idv_rc idvi_masa_voucher(struct idvi_masa_call *c) IDV_CHECKED;
 idv_rc idvi_masa_auditlog(struct idvi_masa_call *c) IDV_CHECKED;
+
+/*
+ * draft.c: draft-ietf-anima-bootstrapping-keyinfra-02, section 5. A request is
+ * {"nonce", "serialnumber"} in CMS, OwnershipValidation in it is not looked at;
+ * any other member is IDV_E_FORMAT. It is read into out, a voucher-request, and
+ * what that may not have is IDV_E_FORMAT or IDV_E_LIMIT.
+ */
+#define IDVI_MASA_TOKEN "application/pkcs7-mime"
+bool idvi_masa_is_draft_media(const char *media); /* of such requests */
+idv_rc idvi_masa_read_draft(struct idv_bytes payload,
+                            struct idv_voucher *out) IDV_CHECKED;
+/* 403 for what a token cannot say as a voucher would: an end, without nonce; a
+ * pin other than the domain CA, which has to be among the certificates. */
+idv_rc idvi_masa_check_draft(struct idvi_masa_call *c) IDV_CHECKED;
+/* {"nonce", "serialnumber", "domainID"}, domainID being the SHA-1 of the key of
+ * the domain CA, base64. */
+idv_rc idvi_masa_put_token(const struct idvi_masa_call *c,
+                           const struct idv_voucher *v,
+                           struct idv_buf *out) IDV_CHECKED;
+/* {"log": [{"date", "domainID", "nonce"}]}: all of it, or 403. */
+idv_rc idvi_masa_put_draft_log(struct idvi_masa_call *c,
+                               const struct idv_audit_log *log,
+                               struct idv_buf *out) IDV_CHECKED;
 
 /* auditlog.c: 200 with the log of this device. */
 idv_rc idvi_masa_answer_log(struct idvi_masa_call *c) IDV_CHECKED;

@@ -8,7 +8,9 @@
 
 static idv_rc check_media(struct idvi_masa_call *c)
 {
-    if (!idv_envelope_known(c->call->req.media))
+    const char *media = c->call->req.media;
+    if (c->draft ? !idvi_masa_is_draft_media(media)
+                 : !idv_envelope_known(media))
         return idvi_refuse(&c->no, 415, "media", "unsupported media type");
     return IDV_OK;
 }
@@ -19,7 +21,8 @@ static idv_rc open_container(struct idvi_masa_call *c)
     idv_rc rc = idvi_carried_take(&c->request, &req->body);
     IDV_TRY(idvi_judge(&c->no, rc, 400, "base64", "malformed request"));
     IDV_TRY(idv_sha256(c->request.bytes, c->rvr_sha256));
-    rc = idv_envelope_open(req->media, c->request.bytes, &c->opened);
+    rc = idv_envelope_open(c->draft ? IDV_MEDIA_VOUCHER_CMS : req->media,
+                           c->request.bytes, &c->opened);
     IDV_TRY(idvi_judge(&c->no, rc, 400, "container", "malformed request"));
     if (!c->opened.signer)
         return idvi_refuse(&c->no, 403, "no-signer-cert",
@@ -58,8 +61,10 @@ static idv_rc look_up_registrar(struct idvi_masa_call *c)
 
 static idv_rc read_content(struct idvi_masa_call *c)
 {
-    idv_rc rc = idv_voucher_from(c->opened.media, idv_view(&c->opened.payload),
-                                 IDV_VOUCHER_REQUEST, &c->rvr);
+    struct idv_bytes said = idv_view(&c->opened.payload);
+    idv_rc rc = c->draft ? idvi_masa_read_draft(said, &c->rvr)
+                         : idv_voucher_from(c->opened.media, said,
+                                            IDV_VOUCHER_REQUEST, &c->rvr);
     return idvi_judge(&c->no, rc, 400, "content", "malformed request");
 }
 

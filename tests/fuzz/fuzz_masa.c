@@ -21,6 +21,7 @@ static void ready(void)
             world_free(&w);
         world_make(&w);
         w.maker.policy.device_hourly = 1000000;
+        w.masa_conf.draft_era = true;
         world_configure(&w);
     }
     rounds++;
@@ -46,14 +47,33 @@ static void around(struct idv_bytes prior, struct idv_buf *out)
         pki_rvr(&w.pki, &pvr, prior, false, out);
 }
 
-static void ask(const char *path, struct idv_bytes body)
+static void ask_as(const char *path, const char *media, struct idv_bytes body)
 {
+    struct idv_peer peer = {.address = "192.0.2.99"};
     int before = world_events(&w);
-    int status = world_masa(&w, path, body);
+    int status = world_ask(&w, idv_masa_service(w.masa), &peer, IDV_POST, path,
+                           media, body);
     int more = world_events(&w) - before;
     PROMISE(status >= 200 && status < 500);
     PROMISE(status == 200 || strcmp(w.reply.media, "text/plain") == 0);
     PROMISE(more == 0 || (more == 1 && status == 200));
+}
+
+static void ask(const char *path, struct idv_bytes body)
+{
+    ask_as(path, IDV_MEDIA_VOUCHER_CMS, body);
+}
+
+/* as before there were vouchers */
+static void ask_draft(struct idv_bytes payload)
+{
+    IDV_AUTO(buf) sealed = {.max = IDV_MAX_BODY};
+    if (payload.n)
+        seal(payload, &sealed);
+    ask_as("/.well-known/est/requestaudittoken", "application/pkcs7-mime",
+           idv_view(&sealed));
+    ask_as("/.well-known/est/requestMASAlog", "application/pkcs7-mime",
+           idv_view(&sealed));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -64,6 +84,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     ready();
     rest = idv_bytes(data + 1, n - 1);
+    if (data[0] == 'D') {
+        ask_draft(rest);
+        PROMISE(ERR_peek_error() == 0);
+        return 0;
+    }
     switch (data[0] % 4) {
     case 0:
         ask(W_BRSKI "requestvoucher", rest);

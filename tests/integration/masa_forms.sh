@@ -92,6 +92,38 @@ bare_stop
 ok 'another process with the secret' bare_start
 is 'has it there, too' "$(fetch "$place")" 200
 
+# --- before there were vouchers ---------------------------------------------
+
+old() { # PATH
+    MEDIA='Content-Type: application/pkcs7-mime' \
+        ask "/.well-known/est/$1" old.p7
+}
+printf '{"nonce":"0011223344556677","serialnumber":"OLD-1"}' >"$WORLD/old.json"
+openssl cms -sign -binary -nodetach -outform DER -in "$WORLD/old.json" \
+    -signer "$WORLD/registrar.pem" -inkey "$WORLD/registrar.key" \
+    -certfile "$WORLD/domain.pem" -out "$WORLD/old.p7"
+ok 'a device of then' know_device OLD-1
+is 'audit tokens are off' "$(old requestaudittoken)" 404
+is 'and the log of them' "$(old requestMASAlog)" 404
+POLICY='draft-era = yes'
+bare_stop
+ok 'audit tokens are on' bare_start
+is 'a token' "$(old requestaudittoken)" 200
+is 'in PKCS #7' "$(media_of)" application/pkcs7-mime
+ok 'openssl verifies it' openssl cms -verify -binary -inform DER \
+    -in "$REPLY_FILE" -CAfile "$WORLD/maker.pem" -purpose any \
+    -out "$WORLD/said.json"
+domain=$(openssl x509 -in "$WORLD/domain.pem" -noout -pubkey |
+    openssl pkey -pubin -outform DER | tail -c 65 |
+    openssl dgst -sha1 -binary | openssl base64)
+is 'for this nonce, device and domain' "$(cat "$WORLD/said.json")" \
+    "{\"nonce\":\"0011223344556677\",\"serialnumber\":\"OLD-1\",\"domainID\":\"$domain\"}"
+is 'the log of it' "$(old requestMASAlog)" 200
+like 'R-M-25: has it once' "$(cat "$REPLY_FILE")" \
+    "^{\"log\":\[{\"date\":\"[^\"]*\",\"domainID\":\"$domain\",\"nonce\":\"0011223344556677\"}]}\$"
+is 'not by GET' "$(fetch \
+    "https://localhost:$MASA_PORT/.well-known/est/requestMASAlog")" 405
+
 # --- pins -------------------------------------------------------------------
 
 POLICY='pin = registrar-key'
