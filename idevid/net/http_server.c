@@ -136,6 +136,19 @@ static void put_header(struct evhttp_request *req, const char *name,
         evhttp_add_header(evhttp_request_get_output_headers(req), name, value);
 }
 
+/* Head and body in one piece, where nothing else waits to be sent: TLS makes a
+ * record, and a call to the system, of each that there is. */
+static void send_whole(struct evhttp_request *req, int status)
+{
+    struct evhttp_connection *c = evhttp_request_get_connection(req);
+    struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
+    struct evbuffer *out = bev ? bufferevent_get_output(bev) : NULL;
+    const bool alone = out && evbuffer_get_length(out) == 0;
+    evhttp_send_reply(req, status, NULL, NULL);
+    if (alone && evbuffer_get_length(out) <= SSL3_RT_MAX_PLAIN_LENGTH)
+        (void)evbuffer_pullup(out, -1);
+}
+
 /* sends the reply with what evhttp leaves out; req is evhttp's afterwards */
 static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
                        const struct idv_msg *m, bool head, bool last)
@@ -162,7 +175,7 @@ static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
     struct evbuffer *out = evhttp_request_get_output_buffer(req);
     if (!head && !bodiless && m->body.n)
         evbuffer_add(out, m->body.p, m->body.n);
-    evhttp_send_reply(req, m->status, NULL, NULL);
+    send_whole(req, m->status);
 }
 
 static void answer(struct idvi_exchange *x)
