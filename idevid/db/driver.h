@@ -80,6 +80,10 @@ struct idvi_driver {
     /* All that was committed before, here and elsewhere, is on the disk.
      * written: something of this handle's must be. */
     idv_rc (*sync)(struct idv_db *db, bool written);
+    /* Very many rows come (begins), or came: memory for pages of indexes, and
+     * what was written is put in its place less often. NULL: it makes no
+     * difference. */
+    idv_rc (*bulk)(struct idv_db *db, bool begins);
 };
 
 struct idv_db {

@@ -149,11 +149,16 @@ idv_rc idv_db_import(struct idv_db *db, const struct idv_db_import *from,
                      struct idv_db_imported *out)
 {
     struct batch b = {.kind = kind_of(from->rows), .from = from};
+    *out = (struct idv_db_imported){0};
+    if (db->driver->bulk)
+        IDV_TRY(db->driver->bulk(db, true));
     b.lines = calloc(LINES, sizeof(*b.lines));
     b.numbers = calloc(LINES, sizeof(*b.numbers));
-    *out = (struct idv_db_imported){0};
     idv_rc rc = b.lines && b.numbers ? import(db, &b, out)
                                      : idv_fail(IDV_E_NOMEM, "out of memory");
+    if (db->driver->bulk && db->driver->bulk(db, false) != IDV_OK &&
+        rc == IDV_OK)
+        rc = IDV_E_IO;
     if (b.lines)
         forget(&b);
     free(b.lines);

@@ -177,6 +177,16 @@ static idv_rc take_over(struct idv_db *db)
     return forget_statistics(db);
 }
 
+/* pages of indexes: in memory, and written to their places when 80 MB have
+ * come together; otherwise as libsqlite3 has it */
+static idv_rc bulk(struct idv_db *db, bool begins)
+{
+    return idvi_sqlite_script(db, begins ? "PRAGMA cache_size = -131072;"
+                                           "PRAGMA wal_autocheckpoint = 20000"
+                                         : "PRAGMA cache_size = -2000;"
+                                           "PRAGMA wal_autocheckpoint = 1000");
+}
+
 static void close_file(struct idv_db *db)
 {
     struct idvi_sqlite *s = idvi_sqlite_of(db);
@@ -209,4 +219,5 @@ const struct idvi_driver idvi_sqlite_driver = {
     .wait = idvi_sqlite_wait,
     .backup = idvi_sqlite_backup,
     .sync = idvi_sqlite_sync,
+    .bulk = bulk,
 };
