@@ -91,10 +91,10 @@ list() {
 asks() { # NAME
     local status i
     BY=$1 request "$1" --nonce "$1"
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 300; i++)); do
         status=$(ask $BRSKI/requestvoucher "$1.vcj")
         [ "$status" = 503 ] && grep -q 'being looked at' "$REPLY_FILE" || break
-        sleep 0.1
+        pause
     done
     echo "$status"
 }
