@@ -105,6 +105,10 @@ static void take_line(struct crew *c, struct worker *w, struct idv_bytes line)
             finish(c, w);
         return;
     }
+    if (strcmp(event, WORKER_TAKEN) == 0) {
+        w->taken = true;
+        return;
+    }
     const bool failed = strcmp(event, "failed") == 0;
     w->asked |= strcmp(event, "requested") == 0;
     w->ended |=
@@ -155,8 +159,10 @@ static void end(struct crew *c, struct worker *w)
     const int status = worker_reap(w);
     if (!w->busy)
         return;
-    const bool again = (!w->ended || w->failed) && goes_on(c, w);
-    if (!w->ended)
+    const bool missed = worker_missed(w);
+    const bool again = missed || ((!w->ended || w->failed) && goes_on(c, w));
+    w->tries -= missed;
+    if (!w->ended && !missed)
         tell_death(c, w, status, again);
     if (again && worker_give(w, &c->b->workers) == IDV_OK)
         return;

@@ -25,9 +25,9 @@ static idv_rc jobs_open(FILE **out)
     return idv_fail(IDV_E_IO, "jobs: %s", strerror(errno));
 }
 
-static idv_rc ready(void)
+static idv_rc say(const char *event)
 {
-    if (printf("{\"event\":\"" WORKER_READY "\"}\n") < 0 || fflush(stdout) != 0)
+    if (printf("{\"event\":\"%s\"}\n", event) < 0 || fflush(stdout) != 0)
         return idv_fail(IDV_E_IO, "standard output: %s", strerror(errno));
     return IDV_OK;
 }
@@ -73,11 +73,13 @@ static idv_rc serve(struct line *l, FILE *jobs)
     idv_rc rc = IDV_OK;
     bool tpm = false;
     for (int i = 0; rc == IDV_OK && i < WORKER_DEVICES && may_go_on(tpm); i++) {
-        rc = ready();
+        rc = say(WORKER_READY);
         const ssize_t n = rc == IDV_OK ? getline(&text, &room, jobs) : -1;
         if (n < 0)
             break;
-        rc = make(l, idv_bytes(text, (size_t)n), &tpm);
+        rc = say(WORKER_TAKEN);
+        if (rc == IDV_OK)
+            rc = make(l, idv_bytes(text, (size_t)n), &tpm);
     }
     free(text);
     return rc;

@@ -196,14 +196,20 @@ idv_rc worker_give(struct worker *w, const struct worker_conf *c)
     IDV_AUTO(buf) job = {0};
     const bool older = *idv_note();
     IDV_TRY(job_text(w, &job));
-    if (!w->pid)
+    w->waited = w->pid;
+    if (!w->waited)
         IDV_TRY(begin(w, c));
     w->busy = true;
-    w->ended = w->failed = false;
+    w->taken = w->ended = w->failed = false;
     w->tries++;
     if (write_all(w->in, idv_view(&job)) != IDV_OK && !older)
         idv_note_clear();
     return IDV_OK;
+}
+
+bool worker_missed(const struct worker *w)
+{
+    return w->busy && w->waited && !w->taken;
 }
 
 /* --- what it says ----------------------------------------------------------

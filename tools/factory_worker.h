@@ -12,13 +12,16 @@
 /*
  * Jobs go to its standard input, an object in a line, with the names of the
  * fixture's columns, and WORKER_ASKED for one that was cut off when its request
- * was made: with --again it would be made yet another time. The events of device_event come back, and besides
- * {"event":"ready"} whenever it waits for a job. It ends with its input, after
- * a device that failed, and when it has made WORKER_DEVICES.
+ * was made: with --again it would be made yet another time. The events of
+ * device_event come back, and besides {"event":"ready"} whenever it waits for a
+ * job, and {"event":"taken"} when it has read one, before it looks at the
+ * device. It ends with its input, after a device that failed, and when it has
+ * made WORKER_DEVICES.
  */
 #define WORKER_DEVICES 500
 #define WORKER_LINE_MAX 65536
 #define WORKER_READY "ready"
+#define WORKER_TAKEN "taken"
 #define WORKER_ASKED "asked"
 
 struct worker {
@@ -30,6 +33,8 @@ struct worker {
     int64_t tries;               /* of the job */
     bool asked;                  /* of the job: the book has its request */
     bool busy;                   /* it has a job */
+    bool waited;                 /* it was there before it got it */
+    bool taken;                  /* it has read it */
     bool ended;                  /* told the end of it: done, kept, failed */
     bool failed;                 /* and that was failed */
 };
@@ -45,6 +50,9 @@ struct worker_conf {
 bool worker_fits(const struct worker *w, const struct fixture *f);
 /* Gives it w->fixture, and begins it where it is not there. */
 idv_rc worker_give(struct worker *w, const struct worker_conf *c) IDV_CHECKED;
+/* Whether it ended while it waited: the device of the job it was given since
+ * was not touched. */
+bool worker_missed(const struct worker *w);
 /* Takes what it says. *line: the next whole line, borrowed until the next call
  * of this; NULL: none yet. False: it says no more; worker_reap then. */
 bool worker_hear(struct worker *w);

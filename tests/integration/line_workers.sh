@@ -122,6 +122,26 @@ wait_done() { # N
     wait_text ".*\"event\":\"\\(done\\)\".*\"serial-number\":\"$1\".*" \
         "$WORLD/events" "$line" >/dev/null
 }
+# job_waits PID: until something is in a pipe that it has yet to read
+job_waits() {
+    python3 - "$1" <<'EOF'
+import array, fcntl, glob, os, sys, termios, time
+def unread(path):
+    if not os.readlink(path).startswith("pipe:"):
+        return 0
+    n = array.array("i", [0])
+    with open(path, "rb", buffering=0, opener=lambda p, flags:
+              os.open(p, flags | os.O_NONBLOCK)) as pipe:
+        fcntl.ioctl(pipe, termios.FIONREAD, n)
+    return n[0]
+for i in range(600):
+    if any(unread(p) for p in glob.glob("/proc/%s/fd/*" % sys.argv[1])
+           if os.stat(p, follow_symlinks=False).st_mode & 0o400):
+        sys.exit(0)
+    time.sleep(.05)
+sys.exit(1)
+EOF
+}
 mkfifo "$WORLD/comes"
 : >"$WORLD/pids"
 start station "$WORLD/events" "$BIN/idevid-factory" provision "$LINE" \
@@ -135,8 +155,12 @@ ok 'the book is free' sqlite3 "$LINE/line.db" \
 TPM2TOOLS_TCTI=swtpm:path=$WORLD/8.tpm/sock
 export TPM2TOOLS_TCTI
 ok 'and so is the TPM' tpm2_getcap properties-fixed
-kill -KILL "$(worker_of TPM-0008)"
-fixtures TPM-0001 TOK-0001 | sed 1d >&7
+worker=$(worker_of TPM-0008)
+kill -STOP "$worker"
+fixtures TPM-0001 | sed 1d >&7
+ok 'it has another job, unread' job_waits "$worker"
+kill -KILL "$worker"
+fixtures TOK-0001 | sed 1d >&7
 exec 7>&-
 ok 'killed while it waits: the line goes on' wait "$line"
 is 'and nothing failed' "$(events done) $(events kept) $(events retry) $(
