@@ -122,8 +122,8 @@ struct idv_db_imported {
 struct idv_db_import {
     enum idv_db_rows rows;
     struct idv_masa_by by;
-    /* The next line; *more false: there is none. Borrowed until the next call.
-     */
+    /* The next line; *more false: there is none. Borrowed until the next call,
+     * which comes from another thread while progress may be told. */
     idv_rc (*next)(void *arg, struct idv_bytes *line, bool *more);
     /* after each transaction; may be NULL */
     void (*progress)(void *arg, const struct idv_db_imported *sofar);

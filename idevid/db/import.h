@@ -26,6 +26,30 @@ struct idvi_import {
 };
 extern const struct idvi_import idvi_import_devices, idvi_import_sales;
 
+/* --- import_ahead.c: lines are read while those before them are stored -----
+ */
+
+#define IDVI_LINES 2000
+
+struct idvi_lines {
+    struct idvi_line *line;
+    uint64_t *number; /* of each, in the file */
+    size_t n;         /* at most IDVI_LINES */
+};
+
+struct idvi_ahead;
+/* Calls from->next in a thread of its own, one call at a time. kind and from
+ * are borrowed. *out is the caller's also when it fails. */
+idv_rc idvi_ahead_new(const struct idvi_import *kind,
+                      const struct idv_db_import *from,
+                      struct idvi_ahead **out) IDV_CHECKED;
+/* The next ones, good until the next call; n is 0 when there are none. A line
+ * that cannot be read is an error (IDV_E_FORMAT, named by its number) when
+ * those before it have been given; what from->next says comes at once. */
+idv_rc idvi_ahead_next(struct idvi_ahead *a,
+                       const struct idvi_lines **out) IDV_CHECKED;
+void idvi_ahead_free(struct idvi_ahead *a);
+
 /* --- import_line.c: a line into n texts, absent ones empty ---------------- */
 
 #define IDVI_FIELDS 8
