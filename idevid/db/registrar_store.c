@@ -48,6 +48,23 @@ static idv_rc session_last(void *self, const uint8_t idevid_sha256[32],
                        idevid_sha256, found, out);
 }
 
+static idv_rc session_state(void *self, const uint8_t idevid_sha256[32],
+                            bool *found, enum idv_session_state *out)
+{
+    IDVI_QUERY(q);
+    IDV_TRY(idvi_query(self, &q,
+                       "SELECT state FROM session WHERE idevid_sha256 = $1"
+                       " ORDER BY id DESC LIMIT 1",
+                       "h", idevid_sha256));
+    IDV_TRY(idvi_query_next(&q, found));
+    if (!*found)
+        return IDV_OK;
+    IDV_TRY(idvi_query_get(&q, "n", out));
+    if (*out >= IDV_SESSION_VOUCHER_SENT)
+        idvi_rely(self);
+    return IDV_OK;
+}
+
 static idv_rc session_count(void *self, const uint8_t idevid_sha256[32],
                             int64_t since, unsigned *n)
 {
@@ -231,6 +248,7 @@ struct idv_registrar_store idv_db_registrar_store(struct idv_db *db)
         .self = db,
         .session_get = session_get,
         .session_last = session_last,
+        .session_state = session_state,
         .session_count = session_count,
         .session_add = session_add,
         .session_update = session_update,

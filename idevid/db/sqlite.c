@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "idevid/db/sqlite.h"
 
 #define BUSY_MS 10000
+#define ROOMY (512 * (uint64_t)1024 * 1024) /* bytes free */
 
 static idv_rc class_of(int code)
 {
@@ -104,6 +106,18 @@ static int wait_for_others(void *unused, int times)
     return 1;
 }
 
+/* The pages of the log that are written to their places together: the more they
+ * are, the more changes of one page are written once. They have to fit on the
+ * disk besides, 32 MB of them. */
+static idv_rc set_log(struct idv_db *db)
+{
+    struct statvfs fs;
+    const bool roomy = statvfs(db->url, &fs) == 0 &&
+                       (uint64_t)fs.f_bavail * fs.f_frsize >= ROOMY;
+    return idvi_sqlite_script(db, roomy ? "PRAGMA wal_autocheckpoint = 8000"
+                                        : "PRAGMA wal_autocheckpoint = 1000");
+}
+
 /* Nothing is written to a file that is not ours. */
 static idv_rc set_up(struct idv_db *db)
 {
@@ -115,6 +129,7 @@ static idv_rc set_up(struct idv_db *db)
     /* a mapping is taken away, with all its pages, each time another process
      * has committed: reading is a fifth faster without */
     IDV_TRY(idvi_sqlite_script(db, "PRAGMA mmap_size = 0"));
+    IDV_TRY(set_log(db));
     IDV_TRY(idvi_sqlite_script(db, "PRAGMA foreign_keys = ON"));
     return idvi_sqlite_script(db, "PRAGMA trusted_schema = OFF");
 }
@@ -178,13 +193,14 @@ static idv_rc take_over(struct idv_db *db)
 }
 
 /* pages of indexes: in memory, and written to their places when 80 MB have
- * come together; otherwise as libsqlite3 has it */
+ * come together */
 static idv_rc bulk(struct idv_db *db, bool begins)
 {
-    return idvi_sqlite_script(db, begins ? "PRAGMA cache_size = -131072;"
-                                           "PRAGMA wal_autocheckpoint = 20000"
-                                         : "PRAGMA cache_size = -2000;"
-                                           "PRAGMA wal_autocheckpoint = 1000");
+    if (begins)
+        return idvi_sqlite_script(db, "PRAGMA cache_size = -131072;"
+                                      "PRAGMA wal_autocheckpoint = 20000");
+    IDV_TRY(idvi_sqlite_script(db, "PRAGMA cache_size = -2000"));
+    return set_log(db);
 }
 
 static void close_file(struct idv_db *db)

@@ -127,12 +127,28 @@ static idv_rc audited(struct idvi_reg_call *c, const char *unknown)
     return pass(c);
 }
 
+/* One that asks again and again: nothing of its session changes any more, and
+ * the rest of it is not read. */
+static idv_rc is_enrolled(struct idvi_reg_call *c, bool *yes)
+{
+    const struct idv_registrar_store *store = c->reg->conf.store;
+    enum idv_session_state state = IDV_SESSION_NEW;
+    IDV_TRY(store->session_state(store->self, c->leaf_sha256, yes, &state));
+    *yes = *yes && state == IDV_SESSION_ENROLLED;
+    if (*yes)
+        c->session.state = state;
+    return IDV_OK;
+}
+
 /* A voucher that we gave, or an imprint made elsewhere that may count. */
 static idv_rc find_session(struct idvi_reg_call *c)
 {
     const struct idv_registrar_store *store = c->reg->conf.store;
     bool found = false, adopted = false;
     idv_session_free(&c->session);
+    IDV_TRY(is_enrolled(c, &found));
+    if (found)
+        return IDV_OK;
     IDV_TRY(
         store->session_last(store->self, c->leaf_sha256, &found, &c->session));
     if (found && c->session.state >= IDV_SESSION_VOUCHER_SENT &&

@@ -300,6 +300,9 @@ struct idv_registrar_store {
     /* the device's newest session */
     idv_rc (*session_last)(void *self, const uint8_t idevid_sha256[32],
                            bool *found, struct idv_session *out);
+    /* and only how far that is: what was sent and received is long */
+    idv_rc (*session_state)(void *self, const uint8_t idevid_sha256[32],
+                            bool *found, enum idv_session_state *out);
     /* sessions the device began since then */
     idv_rc (*session_count)(void *self, const uint8_t idevid_sha256[32],
                             int64_t since, unsigned *n);

@@ -213,6 +213,13 @@ static idv_rc r_last(void *self, const uint8_t idevid[32], bool *found,
     FAULTY(reg_real(w).session_last(w->reg_db, idevid, found, out));
 }
 
+static idv_rc r_state(void *self, const uint8_t idevid[32], bool *found,
+                      enum idv_session_state *out)
+{
+    struct world *w = self;
+    FAULTY(reg_real(w).session_state(w->reg_db, idevid, found, out));
+}
+
 static idv_rc r_count(void *self, const uint8_t idevid[32], int64_t since,
                       unsigned *n)
 {
@@ -432,10 +439,10 @@ static void make_stores(struct world *w)
                                             m_head_last,
                                             m_head_add};
     w->reg_store = (struct idv_registrar_store){
-        w,          r_get,      r_last,      r_count,  r_add,
-        r_update,   r_claim,    r_decision,  r_status, r_rules,
-        r_finding,  r_own,      r_forgotten, r_stored, r_imprinted,
-        r_evidence, r_log_head, r_log_keep};
+        w,           r_get,      r_last,     r_state,     r_count,
+        r_add,       r_update,   r_claim,    r_decision,  r_status,
+        r_rules,     r_finding,  r_own,      r_forgotten, r_stored,
+        r_imprinted, r_evidence, r_log_head, r_log_keep};
     w->reg_conf.ca.est.store = (struct idv_est_store){
         w,        e_csr,   e_cert,      e_subject, e_client,
         e_revoke, e_order, e_order_end, e_number,  e_add};

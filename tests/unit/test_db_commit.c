@@ -179,6 +179,34 @@ static void relied_on(void **state)
     idv_db_close(other);
 }
 
+/* also where only how far a device is was asked for */
+static void state_relied_on(void **state)
+{
+    struct idv_db *db = *state, *other = NULL;
+    struct idv_registrar_store s = idv_db_registrar_store(db);
+    struct idv_session session = {.state = IDV_SESSION_PVR_OK};
+    enum idv_session_state how;
+    bool yes = false;
+    OK(idv_db_open(path, &other));
+    OK(idv_db_batch(db));
+    OK(idv_db_batch(other));
+    OK(s.session_add(s.self, &session, &yes));
+    s = idv_db_registrar_store(other);
+    OK(s.session_state(s.self, session.idevid_sha256, &yes, &how));
+    assert_true(yes);
+    OK(idv_db_commit(other)); /* nothing was promised yet */
+    assert_int_equal(syncs, 0);
+    s = idv_db_registrar_store(db);
+    session.state = IDV_SESSION_ENROLLED;
+    OK(s.session_update(s.self, &session, IDV_SESSION_PVR_OK, &yes));
+    s = idv_db_registrar_store(other);
+    OK(s.session_state(s.self, session.idevid_sha256, &yes, &how));
+    assert_int_equal(how, IDV_SESSION_ENROLLED);
+    OK(idv_db_commit(other));
+    assert_int_equal(syncs, 1);
+    idv_db_close(other);
+}
+
 static void sync_fails(void **state)
 {
     struct idv_db *db = *state;
@@ -278,9 +306,10 @@ static void ended_within(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(each_at_once), T(many_by_one),    T(nothing_written),
-        T(request_kept), T(relied_on),      T(sync_fails),
-        T(gathered),     T(one_part_fails), T(ended_within),
+        T(each_at_once), T(many_by_one), T(nothing_written),
+        T(request_kept), T(relied_on),   T(state_relied_on),
+        T(sync_fails),   T(gathered),    T(one_part_fails),
+        T(ended_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ static void registrar(struct idv_db *db)
     struct idv_session session = {.state = IDV_SESSION_PVR_OK}, got = {0};
     const struct idv_status_event e = {
         .kind = "k", .reason = "", .detail = "", .date = 1};
+    enum idv_session_state state;
     enum idv_decision d;
     bool yes = false;
     unsigned n = 0;
@@ -68,6 +69,9 @@ static void registrar(struct idv_db *db)
     assert_true(yes);
     OK(s.session_last(s.self, session.idevid_sha256, &yes, &got));
     assert_true(yes);
+    OK(s.session_state(s.self, session.idevid_sha256, &yes, &state));
+    assert_true(yes);
+    assert_int_equal(state, IDV_SESSION_PVR_OK);
     OK(s.session_count(s.self, session.idevid_sha256, 0, &n));
     assert_int_equal(n, 1);
     OK(s.session_claim(s.self, session.pvr_sha256, 1, 0, false, &yes));
