@@ -7,14 +7,9 @@
 #include "tests/unit/registrar.h"
 
 #include <ctype.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <sys/socket.h>
 
-#include <openssl/err.h>
-
-#include "tests/lib/nettest.h"
+#include "tests/unit/flipping.h"
 
 #define HTTP_FLIPS 600
 #define TLS_FLIPS 400
@@ -113,29 +108,15 @@ static bool tolerated(const struct idv_buf *r, size_t at, unsigned bit)
     return bit == 2 && r->p[at] == '\r' && isdigit(r->p[at - 1]);
 }
 
-/* a TLS client on a socket or what filters it; the device with its chain */
-static void attach(struct nt_client *c, const struct listener *l, BIO *b,
-                   int version)
-{
-    const struct pki *p = &l->f->w.pki;
-    c->ctx = SSL_CTX_new(TLS_client_method());
-    assert_int_equal(SSL_CTX_use_certificate(c->ctx, p->idevid.cert), 1);
-    assert_int_equal(SSL_CTX_add1_chain_cert(c->ctx, p->maker_ca.cert), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(c->ctx, p->idevid.key), 1);
-    SSL_CTX_set_max_proto_version(c->ctx, version);
-    c->ssl = SSL_new(c->ctx);
-    SSL_set_bio(c->ssl, b, b);
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    ERR_clear_error();
-}
-
 /* Says so much of it, and that no more comes unless that is all. */
 static int say(struct listener *l, const struct idv_buf *r, size_t n, bool all)
 {
     struct nt_client c;
     int status = 0;
     assert_true(nt_tcp(&c, l->server.port));
-    attach(&c, l, BIO_new_socket(c.fd, BIO_NOCLOSE), 0);
+    const struct pki *p = &l->f->w.pki;
+    flip_attach(&c, BIO_new_socket(c.fd, BIO_NOCLOSE), &p->idevid,
+                p->maker_ca.cert, 0);
     assert_int_equal(SSL_connect(c.ssl), 1);
     if (n == 0 || SSL_write(c.ssl, r->p, (int)n) == (int)n) {
         if (!all)
@@ -185,106 +166,23 @@ static void test_http(void **state)
 
 /* --- TLS ------------------------------------------------------------------ */
 
-/* Flips a bit of what the client writes. */
-struct flipper {
-    size_t bit, written;
-    int fd;
-    bool struck, head; /* in the head of a record */
-};
-
-/* a length may say that more comes: then nothing does */
-static bool in_head(const uint8_t *p, size_t n, size_t at)
-{
-    for (size_t i = 0; i + 5 <= n && i <= at;) {
-        if (at < i + 5 || (p[i] == 22 && at < i + 9))
-            return true;
-        i += 5 + (size_t)(p[i + 3] << 8 | p[i + 4]);
-    }
-    return false;
-}
-
-static int flip_write(BIO *b, const char *data, int n)
-{
-    struct flipper *f = BIO_get_data(b);
-    const size_t at = f->bit / 8 - f->written;
-    uint8_t *copy = OPENSSL_memdup(data, (size_t)n);
-    assert_non_null(copy);
-    if (f->bit / 8 >= f->written && at < (size_t)n) {
-        f->struck = true;
-        f->head = in_head(copy, (size_t)n, at);
-        copy[at] ^= (uint8_t)(1u << f->bit % 8);
-    }
-    f->written += (size_t)n;
-    int sent = BIO_write(BIO_next(b), copy, n);
-    if (f->struck && f->head)
-        shutdown(f->fd, SHUT_WR);
-    OPENSSL_free(copy);
-    return sent;
-}
-
-static int flip_read(BIO *b, char *data, int n)
-{
-    return BIO_read(BIO_next(b), data, n);
-}
-
-static long flip_ctrl(BIO *b, int what, long n, void *p)
-{
-    return BIO_ctrl(BIO_next(b), what, n, p);
-}
-
-static BIO *flipping(struct flipper *f)
-{
-    static BIO_METHOD *m;
-    if (!m) {
-        m = BIO_meth_new(BIO_TYPE_FILTER, "flip");
-        BIO_meth_set_write(m, flip_write);
-        BIO_meth_set_read(m, flip_read);
-        BIO_meth_set_ctrl(m, flip_ctrl);
-    }
-    BIO *b = BIO_new(m);
-    assert_non_null(b);
-    BIO_set_data(b, f);
-    BIO_set_init(b, 1);
-    return BIO_push(b, BIO_new_socket(f->fd, BIO_NOCLOSE));
-}
-
-/* all of a conversation, its bit flipped; how much the client wrote */
-static int converse(struct listener *l, const struct idv_buf *r,
-                    struct flipper *f, int version)
-{
-    struct nt_client c;
-    int status = 0;
-    assert_true(nt_tcp(&c, l->server.port));
-    f->fd = c.fd;
-    attach(&c, l, flipping(f), version);
-    if (SSL_connect(c.ssl) == 1 &&
-        SSL_write(c.ssl, r->p, (int)r->n) == (int)r->n)
-        status = nt_hear(&c, NULL, false);
-    nt_close(&c);
-    return status;
-}
-
-/* the version in the head of a record that is not protected, which nobody
- * heeds (RFC 8446 section 5.1) */
-static bool unheeded(size_t at)
-{
-    return at == 1 || at == 2;
-}
-
 static void over(struct listener *l, const struct idv_buf *r, int version)
 {
+    const struct pki *p = &l->f->w.pki;
+    const struct flip_end to = {l->server.port, &p->idevid, p->maker_ca.cert,
+                                version};
     struct flipper whole = {.bit = SIZE_MAX};
-    assert_true(taken(l, converse(l, r, &whole, version)));
+    assert_true(taken(l, flip_converse(&to, r, &whole)));
     const size_t bits = whole.written * 8;
     for (size_t i = 0; i < TLS_FLIPS / 2; i++) {
         struct flipper f = {.bit = bits * i / (TLS_FLIPS / 2)};
-        if (taken(l, converse(l, r, &f, version)) && f.struck &&
-            !unheeded(f.bit / 8))
+        if (taken(l, flip_converse(&to, r, &f)) && f.struck &&
+            !flip_unheeded(f.bit / 8))
             fail_msg("bit %zu of byte %zu of %zu", f.bit % 8, f.bit / 8,
                      whole.written);
     }
     whole.written = 0;
-    assert_true(taken(l, converse(l, r, &whole, version)));
+    assert_true(taken(l, flip_converse(&to, r, &whole)));
 }
 
 static void test_tls(void **state)
