@@ -168,8 +168,8 @@ static const struct idv_conf_entry entries[] = {
      .fallback = "0",
      .min = 0,
      .max = 100000000,
-     .help = "requests that one registrar signs in a minute, at this "
-             "machine; more get 429; 0: any number"},
+     .help = "requests to this maker that one registrar signs in a minute, at "
+             "this machine; more get 429; 0: any number"},
     {.section = "policy",
      .key = "domain-hourly",
      .type = IDV_CONF_INT,

@@ -106,7 +106,7 @@ static struct idv_masa_maker maker_of(const struct masa_conf *c,
     };
 }
 
-static struct idv_masa_conf role_of(const struct masa_conf *c,
+static struct idv_masa_conf role_of(const struct masa_conf *c, const char *name,
                                     const struct masa_maker *m)
 {
     return (struct idv_masa_conf){
@@ -117,6 +117,7 @@ static struct idv_masa_conf role_of(const struct masa_conf *c,
         .registrar_minute = c->registrar_minute,
         .domain_hourly = c->domain_hourly,
         .asked = service_asked,
+        .tenant = name,
         .tell_reason = c->tell_reason,
         .draft_era = c->draft_era,
         .log_key = m->log_key,
@@ -130,7 +131,7 @@ static idv_rc open_role(struct tool *t, const struct masa_conf *c,
 {
     m->store = idv_db_masa_store(m->db);
     m->maker = maker_of(c, m);
-    struct idv_masa_conf mc = role_of(c, m);
+    struct idv_masa_conf mc = role_of(c, name, m);
     IDV_TRY(use_location(c, name, &mc));
     IDV_TRY(idv_masa_new(&mc, t->env, &m->masa));
     snprintf(m->role, sizeof(m->role), "masa%s%s", name ? "/" : "",

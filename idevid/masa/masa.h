@@ -127,10 +127,14 @@ struct idv_masa_conf {
      * domain, by the key that is pinned, has in an hour (of the clock): beyond
      * that 429 with Retry-After. 0: any number */
     int64_t registrar_minute, domain_hourly;
-    /* A request more that was signed with a key of this SHA-256: how many in
-     * this minute? NULL: registrar_minute does not count. */
-    unsigned (*asked)(void *arg, const uint8_t key_sha256[32]);
+    /* A request more of a registrar, by a hash of the key that it signs with:
+     * how many in this minute? NULL: registrar_minute does not count. Where
+     * several makers have one counter each has a tenant name of its own, NULL
+     * one of them, which is in the hash: what one registrar asks of them is
+     * counted apart. */
+    unsigned (*asked)(void *arg, const uint8_t registrar_sha256[32]);
     void *asked_arg;
+    const char *tenant;
     bool tell_reason; /* registrars read why a device is refused, too */
     /* Serves est/requestaudittoken and est/requestMASAlog, too: the paths and
      * forms of draft-ietf-anima-bootstrapping-keyinfra-02, POST both. */

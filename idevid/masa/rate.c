@@ -21,15 +21,26 @@ idv_rc idvi_masa_key_of(const X509 *cert, uint8_t sha256[static 32])
     return idv_sha256(idv_view(&spki), sha256);
 }
 
+/* whose requests are counted together: of one key, to one maker */
+static idv_rc counted_as(const struct idvi_masa_call *c, uint8_t out[static 32])
+{
+    IDV_AUTO(buf) all = {0};
+    const char *tenant = c->masa->conf.tenant;
+    IDV_TRY(idvi_masa_put_key(c->opened.signer, &all));
+    if (tenant)
+        IDV_TRY(idv_buf_puts(&all, tenant));
+    return idv_sha256(idv_view(&all), out);
+}
+
 /* Who has proved that the key is theirs: nobody else's requests count. */
 idv_rc idvi_masa_limit_registrar(struct idvi_masa_call *c)
 {
     const struct idv_masa_conf *conf = &c->masa->conf;
-    uint8_t key[32];
+    uint8_t who[32];
     if (!conf->registrar_minute || !conf->asked)
         return IDV_OK;
-    IDV_TRY(idvi_masa_key_of(c->opened.signer, key));
-    if (conf->asked(conf->asked_arg, key) <= conf->registrar_minute)
+    IDV_TRY(counted_as(c, who));
+    if (conf->asked(conf->asked_arg, who) <= conf->registrar_minute)
         return IDV_OK;
     return busy(c, 429, "registrar-rate", MINUTE_S);
 }

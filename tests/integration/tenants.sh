@@ -5,42 +5,9 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/masa.inc"
+. "$(dirname "$0")/tenants.inc"
 trap world_end EXIT
 
-# bolt_conf [LINE ...]: the second maker, with further lines of [server]
-bolt_conf() {
-    printf '%s\n' '[server]' "key = $WORLD/bolt-tls.key" \
-        "certificate = $WORLD/bolt-tls.pem" "$@" '[signer]' \
-        "key = $WORLD/bolt-signer.key" \
-        "certificate = $WORLD/bolt-signer.pem" '[maker]' 'name = Bolt' \
-        "idevid-anchors = $WORLD/bolt.pem" '[log]' \
-        "key = $WORLD/bolt-log.key" 'location = https://bolt.example' \
-        '[store]' "database = ${BOLT_DB-$WORLD/bolt.db}" >"$WORLD/bolt.ini"
-}
-# at NAME PATH FILE [OPTION ...]: POSTs to who has that name
-at() {
-    local name=$1 path=$2 file=$3
-    shift 3
-    curl -sS --max-time 20 --cacert "$WORLD/$name-tls.ca" -o "$REPLY_FILE" \
-        -D "$REPLY_FILE.head" -w '%{http_code}' -H "$VCJ" "$@" \
-        --data-binary "@$WORLD/$file" \
-        --resolve "$name.example:$MASA_PORT:127.0.0.1" \
-        "https://$name.example:$MASA_PORT$path"
-}
-# get NAME PATH: from who has that name; the answer in $REPLY_FILE
-get() {
-    curl -sS --max-time 20 --cacert "$WORLD/$1-tls.ca" -o "$REPLY_FILE" \
-        -w '%{http_code}' --resolve "$1.example:$MASA_PORT:127.0.0.1" \
-        "https://$1.example:$MASA_PORT$2"
-}
-# shown NAME [OPTION ...]: subject of the certificate that is shown to who asks
-# for it in the handshake
-shown() {
-    local name=$1
-    shift
-    openssl s_client -connect "localhost:$MASA_PORT" -servername "$name" \
-        "$@" </dev/null 2>/dev/null | sed -n 's/^subject=//p'
-}
 counts() { # METRIC N, as soon as it is so
     local i
     for ((i = 0; i < 400; i++)); do
@@ -70,12 +37,7 @@ check() {
 }
 
 world_begin
-ca bolt 'Bolt CA'
-cert bolt-tls bolt bolt 'subjectAltName = DNS:bolt.example, DNS:*.bolt.test'
-cert bolt-signer bolt 'Bolt Signer' 'keyUsage = digitalSignature'
-openssl ecparam -name P-256 -genkey -noout -out "$WORLD/bolt-log.key"
-openssl ecparam -name P-256 -genkey -noout -out "$WORLD/acme-log.key"
-cp "$WORLD/bolt.pem" "$WORLD/bolt-tls.ca"
+bolt_made
 bolt_conf
 export WORKERS=2
 SERVER="metrics = 127.0.0.1:0
@@ -83,7 +45,6 @@ tenants = $WORLD/bolt.ini"
 MASA_LOG="key = $WORLD/acme-log.key
 location = https://localhost"
 ok 'a MASA of two makers' bare_masa || bail 'no MASA'
-cp "$WORLD/maker.pem" "$WORLD/acme-tls.ca"
 MONITOR=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' "$WORLD/masa.out" \
     "$MASA_PID")
 SERVER="metrics = 127.0.0.1:$MONITOR
@@ -98,11 +59,6 @@ is 'in TLS 1.2, too' "$(shown bolt.example -tls1_2)" 'CN = bolt'
 is 'who asks for nobody we know gets the first' "$(shown nobody.example)" \
     'CN = localhost'
 
-know() { # TENANT SERIAL CA
-    issuer_b64 "$3" >"$WORLD/issuer"
-    printf '%s,%s\n' "$2" "$(cat "$WORLD/issuer")" >"$WORLD/devices.csv"
-    masa --tenant "$1" import "$WORLD/devices.csv"
-}
 ok 'a device of the second, of the same number' know bolt BARE-1 bolt
 ok 'and one that only the second has' know bolt BOLT-1 bolt
 is 'R-M-33: devices are apart' "$(masa list | awk '{print $1}')" BARE-1
@@ -183,9 +139,20 @@ tenants = $WORLD/bolt.ini"
 bare_masa_conf
 fails 1 'has no tenant of that name' 'before it is taken over' \
     masa --tenant bolt list
+POLICY='registrar-minute = 4'
+printf '[policy]\n%s\n' "$POLICY" >>"$WORLD/bolt.ini"
 ok 'it comes back' takes
 is 'and is shown' "$(shown bolt.example)" 'CN = bolt'
 is 'with all it had' "$(masa --tenant bolt list | wc -l)" 2
+# nine requests are in three minutes or two of them in one with five
+is 'R-M-34: a registrar that asks it too often' "$(for i in 1 2 3 4 5 6 7 8 9
+do
+    at bolt $BRSKI/requestvoucher only.vcj
+    echo
+done | sort -u | tail -n 1)" 429
+is 'R-M-34: is served by the first as if it had not' \
+    "$(ask $BRSKI/requestvoucher first.vcj)" 200
+POLICY=
 bolt_conf 'names = bolt.example, www.bolt.test'
 ok 'by another name, too' takes
 is 'R-M-33: as its file says' "$(shown www.bolt.test)" 'CN = bolt'

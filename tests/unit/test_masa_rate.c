@@ -75,6 +75,36 @@ static void registrar(void **state)
     assert_int_equal(again(f), 200);
 }
 
+/* as per_minute, by another maker beside the first, with the same counter */
+static struct idv_masa *another_maker(struct fixture *f)
+{
+    struct idv_masa_conf conf = f->w.masa_conf;
+    struct idv_masa *m = NULL;
+    conf.tenant = "bolt";
+    OK(idv_masa_new(&conf, &f->w.pki.env.env, &m));
+    return m;
+}
+
+/* R-M-34: who asks one maker of a process too often is served by the other, and
+ * bounded there as well */
+static void of_each_maker(void **state)
+{
+    struct fixture *f = *state;
+    per_minute(f, 2);
+    struct idv_masa *first = f->w.masa, *bolt = another_maker(f);
+    assert_int_equal(again(f), 200);
+    assert_int_equal(again(f), 200);
+    assert_int_equal(again(f), 429);
+    f->w.masa = bolt;
+    assert_int_equal(again(f), 200);
+    assert_int_equal(again(f), 200);
+    assert_int_equal(again(f), 429);
+    too_many(f, "registrar-rate", 60);
+    f->w.masa = first;
+    assert_int_equal(again(f), 429);
+    idv_masa_free(bolt);
+}
+
 /* R-M-34: what somebody else sends in its name is not counted as its own */
 static void in_its_name(void **state)
 {
@@ -186,8 +216,8 @@ static void raced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(registrar), T(in_its_name), T(domain),
-        T(namesake),  T(exact),       T(raced),
+        T(registrar), T(of_each_maker), T(in_its_name), T(domain),
+        T(namesake),  T(exact),         T(raced),
     };
     return STORES_RUN(tests);
 }
