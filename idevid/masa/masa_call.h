@@ -47,7 +47,8 @@ struct idvi_masa_call {
     const struct idv_masa_maker *maker;
     struct idv_masa_policy policy; /* for this device */
     const struct idv_masa_signer *signer;
-    X509 *pin; /* borrowed from chain */
+    X509 *pin;          /* borrowed from chain */
+    int64_t good_until; /* what is known of the chain's revocation; 0 nothing */
     char domain_id[IDV_MAX_DOMAIN_ID];
     struct idv_masa_quota quota;
     uint8_t domain_key[32]; /* these two of origin.c */

@@ -73,7 +73,7 @@ static void set_renewal(const struct idvi_masa_call *c, struct idv_voucher *v)
 }
 
 /* R-M-16, R-M-17: soon, and never beyond what is pinned, the registrar's
- * certificates, and the signer's. */
+ * certificates, what is known of their revocation, and the signer's. */
 idv_rc idvi_masa_set_expiry(struct idvi_masa_call *c, struct idv_voucher *v)
 {
     const int64_t life = c->policy.nonceless_minutes;
@@ -81,6 +81,8 @@ idv_rc idvi_masa_set_expiry(struct idvi_masa_call *c, struct idv_voucher *v)
     for (int i = 0; i < sk_X509_num(c->chain); i++)
         IDV_TRY(cap(&v->expires_on, sk_X509_value(c->chain, i)));
     IDV_TRY(cap(&v->expires_on, c->signer->cert));
+    if (c->good_until && v->expires_on > c->good_until)
+        v->expires_on = c->good_until;
     if (v->expires_on <= c->now)
         return idvi_refuse(&c->no, 403, "pin-expired",
                            "domain certificate has expired");

@@ -72,6 +72,14 @@ static idv_rc first_time(struct idvi_masa_call *c, X509 *cert, X509 *issuer)
     return taken ? pending(c) : unknown(c, cert, "revocation-crowd");
 }
 
+/* for so long, and no longer than the others of the chain */
+static idv_rc good(struct idvi_masa_call *c, const struct idv_cert_status *s)
+{
+    if (!c->good_until || s->good_until < c->good_until)
+        c->good_until = s->good_until;
+    return IDV_OK;
+}
+
 static idv_rc judge(struct idvi_masa_call *c, X509 *cert, X509 *issuer,
                     const struct idv_cert_status *s)
 {
@@ -81,7 +89,7 @@ static idv_rc judge(struct idvi_masa_call *c, X509 *cert, X509 *issuer,
     if (s->revoked)
         return revoked(c, cert);
     if (s->good_until > c->now)
-        return IDV_OK;
+        return good(c, s);
     if (s->failed)
         return unknown(c, cert, "revocation-failed");
     if (s->asked <= s->good_until)

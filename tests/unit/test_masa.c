@@ -198,6 +198,41 @@ static void nonceless_capped(void **state) /* R-M-17 */
     assert_true(v.expires_on == PKI_NOW + 365 * PKI_DAY);
 }
 
+/* a registrar of a CA, which end then, each by itself */
+static int64_t expiry_below(struct fixture *f, int64_t ca_s, int64_t leaf_s)
+{
+    const struct idv_cert_spec root = {.kind = IDV_CERT_ROOT,
+                                       .common_name = "Brief CA"};
+    const struct idv_cert_spec leaf = {.kind = IDV_CERT_REGISTRAR,
+                                       .common_name = "registrar.example.com",
+                                       .not_before = PKI_NOW - PKI_DAY,
+                                       .not_after = PKI_NOW + leaf_s};
+    struct pki_id ca = pki_issue(&f->w.pki, "P-256", &root, NULL);
+    struct pki_id id = pki_issue(&f->w.pki, "P-256", &leaf, &ca);
+    struct idv_masa_registrar r = {"Brief", true, false};
+    STACK_OF(X509) *chain = pki_stack(id.cert, ca.cert);
+    IDV_AUTO(voucher) v;
+    ASN1_TIME_set(X509_getm_notAfter(ca.cert), PKI_NOW + ca_s);
+    assert_true(X509_sign(ca.cert, ca.key, EVP_sha256()) > 0);
+    pki_must(idv_db_registrar_set(f->w.masa_db, ca.cert, &r), "registrar");
+    seal_by(f, &id, chain);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    idv_certs_free(chain);
+    pki_id_free(&id);
+    pki_id_free(&ca);
+    return v.expires_on - PKI_NOW;
+}
+
+static void nonceless_within_all(void **state) /* R-M-16, R-M-17 */
+{
+    struct fixture *f = *state;
+    drop_nonce(f);
+    assert_int_equal(expiry_below(f, PKI_DAY, 600), 600);
+    assert_int_equal(expiry_below(f, 500, PKI_DAY), 500);
+    assert_int_equal(expiry_below(f, PKI_DAY, PKI_DAY), 20 * 60);
+}
+
 /* --- refusals ------------------------------------------------------------- */
 
 static void wrong_types(void **state) /* R-M-3, R-M-22, R-M-27 */
@@ -491,6 +526,7 @@ int main(void)
         T(nonceless_refused),
         T(nonceless_issued),
         T(nonceless_capped),
+        T(nonceless_within_all),
         T(wrong_types),
         T(wrong_accept),
         T(malformed),

@@ -176,6 +176,34 @@ static void no_issuer(void **state)
     assert_true(world_why(&f->w, "revocation-issuer"));
 }
 
+/* R-M-16: nor is a voucher without nonce good when that is over; where nobody
+ * is asked, nothing is known that could be over */
+static void nonceless_until_then(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        int64_t known_s;
+        int revocation;
+        int64_t life_s;
+    } rows[] = {{3600, IDV_REVOCATION_IF_NAMED, 20 * 60},
+                {600, IDV_REVOCATION_IF_NAMED, 600},
+                {600, IDV_REVOCATION_REQUIRE, 600},
+                {600, IDV_REVOCATION_NEVER, 20 * 60}};
+    know_domain(f, true, false);
+    drop_nonce(f);
+    not_now(f, "revocation-asked");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        IDV_AUTO(voucher) v;
+        OK(idvi_exec(f->w.masa_db, NULL,
+                     "UPDATE cert_status SET good_until = $1", "i",
+                     f->w.pki.env.now + rows[i].known_s));
+        f->w.maker.policy.revocation = rows[i].revocation;
+        assert_int_equal(again(f), 200);
+        read_voucher(f, &v);
+        assert_true(v.expires_on == f->w.pki.env.now + rows[i].life_s);
+    }
+}
+
 /* strangers cannot have the service ask for them without end */
 static void crowd(void **state)
 {
@@ -227,8 +255,11 @@ static void unknown_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(good),      T(revoked),        T(nobody_says), T(late),      T(over),
-        T(no_issuer), T(unknown_device), T(crowd),       T(forgotten),
+        T(good),           T(revoked),
+        T(nobody_says),    T(late),
+        T(over),           T(no_issuer),
+        T(unknown_device), T(crowd),
+        T(forgotten),      T(nonceless_until_then),
     };
     return STORES_RUN(tests);
 }
