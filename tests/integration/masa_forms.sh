@@ -44,6 +44,16 @@ is 'R-M-22: the registrar accepts JWS' "$(ask $BRSKI/requestvoucher jws.vcj \
 is 'and has it' "$(media_of)" application/voucher-jws+json
 ok 'from the maker' "$BIN/idevid-voucher" verify -a "$WORLD/maker.pem" \
     "$REPLY_FILE"
+for python in /usr/bin/python3 python3 ''; do
+    "${python:-true}" -c 'import jwcrypto' 2>/dev/null && break
+done
+if [ -n "$python" ]; then
+    like 'R-M-15: jwcrypto verifies it, for that nonce' "$("$python" \
+        "$top_srcdir/tests/lib/jws_peer.py" verify "$REPLY_FILE")" \
+        '"nonce":"bbb"'
+else
+    skip 'jwcrypto verifies it' 'no jwcrypto here'
+fi
 request none --nonce ccc
 is 'R-M-22: COSE only' "$(ask $BRSKI/requestvoucher none.vcj \
     -H 'Accept: application/voucher+cose')" 406

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MASA: the forms of requests and vouchers, and what is pinned. */
+#include "config.h"
+
 #include "tests/lib/stores.h"
 #include "tests/unit/masa.h"
 
@@ -166,6 +168,32 @@ static void older_root(void **state) /* R-M-3 */
     assert_string_equal(v.nonce, "abc");
 }
 
+/* R-M-13: what only vouchers say is not looked at, however well it is said */
+static void leaves_of_vouchers(void **state)
+{
+    struct fixture *f = *state;
+    IDV_AUTO(voucher) v;
+    IDV_AUTO(buf) der = {0};
+    IDV_AUTO(buf) json = {0};
+    OK(idv_cert_to_der(f->w.pki.rogue_ca.cert, &der));
+    OK(idv_buf_puts(&json,
+                    "{\"ietf-voucher-request:voucher\":{"
+                    "\"serial-number\":\"" PKI_SERIAL "\",\"nonce\":\"abc\","
+                    "\"expires-on\":\"2036-01-01T00:00:00Z\","
+                    "\"last-renewal-date\":\"2037-01-01T00:00:00Z\","
+                    "\"domain-cert-revocation-checks\":true,"
+                    "\"pinned-domain-cert\":\""));
+    OK(idv_base64_from_bytes(idv_view(&der), 0, &json));
+    OK(idv_buf_puts(&json, "\"}}"));
+    seal_json(f, (const char *)json.p);
+    assert_int_equal(send(f), 200);
+    read_voucher(f, &v);
+    pinned_is(&v, f->w.pki.domain_ca.cert);
+    assert_true(v.expires_on == IDV_TIME_ABSENT);
+    assert_true(v.last_renewal_date == IDV_TIME_ABSENT);
+    assert_null(memmem(f->w.reply.body.p, f->w.reply.body.n, "revocation", 10));
+}
+
 static void unknown_root(void **state)
 {
     struct fixture *f = *state;
@@ -284,14 +312,12 @@ static void no_form_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(as_accepted),      T(as_the_device),
-        T(as_the_registrar), T(not_what_is_refused),
-        T(none_acceptable),  T(again_in_another_form),
-        T(in_base64),        T(base64_and_raw),
-        T(bad_base64),       T(older_root),
-        T(unknown_root),     T(pins_each),
-        T(pins_key),         T(pins_alone),
-        T(one_form_key),     T(no_form_key),
+        T(as_accepted),         T(as_the_device),      T(as_the_registrar),
+        T(not_what_is_refused), T(none_acceptable),    T(again_in_another_form),
+        T(in_base64),           T(base64_and_raw),     T(bad_base64),
+        T(older_root),          T(leaves_of_vouchers), T(unknown_root),
+        T(pins_each),           T(pins_key),           T(pins_alone),
+        T(one_form_key),        T(no_form_key),
     };
     return STORES_RUN(tests);
 }
