@@ -73,6 +73,8 @@ static const struct tool_verb verbs[] = {
      -1, NULL, masa_import, true},
     {"sales", "FILE ...", "whom devices were sold to", 1, -1, NULL, masa_sales,
      true},
+    {"export", "", "all devices, a line each, as import takes them", 0, 0, NULL,
+     masa_export, true},
     {"list", "[SERIAL]", "registered devices", 0, 1, NULL, masa_list, true},
     {"device", "list | show SERIAL", "the same; all that is known of one", 1, 2,
      NULL, masa_device, true},

@@ -73,6 +73,9 @@ idv_rc masa_log_key(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_import(struct tool *t, int argc, char **argv) IDV_CHECKED;
 idv_rc masa_sales(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
+/* masa_export.c */
+idv_rc masa_export(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
 /* On the admin socket what is asked of a tenant begins so, then its name. */
 #define MASA_OF_TENANT "/tenant/"
 

@@ -137,6 +137,19 @@ idv_rc idv_db_device_stand(struct idv_db *db, struct idv_bytes keyid,
     return idvi_within(db, stand, &s);
 }
 
+idv_rc idvi_device_note_standing(struct idv_db *db,
+                                 const struct idv_masa_device *d,
+                                 const struct idv_masa_by *by)
+{
+    return idvi_exec(db, NULL,
+                     "INSERT INTO device_change (device_id, date, who, what,"
+                     " detail) SELECT id, $1, $2, $3, $4 FROM device"
+                     " WHERE serial_number = $5 AND keyid = $6",
+                     "ittttb", by->now, by->who,
+                     idv_standing_to_text(d->standing), d->reason,
+                     d->serial_number, idv_bytes(d->keyid, d->keyid_n));
+}
+
 #define RETIRED "retired by its factory"
 
 idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,

@@ -6,10 +6,21 @@
 
 #include "idevid/db/import.h"
 
-enum { SERIAL, ISSUER, CERT, MAKER, OWNER, MODEL, CUSTOMER, FIELDS };
+enum {
+    SERIAL,
+    ISSUER,
+    CERT,
+    MAKER,
+    OWNER,
+    MODEL,
+    CUSTOMER,
+    STANDING,
+    REASON,
+    FIELDS
+};
 static const char *const names[FIELDS] = {
-    "serial-number", "idevid-issuer", "certificate", "maker",
-    "owner",         "model",         "customer"};
+    "serial-number", "idevid-issuer", "certificate", "maker", "owner",
+    "model",         "customer",      "standing",    "reason"};
 
 /* --- a line into a device ------------------------------------------------- */
 
@@ -51,6 +62,17 @@ static idv_rc check_owner(const struct idv_masa_device *d)
                : idv_fail_within(rc, "device '%s': owner", d->serial_number);
 }
 
+static idv_rc standing_from(const struct idv_buf *text,
+                            struct idv_masa_device *d)
+{
+    if (!text->n)
+        return IDV_OK;
+    idv_rc rc = idv_standing_from_text((const char *)text->p, &d->standing);
+    if (rc != IDV_OK)
+        return idv_fail_within(IDV_E_FORMAT, "device '%s'", d->serial_number);
+    return IDV_OK;
+}
+
 static idv_rc device_from(const struct idvi_fields *f,
                           struct idv_masa_device *d)
 {
@@ -59,10 +81,12 @@ static idv_rc device_from(const struct idvi_fields *f,
     IDV_TRY(copy(d->owner, sizeof(d->owner), f, OWNER));
     IDV_TRY(copy(d->model, sizeof(d->model), f, MODEL));
     IDV_TRY(copy(d->customer, sizeof(d->customer), f, CUSTOMER));
+    IDV_TRY(copy(d->reason, sizeof(d->reason), f, REASON));
     if (!idv_text_printable(idv_view(&f->text[SERIAL])))
         return idv_fail(IDV_E_FORMAT, "device: serial-number is not text");
     IDV_TRY(idvi_keyid_from(idv_view(&f->text[ISSUER]), d));
     IDV_TRY(check_owner(d));
+    IDV_TRY(standing_from(&f->text[STANDING], d));
     return cert_from(idv_view(&f->text[CERT]), d);
 }
 
@@ -122,6 +146,8 @@ static idv_rc put_line(struct idv_db *db, const struct idvi_line *line,
 {
     const struct idv_masa_device *d = &line->device;
     IDV_TRY(put_device(db, d, fresh));
+    if (*fresh && d->standing != IDV_STANDING_NORMAL)
+        IDV_TRY(idvi_device_note_standing(db, d, by));
     if (line->word == IDVI_SILENT || (*fresh && line->word == IDVI_TAKEN_BACK))
         return IDV_OK;
     return idvi_device_retire(db, idv_bytes(d->keyid, d->keyid_n),

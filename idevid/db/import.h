@@ -52,7 +52,7 @@ void idvi_ahead_free(struct idvi_ahead *a);
 
 /* --- import_line.c: a line into n texts, absent ones empty ---------------- */
 
-#define IDVI_FIELDS 8
+#define IDVI_FIELDS 9
 struct idvi_fields {
     const char *const *names; /* of n, in the order of CSV */
     size_t n;
@@ -85,6 +85,10 @@ idv_rc idvi_device_sold(struct idv_db *db, const struct idv_masa_device *d,
 idv_rc idvi_device_note(struct idv_db *db, int64_t id, const char *what,
                         const char *detail,
                         const struct idv_masa_by *by) IDV_CHECKED;
+/* It stands so: noted, of one that is there. */
+idv_rc idvi_device_note_standing(struct idv_db *db,
+                                 const struct idv_masa_device *d,
+                                 const struct idv_masa_by *by) IDV_CHECKED;
 /* Its factory retired it, unless it is blocked already; or took it back, which
  * lifts that block and no other. */
 idv_rc idvi_device_retire(struct idv_db *db, struct idv_bytes keyid,

@@ -29,19 +29,6 @@ static idv_rc find_issued(struct idvi_masa_call *c, bool *found)
 
 /* --- the voucher ---------------------------------------------------------- */
 
-/* DER of an AuthorityKeyIdentifier with this key identifier, in the form of
- * the maker's choice (RFC 8366 section 5.3, RFC 5280 section 4.2.1.1). */
-static idv_rc put_issuer(struct idvi_masa_call *c, struct idv_buf *out)
-{
-    uint8_t n = (uint8_t)c->device.keyid_n;
-    const uint8_t octets[] = {4, n + 4};
-    const uint8_t sequence[] = {0x30, n + 2, 0x80, n};
-    if (!c->maker->issuer_sequence)
-        IDV_TRY(idv_buf_put(out, idv_bytes(octets, sizeof(octets))));
-    IDV_TRY(idv_buf_put(out, idv_bytes(sequence, sizeof(sequence))));
-    return idv_buf_put(out, idv_bytes(c->device.keyid, n));
-}
-
 static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
 {
     v->assertion = c->assertion;
@@ -53,7 +40,10 @@ static idv_rc build(struct idvi_masa_call *c, struct idv_voucher *v)
     IDV_TRY(idvi_masa_put_pin(c, v));
     if (!v->nonce[0])
         IDV_TRY(idvi_masa_set_expiry(c, v));
-    return c->device.serial_shared ? put_issuer(c, &v->idevid_issuer) : IDV_OK;
+    return c->device.serial_shared
+               ? idv_masa_device_issuer(&c->device, c->maker->issuer_sequence,
+                                        &v->idevid_issuer)
+               : IDV_OK;
 }
 
 /* The voucher is complete but for this. */

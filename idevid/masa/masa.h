@@ -194,6 +194,12 @@ struct idv_masa_device {
     struct idv_buf cert; /* its IDevID, DER; empty when not registered */
 };
 void idv_masa_device_free(struct idv_masa_device *d);
+/* idevid-issuer: DER of an AuthorityKeyIdentifier with its keyid (RFC 8366
+ * section 5.3, RFC 5280 section 4.2.1.1), with the outer OCTET STRING or not.
+ */
+idv_rc idv_masa_device_issuer(const struct idv_masa_device *d,
+                              bool sequence_only,
+                              struct idv_buf *out) IDV_CHECKED;
 
 /* One setting of a policy, as people gave it (masa/policy.h). */
 enum idv_policy_of {

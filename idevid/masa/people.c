@@ -34,6 +34,18 @@ idv_rc idv_standing_from_text(const char *text, enum idv_standing *out)
     return idv_fail(IDV_E_ARG, "standing '%s' is not known", text);
 }
 
+idv_rc idv_masa_device_issuer(const struct idv_masa_device *d,
+                              bool sequence_only, struct idv_buf *out)
+{
+    const uint8_t n = (uint8_t)d->keyid_n;
+    const uint8_t octets[] = {4, n + 4};
+    const uint8_t sequence[] = {0x30, n + 2, 0x80, n};
+    if (!sequence_only)
+        IDV_TRY(idv_buf_put(out, idv_bytes(octets, sizeof(octets))));
+    IDV_TRY(idv_buf_put(out, idv_bytes(sequence, sizeof(sequence))));
+    return idv_buf_put(out, idv_bytes(d->keyid, n));
+}
+
 idv_rc idv_domain_id_proven(const X509 *cert, struct idv_buf *out)
 {
     IDV_AUTO(buf) raw = {0};

@@ -236,6 +236,24 @@ ok 'SQLite' serve
 copied SQLite sqlite_copy sqlite_back
 ok 'it ends' bare_stop
 
+# --- devices into another database -------------------------------------------
+
+masa -q stolen --reason 'from the yard' BARE-1
+ok 'a device that was sold' know_device SOLD-1
+ok 'to somebody' masa owner claim SOLD-1 "$WORLD/domain.pem"
+masa export >"$WORLD/devices.json"
+first=$DATABASE
+DATABASE=$WORLD/moved.db
+bare_masa_conf
+ok 'all devices are taken along' masa import "$WORLD/devices.json"
+is 'as they were' "$(masa export)" "$(cat "$WORLD/devices.json")"
+like 'a stolen one is' "$(masa list)" 'BARE-1 .*stolen: from the yard'
+like 'and why is known from whom' "$(masa device show BARE-1)" \
+    'local:uid=[0-9]* *stolen: from the yard'
+DATABASE=$first
+bare_masa_conf
+masa -q unblock BARE-1
+
 pg=$("$top_srcdir/tests/lib/postgresql.sh" start $$) || {
     skip PostgreSQL 'there is none'
     done_testing

@@ -200,6 +200,49 @@ static void people_know_better(void **state)
     assert_int_equal(found(f, "A")->standing, IDV_STANDING_TRANSFERRED);
 }
 
+static bool first_change(void *arg, const struct idv_masa_change *c)
+{
+    *(struct idv_masa_change *)arg = *c;
+    return false;
+}
+
+#define STOLEN "A," KEYID ",,acme,,m1,,stolen,from the yard\n"
+
+/* how it stood elsewhere is how it stands, and who brought that is known; of
+ * one that is here people have said how it stands */
+static void standing_elsewhere(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_masa_people p = idv_db_masa_people(f->db);
+    struct idv_masa_change c = {.date = 0};
+    OK(read_text(f, IDV_DB_DEVICES, STOLEN));
+    assert_int_equal(found(f, "A")->standing, IDV_STANDING_STOLEN);
+    assert_string_equal(found(f, "A")->reason, "from the yard");
+    OK(p.changes(p.self, found(f, "A")->id, 9, first_change, &c));
+    assert_string_equal(c.what, "stolen");
+    assert_string_equal(c.detail, "from the yard");
+    assert_string_equal(c.who, test_by.who);
+    OK(idv_db_device_stand(f->db, idv_str(""), "A", IDV_STANDING_NORMAL, "",
+                           &test_by));
+    OK(read_text(f, IDV_DB_DEVICES, STOLEN));
+    assert_int_equal(found(f, "A")->standing, IDV_STANDING_NORMAL);
+    OK(read_text(f, IDV_DB_DEVICES, "B," KEYID ",,,,,,normal\n"));
+    assert_int_equal(found(f, "B")->standing, IDV_STANDING_NORMAL);
+    FAILS(IDV_E_FORMAT, "line 1: device 'C': standing 'lost' is not known",
+          read_text(f, IDV_DB_DEVICES, "C," KEYID ",,,,,,lost\n"));
+}
+
+/* given away elsewhere: the factory's file does not give it back */
+static void given_away_elsewhere(void **state)
+{
+    struct fixture *f = ready(state);
+    OK(read_text(f, IDV_DB_DEVICES, "A," KEYID ",,,,,,transferred\n"));
+    OK(read_text(f, IDV_DB_DEVICES, "A," KEYID ",,acme," CUSTOMER ",,Old\n"));
+    assert_string_equal(found(f, "A")->owner, "");
+    assert_string_equal(found(f, "A")->maker, "acme");
+    assert_int_equal(found(f, "A")->standing, IDV_STANDING_TRANSFERRED);
+}
+
 /* --- sales ---------------------------------------------------------------- */
 
 static void sold(void **state)
@@ -349,12 +392,19 @@ static void sold_by_certificate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(in_batches),  BOTH(bad_line),
-        BOTH(cut_off),     BOTH(people_know_better),
-        BOTH(sold),        BOTH(sold_twice),
-        BOTH(sold_not),    BOTH(sold_by_certificate),
-        BOTH(sold_before), BOTH(sold_again),
+        BOTH(in_batches),
+        BOTH(bad_line),
+        BOTH(cut_off),
+        BOTH(people_know_better),
+        BOTH(sold),
+        BOTH(sold_twice),
+        BOTH(sold_not),
+        BOTH(sold_by_certificate),
+        BOTH(sold_before),
+        BOTH(sold_again),
         BOTH(feed_owner),
+        BOTH(standing_elsewhere),
+        BOTH(given_away_elsewhere),
     };
     (void)pg_start(&pg);
     pki_make(&pki);
