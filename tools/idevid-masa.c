@@ -53,6 +53,11 @@ static const struct tool_option device_options[] = {
      &masa_opt.issuer, NULL, NULL},
     {0}};
 
+static const struct tool_option restore_options[] = {
+    {"older", 0, NULL, "also a copy that lacks entries of the log", NULL,
+     &masa_opt.older, NULL},
+    {0}};
+
 static const struct tool_option registrar_options[] = {
     {"name", 0, "TEXT", "how to call it (default: its subject)", &masa_opt.name,
      NULL, NULL},
@@ -114,6 +119,8 @@ static const struct tool_verb verbs[] = {
      masa_status, true},
     {"backup", "FILE", "copy the database as it is now", 1, 1, NULL, backup,
      true},
+    {"restore", "FILE", "put such a copy in the place of the database", 1, 1,
+     restore_options, masa_restore, true},
     {"registrar", "CERT | list",
      "name a registrar or domain CA and what it may", 1, 1, registrar_options,
      masa_registrar, true},

@@ -36,7 +36,7 @@ const struct idv_conf_table *masa_tenant_table(void);
 
 struct masa_options {
     const char *reason, *name, *issuer, *tenant;
-    bool nonceless, blocked;
+    bool nonceless, blocked, older;
     /* init */
     const char *token, *maker, *type, *from;
     const char *names[TOOL_LIST_MAX + 1], *anchors[TOOL_LIST_MAX + 1];
@@ -75,6 +75,9 @@ idv_rc masa_sales(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* masa_export.c */
 idv_rc masa_export(struct tool *t, int argc, char **argv) IDV_CHECKED;
+
+/* masa_restore.c */
+idv_rc masa_restore(struct tool *t, int argc, char **argv) IDV_CHECKED;
 
 /* On the admin socket what is asked of a tenant begins so, then its name. */
 #define MASA_OF_TENANT "/tenant/"

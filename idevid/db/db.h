@@ -257,5 +257,8 @@ idv_rc idv_db_ledger_each(struct idv_db *db, int64_t since, int64_t until,
 /* A copy of the SQLite file as of now, also while it is written to; path must
  * not be there. IDV_E_ARG: not with this database program, and what does it. */
 idv_rc idv_db_backup(struct idv_db *db, const char *path) IDV_CHECKED;
+/* All that is in db is what is in from, a copy, or as before. IDV_E_ARG: not
+ * with this database program, and what does it; from NULL: it only says so. */
+idv_rc idv_db_restore(struct idv_db *db, struct idv_db *from) IDV_CHECKED;
 
 #endif

@@ -77,6 +77,8 @@ struct idvi_driver {
     idv_rc (*wait)(struct idv_db *db, bool on);
     /* IDV_E_ARG: how else it is done */
     idv_rc (*backup)(struct idv_db *db, const char *path);
+    /* both of this driver, or from NULL; IDV_E_ARG: how else it is done */
+    idv_rc (*restore)(struct idv_db *db, struct idv_db *from);
     /* All that was committed before, here and elsewhere, is on the disk.
      * written: something of this handle's must be. */
     idv_rc (*sync)(struct idv_db *db, bool written);

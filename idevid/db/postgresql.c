@@ -221,6 +221,14 @@ static idv_rc no_backup(struct idv_db *db, const char *path)
                     db->path);
 }
 
+static idv_rc no_restore(struct idv_db *db, struct idv_db *from)
+{
+    (void)from;
+    return idv_fail(IDV_E_ARG,
+                    "store: %s: PostgreSQL is restored by its own psql",
+                    db->path);
+}
+
 static const struct idvi_driver driver = {
     .dialect = IDVI_POSTGRESQL,
     .open = open_url,
@@ -239,6 +247,7 @@ static const struct idvi_driver driver = {
     .conflict = idvi_pg_conflict,
     .wait = idvi_pg_wait,
     .backup = no_backup,
+    .restore = no_restore,
     .sync = idvi_pg_sync,
 };
 const struct idvi_driver *const idvi_postgresql_driver = &driver;

@@ -250,6 +250,14 @@ idv_rc idv_db_backup(struct idv_db *db, const char *path)
     return db->driver->backup(db, path);
 }
 
+idv_rc idv_db_restore(struct idv_db *db, struct idv_db *from)
+{
+    if (from && from->driver != db->driver)
+        return idv_fail(IDV_E_ARG, "store: %s: not a copy of such a database",
+                        from->path);
+    return db->driver->restore(db, from);
+}
+
 void idv_db_close(struct idv_db *db)
 {
     if (!db)

@@ -234,6 +234,7 @@ const struct idvi_driver idvi_sqlite_driver = {
     .conflict = idvi_sqlite_conflict,
     .wait = idvi_sqlite_wait,
     .backup = idvi_sqlite_backup,
+    .restore = idvi_sqlite_restore,
     .sync = idvi_sqlite_sync,
     .bulk = bulk,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copy of an SQLite store as it is now, while others go on writing. */
+/* A copy of an SQLite store as it is now, while others go on writing; and back
+ * into its place. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ static idv_rc failed(const char *path, const char *words)
     return idv_fail(IDV_E_IO, "backup: %s: %s", path, words);
 }
 
-/* all pages in one step: in WAL mode that stops no writer */
+/* All pages in one step: in WAL mode that stops no writer of db, and of the
+ * other it is one transaction. path: of the other. */
 static idv_rc copy(struct idv_db *db, sqlite3 *to, const char *path)
 {
     sqlite3_backup *b =
@@ -28,6 +30,11 @@ static idv_rc copy(struct idv_db *db, sqlite3 *to, const char *path)
     if (code != SQLITE_DONE || end != SQLITE_OK)
         return failed(path, sqlite3_errstr(end != SQLITE_OK ? end : code));
     return IDV_OK;
+}
+
+idv_rc idvi_sqlite_restore(struct idv_db *db, struct idv_db *from)
+{
+    return from ? copy(from, idvi_sqlite_of(db)->h, db->path) : IDV_OK;
 }
 
 static idv_rc copy_to(struct idv_db *db, const char *path)

@@ -230,11 +230,37 @@ sqlite_copy() {
     rm -f "$WORLD/copy.db" && masa backup "$WORLD/copy.db"
 }
 sqlite_back() {
-    rm -f "$DATABASE"* && cp "$WORLD/copy.db" "$DATABASE"
+    masa restore --older "$WORLD/copy.db"
 }
 ok 'SQLite' serve
 copied SQLite sqlite_copy sqlite_back
+fails 1 'the service runs' 'no copy is put where a service works' \
+    masa restore --older "$WORLD/copy.db"
+ok 'a copy of what it has' masa backup "$WORLD/whole.db"
 ok 'it ends' bare_stop
+before=$(masa log)
+fails 1 "copy.db has [0-9]* entries of the log, [0-9]* are there" \
+    'one that lacks an entry is refused' masa restore "$WORLD/copy.db"
+cp "$WORLD/whole.db" "$WORLD/other.db"
+sqlite3 "$WORLD/other.db" 'DROP TRIGGER tree_leaf_fixed;
+    UPDATE tree_leaf SET leaf_hash = randomblob(32),
+        subtrees = randomblob(length(subtrees))'
+fails 1 'other.db has another log' 'one with others as well' \
+    masa restore "$WORLD/other.db"
+fails 5 'nothing.db: No such file' 'one that is not there' \
+    masa restore "$WORLD/nothing.db"
+fails 2 'the database itself' 'and what is there itself' \
+    masa restore "$WORLD/masa.db"
+fails 1 'masa.ini' 'no database at all' masa restore "$WORLD/masa.ini"
+is 'all is as it was' "$(masa log)" "$before"
+like 'a whole one is put there' "$(masa restore "$WORLD/whole.db")" \
+    "masa.db: $(masa log | wc -l) entries"
+is 'with all that it had' "$(masa log)" "$before"
+rm "$WORLD/masa.db"
+like 'and where there was nothing' "$(masa restore "$WORLD/whole.db")" \
+    'masa.db: [0-9]* entries'
+is 'with the same' "$(masa log)" "$before"
+is 'for nobody else to read' "$(stat -c %a "$WORLD/masa.db")" 600
 
 # --- devices into another database -------------------------------------------
 

@@ -305,6 +305,36 @@ static void copied_not(void **state)
     OK(idv_db_backup(f->db, path));
 }
 
+/* a copy in the place of what came since, all of it or nothing */
+static void restored(void **state)
+{
+    struct fixture *f = ready(state);
+    struct idv_db *copy = NULL;
+    char path[128];
+    copy_path(f, path);
+    if (f->place.pg) {
+        FAILS(IDV_E_ARG, "psql", idv_db_restore(f->db, NULL));
+        return;
+    }
+    OK(idv_db_restore(f->db, NULL));
+    fill(f->db);
+    OK(idv_db_backup(f->db, path));
+    add_issued(f->db, 99, 99);
+    OK(idv_db_open(path, &copy));
+    only(8192);
+    idv_rc rc = idv_db_restore(f->db, copy);
+    only(RLIM_INFINITY);
+    assert_int_equal(rc, IDV_E_IO);
+    assert_non_null(strstr(idv_note(), f->place.url));
+    idv_note_clear();
+    exports(f, 0, 0, ALL "c99 ");
+    OK(idv_db_restore(f->db, copy));
+    exports(f, 0, 0, ALL);
+    add_issued(f->db, 98, 98);
+    exports(f, 0, 0, ALL "c98 ");
+    idv_db_close(copy);
+}
+
 #define T(f)                                                                   \
     {#f, f, in_sqlite, teardown, NULL},                                        \
     {                                                                          \
@@ -320,6 +350,7 @@ int main(void)
         T(ended),
         T(one_moment),
         T(copied),
+        T(restored),
         {"copied_not", copied_not, in_sqlite, teardown, NULL},
     };
     (void)pg_start(&pg);
