@@ -13,7 +13,7 @@
 
 #include <idevid/auto.h>
 
-#include "idevid/db/driver.h"
+#include "idevid/db/sqlite.h"
 
 #define FEW 1000
 #define SLICE 100000 /* rows of a transaction while filling */
@@ -47,19 +47,59 @@ static double now(clockid_t clock)
 
 /* --- rows ----------------------------------------------------------------- */
 
-/* a row's keys are its number in 32 digits */
-static void key_of(uint64_t n, uint8_t out[32])
+/*
+ * Keys are hashes, so that what comes belongs between any two of those that are
+ * there. In the order of their rows these are in their own order, which fills
+ * indexes fast: row n of rows has (n - rows/2) * 2^64/rows in eight bytes, as
+ * signed 64-bit numbers can tell in SQL too.
+ */
+static uint64_t step_of(uint64_t rows)
 {
-    char text[40];
-    snprintf(text, sizeof(text), "%032llu", (unsigned long long)n);
-    memcpy(out, text, 32);
+    return UINT64_MAX / (rows > 1 ? rows : 2);
 }
 
-static const struct {
-    const char *key, *blob;
-} words[IDVI_DIALECTS] = {{"CAST(printf('%032d', n) AS BLOB)", "zeroblob(400)"},
-                          {"convert_to(lpad(n::text, 32, '0'), 'UTF8')",
-                           "decode(repeat('00', 400), 'hex')"}};
+static void key_from(uint64_t value, uint8_t filler, uint8_t out[32])
+{
+    memset(out, filler, 32);
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static void key_of(uint64_t n, uint64_t rows, uint8_t out[32])
+{
+    key_from((n - rows / 2) * step_of(rows), 0x55, out);
+}
+
+static const char *const blobs[IDVI_DIALECTS] = {
+    "zeroblob(400)", "decode(repeat('00', 400), 'hex')"};
+static char key_words[160]; /* of the store that is filled */
+
+static void sqlite_key(sqlite3_context *c, int argc, sqlite3_value **argv)
+{
+    uint8_t key[32];
+    (void)argc;
+    key_of((uint64_t)sqlite3_value_int64(argv[0]),
+           (uint64_t)sqlite3_value_int64(argv[1]), key);
+    sqlite3_result_blob(c, key, sizeof(key), SQLITE_TRANSIENT);
+}
+
+static void know_key(struct idv_db *db, uint64_t rows)
+{
+    const unsigned long long half = rows / 2, step = step_of(rows);
+    if (db->driver->dialect != IDVI_SQLITE) {
+        snprintf(key_words, sizeof(key_words),
+                 "decode(lpad(to_hex((n - %llu) * %llu), 16, '0')"
+                 " || repeat('55', 24), 'hex')",
+                 half, step);
+        return;
+    }
+    snprintf(key_words, sizeof(key_words), "key_of(n, %llu)",
+             (unsigned long long)rows);
+    if (sqlite3_create_function(idvi_sqlite_of(db)->h, "key_of", 2,
+                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                sqlite_key, NULL, NULL) != SQLITE_OK)
+        exit(1);
+}
 
 /* K a key, B some bytes; first those of a registrar, then what a MASA has of
  * devices, then its log */
@@ -87,9 +127,9 @@ static void put_words(struct idv_buf *out, const char *sql, enum idvi_dialect d)
     for (; *sql; sql++) {
         bool alone = strchr(" ,", sql[-1]) && sql[1] && strchr(" ,", sql[1]);
         if (alone && *sql == 'K')
-            must(idv_buf_puts(out, words[d].key), "fill");
+            must(idv_buf_puts(out, key_words), "fill");
         else if (alone && *sql == 'B')
-            must(idv_buf_puts(out, words[d].blob), "fill");
+            must(idv_buf_puts(out, blobs[d]), "fill");
         else
             must(idv_buf_put(out, idv_bytes(sql, 1)), "fill");
     }
@@ -121,6 +161,7 @@ static void fill_slice(struct idv_db *db, size_t first, size_t end,
 
 static void fill(struct idv_db *db, size_t first, size_t end, uint64_t rows)
 {
+    know_key(db, rows);
     for (uint64_t n = 0; n < rows; n += SLICE)
         fill_slice(db, first, end, n, n + SLICE < rows ? n + SLICE : rows);
     if (db->driver->dialect != IDVI_SQLITE) /* does it by itself, later */
@@ -253,7 +294,7 @@ static double rate(struct store *s, size_t i, double seconds)
     do {
         for (int k = 0; k < 100; k++) {
             uint64_t row = draw(s->rows);
-            key_of(row, key);
+            key_of(row, s->rows, key);
             lookups[i].ask(s, key, row);
         }
         n += 100;
@@ -302,7 +343,7 @@ static void issue_one(struct store *s, uint64_t n)
 {
     struct idv_masa_issue i = {.device_id = 1, .date = 1, .repeat_until = 2};
     bool fresh = false;
-    key_of(UINT64_C(1) << 40 | n, i.rvr_sha256);
+    key_from(n * UINT64_C(0x9e3779b97f4a7c15), 0x77, i.rvr_sha256);
     must(idv_buf_puts(&i.voucher, "voucher"), "issue");
     must(s->masa.issue_add(s->db, &i, &fresh), "issue");
     idv_masa_issue_free(&i);
