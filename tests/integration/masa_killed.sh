@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A MASA's worker is killed at each write to its database and at each call to its
 # token: an entry may be there without its voucher, never a voucher without its
-# entry; the same request has it then, once. Without IDEVID_LONG=1 at some.
+# entry; the same request has it then, once. So is who puts a copy of the
+# database back. Without IDEVID_LONG=1 at some.
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/masa.inc"
@@ -89,9 +90,42 @@ each_call() {
     done
     rm -f "$plan"*
 }
+put_back() {
+    LD_PRELOAD="$BIN/.libs/fscut.so" FSCUT_PLAN="$WORLD/plan" \
+        FSCUT_DIR="$WORLD/masa.db" FSCUT_DATA=write \
+        masa restore --older "$WORLD/was.db" >"$WORLD/put.out" 2>&1
+}
+# each_put: of a copy, whose log is WAS, that takes the place of the database
+each_put() {
+    local was=$1 plan=$WORLD/plan n how=before count is got kept=0
+    is=$(masa log)
+    cp "$WORLD/masa.db" "$WORLD/is.db"
+    echo '1 count' >"$plan"
+    ok 'restored: a copy' put_back
+    is 'which is there' "$(masa log)" "$was"
+    count=$(cat "$plan.count")
+    for n in $(numbers 1 "$count"); do
+        rm -f "$plan"* "$WORLD/masa.db"*
+        cp "$WORLD/is.db" "$WORLD/masa.db"
+        echo "$n $how" >"$plan"
+        put_back
+        is "restored: killed $how $n of $count" "$(ls "$plan"*)" "$plan.struck"
+        got=$(masa log)
+        ok 'restored: all of it or nothing' [ "$got" = "$was" -o "$got" = "$is" ]
+        [ "$got" != "$is" ] || kept=$((kept + 1))
+        ok 'and sound' masa verify-log --key "$WORLD/log.pub" \
+            --database "$WORLD/masa.db"
+        [ "$how" = before ] && how=after || how=before
+    done
+    rm -f "$plan"*
+    ok "restored: as it was $kept times" [ "$kept" -ge 1 ]
+}
 world_begin
 export WORKERS=1
 ok 'a MASA' trouble_begin || bail 'no MASA'
+is 'a voucher' "$(voucher first)" 200
+ok 'a copy' masa backup "$WORLD/was.db"
+was=$(masa log)
 ok 'it ends' bare_stop
 token_shim
 each_write written write
@@ -99,5 +133,5 @@ each_write durable sync
 each_call
 ok 'after all that the log is what its tree says' masa verify-log \
     --key "$WORLD/log.pub" --database "$WORLD/masa.db"
-
+each_put "$was"
 done_testing
