@@ -43,6 +43,19 @@ static void free_point(void *parent, void *point, CRYPTO_EX_DATA *all,
     OPENSSL_free(point);
 }
 
+/* a copy may be given another point: it has none of these */
+static int dup_point(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from,
+                     void **point, int index, long l, void *p)
+{
+    (void)to;
+    (void)from;
+    (void)index;
+    (void)l;
+    (void)p;
+    *point = NULL;
+    return 1;
+}
+
 static EVP_PKEY *plain_curve(char *name)
 {
     EVP_PKEY *key = NULL;
@@ -62,12 +75,18 @@ static EVP_PKEY *plain_curve(char *name)
 static void make_curves(void)
 {
     beside = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_EVP_PKEY, 0, NULL, NULL,
-                                     NULL, free_point);
+                                     dup_point, free_point);
     for (size_t i = 0; i < CURVES; i++)
         curves[i].plain = plain_curve(curves[i].name);
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static int index_beside(void)
+{
+    pthread_once(&once, make_curves);
+    return beside;
+}
 
 static const struct curve *curve_of(const X509_ALGOR *algorithm, int n)
 {
@@ -98,9 +117,10 @@ static void keep_point(EVP_PKEY *key, int nid, struct idv_bytes bytes)
 
 struct idv_bytes idvi_curve_point(const EVP_PKEY *key, int *nid)
 {
+    const int index = index_beside();
     const struct point *p = NULL;
-    if (beside >= 0)
-        p = EVP_PKEY_get_ex_data(key, beside);
+    if (index >= 0)
+        p = EVP_PKEY_get_ex_data(key, index);
     if (!p)
         return idv_bytes(NULL, 0);
     *nid = p->nid;

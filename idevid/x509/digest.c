@@ -28,6 +28,12 @@ static void fetch(void)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static int index_beside(void)
+{
+    pthread_once(&once, fetch);
+    return beside;
+}
+
 idv_rc idv_sha256(struct idv_bytes in, uint8_t out[static 32])
 {
     pthread_once(&once, fetch);
@@ -40,18 +46,20 @@ idv_rc idv_sha256(struct idv_bytes in, uint8_t out[static 32])
 
 void idvi_keep_sha256(X509 *cert, struct idv_bytes der)
 {
+    const int index = index_beside();
     uint8_t digest[32], *copy;
-    if (idv_sha256(der, digest) != IDV_OK || beside < 0)
+    if (index < 0 || idv_sha256(der, digest) != IDV_OK)
         return;
     copy = OPENSSL_memdup(digest, sizeof(digest));
-    if (copy && X509_set_ex_data(cert, beside, copy) != 1)
+    if (copy && X509_set_ex_data(cert, index, copy) != 1)
         OPENSSL_free(copy);
 }
 
 idv_rc idv_cert_sha256(const X509 *cert, uint8_t out[static 32])
 {
     IDV_AUTO(buf) der = {0};
-    const uint8_t *kept = beside >= 0 ? X509_get_ex_data(cert, beside) : NULL;
+    const int index = index_beside();
+    const uint8_t *kept = index >= 0 ? X509_get_ex_data(cert, index) : NULL;
     if (kept) {
         memcpy(out, kept, 32);
         return IDV_OK;

@@ -8,6 +8,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/provider.h>
 
 #include "x509/x509.h"
@@ -143,16 +144,25 @@ static void make(struct lean *l, OSSL_provider_init_fn *init)
         l->ctx = ctx;
     else
         OSSL_LIB_CTX_free(ctx);
-    ERR_clear_error();
+}
+
+/* Who runs libcrypto without its default provider, or with FIPS, means all that
+ * it does. */
+static bool may(void)
+{
+    return !EVP_default_properties_is_fips_enabled(NULL) &&
+           OSSL_PROVIDER_available(NULL, "default") == 1;
 }
 
 static void make_both(void)
 {
-    whole = OSSL_LIB_CTX_new();
-    if (!whole)
-        return;
-    make(&all, start_all);
-    make(&keyless, start_keyless);
+    ERR_set_mark();
+    whole = may() ? OSSL_LIB_CTX_new() : NULL;
+    if (whole) {
+        make(&all, start_all);
+        make(&keyless, start_keyless);
+    }
+    ERR_pop_to_mark();
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

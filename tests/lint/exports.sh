@@ -48,6 +48,9 @@ is 'every export is declared in a public header' \
     "$(comm -23 "$tap_dir/exported" "$tap_dir/declared")" ''
 is 'every declaration of a public header is exported' \
     "$(comm -13 "$tap_dir/exported" "$tap_dir/declared")" ''
+# libcrypto calls it back when what it made is freed, whenever that is
+like 'libidevid.so stays where it is loaded' \
+    "$(readelf -d "$build/.libs/libidevid.so")" NODELETE
 is 'hwkey.so exports its entry point only' \
     "$(exported "$build/.libs/hwkey.so")" OSSL_provider_init
 is 'every public header is installed' \

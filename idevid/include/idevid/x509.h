@@ -267,9 +267,11 @@ idv_rc idv_cert_extfile(const struct idv_cert_spec *spec, const EVP_PKEY *key,
  * provider's algorithms, whose keys are read three times as fast, because it
  * has keys of RSA, EC, Ed25519, Ed448 and those that TLS agrees on keys with
  * alone (X25519, X448), and decoders and encoders of SubjectPublicKeyInfo in
- * DER. Keys of other contexts can be used in it. Made once in a process, never
- * freed; NULL, which is libcrypto's own, where it cannot be made. From any
- * thread.
+ * DER. A certificate with another kind of key has none in it. Keys of other
+ * contexts can be used in it. Made once in a process, by the first call (which
+ * reads libcrypto's configuration), never freed. NULL, which is libcrypto's
+ * own, where it cannot be made, or would not be what is configured: libcrypto
+ * is without its default provider, or with fips=yes. From any thread.
  */
 OSSL_LIB_CTX *idv_lean_context(void);
 
