@@ -13,6 +13,7 @@ void idv_msg_init(struct idv_msg *m)
     memset(m, 0, sizeof(*m));
     m->retry_after = -1;
     m->max_age = -1;
+    m->modified = -1;
     m->body.max = IDV_MAX_BODY;
 }
 

@@ -9,6 +9,7 @@
 
 #define PREFIX "/log/v1/"
 #define PAGE 128 /* entries of an answer: they fit into a body */
+#define DAY_S 86400
 
 struct asked {
     struct idv_bytes arg[2];
@@ -199,12 +200,13 @@ static const struct row {
     const char *as; /* with a name that is its end */
     size_t args;
     idv_rc (*answer)(struct idvi_masa_call *c, struct asked *a);
+    int max_age; /* that of trees of a size is what it is for ever */
 } rows[] = {
-    {PREFIX "get-sth", 0, get_sth},
-    {PREFIX "get-sth-consistency", 2, get_consistency},
-    {PREFIX "get-proof-by-hash", 2, get_proof},
-    {PREFIX "get-all-by-hash", 2, get_all},
-    {PREFIX "get-entries", 2, get_entries},
+    {PREFIX "get-sth", 0, get_sth, 0},
+    {PREFIX "get-sth-consistency", 2, get_consistency, DAY_S},
+    {PREFIX "get-proof-by-hash", 2, get_proof, DAY_S},
+    {PREFIX "get-all-by-hash", 2, get_all, 0},
+    {PREFIX "get-entries", 2, get_entries, DAY_S},
 };
 
 static const struct row *row_of(const char *path, struct asked *a)
@@ -246,6 +248,7 @@ idv_rc idvi_masa_log(struct idvi_masa_call *c)
     IDV_TRY(idvi_refuse_verb(&c->no, c->call, IDV_GET));
     IDV_TRY(row->answer(c, &a));
     IDV_TRY(idv_json_dump(out, false, &json));
+    c->call->reply.max_age = row->max_age;
     return idv_msg_reply(&c->call->reply, 200, "application/json",
                          idv_view(&json));
 }

@@ -162,10 +162,6 @@ static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
         snprintf(number, sizeof(number), "%d", m->retry_after);
         put_header(req, "Retry-After", number);
     }
-    if (m->max_age >= 0) {
-        snprintf(number, sizeof(number), "max-age=%d", m->max_age);
-        put_header(req, "Cache-Control", number);
-    }
     if (last || w->draining)
         put_header(req, "Connection", "close");
     if (!bodiless) {
@@ -186,6 +182,10 @@ static void answer(struct idvi_exchange *x)
         idvi_conn_replying(x->conn);
     else
         unsent_begins(x->worker, x->req);
+    if (m->status == 405) /* RFC 9110 section 15.5.6: each path has one */
+        put_header(req, "Allow",
+                   x->call.req.verb == IDV_GET ? "POST" : "GET, HEAD");
+    idvi_http_kept(req, x->call.req.verb == IDV_GET, m);
     idv_log(x->worker->conf->env, IDV_LOG_DEBUG, "served",
             "peer=%s path=%s status=%d ms=%lld", x->call.peer->address,
             idv_log_value(x->call.as ? x->call.as : x->call.req.path),

@@ -276,6 +276,12 @@ const char *idvi_http_misframed(struct evhttp_request *req);
 idv_rc idvi_http_to_msg(struct evhttp_request *req, struct idv_msg *msg,
                         size_t max_body, int *status) IDV_CHECKED;
 
+/* --- http_kept.c: caches -------------------------------------------------- */
+
+/* Says of a reply with a max_age for how long, and names it by its bytes and
+ * date; got: to a GET. It becomes 304 where the client has it. */
+void idvi_http_kept(struct evhttp_request *req, bool got, struct idv_msg *m);
+
 /* --- local_peer.c: who is at the other end of a unix socket --------------- */
 
 struct idvi_local_peer {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Serves the CRLs of the CAs to whoever asks. */
+#include <limits.h>
 #include <string.h>
 
 #include "idevid/registrar/registrar_call.h"
@@ -43,12 +44,22 @@ static int max_age(const struct idv_crl *crl, int64_t now)
     return s < 0 ? 0 : s > 3600 ? 3600 : (int)s;
 }
 
+/* A list that nobody can ask for is good until nextUpdate; and one is the last
+ * of its second when that is over. */
+static void say_age(const struct idv_crl *crl, int64_t now, struct idv_msg *m)
+{
+    m->max_age = max_age(crl, now);
+    const int64_t rest = crl->next_update - now - m->max_age;
+    m->stale = rest < 0 ? 0 : rest > INT_MAX ? INT_MAX : (int)rest;
+    m->modified = crl->made < now ? crl->made + 1 : -1;
+}
+
 static idv_rc answer(struct idvi_reg_call *c, const struct idv_crl *crl)
 {
     struct idv_msg *m = &c->call->reply;
     IDV_TRY(idv_msg_reply(m, 200, IDV_MEDIA_CRL, idv_str("")));
     m->body.max = IDV_MAX_CRL;
-    m->max_age = max_age(crl, c->now);
+    say_age(crl, c->now, m);
     return idv_buf_put(&m->body, idv_view(&crl->der));
 }
 

@@ -51,14 +51,36 @@ plain_port
 is 'without TLS' "$(plain crl/ca.crl)" 200
 ok 'it is the list, signed by the CA' openssl crl -inform DER \
     -in "$WORLD/answer" -noout -verify -CAfile "$WORLD/crowd/domain-ca.pem"
-like 'its head says how long it may be kept' \
-    "$(curl -sS -I "http://127.0.0.1:$PLAIN_PORT/crl/ca.crl")" \
-    'Cache-Control: max-age='
+head_of() {
+    curl -sS -I "http://127.0.0.1:$PLAIN_PORT/crl/ca.crl"
+}
+like 'its head says how long it may be kept, and when nobody answers' \
+    "$(head_of)" 'Cache-Control: max-age=[0-9]*, stale-if-error=[0-9]'
 is 'a list that there is not' "$(plain crl/other.crl)" 404
 is 'no voucher comes this way' "$(plain .well-known/brski/requestvoucher \
     -d x)" 404
 is 'no certificate' "$(plain .well-known/est/cacerts)" 404
 is 'nothing is put there' "$(plain crl/ca.crl -d x)" 405
+
+# --- who has it already ---
+is 'it has a tag' "$(plain crl/ca.crl --etag-save "$WORLD/tag")" 200
+like 'which is not empty' "$(cat "$WORLD/tag")" '^"[0-9a-f]*"'
+is 'by that it is not sent again' \
+    "$(plain crl/ca.crl --etag-compare "$WORLD/tag")" 304
+dated() { # a list of this second has no date yet: another may come
+    local i
+    for ((i = 0; i < 100; i++)); do
+        ! head_of | grep -q '^Last-Modified: ' || return 0
+        pause
+    done
+    return 1
+}
+ok 'it has a date' dated
+is 'which curl keeps' "$(plain crl/ca.crl -R)" 200
+cp -p "$WORLD/answer" "$WORLD/kept"
+is 'by that it is not sent again' "$(plain crl/ca.crl -z "$WORLD/kept")" 304
+touch -d '1 year ago' "$WORLD/kept"
+is 'but to whom has an older one' "$(plain crl/ca.crl -z "$WORLD/kept")" 200
 
 # --- many who say nothing ---
 python3 -c 'import socket, sys
@@ -82,13 +104,14 @@ for URL in '' pg; do
         URL=$(bash "$PG" url "$pg")
     fi
     restart env
-    is "$db: a list" "$(plain crl/ca.crl)" 200
+    is "$db: a list" "$(plain crl/ca.crl --etag-save "$WORLD/tag")" 200
     first=$(number)
     like "$db: a device gets a voucher" "$(crowd vouchers 1 1)" '"good":1'
     like "$db: and a certificate" "$(crowd enroll 1 1)" '"good":1'
     ok "$db: it is revoked" "$BIN/idevid-registrar" -c "$WORLD/owner.ini" \
         revoke CROWD-0000
-    is "$db: the next list" "$(plain crl/ca.crl)" 200
+    is "$db: the next list, also for who has the last one" \
+        "$(plain crl/ca.crl --etag-compare "$WORLD/tag")" 200
     like "$db: has it" "$(openssl crl -inform DER -in "$WORLD/answer" -noout \
         -text)" 'Serial Number:'
     is "$db: and the next number" "$(number)" $((first + 1))

@@ -120,6 +120,20 @@ is 'of which the tree says nothing' "$(python3 -c 'import base64, json, sys
 print(any(b"TOK-0002" in base64.b64decode(e["log_entry"])
     for e in json.loads(sys.argv[1])["entries"]))' "$entries")" False
 
+# --- who has it already -----------------------------------------------------
+
+kept() { # PATH: how long it may be kept, and the status for who has it
+    local to="https://localhost:$MASA_PORT/log/v1/$1"
+    curl -s -o /dev/null --cacert "$(anchors)" --etag-save "$WORLD/tag" \
+        -D - "$to" | tr -d '\r' | sed -n 's/^Cache-Control: //p'
+    curl -s -o /dev/null -w '%{http_code}' --cacert "$(anchors)" \
+        --etag-compare "$WORLD/tag" "$to"
+}
+is 'entries stay what they are: caches may have them' \
+    "$(kept get-entries/0/37 | xargs)" 'max-age=86400 304'
+is 'the head is asked for again, and not sent again' \
+    "$(kept get-sth | xargs)" 'max-age=0 304'
+
 # --- requests that make no sense --------------------------------------------
 
 answer() {

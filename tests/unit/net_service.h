@@ -71,6 +71,8 @@ static inline idv_rc serve(void *self, struct idv_call *call,
         strcpy(call->reply.location, "/later");
         return idv_msg_refuse(&call->reply, 202, "wait");
     }
+    if (strcmp(path, "/other-verb") == 0)
+        return idv_msg_refuse(&call->reply, 405, "not so");
     if (strcmp(path, "/empty") == 0)
         return idv_msg_reply(&call->reply, 204, "", idv_str(NULL));
     call->close = strcmp(path, "/close") == 0;

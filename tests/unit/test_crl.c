@@ -175,6 +175,24 @@ static void not_served(void **state)
     because(f, get(f, "/crl/ca.crl"), 404, "crl");
 }
 
+/* an hour at most, then until nextUpdate where nobody answers; its date is one
+ * when its second is over */
+static void how_long_it_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    const struct idv_msg *m = &f->w.reply;
+    maker.lifetime_s = 10000;
+    now_is(f, 1, 0);
+    assert_true(m->max_age == 3600 && m->stale == 6400 && m->modified == -1);
+    f->w.pki.env.now = PKI_NOW + 4000;
+    now_is(f, 1, 0);
+    assert_true(m->max_age == 1000 && m->stale == 5000);
+    assert_true(m->modified == PKI_NOW + 1);
+    f->w.pki.env.now = PKI_NOW + 5000;
+    now_is(f, 2, 0);
+    assert_true(m->max_age == 3600 && m->modified == -1);
+}
+
 static void reasons(void **state)
 {
     (void)state;
@@ -373,11 +391,17 @@ static void labels_that_are_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(who_is_on_it),         T(when_a_new_one_is_made),
-        T(one_makes_it),         T(of_another_ca),
-        T(not_served),           cmocka_unit_test(reasons),
-        T(bad_status_revokes),   T(bad_status_by_idevid),
-        T(people_revoke),        T(labels),
+        T(who_is_on_it),
+        T(when_a_new_one_is_made),
+        T(one_makes_it),
+        T(of_another_ca),
+        T(how_long_it_is_kept),
+        T(not_served),
+        cmocka_unit_test(reasons),
+        T(bad_status_revokes),
+        T(bad_status_by_idevid),
+        T(people_revoke),
+        T(labels),
         T(labels_that_are_none),
     };
     return STORES_RUN(tests);

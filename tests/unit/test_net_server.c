@@ -62,6 +62,14 @@ static void test_methods(void **state)
     assert_int_equal(nt_hear(&c, &r, false), 200);
     assert_non_null(strstr((char *)r.p, " 0 nobody"));
     assert_non_null(strstr((char *)r.p, "Content-Type: text/plain\r\n"));
+    /* RFC 9110 section 15.5.6 */
+    assert_true(nt_say(&c, "GET /other-verb HTTP/1.1\r\nHost: x\r\n\r\n"
+                           "POST /other-verb HTTP/1.1\r\nHost: x\r\n"
+                           "Content-Length: 0\r\n\r\n"));
+    assert_int_equal(nt_hear(&c, &r, false), 405);
+    assert_non_null(strstr((char *)r.p, "Allow: POST\r\n"));
+    assert_int_equal(nt_hear(&c, &r, false), 405);
+    assert_non_null(strstr((char *)r.p, "Allow: GET, HEAD\r\n"));
     nt_close(&c);
     static const char *const others[] = {"PUT",     "DELETE",  "TRACE",
                                          "CONNECT", "OPTIONS", "FOO"};

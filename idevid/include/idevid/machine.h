@@ -25,9 +25,12 @@ struct idv_msg {
     char location[IDV_MAX_URL]; /* reply: Location; "" none */
     int retry_after;            /* reply: seconds; -1 absent */
     int max_age;                /* reply: may be kept so long, s; -1 not said */
-    struct idv_buf body;        /* owned; bounded by IDV_MAX_BODY */
+    int stale;           /* ... and then so long while nobody answers; 0 not */
+    int64_t modified;    /* ... and is as it is since before then, seconds since
+                            1970; -1 not said */
+    struct idv_buf body; /* owned; bounded by IDV_MAX_BODY */
 };
-void idv_msg_init(struct idv_msg *m); /* an empty GET, no Retry-After */
+void idv_msg_init(struct idv_msg *m); /* an empty GET; -1 where that is none */
 void idv_msg_free(struct idv_msg *m); /* authorization is wiped */
 void idv_msg_move(struct idv_msg *to, struct idv_msg *from); /* body moved */
 /* Sets status, media and body of a reply at once; text is copied. IDV_E_LIMIT:
