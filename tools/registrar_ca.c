@@ -166,6 +166,7 @@ idv_rc registrar_ca_open(struct registrar_ca *ca,
     IDV_TRY(idv_certs_open(conf->cert, &tool_pin, &ca->chain));
     IDV_TRY(conf->upstream ? open_upstream(ca)
                            : idv_key_open(conf->key, &tool_pin, &ca->key));
+    IDV_TRY(idv_est_ca_check(ca->chain, ca->key));
     if (conf->approved)
         IDV_TRY(read_approved(conf->approved, &ca->approved));
     if (conf->users)

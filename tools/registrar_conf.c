@@ -49,7 +49,8 @@ static const struct idv_conf_entry entries[] = {
      .type = IDV_CONF_URI,
      AT(cert),
      .required = true,
-     .help = "its certificate (id-kp-cmcRA) and chain, up to what a voucher "
+     .help = "its certificate (id-kp-cmcRA, serverAuth, and clientAuth where a "
+             "MASA or another CA is shown it) and chain, up to what a voucher "
              "shall pin"},
     {.section = "registrar",
      .key = "pin",

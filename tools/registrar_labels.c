@@ -12,7 +12,8 @@ static idv_rc open_label(struct registrar_label *l, const char *path,
 {
     IDV_TRY(idv_conf_load(&label_table, path, &l->conf));
     IDV_TRY(registrar_check_binding(&registrar_conf, &l->conf.ca));
-    return registrar_ca_open(&l->ca, &l->conf.ca, env);
+    idv_rc rc = registrar_ca_open(&l->ca, &l->conf.ca, env);
+    return rc == IDV_OK ? rc : idv_fail_within(rc, "%s", path);
 }
 
 idv_rc registrar_cas_open(struct registrar_cas *c, const struct idv_env *env)

@@ -161,15 +161,11 @@ static idv_rc worker_setup(struct tool *t, void *self,
                            struct idv_server_worker *out)
 {
     struct worker *w = self;
-    struct idv_db_retention keep;
-    uint64_t pruned = 0;
     struct idv_registrar_conf rc;
     IDV_TRY(open_keys(t, w));
     IDV_TRY(load_makers(w));
     IDV_TRY(idv_db_open(registrar_conf.service.database, &w->db));
-    registrar_retention(t, &keep);
-    IDV_TRY(idv_db_prune(w->db, &keep, PRUNED_AT_START, &pruned));
-    IDV_TRY(show(t, w));
+    IDV_TRY(idv_db_may_show(w->db, "registrar", sk_X509_value(w->chain, 0)));
     w->store = idv_db_registrar_store(w->db);
     IDV_TRY(role_conf(w, &rc));
     IDV_TRY(idv_registrar_new(&rc, t->env, &w->registrar));
@@ -193,6 +189,16 @@ static idv_rc worker_setup(struct tool *t, void *self,
     return IDV_OK;
 }
 
+static idv_rc worker_begin(struct tool *t, void *self)
+{
+    struct worker *w = self;
+    struct idv_db_retention keep;
+    uint64_t pruned = 0;
+    registrar_retention(t, &keep);
+    IDV_TRY(idv_db_prune(w->db, &keep, PRUNED_AT_START, &pruned));
+    return show(t, w);
+}
+
 static size_t worker_parts(void *self, struct service_part **out)
 {
     struct worker *w = self;
@@ -214,6 +220,7 @@ static struct service service(struct tool *t)
                             .conf_size = sizeof(registrar_conf),
                             .size = sizeof(struct worker),
                             .setup = worker_setup,
+                            .begin = worker_begin,
                             .parts = worker_parts,
                             .tick = worker_tick,
                             .tick_ms = TICK_MS,

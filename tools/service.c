@@ -163,6 +163,8 @@ static idv_rc make(void *arg, struct idv_server_worker *out)
     w->monitor.service = s;
     if (rc == IDV_OK)
         take_parts(w, out);
+    if (rc == IDV_OK && s->begin && !s->tried)
+        rc = s->begin(s->tool, w->own);
     if (rc == IDV_OK)
         rc = batch_all(&w->monitor);
     if (rc != IDV_OK) {
@@ -187,6 +189,7 @@ idv_rc service_probe(const struct service *s)
 {
     struct idv_server_worker out = {0};
     struct service copy = *s;
+    copy.tried = true;
     IDV_TRY(make(&copy, &out));
     out.free(out.self);
     return IDV_OK;

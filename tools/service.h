@@ -152,6 +152,10 @@ struct service {
     size_t size;
     idv_rc (*setup)(struct tool *t, void *worker,
                     struct idv_server_worker *out);
+    /* What a worker changes when it begins, all being in order: not where one
+     * is only tried (service_probe). NULL: nothing. */
+    idv_rc (*begin)(struct tool *t, void *worker);
+    bool tried; /* service_probe's */
     /* what setup opened: the first is out's own, the others its hosts'; NULL:
      * its key, and what serve says lasts */
     size_t (*parts)(void *worker, struct service_part **out);
@@ -185,7 +189,8 @@ idv_rc service_check_front(const struct service_conf *c) IDV_CHECKED;
  * tried only; how many in this minute. */
 unsigned service_asked(void *unused, const uint8_t client[32]);
 
-/* Sets one worker up and clears it: do keys, certificates and store fit? */
+/* Sets one worker up, which does not begin, and clears it: do keys,
+ * certificates and store fit? */
 idv_rc service_probe(const struct service *s) IDV_CHECKED;
 
 /* idv_server_host.commit: self is its part */

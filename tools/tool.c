@@ -429,6 +429,8 @@ static idv_rc test(struct tool *t, const struct tool_verb *v)
     IDV_TRY(tool_read_conf(t, t->conf));
     if (v && strcmp(v->name, "run") == 0 && t->probe) {
         begin(t);
+        if (!t->verbose && !t->quiet) /* what run would warn of */
+            t->sys.level = IDV_LOG_WARN;
         IDV_TRY(t->configure ? t->configure(t) : IDV_OK);
         IDV_TRY(tool_open_provider(t));
         IDV_TRY(t->probe(t));

@@ -60,6 +60,9 @@ idv_rc idv_db_commit(struct idv_db *db) IDV_CHECKED;
  */
 idv_rc idv_db_shown(struct idv_db *db, const char *role, const X509 *cert,
                     bool *fresh) IDV_CHECKED;
+/* Only says whether that would be so, and changes nothing. */
+idv_rc idv_db_may_show(struct idv_db *db, const char *role,
+                       const X509 *cert) IDV_CHECKED;
 
 /* The tables that the roles declare; valid as long as db. */
 struct idv_masa_store idv_db_masa_store(struct idv_db *db);

@@ -48,6 +48,11 @@ struct idv_est_local_ca {
     const char *crl_url, *aia_url; /* http(s); NULL: not said */
     const struct idv_env *env;
 };
+/* IDV_E_ARG: chain does not begin with the certificate of a CA, or not with
+ * that of key (NULL: it is not here), or does not lead up to a root, which
+ * cacerts has to tell (RFC 7030 section 4.1.3). */
+idv_rc idv_est_ca_check(const STACK_OF(X509) * chain,
+                        const EVP_PKEY *key) IDV_CHECKED;
 /* The table over conf, which must stay. */
 struct idv_est_ca idv_est_local_ca(struct idv_est_local_ca *conf);
 

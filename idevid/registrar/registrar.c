@@ -12,74 +12,6 @@
 
 /* --- configuration -------------------------------------------------------- */
 
-/* below the one at index of the chain */
-static idv_rc check_below(const struct idv_registrar_conf *conf, X509 *cert,
-                          int index)
-{
-    IDV_AUTO_PTR(idv_certs) anchors = sk_X509_new_null();
-    if (!anchors || !X509_add_cert(anchors, sk_X509_value(conf->chain, index),
-                                   X509_ADD_FLAG_UP_REF))
-        return idv_fail(IDV_E_NOMEM, "out of memory");
-    struct idv_chain_policy policy = {
-        .anchors = anchors, .extra = conf->chain, .partial = true};
-    return idv_chain_verify(cert, &policy);
-}
-
-static idv_rc check_chain(const struct idv_registrar_conf *conf)
-{
-    int n = sk_X509_num(conf->chain);
-    if (n <= 0 || !idv_cert_eq(sk_X509_value(conf->chain, 0), conf->cert))
-        return idv_fail(IDV_E_ARG, "registrar: the chain does not begin with "
-                                   "its certificate");
-    if (check_below(conf, conf->cert, n - 1) == IDV_OK)
-        return IDV_OK;
-    return idv_fail(IDV_E_ARG, "registrar: the chain does not verify");
-}
-
-/* what vouchers pin: with it a device verifies whom it talked to */
-static int pinned(const struct idv_registrar_conf *conf)
-{
-    if (conf->pin == IDV_PINNING_CHAIN)
-        return sk_X509_num(conf->chain) - 1;
-    return conf->pin == IDV_PINNING_ISSUER ? 1 : 0;
-}
-
-/* A MASA takes a device to be near a registrar that signs with the key that the
- * device saw (R-M-10). */
-static idv_rc check_front(const struct idv_registrar_conf *conf)
-{
-    X509 *front = conf->front_cert;
-    if (!front)
-        return IDV_OK;
-    if (!idv_cert_same_key(front, conf->cert))
-        return idv_fail(IDV_E_ARG,
-                        "registrar: the certificate in front has another key "
-                        "than requests are signed with, and no MASA would "
-                        "believe that a device is near");
-    if (!conf->cloud && !idv_cert_has_eku(front, IDV_OID_CMC_RA))
-        return idv_fail(IDV_E_ARG, "registrar: the certificate in front lacks "
-                                   "the extended key usage cmcRA");
-    if (pinned(conf) >= sk_X509_num(conf->chain) ||
-        check_below(conf, front, pinned(conf)) == IDV_OK)
-        return IDV_OK;
-    idv_note_clear();
-    return idv_fail(IDV_E_ARG, "registrar: the certificate in front does "
-                               "not verify by what vouchers pin");
-}
-
-static idv_rc check_identity(const struct idv_registrar_conf *conf)
-{
-    if (!conf->key || !conf->cert || !conf->store)
-        return idv_fail(IDV_E_ARG, "registrar: no key, certificate or store");
-    if (EVP_PKEY_eq(X509_get0_pubkey(conf->cert), conf->key) != 1)
-        return idv_fail(IDV_E_ARG, "registrar: key and certificate differ");
-    if (!conf->cloud && !idv_cert_has_eku(conf->cert, IDV_OID_CMC_RA))
-        return idv_fail(IDV_E_ARG, "registrar: its certificate lacks the "
-                                   "extended key usage cmcRA");
-    IDV_TRY(check_chain(conf));
-    return check_front(conf);
-}
-
 static idv_rc check_url(const char *text)
 {
     struct idv_url url;
@@ -152,7 +84,7 @@ static idv_rc learn_domains(struct idv_registrar *r)
 static idv_rc choose_chain(struct idv_registrar *r)
 {
     int n = sk_X509_num(r->conf.chain);
-    int most = pinned(&r->conf) + 1;
+    int most = idvi_reg_pinned(&r->conf) + 1;
     if (most > n)
         return idv_fail(IDV_E_ARG, "registrar: the chain does not have the "
                                    "issuer that shall be pinned");
@@ -177,7 +109,7 @@ static void set_defaults(struct idv_registrar_conf *conf)
 idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
                          const struct idv_env *env, struct idv_registrar **out)
 {
-    IDV_TRY(check_identity(conf));
+    IDV_TRY(idvi_reg_check_identity(conf));
     IDV_TRY(check_makers(conf));
     if (!conf->cloud)
         IDV_TRY(check_est(conf));
@@ -194,12 +126,12 @@ idv_rc idv_registrar_new(const struct idv_registrar_conf *conf,
     idv_rc rc = learn_domains(r);
     if (rc == IDV_OK)
         rc = choose_chain(r);
-    if (rc == IDV_OK)
-        idvi_reg_tell_modes(r);
     if (rc != IDV_OK) {
         idv_registrar_free(r);
         return rc;
     }
+    idvi_reg_tell_modes(r);
+    idvi_reg_tell_identity(r);
     *out = r;
     return IDV_OK;
 }

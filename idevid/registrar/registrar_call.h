@@ -94,6 +94,14 @@ struct idvi_reg_call {
     struct idv_tree_head kept_head; /* size 0: none */
 };
 
+/* identity.c: IDV_E_ARG when its certificates are not a registrar's; where
+ * vouchers pin, an index of its chain, perhaps behind the end; and what its
+ * certificates lack that they should have, for people. */
+idv_rc
+idvi_reg_check_identity(const struct idv_registrar_conf *conf) IDV_CHECKED;
+int idvi_reg_pinned(const struct idv_registrar_conf *conf);
+void idvi_reg_tell_identity(const struct idv_registrar *r);
+
 /* upstream.c: it does not ask a MASA any more. */
 void idvi_reg_asks_no_more(struct idvi_reg_call *c);
 

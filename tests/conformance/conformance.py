@@ -18,7 +18,7 @@ RANGE = re.compile(r'\bR-[PRCMS]-\d+ ?(\.\.|,? \d|to \d)')
 TITLE = re.compile(r'''['"](?:R-[A-Z]-\d+,? ?)+: ([^'"$]*)['"]''')
 # R-R-50 to 66 and 71 are of other protocols (CoAP, responder mode, CMP)
 FAMILIES = [('P', range(1, 101), 'PLEDGE'),
-            ('R', [*range(1, 50), *range(67, 71), 72], 'REGISTRAR'),
+            ('R', [*range(1, 50), *range(67, 71), *range(72, 76)], 'REGISTRAR'),
             ('C', range(1, 9), 'CLOUD REGISTRAR'),
             ('M', range(1, 41), 'MASA'),
             ('S', range(1, 27), 'ATTACKS')]

@@ -8,8 +8,11 @@
 trap world_end EXIT
 
 world_begin
-CROWD_SERVER='metrics = 127.0.0.1:0'
-ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
+CROWD_SERVER='metrics = 127.0.0.1:0
+requests-per-minute = 0'
+ok 'a registrar before a crowd' crowd_world 8 || bail 'no registrar'
+ok 'some of them have certificates' crowd_members 4 7
+FIRST=$("$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l)
 
 load() { # COUNT [same]: in the background
     crowd vouchers "$1" 4 again ${2:-} >"$WORLD/load" &
@@ -25,16 +28,7 @@ reg() {
     "$BIN/idevid-registrar" -c "$WORLD/owner.ini" "$@"
 }
 vouchers() { # that the MASA issued
-    "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l
-}
-# until the registrar has relayed this many
-relayed() {
-    local i=0
-    until [ "$(grep -c voucher-relayed "$WORLD/owner.out.err")" -ge "$1" ]; do
-        i=$((i + 1))
-        [ $i -lt 1200 ] || return 1
-        pause
-    done
+    echo $(($("$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l) - FIRST))
 }
 
 # --- the MASA is away, and comes back ---
@@ -61,26 +55,43 @@ WORLD_PIDS="$WORLD_PIDS $!"
 printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&8
 wait_text '^\(1\)$' "$WORLD/lock.out" "$locker" >"$WORLD/locked"
 load 12
+members_load 60
 reg -q status >"$WORLD/status.out" 2>&1 || : # waits as devices do
 printf 'COMMIT;\n.quit\n' >&8
 exec 8>&-
 all_served 'database locked' 12
 is 'one voucher for each request, still' "$(vouchers)" 24
+members_served 'database locked' 60
 
 # --- workers are killed, then all of it ---
 load 40
-relayed 26
+logged_until voucher-relayed 30
 for pid in $(cat "/proc/$REG_PID/task/$REG_PID/children"); do
     kill -9 "$pid"
 done
 all_served 'workers killed' 40
 load 40
-relayed 70
+logged_until voucher-relayed 74
 killed="$REG_PID $(cat "/proc/$REG_PID/task/$REG_PID/children")"
 kill -9 $killed
 wait "$REG_PID" 2>/dev/null
 ok 'the registrar starts again' crowd_registrar
 all_served 'killed as a whole' 40
+
+# --- the same while devices enroll ---
+members_load 300
+ok 'enrollments are under way' members_under_way 40
+for pid in $(cat "/proc/$REG_PID/task/$REG_PID/children"); do
+    kill -9 "$pid"
+done
+members_served 'workers killed' 300
+members_load 300
+ok 'enrollments are under way' members_under_way 40
+killed="$REG_PID $(cat "/proc/$REG_PID/task/$REG_PID/children")"
+kill -9 $killed
+wait "$REG_PID" 2>/dev/null
+ok 'the registrar starts again' crowd_registrar
+members_served 'killed as a whole' 300
 
 # --- it is killed while a MASA is slow, with devices told to come again ---
 kill "$REG_PID"

@@ -22,12 +22,15 @@ room_end() {
     exit
 }
 world_begin
-ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
+CROWD_SERVER='requests-per-minute = 0'
+ok 'a registrar before a crowd' crowd_world 8 || bail 'no registrar'
+ok 'some of them have certificates' crowd_members 4 7
 CROWD_POLICY='masa-timeout = 2'
 ROOM=$(mktemp -d /tmp/idevid-room.XXXXXX)
 mount -t tmpfs -o size=128m,mode=755 tmpfs "$ROOM" && mkdir "$ROOM/sqlite" &&
     mount -t tmpfs -o size=8m tmpfs "$ROOM/sqlite" || bail 'no tmpfs'
 MANY=120 # so that there is a load still when it happens
+ENROLLED=600
 
 vouchers() { # that the MASA issued
     "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l
@@ -47,6 +50,7 @@ again_on() { # DATABASE
     REG_PID=$STARTED
     REG_PORT=$(wait_listening "$WORLD/owner.out" "$REG_PID")
     PIDS=$(cat "/proc/$REG_PID/task/$REG_PID/children")
+    ok 'some have certificates there' members_begin 4
 }
 SMALL=$ROOM/sqlite
 fill() { # all that is left
@@ -60,17 +64,14 @@ make_room() {
 # through BEFORE AFTER WHAT: load, and that happens to it; until nothing more can
 # be written
 through() {
-    local before=$(vouchers) i=0 had
+    local before=$(vouchers) i=0 from=$(logged voucher-relayed)
     crowd vouchers $MANY 4 again same >"$WORLD/load" &
     LOAD=$!
     WORLD_PIDS="$WORLD_PIDS $LOAD"
-    until [ "$(grep -c voucher-relayed "$WORLD/owner.out.err")" -ge 4 ] ||
-        [ $i = 600 ]; do
-        i=$((i + 1))
-        pause
-    done
+    members_load $ENROLLED
+    logged_until voucher-relayed $((from + 4))
+    members_under_way 4
     $1
-    i=0
     until grep -q 'commit-failed\|serve-failed' "$WORLD/owner.out.err" ||
         [ $i = 600 ]; do
         i=$((i + 1))
@@ -78,7 +79,6 @@ through() {
     done
     like "$3: it is noticed" "$(cat "$WORLD/owner.out.err")" \
         'commit-failed\|serve-failed'
-    had=$(grep -c voucher-relayed "$WORLD/owner.out.err")
     $2
     ok "$3: each device has its voucher in the end" wait "$LOAD"
     echo "# $(cat "$WORLD/load")"
@@ -86,9 +86,10 @@ through() {
     is "$3: the MASA has issued one for each request" \
         $(($(vouchers) - before)) "$MANY"
     is "$3: the ledger has each" "$(reg log | grep -c voucher-sent)" $MANY
+    members_served "$3" $ENROLLED
     is "$3: no worker has died" \
         "$(cat "/proc/$REG_PID/task/$REG_PID/children")" "$PIDS"
-    like "$3: certificates are issued" "$(crowd enroll 4 2)" '"good":4'
+    like "$3: certificates are issued" "$(crowd enroll 4 2 answers)" '"good":4'
 }
 
 again_on "$ROOM/sqlite/owner.db"
@@ -116,6 +117,7 @@ go() {
 again_on "$(bash "$PG" url "$pg" \
     cut)%20-ccommit_delay%3D100000%20-ccommit_siblings%3D0"
 MANY=40
+ENROLLED=120
 through halt go 'PostgreSQL, ended and started'
 is 'SQLite: the file is sound' \
     "$(sqlite3 "$ROOM/sqlite/owner.db" 'PRAGMA integrity_check')" ok

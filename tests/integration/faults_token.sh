@@ -9,8 +9,10 @@
 trap world_end EXIT
 
 world_begin
-CROWD_SERVER='metrics = 127.0.0.1:0'
-ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
+CROWD_SERVER='metrics = 127.0.0.1:0
+requests-per-minute = 0'
+ok 'a registrar before a crowd' crowd_world 8 || bail 'no registrar'
+ok 'some of them have certificates' crowd_members 4 7
 vouchers() { # that the MASA issued
     "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l
 }
@@ -87,6 +89,7 @@ trouble() {
     crowd vouchers 60 4 again same >"$WORLD/load" &
     LOAD=$!
     WORLD_PIDS="$WORLD_PIDS $LOAD"
+    members_load 60
     until [ "$(vouchers)" -ge $((before + 2)) ] || [ $i = 600 ]; do
         i=$((i + 1))
         pause
@@ -100,8 +103,9 @@ trouble() {
     echo "# $(cat "$WORLD/load")"
     like "$2: none is missing" "$(cat "$WORLD/load")" '"good":60,"failed":0'
     is "$2: one for each request" "$(vouchers)" $((before + 60))
+    members_served "$2" 60
     is "$2: it is healthy again" "$(health)" '{"status":"good"}'
-    like "$2: certificates are issued" "$(crowd enroll 4 2)" '"good":4'
+    like "$2: certificates are issued" "$(crowd enroll 4 2 answers)" '"good":4'
 }
 trouble away 'the token is out'
 trouble gone 'the token and its sessions are gone'

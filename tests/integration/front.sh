@@ -239,7 +239,7 @@ ok 'one of the same key' eval 'OPENSSL_CONF=$WORLD/openssl.cnf in_device owner \
     -signkey "$WORLD/front-key.pem" -out "$PLAIN/front.csr" &&
     openssl x509 -req -in "$PLAIN/front.csr" -CA "$PLAIN/stranger.pem" \
         -CAkey "$PLAIN/stranger.key" -out "$PLAIN/front.pem" \
-        -extfile <(echo extendedKeyUsage=1.3.6.1.5.5.7.3.28)'
+        -extfile <(echo extendedKeyUsage=serverAuth,1.3.6.1.5.5.7.3.28)'
 fails 2 'does not verify by what vouchers pin' \
     'R-R-13: one that vouchers do not pin' check '[front]' \
     "certificate = $PLAIN/front.pem"

@@ -65,6 +65,9 @@ sqlite3 "$WORLD/copy.db" 'UPDATE session SET changed = 1;
 UPDATE issued SET not_after = 1'
 like 'nor is it ever, unless asked for' "$(copy prune)" '^0 rows'
 sed -i 's/^\[store\]/&\nkeep-ledger-days = 365/' "$WORLD/copy.ini"
+copy export >"$WORLD/before.look"
+ok 'a look at the configuration' copy run --test
+ok 'lets nothing go' cmp "$WORLD/before.look" <(copy export)
 like 'what the configuration does not keep goes' "$(copy prune)" '^2 rows'
 is 'reports go with it' "$(copy export)" ''
 kill "$REG_PID" "$MASA_PID"

@@ -3,17 +3,19 @@
  * crowd make DIR N
  * crowd vouchers DIR HOST:PORT COUNT THREADS [again] [same]   a connection for
  * each
- * crowd enroll   DIR HOST:PORT COUNT THREADS [keep]    after the vouchers; the
- * requests are made before the clock starts
+ * crowd enroll   DIR HOST:PORT COUNT THREADS [keep] [again] [same] [answers]
+ * after the vouchers; the requests are made before the clock starts; answers:
+ * what came is in DIR/answers
  * crowd masa     DIR HOST:PORT COUNT THREADS [keep]    the domain's registrar
  * at the MASA; its requests are made before the clock starts
  * crowd get      DIR HOST:PORT COUNT THREADS PATH      bare mTLS GET
  * crowd idle | half | slow | invalid | kept DIR HOST:PORT N   until standard
  * input ends; kept: each was served once, all of them when it says "begun"
  *
- * What work was done is printed as one JSON object. again: what got no answer,
- * or 202 or 5xx, is asked again, for two minutes at most; same: with the same
- * request, as devices do.
+ * HOST:PORT may be several, with commas between: each connection is to the
+ * next. What work was done is printed as one JSON object. again: what got no
+ * answer, or 202 or 5xx, is asked again, for two minutes at most; same: with
+ * the same request, as devices do.
  */
 #include "config.h"
 
@@ -43,7 +45,7 @@ struct job {
     bool (*work)(struct job *j, unsigned i, struct crowd_conn *conn);
     const char *path;
     unsigned count, threads;
-    bool again, same, keep;
+    bool again, same, keep, answers;
     struct idv_buf *csr; /* of each, in base64 */
     atomic_uint next, good, failed, retried, kept;
     atomic_uint status[600];
@@ -146,6 +148,8 @@ static bool enroll(struct job *j, unsigned i, struct crowd_conn *conn)
     int status = crowd_post(conn, ENROLL, "application/pkcs10",
                             idv_view(&j->csr[i]), !j->keep, &reply);
     count(j, status);
+    if (status == 200 && j->answers)
+        crowd_answered(j->crowd, idv_view(&reply));
     return status == 200;
 }
 
@@ -404,6 +408,7 @@ int main(int argc, char **argv)
     j.again = has(argc, argv, "again");
     j.same = has(argc, argv, "same");
     j.keep = has(argc, argv, "keep");
+    j.answers = has(argc, argv, "answers");
     j.path = argv[argc - 1];
     j.work = strcmp(argv[1], "vouchers") == 0 ? voucher
              : strcmp(argv[1], "enroll") == 0 ? enroll

@@ -11,6 +11,7 @@
 #include <idevid/voucher.h>
 
 #define CROWD_MAX 4096 /* devices */
+#define CROWD_AT 4     /* machines */
 
 struct crowd_device { /* or a registrar */
     EVP_PKEY *key;
@@ -20,8 +21,11 @@ struct crowd_device { /* or a registrar */
 
 struct crowd {
     const char *dir;
-    char host[64];
-    char port[8];
+    struct crowd_at {
+        char host[64];
+        char port[8];
+    } at[CROWD_AT]; /* each connection is to the next one */
+    unsigned at_n;
     struct crowd_device *device;
     unsigned devices;
     X509 *maker_ca; /* issued them */
@@ -34,7 +38,8 @@ struct crowd {
  * beside each, devices.jsonl for the MASA, device.N.pem and .key. */
 void crowd_make(const char *dir, unsigned n);
 void crowd_open(struct crowd *c, const char *dir);
-void crowd_where(struct crowd *c, const char *host_port);
+/* "HOST:PORT", or several with commas between */
+void crowd_where(struct crowd *c, const char *host_ports);
 
 /* the domain's registrar, into c->registrar */
 void crowd_registrar(struct crowd *c);
@@ -61,6 +66,10 @@ bool crowd_connect(const struct crowd *c, SSL_CTX *ctx,
 int crowd_post(struct crowd_conn *conn, const char *path, const char *media,
                struct idv_bytes body, bool close, struct idv_buf *reply);
 void crowd_close(struct crowd_conn *conn);
+
+/* crowd_answer.c: a line more in DIR/answers, the SHA-256 of the certificate
+ * that was answered. */
+void crowd_answered(const struct crowd *c, struct idv_bytes body);
 
 void crowd_must(idv_rc rc, const char *what);
 _Noreturn void crowd_die(const char *what);

@@ -195,11 +195,13 @@ void crowd_open(struct crowd *c, const char *dir)
         crowd_die("no devices");
 }
 
-void crowd_where(struct crowd *c, const char *host_port)
+void crowd_where(struct crowd *c, const char *host_ports)
 {
-    const char *colon = strrchr(host_port, ':');
-    if (!colon || (size_t)(colon - host_port) >= sizeof(c->host))
-        crowd_die("HOST:PORT");
-    memcpy(c->host, host_port, (size_t)(colon - host_port));
-    snprintf(c->port, sizeof(c->port), "%s", colon + 1);
+    for (const char *p = host_ports; *p && c->at_n < CROWD_AT; c->at_n++) {
+        struct crowd_at *at = &c->at[c->at_n];
+        if (sscanf(p, "%63[^:,]:%7[0-9]", at->host, at->port) != 2)
+            crowd_die("HOST:PORT");
+        p += strcspn(p, ",");
+        p += *p == ',';
+    }
 }

@@ -42,9 +42,11 @@ bool crowd_tcp(const struct crowd *c, struct crowd_conn *conn)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *a = NULL;
     struct timeval limit = {.tv_sec = LIMIT_S};
+    static atomic_uint turn;
+    const struct crowd_at *at = &c->at[turn++ % c->at_n];
     int one = 1;
     *conn = (struct crowd_conn){.fd = -1};
-    if (getaddrinfo(c->host, c->port, &hints, &a) != 0)
+    if (getaddrinfo(at->host, at->port, &hints, &a) != 0)
         return fail(conn, "name");
     conn->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

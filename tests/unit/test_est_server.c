@@ -434,6 +434,29 @@ static void ca_refuses(void **state)
     assert_int_equal(enroll(f), -IDV_E_STATE);
 }
 
+static void is_none(X509 *cert, X509 *above, const EVP_PKEY *key,
+                    const char *why)
+{
+    IDV_AUTO_PTR(idv_certs) chain = pki_stack(cert, above);
+    FAILS(IDV_E_ARG, why, idv_est_ca_check(chain, key));
+}
+
+/* which has the key of a CA's certificate, and the root above it */
+static void is_a_ca(void **state)
+{
+    struct fixture *f = *state;
+    const struct pki *p = &f->w.pki;
+    X509 *ca = p->maker_ca.cert, *root = p->maker_root.cert;
+    IDV_AUTO_PTR(idv_certs) whole = pki_stack(ca, root);
+    OK(idv_est_ca_check(whole, p->maker_ca.key));
+    OK(idv_est_ca_check(whole, NULL)); /* it is elsewhere */
+    FAILS(IDV_E_ARG, "no CA's", idv_est_ca_check(NULL, NULL));
+    is_none(p->idevid.cert, ca, p->idevid.key, "no CA's");
+    is_none(ca, root, p->maker_root.key, "differ");
+    is_none(ca, NULL, p->maker_ca.key, "none signed itself");
+    is_none(ca, p->rogue_ca.cert, p->maker_ca.key, "up to a root");
+}
+
 /* --- renewal through a proxy ---------------------------------------------- */
 
 static void proxy_renews(void **state) /* lessons 15: policy, not a rule */
@@ -475,6 +498,7 @@ int main(void)
         T(stored_at_once),    T(base64_forms), T(wrong_key),
         T(wanted_extensions), T(binding),      T(our_client_binds),
         T(not_admitted),      T(ca_refuses),   T(proxy_renews),
+        T(is_a_ca),
     };
     return STORES_RUN(tests);
 }

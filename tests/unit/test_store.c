@@ -231,7 +231,7 @@ static void imports_not(void **state)
         {"A,AAAA", ""},
         {"\"A,BBgw", "quote"},
         {"\"A\"x,BBgw", "after a quote"},
-        {"A,b,c,d,e,f,g,h", "more than"},
+        {"A,b,c,d,e,f,g,h,i,j,k,l", "more than"},
         {"{\"serial-number\":1}", "not a text"},
         {"{\"serial-number\":\"A\",\"serial-number\":\"B\"}", ""},
         {"{", ""},
@@ -570,15 +570,19 @@ static void shown(void **state)
                                      .not_after = PKI_NOW + PKI_DAY};
         id[i] = pki_issue(&pki, "P-256", &spec, &pki.domain_ca);
     }
+    OK(idv_db_may_show(f->db, "registrar", id[2].cert)); /* a look alone */
     OK(idv_db_shown(f->db, "registrar", id[0].cert, &fresh));
     assert_true(fresh);
+    OK(idv_db_may_show(other, "registrar", id[0].cert));
+    OK(idv_db_may_show(other, "registrar", id[2].cert));
     OK(idv_db_shown(other, "registrar", id[0].cert, &fresh));
     assert_false(fresh);
     for (size_t i = 1; i < 4; i += 2) { /* as old, and older */
         assert_int_equal(idv_db_shown(other, "registrar", id[i].cert, &fresh),
                          IDV_E_STATE);
         assert_non_null(strstr(idv_note(), "nor newer"));
-        idv_note_clear();
+        FAILS(IDV_E_STATE, "nor newer",
+              idv_db_may_show(other, "registrar", id[i].cert));
     }
     OK(idv_db_shown(other, "registrar", id[2].cert, &fresh));
     assert_true(fresh);
