@@ -71,7 +71,7 @@ done
 before=$(vouchers)
 from=$(said voucher-relayed)
 load 40 4
-members_load 200
+members_load 80
 ok 'all is under way' said_until voucher-relayed $((from + 4))
 killed="$OTHER_PID $(cat "/proc/$OTHER_PID/task/$OTHER_PID/children")"
 kill -9 $killed
@@ -80,7 +80,7 @@ ok 'each device has its voucher' wait "$LOAD"
 echo "# $(cat "$WORLD/load")"
 like 'none has failed' "$(cat "$WORLD/load")" '"good":40,"failed":0'
 is 'one for each request' $(($(vouchers) - before)) 40
-members_served 'a machine ends' 200
+members_served 'a machine ends' 80
 ok 'it begins again' other
 
 # --- one certificate ---
