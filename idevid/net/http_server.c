@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/buffer.h>
 #include <event2/http.h>
-#include <event2/http_struct.h>
 
 #include <idevid/x509.h>
 
@@ -83,108 +81,13 @@ static void exchange_free(struct idvi_exchange *x)
     free(x);
 }
 
-static bool says_close(struct evkeyvalq *headers)
-{
-    const char *v = evhttp_find_header(headers, "Connection");
-    return v && evutil_ascii_strcasecmp(v, "close") == 0;
-}
-
-static bool is_last(struct evhttp_request *req)
-{
-    if (says_close(evhttp_request_get_input_headers(req)) ||
-        says_close(evhttp_request_get_output_headers(req)))
-        return true;
-    const char *v =
-        evhttp_find_header(evhttp_request_get_input_headers(req), "Connection");
-    return (req->major < 1 || (req->major == 1 && req->minor == 0)) &&
-           !(v && evutil_ascii_strcasecmp(v, "keep-alive") == 0);
-}
-
-/* the connection of plain HTTP ends before a reply is sent */
-static void unsent_ends(struct evhttp_connection *connection, void *worker)
-{
-    struct idvi_worker *w = worker;
-    (void)connection;
-    w->unsent--;
-}
-
-static void unsent_begins(struct idvi_worker *w, struct evhttp_request *req)
-{
-    struct evhttp_connection *c = evhttp_request_get_connection(req);
-    if (!c)
-        return;
-    w->unsent++;
-    evhttp_connection_set_closecb(c, unsent_ends, w);
-}
-
-static void on_complete(struct evhttp_request *req, void *worker)
-{
-    struct evhttp_connection *connection = evhttp_request_get_connection(req);
-    struct idvi_conn *c = idvi_conn_of(connection);
-    if (c) {
-        idvi_conn_replied(c, is_last(req));
-        return;
-    }
-    evhttp_connection_set_closecb(connection, NULL, NULL);
-    unsent_ends(connection, worker);
-}
-
-static void put_header(struct evhttp_request *req, const char *name,
-                       const char *value)
-{
-    if (*value)
-        evhttp_add_header(evhttp_request_get_output_headers(req), name, value);
-}
-
-/* Head and body in one piece, where nothing else waits to be sent: TLS makes a
- * record, and a call to the system, of each that there is. */
-static void send_whole(struct evhttp_request *req, int status)
-{
-    struct evhttp_connection *c = evhttp_request_get_connection(req);
-    struct bufferevent *bev = c ? evhttp_connection_get_bufferevent(c) : NULL;
-    struct evbuffer *out = bev ? bufferevent_get_output(bev) : NULL;
-    const bool alone = out && evbuffer_get_length(out) == 0;
-    evhttp_send_reply(req, status, NULL, NULL);
-    if (alone && evbuffer_get_length(out) <= SSL3_RT_MAX_PLAIN_LENGTH)
-        (void)evbuffer_pullup(out, -1);
-}
-
-/* sends the reply with what evhttp leaves out; req is evhttp's afterwards */
-static void send_reply(struct idvi_worker *w, struct evhttp_request *req,
-                       const struct idv_msg *m, bool head, bool last)
-{
-    char number[32];
-    bool bodiless = m->status == 204 || m->status == 304;
-    put_header(req, "Content-Type", m->media);
-    put_header(req, "Location", m->location);
-    put_header(req, "WWW-Authenticate", m->authenticate);
-    if (m->retry_after >= 0) {
-        snprintf(number, sizeof(number), "%d", m->retry_after);
-        put_header(req, "Retry-After", number);
-    }
-    if (last || w->draining)
-        put_header(req, "Connection", "close");
-    if (!bodiless) {
-        snprintf(number, sizeof(number), "%zu", m->body.n);
-        put_header(req, "Content-Length", number);
-    }
-    struct evbuffer *out = evhttp_request_get_output_buffer(req);
-    if (!head && !bodiless && m->body.n)
-        evbuffer_add(out, m->body.p, m->body.n);
-    send_whole(req, m->status);
-}
-
 static void answer(struct idvi_exchange *x)
 {
     struct idv_msg *m = &x->call.reply;
     struct evhttp_request *req = x->req;
-    if (x->conn)
-        idvi_conn_replying(x->conn);
-    else
-        unsent_begins(x->worker, x->req);
     if (m->status == 405) /* RFC 9110 section 15.5.6: each path has one */
-        put_header(req, "Allow",
-                   x->call.req.verb == IDV_GET ? "POST" : "GET, HEAD");
+        evhttp_add_header(evhttp_request_get_output_headers(req), "Allow",
+                          x->call.req.verb == IDV_GET ? "POST" : "GET, HEAD");
     idvi_http_kept(req, x->call.req.verb == IDV_GET, m);
     idv_log(x->worker->conf->env, IDV_LOG_DEBUG, "served",
             "peer=%s path=%s status=%d ms=%lld", x->call.peer->address,
@@ -193,7 +96,7 @@ static void answer(struct idvi_exchange *x)
     x->req = NULL;
     uncount(x);
     set_busy(x, false);
-    send_reply(x->worker, req, m, x->head, x->call.close);
+    idvi_http_answer(x->worker, req, m, x->head, x->call.close);
 }
 
 /* whoever asked is answered once; an exchange ends with its upstream */
@@ -438,7 +341,6 @@ static struct idvi_exchange *exchange_new(struct idvi_worker *w,
     x->number = ++w->requests;
     x->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
     LIST_INSERT_HEAD(&w->exchanges, x, link);
-    evhttp_request_set_on_complete_cb(req, on_complete, w);
     return x;
 }
 
@@ -460,8 +362,7 @@ void idvi_http_serve(struct evhttp_request *req, void *worker)
     struct idvi_exchange *x = rc == IDV_OK ? exchange_new(w, req) : NULL;
     if (!x) {
         idv_log_failure(w->conf->env, "request-failed", rc);
-        put_header(req, "Connection", "close");
-        evhttp_send_reply(req, rc == IDV_E_LIMIT ? 400 : 503, NULL, NULL);
+        idvi_http_answer_bare(req, rc == IDV_E_LIMIT ? 400 : 503);
         return;
     }
     ignore_front(w, req, c);
@@ -503,8 +404,7 @@ void idvi_http_serve_admin(struct evhttp_request *req, void *worker)
     int status = 503;
     struct idvi_exchange *x = admin_exchange(w, req, &status);
     if (!x) {
-        put_header(req, "Connection", "close");
-        evhttp_send_reply(req, status, NULL, NULL);
+        idvi_http_answer_bare(req, status);
         return;
     }
     x->service = &w->made.admin;
@@ -519,8 +419,7 @@ static void serve_plainly(struct idvi_worker *w, struct evhttp_request *req,
 {
     struct idvi_exchange *x = service->serve ? exchange_new(w, req) : NULL;
     if (!x) {
-        put_header(req, "Connection", "close");
-        evhttp_send_reply(req, 503, NULL, NULL);
+        idvi_http_answer_bare(req, 503);
         return;
     }
     x->service = service;
@@ -577,8 +476,7 @@ void idvi_http_serve_front(struct evhttp_request *req, void *worker)
     struct idvi_worker *w = worker;
     struct idvi_exchange *x = exchange_new(w, req);
     if (!x) {
-        put_header(req, "Connection", "close");
-        evhttp_send_reply(req, 503, NULL, NULL);
+        idvi_http_answer_bare(req, 503);
         return;
     }
     name_in_log(x);

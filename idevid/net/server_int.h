@@ -282,6 +282,20 @@ idv_rc idvi_http_to_msg(struct evhttp_request *req, struct idv_msg *msg,
  * date; got: to a GET. It becomes 304 where the client has it. */
 void idvi_http_kept(struct evhttp_request *req, bool got, struct idv_msg *m);
 
+/* --- http_answer.c: replies ----------------------------------------------- */
+
+/*
+ * Sends m as the reply to req, which is evhttp's afterwards, and tells its
+ * connection before and once it is all sent. head: m's body stays here, its
+ * length is told. last: the connection ends with it, as it does where the
+ * client said so, or the worker is draining. evhttp adds the date alone.
+ */
+void idvi_http_answer(struct idvi_worker *w, struct evhttp_request *req,
+                      const struct idv_msg *m, bool head, bool last);
+/* A status alone, where there is no memory for more; the connection ends, and
+ * is told nothing. */
+void idvi_http_answer_bare(struct evhttp_request *req, int status);
+
 /* --- local_peer.c: who is at the other end of a unix socket --------------- */
 
 struct idvi_local_peer {
