@@ -7,55 +7,15 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "tests/unit/place.h"
 #include "tests/unit/store.h"
-
-static struct pg pg;
+#include "tests/unit/stored.h"
 
 struct fixture {
-    struct place place;
-    struct idv_db *db;
+    struct stored in;
     char seen[1024]; /* a letter a row, and its time */
     int left;        /* so many rows, and it is ended */
     bool add;        /* another handle adds a row at the first one */
 };
-
-static int setup_in(void **state, struct pg *in)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    place_make(&f->place, in);
-    OK(idv_db_open(f->place.url, &f->db));
-    *state = f;
-    return 0;
-}
-
-static int in_sqlite(void **state)
-{
-    return setup_in(state, NULL);
-}
-
-static int in_postgresql(void **state)
-{
-    return pg.dir[0] ? setup_in(state, &pg) : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    if (!f)
-        return 0;
-    idv_db_close(f->db);
-    place_drop(&f->place);
-    free(f);
-    return 0;
-}
-
-static struct fixture *ready(void **state)
-{
-    if (!*state)
-        skip();
-    return *state;
-}
 
 /* --- rows of one time ----------------------------------------------------- */
 
@@ -124,7 +84,7 @@ static idv_rc see(struct fixture *f, char kind, int64_t at)
     struct idv_db *other = NULL;
     snprintf(f->seen + n, sizeof(f->seen) - n, "%c%d ", kind, (int)at);
     if (f->add) {
-        OK(idv_db_open(f->place.url, &other));
+        OK(idv_db_open(f->in.place.url, &other));
         add_issued(other, 99, 99);
         idv_db_close(other);
     }
@@ -162,7 +122,7 @@ static idv_rc export(struct fixture *f, int64_t since, int64_t until)
     const struct idv_db_ledger to = {a_decision, a_session, a_status, an_issued,
                                      f};
     f->seen[0] = 0;
-    return idv_db_ledger_each(f->db, since, until, &to);
+    return idv_db_ledger_each(f->in.db, since, until, &to);
 }
 
 static void exports(struct fixture *f, int64_t since, int64_t until,
@@ -180,14 +140,14 @@ static void in_order(void **state)
 {
     struct fixture *f = ready(state);
     exports(f, 0, 0, "");
-    fill(f->db);
+    fill(f->in.db);
     exports(f, 0, 0, ALL);
 }
 
 static void windows(void **state)
 {
     struct fixture *f = ready(state);
-    fill(f->db);
+    fill(f->in.db);
     exports(f, 20, 30, "d23 s20 r21 c22 ");
     exports(f, 21, 23, "r21 c22 "); /* from the first on, before the last */
     exports(f, 23, 24, "d23 ");
@@ -200,11 +160,11 @@ static void windows(void **state)
 static void asked_or_decided(void **state)
 {
     struct fixture *f = ready(state);
-    struct idv_registrar_store s = idv_db_registrar_store(f->db);
+    struct idv_registrar_store s = idv_db_registrar_store(f->in.db);
     enum idv_decision d;
     OK(s.decision(s.self, "maker", "A", true, 50, &d));
     exports(f, 50, 51, "d0 ");
-    OK(idv_db_decide(f->db, "maker", "A", IDV_DECISION_REFUSED, 60));
+    OK(idv_db_decide(f->in.db, "maker", "A", IDV_DECISION_REFUSED, 60));
     exports(f, 50, 51, "d60 ");
     exports(f, 60, 61, "d60 ");
     exports(f, 51, 60, "");
@@ -214,12 +174,12 @@ static void asked_or_decided(void **state)
 static void ended(void **state)
 {
     struct fixture *f = ready(state);
-    fill(f->db);
+    fill(f->in.db);
     for (int n = 1; n <= 12; n++) {
         f->left = n;
         FAILS(IDV_E_IO, "nobody reads this", export(f, 0, 0));
         assert_int_equal(strncmp(ALL, f->seen, strlen(f->seen)), 0);
-        add_issued(f->db, (uint8_t)(100 + n), 12 + 1000 * n);
+        add_issued(f->in.db, (uint8_t)(100 + n), 12 + 1000 * n);
     }
     f->left = 0;
     OK(export(f, 0, 40));
@@ -230,7 +190,7 @@ static void ended(void **state)
 static void one_moment(void **state)
 {
     struct fixture *f = ready(state);
-    fill(f->db);
+    fill(f->in.db);
     f->add = true;
     exports(f, 0, 0, ALL);
     exports(f, 0, 0, ALL "c99 ");
@@ -240,7 +200,7 @@ static void one_moment(void **state)
 
 static void copy_path(const struct fixture *f, char out[static 128])
 {
-    snprintf(out, 128, "%s/copy.db", f->place.dir);
+    snprintf(out, 128, "%s/copy.db", f->in.place.dir);
 }
 
 /* of PostgreSQL none is made, and it is said what does */
@@ -249,10 +209,10 @@ static void copied(void **state)
     struct fixture *f = ready(state);
     char path[128];
     struct stat st;
-    struct idv_db *db = f->db;
+    struct idv_db *db = f->in.db;
     copy_path(f, path);
     fill(db);
-    if (f->place.pg) {
+    if (f->in.place.pg) {
         FAILS(IDV_E_ARG, "pg_dump", idv_db_backup(db, path));
         assert_int_not_equal(stat(path, &st), 0);
         exports(f, 0, 0, ALL);
@@ -262,12 +222,12 @@ static void copied(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     add_issued(db, 99, 99);
-    f->db = NULL;
-    OK(idv_db_open(path, &f->db));
+    f->in.db = NULL;
+    OK(idv_db_open(path, &f->in.db));
     exports(f, 0, 0, ALL); /* as of then */
-    add_issued(f->db, 98, 98);
-    idv_db_close(f->db);
-    f->db = db;
+    add_issued(f->in.db, 98, 98);
+    idv_db_close(f->in.db);
+    f->in.db = db;
     exports(f, 0, 0, ALL "c99 ");
 }
 
@@ -289,20 +249,20 @@ static void copied_not(void **state)
     struct stat st;
     copy_path(f, path);
     OK(idv_fs_write(path, idv_str("mine"), 0600));
-    FAILS(IDV_E_IO, "File exists", idv_db_backup(f->db, path));
+    FAILS(IDV_E_IO, "File exists", idv_db_backup(f->in.db, path));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, 4);
-    snprintf(nowhere, sizeof(nowhere), "%s/none/copy.db", f->place.dir);
-    FAILS(IDV_E_IO, "No such file", idv_db_backup(f->db, nowhere));
+    snprintf(nowhere, sizeof(nowhere), "%s/none/copy.db", f->in.place.dir);
+    FAILS(IDV_E_IO, "No such file", idv_db_backup(f->in.db, nowhere));
     assert_int_equal(unlink(path), 0);
     only(8192);
-    idv_rc rc = idv_db_backup(f->db, path);
+    idv_rc rc = idv_db_backup(f->in.db, path);
     only(RLIM_INFINITY);
     assert_int_equal(rc, IDV_E_IO);
     assert_non_null(strstr(idv_note(), path));
     idv_note_clear();
     assert_int_not_equal(stat(path, &st), 0);
-    OK(idv_db_backup(f->db, path));
+    OK(idv_db_backup(f->in.db, path));
 }
 
 /* a copy in the place of what came since, all of it or nothing */
@@ -312,49 +272,38 @@ static void restored(void **state)
     struct idv_db *copy = NULL;
     char path[128];
     copy_path(f, path);
-    if (f->place.pg) {
-        FAILS(IDV_E_ARG, "psql", idv_db_restore(f->db, NULL));
+    if (f->in.place.pg) {
+        FAILS(IDV_E_ARG, "psql", idv_db_restore(f->in.db, NULL));
         return;
     }
-    OK(idv_db_restore(f->db, NULL));
-    fill(f->db);
-    OK(idv_db_backup(f->db, path));
-    add_issued(f->db, 99, 99);
+    OK(idv_db_restore(f->in.db, NULL));
+    fill(f->in.db);
+    OK(idv_db_backup(f->in.db, path));
+    add_issued(f->in.db, 99, 99);
     OK(idv_db_open(path, &copy));
     only(8192);
-    idv_rc rc = idv_db_restore(f->db, copy);
+    idv_rc rc = idv_db_restore(f->in.db, copy);
     only(RLIM_INFINITY);
     assert_int_equal(rc, IDV_E_IO);
-    assert_non_null(strstr(idv_note(), f->place.url));
+    assert_non_null(strstr(idv_note(), f->in.place.url));
     idv_note_clear();
     exports(f, 0, 0, ALL "c99 ");
-    OK(idv_db_restore(f->db, copy));
+    OK(idv_db_restore(f->in.db, copy));
     exports(f, 0, 0, ALL);
-    add_issued(f->db, 98, 98);
+    add_issued(f->in.db, 98, 98);
     exports(f, 0, 0, ALL "c98 ");
     idv_db_close(copy);
 }
 
-#define T(f)                                                                   \
-    {#f, f, in_sqlite, teardown, NULL},                                        \
-    {                                                                          \
-#f " (PostgreSQL)", f, in_postgresql, teardown, NULL                   \
-    }
+#define T(f) ON_BOTH(f, struct fixture)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(in_order),
-        T(windows),
-        T(asked_or_decided),
-        T(ended),
-        T(one_moment),
-        T(copied),
-        T(restored),
-        {"copied_not", copied_not, in_sqlite, teardown, NULL},
+        T(in_order),         T(windows),
+        T(asked_or_decided), T(ended),
+        T(one_moment),       T(copied),
+        T(restored),         ON_SQLITE(copied_not, struct fixture),
     };
-    (void)pg_start(&pg);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    pg_stop(&pg);
-    return failed;
+    return STORED_RUN(tests);
 }

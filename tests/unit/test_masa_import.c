@@ -3,8 +3,8 @@
  * the line that is wrong; on each database program. */
 #include "tests/unit/codec.h"
 
-#include "tests/unit/place.h"
 #include "tests/unit/store.h"
+#include "tests/unit/stored.h"
 
 #define MANY 4500 /* more than two transactions */
 #define CUSTOMER "ZG9tYWluIG9mIHRoZSBmaXJzdCBjdXN0b21lcg=="
@@ -14,8 +14,7 @@
                                         */
 
 struct fixture {
-    struct place place;
-    struct idv_db *db;
+    struct stored in;
     struct idv_db_imported got;
     /* the file: lines of text, or generated ones up to n */
     const char *text;
@@ -23,45 +22,6 @@ struct fixture {
     unsigned commits;
     char line[256];
 };
-
-static int setup_in(void **state, struct pg *pg)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    place_make(&f->place, pg);
-    OK(idv_db_open(f->place.url, &f->db));
-    *state = f;
-    return 0;
-}
-
-static struct pg pg;
-
-static int setup(void **state)
-{
-    return setup_in(state, NULL);
-}
-
-static int setup_pg(void **state)
-{
-    return pg.dir[0] ? setup_in(state, &pg) : 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    if (!f)
-        return 0;
-    idv_db_close(f->db);
-    place_drop(&f->place);
-    free(f);
-    return 0;
-}
-
-static struct fixture *ready(void **state)
-{
-    if (!*state)
-        skip();
-    return *state;
-}
 
 /* --- files ---------------------------------------------------------------- */
 
@@ -106,7 +66,7 @@ static idv_rc load(struct fixture *f, unsigned n, unsigned bad)
     f->at = 0;
     f->bad = bad;
     f->commits = 0;
-    return idv_db_import(f->db, &from, &f->got);
+    return idv_db_import(f->in.db, &from, &f->got);
 }
 
 static idv_rc read_text(struct fixture *f, enum idv_db_rows rows,
@@ -115,7 +75,7 @@ static idv_rc read_text(struct fixture *f, enum idv_db_rows rows,
     const struct idv_db_import from = {
         .rows = rows, .by = test_by, .next = next_of_text, .arg = f};
     f->text = text;
-    return idv_db_import(f->db, &from, &f->got);
+    return idv_db_import(f->in.db, &from, &f->got);
 }
 
 #define SALES(f, text) read_text(f, IDV_DB_SALES, text)
@@ -125,7 +85,7 @@ static const struct idv_masa_device *found(struct fixture *f,
                                            const char *serial)
 {
     static struct idv_masa_device d;
-    struct idv_masa_store s = idv_db_masa_store(f->db);
+    struct idv_masa_store s = idv_db_masa_store(f->in.db);
     bool there = false;
     idv_masa_device_free(&d);
     OK(s.device_find(s.self, idv_str(""), serial, &there, &d));
@@ -142,11 +102,11 @@ static void in_batches(void **state)
     assert_true(f->commits >= 3);
     assert_int_equal(f->got.fresh, MANY);
     assert_int_equal(f->got.lines, MANY);
-    assert_int_equal(devices(f->db, NULL), MANY);
+    assert_int_equal(devices(f->in.db, NULL), MANY);
     OK(load(f, MANY + 1, 0)); /* again, and one more */
     assert_int_equal(f->got.fresh, 1);
     assert_int_equal(f->got.known, MANY);
-    assert_int_equal(devices(f->db, NULL), MANY + 1);
+    assert_int_equal(devices(f->in.db, NULL), MANY + 1);
 }
 
 /* those before it are there, none after it; mended, it goes on */
@@ -155,7 +115,7 @@ static void bad_line(void **state)
     struct fixture *f = ready(state);
     FAILS(IDV_E_FORMAT, "line 3000: base64", load(f, MANY, 3000));
     assert_int_equal(f->got.lines, 2999);
-    assert_int_equal(devices(f->db, NULL), 2999);
+    assert_int_equal(devices(f->in.db, NULL), 2999);
     OK(load(f, MANY, 0));
     assert_int_equal(f->got.fresh, MANY - 2999);
     FAILS(IDV_E_FORMAT, "line 1: ", load(f, 1, 1));
@@ -178,8 +138,8 @@ static void cut_off(void **state)
     const struct idv_db_import from = {
         .rows = IDV_DB_DEVICES, .by = test_by, .next = cut, .arg = f};
     f->n = MANY;
-    FAILS(IDV_E_IO, "disk gone", idv_db_import(f->db, &from, &f->got));
-    assert_int_equal(devices(f->db, NULL), f->got.lines);
+    FAILS(IDV_E_IO, "disk gone", idv_db_import(f->in.db, &from, &f->got));
+    assert_int_equal(devices(f->in.db, NULL), f->got.lines);
     assert_true(f->got.lines > 0 && f->got.lines < 2500);
 }
 
@@ -192,7 +152,7 @@ static void people_know_better(void **state)
     assert_string_equal(found(f, "A")->owner, CUSTOMER);
     assert_string_equal(found(f, "A")->model, "m1");
     assert_string_equal(found(f, "A")->customer, "Old");
-    OK(idv_db_device_stand(f->db, idv_str(""), "A", IDV_STANDING_TRANSFERRED,
+    OK(idv_db_device_stand(f->in.db, idv_str(""), "A", IDV_STANDING_TRANSFERRED,
                            "resold", &test_by));
     assert_string_equal(found(f, "A")->owner, "");
     OK(read_text(f, IDV_DB_DEVICES, line));
@@ -213,7 +173,7 @@ static bool first_change(void *arg, const struct idv_masa_change *c)
 static void standing_elsewhere(void **state)
 {
     struct fixture *f = ready(state);
-    struct idv_masa_people p = idv_db_masa_people(f->db);
+    struct idv_masa_people p = idv_db_masa_people(f->in.db);
     struct idv_masa_change c = {.date = 0};
     OK(read_text(f, IDV_DB_DEVICES, STOLEN));
     assert_int_equal(found(f, "A")->standing, IDV_STANDING_STOLEN);
@@ -222,7 +182,7 @@ static void standing_elsewhere(void **state)
     assert_string_equal(c.what, "stolen");
     assert_string_equal(c.detail, "from the yard");
     assert_string_equal(c.who, test_by.who);
-    OK(idv_db_device_stand(f->db, idv_str(""), "A", IDV_STANDING_NORMAL, "",
+    OK(idv_db_device_stand(f->in.db, idv_str(""), "A", IDV_STANDING_NORMAL, "",
                            &test_by));
     OK(read_text(f, IDV_DB_DEVICES, STOLEN));
     assert_int_equal(found(f, "A")->standing, IDV_STANDING_NORMAL);
@@ -272,7 +232,7 @@ static void sold_twice(void **state)
     assert_string_equal(found(f, "D-00001")->owner, CUSTOMER);
     assert_string_equal(found(f, "D-00000")->owner, CUSTOMER);
     assert_string_equal(found(f, "D-00002")->owner, "");
-    OK(idv_db_device_stand(f->db, idv_str(""), "D-00000",
+    OK(idv_db_device_stand(f->in.db, idv_str(""), "D-00000",
                            IDV_STANDING_TRANSFERRED, "", &test_by));
     OK(SALES(f, "D-00000," SECOND ",Second\n"));
     assert_string_equal(found(f, "D-00000")->owner, SECOND);
@@ -288,7 +248,7 @@ static void sold_before(void **state)
     struct fixture *f = ready(state);
     OK(load(f, 1, 0));
     OK(SALES(f, FIRST_SALE "\n"));
-    OK(idv_db_device_stand(f->db, idv_str(""), "D-00000",
+    OK(idv_db_device_stand(f->in.db, idv_str(""), "D-00000",
                            IDV_STANDING_TRANSFERRED, "", &test_by));
     FAILS(IDV_E_STATE, "line 1: sale of 'D-00000': they gave it away",
           SALES(f, FIRST_SALE "\n"));
@@ -311,7 +271,7 @@ static void sold_again(void **state)
     struct fixture *f = ready(state);
     OK(read_text(f, IDV_DB_DEVICES,
                  "D-00000," KEYID ",,," CUSTOMER ",m,First\n"));
-    OK(idv_db_device_stand(f->db, idv_str(""), "D-00000",
+    OK(idv_db_device_stand(f->in.db, idv_str(""), "D-00000",
                            IDV_STANDING_TRANSFERRED, "", &test_by));
     OK(read_text(f, IDV_DB_DEVICES,
                  "D-00000," KEYID ",,," CUSTOMER ",m,First\n"));
@@ -332,7 +292,7 @@ static void feed_owner(void **state)
           "line 2: device 'B': owner: 'Example Ltd' is no domainID",
           read_text(f, IDV_DB_DEVICES,
                     "A," KEYID "\nB," KEYID ",,acme,Example Ltd,m1,Old\n"));
-    assert_int_equal(devices(f->db, NULL), 1);
+    assert_int_equal(devices(f->in.db, NULL), 1);
 }
 
 static void sold_not(void **state)
@@ -383,11 +343,7 @@ static void sold_by_certificate(void **state)
     assert_string_equal(found(f, "D-00000")->owner, (char *)id.p);
 }
 
-#define BOTH(f)                                                                \
-    cmocka_unit_test_setup_teardown(f, setup, teardown),                       \
-    {                                                                          \
-#f " (PostgreSQL)", f, setup_pg, teardown, NULL                        \
-    }
+#define BOTH(f) ON_BOTH(f, struct fixture)
 
 int main(void)
 {
@@ -406,10 +362,8 @@ int main(void)
         BOTH(standing_elsewhere),
         BOTH(given_away_elsewhere),
     };
-    (void)pg_start(&pg);
     pki_make(&pki);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = STORED_RUN(tests);
     pki_free(&pki);
-    pg_stop(&pg);
     return failed;
 }

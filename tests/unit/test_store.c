@@ -7,45 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/place.h"
 #include "tests/unit/store.h"
-
-struct fixture {
-    struct place place;
-    struct idv_db *db;
-};
-
-static int setup_in(void **state, struct pg *pg)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    place_make(&f->place, pg);
-    OK(idv_db_open(f->place.url, &f->db));
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    if (!f)
-        return 0;
-    idv_db_close(f->db);
-    place_drop(&f->place);
-    free(f);
-    return 0;
-}
-
-/* where there is no PostgreSQL its half is skipped */
-static struct fixture *ready(void **state)
-{
-    if (!*state)
-        skip();
-    return *state;
-}
+#include "tests/unit/stored.h"
 
 static void two_handles(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_db *other = NULL;
     bool fresh = false;
     OK(add_device(f->db, "A", 1));
@@ -81,7 +48,7 @@ static int worker(const char *url)
 
 static void many_processes(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_db *db = NULL;
     int total = 0;
     struct place new = {0};
@@ -107,7 +74,7 @@ static void many_processes(void **state)
 
 static void log_only_grows(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     bool fresh = false;
     OK(add_device(f->db, "A", 1));
     OK(issue(f->db, 1, &fresh));
@@ -121,14 +88,14 @@ static void log_only_grows(void **state)
 
 static bool look_again(void *arg, const struct idv_masa_device *d)
 {
-    struct fixture *f = arg;
+    struct stored *f = arg;
     assert_int_equal(devices(f->db, d->serial_number), 1);
     return true;
 }
 
 static void nested(void **state) /* a callback that asks the same again */
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     OK(add_device(f->db, "A", 1));
     OK(add_device(f->db, "B", 1));
     OK(idv_db_device_each(f->db, NULL, look_again, f));
@@ -137,7 +104,7 @@ static void nested(void **state) /* a callback that asks the same again */
 
 static void odd_values(void **state) /* never trusted to fit */
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     int n = 0;
     OK(add_device(f->db, "A", 1));
     OK(idvi_exec(f->db, NULL, "UPDATE device SET owner = $1", "t",
@@ -151,7 +118,7 @@ static void odd_values(void **state) /* never trusted to fit */
 
 static void blocks(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     OK(add_device(f->db, "A", 1));
     FAILS(IDV_E_STATE, "'B'",
           idv_db_device_stand(f->db, idv_str(""), "B", IDV_STANDING_BLOCKED,
@@ -203,7 +170,7 @@ static bool keep_device(void *arg, const struct idv_masa_device *d)
 
 static void imports(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     IDV_AUTO(buf) line = {0};
     struct idv_masa_device d = {0};
     bool fresh = false;
@@ -236,7 +203,7 @@ static void imports_not(void **state)
         {"{\"serial-number\":\"A\",\"serial-number\":\"B\"}", ""},
         {"{", ""},
     };
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     IDV_AUTO(buf) line = {0};
     bool fresh = false;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -258,7 +225,7 @@ static bool keep_decision(void *arg, const struct idv_db_decision *d)
 
 static void decisions(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
     struct idv_db_decision seen = {0};
     enum idv_decision d;
@@ -281,7 +248,7 @@ static void decisions(void **state)
 
 static void claims(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
     struct idv_session session = {.state = IDV_SESSION_PVR_OK, .changed = 10};
     bool yes = false;
@@ -339,7 +306,7 @@ static void end(pid_t pid)
  * has waited for that. One of a program that does not say so is not. */
 static void claims_die(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
     struct idv_session session = {.state = IDV_SESSION_PVR_OK, .changed = 10};
     bool yes = false;
@@ -369,7 +336,7 @@ static void claims_die(void **state)
 
 static void prunes(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
     struct idv_session a = {.changed = 10}, b = a, asked = a;
     bool fresh;
@@ -476,7 +443,7 @@ static int same_request(struct idv_db *db, int i)
 /* the same request a thousand times at once: one voucher and one entry */
 static void one_voucher(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     OK(add_device(f->db, "A", 1));
     assert_int_equal(crowd(f->place.url, same_request), 1);
     assert_int_equal(events(f->db), 1);
@@ -501,7 +468,7 @@ static int claim_all(struct idv_db *db, int i)
 /* each session's MASA is asked by one worker, and none is left out */
 static void one_asks(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     struct idv_registrar_store s = idv_db_registrar_store(f->db);
     for (int n = 0; n < SESSIONS; n++) {
         struct idv_session session = {.state = IDV_SESSION_PVR_OK,
@@ -537,27 +504,15 @@ static int enroll_all(struct idv_db *db, int i)
 /* a request enrolled by several at once has one certificate */
 static void one_certificate(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     assert_int_equal(crowd(f->place.url, enroll_all), 20);
-}
-
-static struct pg pg;
-
-static int in_sqlite(void **state)
-{
-    return setup_in(state, NULL);
-}
-
-static int in_postgresql(void **state)
-{
-    return pg.dir[0] ? setup_in(state, &pg) : 0;
 }
 
 /* All machines on a database show one certificate; a newer one takes over, and
  * the one before it has no way back. */
 static void shown(void **state)
 {
-    struct fixture *f = ready(state);
+    struct stored *f = ready(state);
     static const int64_t begins[] = {0, 0, 10, -10};
     struct pki_id id[4];
     struct idv_db *other = NULL;
@@ -598,11 +553,7 @@ static void shown(void **state)
     idv_db_close(other);
 }
 
-#define T(f)                                                                   \
-    {#f, f, in_sqlite, teardown, NULL},                                        \
-    {                                                                          \
-#f " (PostgreSQL)", f, in_postgresql, teardown, NULL                   \
-    }
+#define T(f) ON_BOTH(f, struct stored)
 
 int main(void)
 {
@@ -613,9 +564,7 @@ int main(void)
         T(one_voucher), T(one_asks),       T(one_certificate), T(shown),
     };
     pki_make(&pki);
-    (void)pg_start(&pg);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    pg_stop(&pg);
+    int failed = STORED_RUN(tests);
     pki_free(&pki);
     return failed;
 }
