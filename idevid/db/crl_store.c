@@ -19,12 +19,8 @@ static idv_rc get(void *self, const uint8_t ca_sha256[32], bool *found,
 
 static idv_rc revocations(void *self, int64_t *n)
 {
-    IDVI_QUERY(q);
-    bool row = false;
-    IDV_TRY(idvi_query(self, &q,
-                       "SELECT count(*) FROM issued WHERE revoked > 0", ""));
-    IDV_TRY(idvi_query_next(&q, &row));
-    return row ? idvi_query_get(&q, "i", n) : IDV_OK;
+    return idvi_number(self, n, "SELECT count(*) FROM issued WHERE revoked > 0",
+                       "");
 }
 
 static idv_rc revoked(void *self, int64_t end,

@@ -101,15 +101,11 @@ idv_rc idvi_factory_each_entry(void *self, uint64_t from,
 
 idv_rc idvi_factory_seq_since(void *self, int64_t time, uint64_t *seq)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t n = 0;
-    IDV_TRY(idvi_query(self, &q,
-                       "SELECT coalesce(min(seq), 0) FROM entry"
-                       " WHERE time >= $1",
-                       "i", time));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &n));
+    IDV_TRY(idvi_number(self, &n,
+                        "SELECT coalesce(min(seq), 0) FROM entry"
+                        " WHERE time >= $1",
+                        "i", time));
     *seq = (uint64_t)n;
     return IDV_OK;
 }

@@ -19,15 +19,11 @@ idv_rc idvi_imprint_put(struct idv_db *db, const struct idv_masa_issue *i)
 
 idv_rc idvi_imprint_highest(void *self, int64_t device_id, uint64_t *generation)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t n = 0;
-    IDV_TRY(idvi_query(self, &q,
-                       "SELECT coalesce(max(generation), 0) FROM imprint"
-                       " WHERE device_id = $1",
-                       "i", device_id));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &n));
+    IDV_TRY(idvi_number(self, &n,
+                        "SELECT coalesce(max(generation), 0) FROM imprint"
+                        " WHERE device_id = $1",
+                        "i", device_id));
     *generation = (uint64_t)n;
     return IDV_OK;
 }

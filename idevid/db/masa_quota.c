@@ -4,15 +4,10 @@
 
 idv_rc idvi_quota_used(void *self, const struct idv_masa_quota *q, int64_t *n)
 {
-    IDVI_QUERY(query);
-    bool row = false;
-    *n = 0;
-    IDV_TRY(idvi_query(self, &query,
+    return idvi_number(self, n,
                        "SELECT vouchers FROM domain_hour WHERE key_sha256 = $1"
                        " AND hour >= $2",
-                       "hi", q->key_sha256, q->hour));
-    IDV_TRY(idvi_query_next(&query, &row));
-    return row ? idvi_query_get(&query, "i", n) : IDV_OK;
+                       "hi", q->key_sha256, q->hour);
 }
 
 /* A machine whose clock is behind counts into the hour of the others. */

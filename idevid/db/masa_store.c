@@ -179,15 +179,11 @@ static idv_rc event_count(void *self, int64_t device_id,
                           enum idv_assertion assertion, int64_t since,
                           unsigned *n)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t count = 0;
-    IDV_TRY(idvi_query(self, &q,
-                       "SELECT count(*) FROM audit_event WHERE device_id = $1"
-                       " AND date >= $2 AND assertion = $3",
-                       "iii", device_id, since, (int64_t)assertion));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &count));
+    IDV_TRY(idvi_number(self, &count,
+                        "SELECT count(*) FROM audit_event WHERE device_id = $1"
+                        " AND date >= $2 AND assertion = $3",
+                        "iii", device_id, since, (int64_t)assertion));
     *n = (unsigned)count;
     return IDV_OK;
 }
@@ -208,41 +204,29 @@ static idv_rc owner_known(void *self, int64_t device_id, const char *domain_id,
 static idv_rc nonceless_since(void *self, int64_t device_id,
                               const char *domain_id, int64_t *date)
 {
-    IDVI_QUERY(q);
-    bool row = false;
-    IDV_TRY(idvi_query(self, &q,
+    idvi_rely(self);
+    return idvi_number(self, date,
                        "SELECT coalesce(min(date), 0) FROM audit_event"
                        " WHERE device_id = $1 AND domain_id = $2"
                        " AND nonce = '' AND id > (SELECT coalesce(max(id), 0)"
                        " FROM audit_event WHERE device_id = $1"
                        " AND domain_id <> $2)",
-                       "it", device_id, domain_id));
-    IDV_TRY(idvi_query_next(&q, &row));
-    idvi_rely(self);
-    return idvi_query_get(&q, "i", date);
+                       "it", device_id, domain_id);
 }
 
 static idv_rc log_latest(void *self, int64_t *date)
 {
-    IDVI_QUERY(q);
-    bool row = false;
-    *date = 0;
-    IDV_TRY(idvi_query(
-        self, &q, "SELECT date FROM audit_event ORDER BY id DESC LIMIT 1", ""));
-    IDV_TRY(idvi_query_next(&q, &row));
     idvi_rely(self);
-    return row ? idvi_query_get(&q, "i", date) : IDV_OK;
+    return idvi_number(self, date,
+                       "SELECT date FROM audit_event ORDER BY id DESC LIMIT 1",
+                       "");
 }
 
 static idv_rc count_events(struct idv_db *db, int64_t device_id, int64_t *n)
 {
-    IDVI_QUERY(q);
-    bool row = false;
-    IDV_TRY(idvi_query(db, &q,
+    return idvi_number(db, n,
                        "SELECT count(*) FROM audit_event WHERE device_id = $1",
-                       "i", device_id));
-    IDV_TRY(idvi_query_next(&q, &row));
-    return idvi_query_get(&q, "i", n);
+                       "i", device_id);
 }
 
 static idv_rc event_row(struct idvi_query *q, struct idv_audit_event *out)

@@ -88,14 +88,10 @@ static idv_rc tree_read(void *self, const struct idv_tree_node *which, size_t n,
 
 static idv_rc tree_size(void *self, uint64_t *size)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t n = 0;
     idvi_rely(self);
-    IDV_TRY(idvi_query(
-        self, &q, "SELECT coalesce(max(position) + 1, 0) FROM tree_leaf", ""));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &n));
+    IDV_TRY(idvi_number(
+        self, &n, "SELECT coalesce(max(position) + 1, 0) FROM tree_leaf", ""));
     *size = (uint64_t)n;
     return IDV_OK;
 }
@@ -321,15 +317,11 @@ idv_rc idv_db_head_next(struct idv_db *db, int64_t *id, bool *found,
 
 idv_rc idv_db_tree_left(struct idv_db *db, uint64_t *n)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t left = 0;
-    IDV_TRY(idvi_query(db, &q,
-                       "SELECT count(*) FROM audit_event a LEFT JOIN tree_leaf"
-                       " l ON l.event_id = a.id WHERE l.event_id IS NULL",
-                       ""));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &left));
+    IDV_TRY(idvi_number(db, &left,
+                        "SELECT count(*) FROM audit_event a LEFT JOIN tree_leaf"
+                        " l ON l.event_id = a.id WHERE l.event_id IS NULL",
+                        ""));
     *n = (uint64_t)left;
     return IDV_OK;
 }

@@ -57,15 +57,11 @@ static idv_rc finding_add(void *self, const struct idv_finding *f)
 static idv_rc count_stored(struct idv_db *db, const char *maker,
                            const char *serial, unsigned *n)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t count = 0;
-    IDV_TRY(idvi_query(db, &q,
-                       "SELECT count(*) FROM stored_voucher"
-                       " WHERE serial_number = $1 AND maker = $2",
-                       "tt", serial, maker));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &count));
+    IDV_TRY(idvi_number(db, &count,
+                        "SELECT count(*) FROM stored_voucher"
+                        " WHERE serial_number = $1 AND maker = $2",
+                        "tt", serial, maker));
     *n = (unsigned)count;
     return IDV_OK;
 }

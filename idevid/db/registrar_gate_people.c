@@ -4,15 +4,6 @@
 
 /* --- rules ---------------------------------------------------------------- */
 
-static idv_rc number_of(struct idv_db *db, const char *sql, int64_t *out)
-{
-    IDVI_QUERY(q);
-    bool row = false;
-    IDV_TRY(idvi_query(db, &q, sql, ""));
-    IDV_TRY(idvi_query_next(&q, &row));
-    return idvi_query_get(&q, "i", out);
-}
-
 struct adding {
     const struct idv_rule *rule;
     int64_t id;
@@ -24,8 +15,9 @@ static idv_rc add(struct idv_db *db, void *arg)
     const struct idv_rule *r = a->rule;
     int64_t position = r->position;
     if (!position)
-        IDV_TRY(number_of(
-            db, "SELECT coalesce(max(position), 0) + 10 FROM rule", &position));
+        IDV_TRY(idvi_number(db, &position,
+                            "SELECT coalesce(max(position), 0) + 10 FROM rule",
+                            ""));
     IDV_TRY(idvi_exec(
         db, NULL,
         "INSERT INTO rule (position, action, maker, model, serial_number,"
@@ -34,7 +26,7 @@ static idv_rc add(struct idv_db *db, void *arg)
         "iitttiitti", position, (int64_t)r->action, r->maker, r->model,
         r->serial_number, r->not_before, r->not_after, r->comment, r->who,
         r->date));
-    return number_of(db, "SELECT max(id) FROM rule", &a->id);
+    return idvi_number(db, &a->id, "SELECT max(id) FROM rule", "");
 }
 
 static idv_rc rule_add(void *self, const struct idv_rule *r, int64_t *id)

@@ -68,15 +68,11 @@ static idv_rc session_state(void *self, const uint8_t idevid_sha256[32],
 static idv_rc session_count(void *self, const uint8_t idevid_sha256[32],
                             int64_t since, unsigned *n)
 {
-    IDVI_QUERY(q);
-    bool row = false;
     int64_t count = 0;
-    IDV_TRY(idvi_query(self, &q,
-                       "SELECT count(*) FROM session WHERE idevid_sha256 = $1"
-                       " AND created >= $2",
-                       "hi", idevid_sha256, since));
-    IDV_TRY(idvi_query_next(&q, &row));
-    IDV_TRY(idvi_query_get(&q, "i", &count));
+    IDV_TRY(idvi_number(self, &count,
+                        "SELECT count(*) FROM session WHERE idevid_sha256 = $1"
+                        " AND created >= $2",
+                        "hi", idevid_sha256, since));
     *n = (unsigned)count;
     return IDV_OK;
 }

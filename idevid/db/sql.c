@@ -144,6 +144,25 @@ idv_rc idvi_query_get(struct idvi_query *q, const char *types, ...)
     return rc;
 }
 
+static idv_rc number(struct idvi_query *q, int64_t *n)
+{
+    bool row = false;
+    *n = 0;
+    IDV_TRY(idvi_query_next(q, &row));
+    return row ? idvi_query_get(q, "i", n) : IDV_OK;
+}
+
+idv_rc idvi_number(struct idv_db *db, int64_t *n, const char *sql,
+                   const char *types, ...)
+{
+    IDVI_QUERY(q);
+    va_list ap;
+    va_start(ap, types);
+    idv_rc rc = start(db, &q, sql, types, &ap);
+    va_end(ap);
+    return rc == IDV_OK ? number(&q, n) : rc;
+}
+
 /* --- changes -------------------------------------------------------------- */
 
 static idv_rc exec(struct idv_db *db, unsigned *changed, const char *sql,

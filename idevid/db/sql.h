@@ -40,6 +40,10 @@ idv_rc idvi_query_next(struct idvi_query *q, bool *row) IDV_CHECKED;
  */
 idv_rc idvi_query_get(struct idvi_query *q, const char *types, ...) IDV_CHECKED;
 void idvi_query_end(struct idvi_query *q);
+/* The first column of the first row, an integer; *n is 0 where there is no row.
+ * types: as for idvi_query. */
+idv_rc idvi_number(struct idv_db *db, int64_t *n, const char *sql,
+                   const char *types, ...) IDV_CHECKED;
 
 /* A statement without rows; *changed (may be NULL) counts rows. What it did
  * must last: on disk when it returns, or with idv_db_commit. */
