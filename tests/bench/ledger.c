@@ -3,17 +3,19 @@
  * and what it costs that an answer is safe. ledger DIRECTORY | URL-1 URL-2, or
  * ledger fill URL ROWS: a registrar's tables, before a registrar has it; or
  * ledger fill-masa URL ROWS: a MASA's devices and vouchers. */
+#include "config.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <idevid/auto.h>
 
 #include "idevid/db/sqlite.h"
+#include "tests/bench/store.h"
 
 #define FEW 1000
 #define SLICE 100000 /* rows of a transaction while filling */
@@ -21,28 +23,12 @@
 #define AS_GOOD 0.8 /* of the rate among few rows */
 
 static unsigned long syncs;
-static FILE *json;
 
 /* libsqlite3 calls it */
 __attribute__((visibility("default"))) int fdatasync(int fd)
 {
     syncs++;
     return (int)syscall(SYS_fdatasync, fd);
-}
-
-static void must(idv_rc rc, const char *what)
-{
-    if (rc == IDV_OK)
-        return;
-    fprintf(stderr, "ledger: %s: %s\n", what, idv_note());
-    exit(1);
-}
-
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* --- rows ----------------------------------------------------------------- */
@@ -303,18 +289,6 @@ static double rate(struct store *s, size_t i, double seconds)
     return n / spent;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double v[ROUNDS])
-{
-    qsort(v, ROUNDS, sizeof(*v), by_size);
-    return v[ROUNDS / 2];
-}
-
 static void compare(struct store *few, struct store *many, double seconds)
 {
     printf("\n%-40s %12s %12s %8s\n", "lookups a second, by one process",
@@ -325,15 +299,16 @@ static void compare(struct store *few, struct store *many, double seconds)
             a[r] = rate(few, i, seconds / ROUNDS);
             b[r] = rate(many, i, seconds / ROUNDS);
         }
-        double ratio = median(b) / median(a);
-        printf("%-40s %12.0f %12.0f %8.2f %s\n", lookups[i].name, median(a),
-               median(b), ratio, ratio >= AS_GOOD ? "" : "SLOWER");
+        double ratio = median(b, ROUNDS) / median(a, ROUNDS);
+        printf("%-40s %12.0f %12.0f %8.2f %s\n", lookups[i].name,
+               median(a, ROUNDS), median(b, ROUNDS), ratio,
+               ratio >= AS_GOOD ? "" : "SLOWER");
         if (json)
             fprintf(json,
                     "{\"name\":\"%s\",\"rows\":%llu,\"per_s\":%.0f,"
                     "\"ratio\":%.3f}\n",
-                    lookups[i].name, (unsigned long long)many->rows, median(b),
-                    ratio);
+                    lookups[i].name, (unsigned long long)many->rows,
+                    median(b, ROUNDS), ratio);
     }
 }
 
@@ -394,9 +369,8 @@ int main(int argc, char **argv)
 {
     struct store few = {0}, many = {0};
     char path[2][512];
-    const char *rows = getenv("BENCH_ROWS"), *s = getenv("BENCH_SECONDS");
-    const char *file = getenv("BENCH_JSON");
-    uint64_t n = rows && *rows ? strtoull(rows, NULL, 10) : 1000000;
+    const char *s = getenv("BENCH_SECONDS");
+    const uint64_t n = rows_asked(1000000);
     double seconds = s && *s ? strtod(s, NULL) : 1;
     if (argc == 4 && strncmp(argv[1], "fill", 4) == 0)
         return fill_alone(argv[2], argv[1][4] != 0,
@@ -405,7 +379,7 @@ int main(int argc, char **argv)
         return 2;
     snprintf(path[0], 512, "%s%s", argv[1], argc == 3 ? "" : "/few.db");
     snprintf(path[1], 512, "%s%s", argv[argc - 1], argc == 3 ? "" : "/many.db");
-    json = file && *file ? fopen(file, "a") : NULL;
+    json_open();
     open_store(&few, path[0], FEW);
     open_store(&many, path[1], n);
     printf("\n%s with %llu rows in each table\n",
@@ -414,7 +388,6 @@ int main(int argc, char **argv)
     safe(&many, seconds);
     idv_db_close(few.db);
     idv_db_close(many.db);
-    if (json)
-        fclose(json);
+    json_close();
     return 0;
 }

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A factory's feed of very many devices into the MASA's store: lines a second,
  * and what a lookup costs before and after. masaload DIRECTORY */
+#include "config.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <idevid/auto.h>
 #include <idevid/codec.h>
 
 #include "idevid/db/db.h"
+#include "tests/bench/store.h"
 #include "tests/lib/pki.h"
 
 #define FEW 1000
 #define LOOKUPS 20000
 #define ROUNDS 5
-
-static FILE *json;
-
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* --- the feed ------------------------------------------------------------- */
 
@@ -119,12 +111,6 @@ static void look(const struct idv_masa_store *s, uint64_t rows)
     idv_masa_device_free(&d);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* microseconds of this process, the median */
 static double lookup(struct idv_db *db, uint64_t rows)
 {
@@ -136,8 +122,7 @@ static double lookup(struct idv_db *db, uint64_t rows)
             look(&s, rows);
         us[r] = (now(CLOCK_PROCESS_CPUTIME_ID) - from) * 1e6 / LOOKUPS;
     }
-    qsort(us, ROUNDS, sizeof(*us), by_size);
-    return us[ROUNDS / 2];
+    return median(us, ROUNDS);
 }
 
 static void tell(uint64_t rows, double rate, double us)
@@ -173,13 +158,11 @@ static void measure(const char *dir, uint64_t rows)
 
 int main(int argc, char **argv)
 {
-    const char *rows = getenv("BENCH_ROWS"), *file = getenv("BENCH_JSON");
-    const uint64_t n = rows && *rows ? strtoull(rows, NULL, 10) : 1000000;
+    const uint64_t n = rows_asked(1000000);
     if (argc != 2 || n <= FEW || n > 1000000000)
         return 2;
-    json = file && *file ? fopen(file, "a") : NULL;
+    json_open();
     measure(argv[1], n);
-    if (json)
-        fclose(json);
+    json_close();
     return 0;
 }

@@ -1,37 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A MASA's log with very many entries: leaves a second as they are put into its
  * tree, and what a proof that an entry is in it takes. tree DIRECTORY */
+#include "config.h"
+
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include <idevid/auto.h>
 
 #include "idevid/db/driver.h"
 #include "idevid/db/masa_tree.h"
 #include "idevid/masa/masa_call.h"
+#include "tests/bench/store.h"
 
 #define SLICE 25600 /* entries of a transaction */
 #define PROOFS 2000
 #define PROMISE_US 1000
-
-static FILE *json;
-
-static void must(idv_rc rc, const char *what)
-{
-    if (rc == IDV_OK)
-        return;
-    fprintf(stderr, "tree: %s: %s\n", what, idv_note());
-    exit(1);
-}
-
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* --- entries, and leaves of them ------------------------------------------ */
 
@@ -73,12 +56,6 @@ static double plant(struct idv_db *db, uint64_t rows)
 
 /* --- proofs --------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* microseconds, as they pass, of one of PROOFS in 100 */
 static double prove(struct idv_db *db, uint64_t rows, double *longest)
 {
@@ -94,9 +71,8 @@ static double prove(struct idv_db *db, uint64_t rows, double *longest)
              "proof");
         us[i] = (now(CLOCK_MONOTONIC) - begun) * 1e6;
     }
-    qsort(us, PROOFS, sizeof(*us), by_size);
-    *longest = us[PROOFS * 99 / 100];
-    return us[PROOFS / 2];
+    *longest = part_of(us, PROOFS, 99);
+    return median(us, PROOFS);
 }
 
 static void measure(const char *dir, uint64_t rows)
@@ -127,13 +103,11 @@ static void measure(const char *dir, uint64_t rows)
 
 int main(int argc, char **argv)
 {
-    const char *rows = getenv("BENCH_ROWS"), *file = getenv("BENCH_JSON");
-    const uint64_t n = rows && *rows ? strtoull(rows, NULL, 10) : 200000;
+    const uint64_t n = rows_asked(200000);
     if (argc != 2 || n < 1000 || n > 1000000000)
         return 2;
-    json = file && *file ? fopen(file, "a") : NULL;
+    json_open();
     measure(argv[1], n);
-    if (json)
-        fclose(json);
+    json_close();
     return 0;
 }
