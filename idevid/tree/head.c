@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/provider.h>
 
 #include <idevid/auto.h>
 #include <idevid/key.h>
 
 #include "tree/item.h"
 #include "tree/wire.h"
+#include "x509/sign_failed.h"
 
 #define HEAD 0x0104
 #define SIGNATURE 256 /* room for one: of ECDSA P-256 72 bytes at most */
@@ -81,14 +81,6 @@ static const EVP_MD *digest_of(EVP_PKEY *key)
     return EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
 }
 
-static idv_rc not_signed(const EVP_PKEY *key)
-{
-    const OSSL_PROVIDER *p = EVP_PKEY_get0_provider(key);
-    bool device = p && strcmp(OSSL_PROVIDER_get0_name(p), "hwkey") == 0;
-    return idv_fail(device ? IDV_E_DEVICE : IDV_E_CRYPTO,
-                    "tree head: not signed");
-}
-
 static idv_rc sign(EVP_PKEY *key, struct idv_bytes what, uint8_t *sig,
                    size_t *n)
 {
@@ -98,7 +90,7 @@ static idv_rc sign(EVP_PKEY *key, struct idv_bytes what, uint8_t *sig,
         EVP_DigestSignInit_ex(ctx, NULL, md ? EVP_MD_get0_name(md) : NULL, NULL,
                               NULL, key, NULL) != 1 ||
         EVP_DigestSign(ctx, sig, n, what.p, what.n) != 1)
-        return not_signed(key);
+        return idvi_sign_failed(key, "tree head");
     return IDV_OK;
 }
 

@@ -5,7 +5,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/provider.h>
 
 #include <idevid/key.h>
 
@@ -134,12 +133,4 @@ const EVP_MD *idv_digest_for(const EVP_PKEY *key)
     return bits <= 256   ? EVP_sha256()
            : bits <= 384 ? EVP_sha384()
                          : EVP_sha512();
-}
-
-idv_rc idvi_sign_failed(const EVP_PKEY *key, const char *what)
-{
-    const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
-    const char *name = provider ? OSSL_PROVIDER_get0_name(provider) : "";
-    return idv_fail(strcmp(name, "hwkey") == 0 ? IDV_E_DEVICE : IDV_E_CRYPTO,
-                    "%s: not signed", what);
 }

@@ -8,6 +8,8 @@
 #include <idevid/auto.h>
 #include <idevid/x509.h>
 
+#include "x509/sign_failed.h"
+
 /* The public half alone, as a key of OpenSSL's own, never the device's. */
 idv_rc idvi_public_half(const EVP_PKEY *key, EVP_PKEY **out) IDV_CHECKED;
 /* Digests and nothing else: for what has a key that is read otherwise, or by
@@ -34,8 +36,6 @@ idv_rc idvi_pubkey_put(const EVP_PKEY *key, X509_PUBKEY *to) IDV_CHECKED;
 idv_rc idvi_pubkey_copy(const X509_PUBKEY *from, X509_PUBKEY *to) IDV_CHECKED;
 /* UTC; IDV_E_FORMAT: none (NULL), or not one. */
 idv_rc idvi_seconds(const ASN1_TIME *t, int64_t *out) IDV_CHECKED;
-/* IDV_E_DEVICE when the key lives in one, else IDV_E_CRYPTO. */
-idv_rc idvi_sign_failed(const EVP_PKEY *key, const char *what);
 /* SKI value, or SHA-1 of the subjectPublicKey bits (RFC 5280 4.2.1.2). */
 idv_rc idvi_key_id(const X509 *cert, struct idv_buf *out) IDV_CHECKED;
 
