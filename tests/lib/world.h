@@ -55,6 +55,9 @@ struct world {
 /* Where the worlds that are made next keep their rows (the registrar's and the
  * MASA's), by URL; NULL: in memory, as at first. */
 void world_place(const char *url);
+/* (world_store.c) What the services are given as their stores: those that are
+ * open, with the faults that w asks for. */
+void world_stores(struct world *w);
 void world_make(struct world *w); /* the device is known to the MASA */
 void world_free(struct world *w);
 /* New services after a change to a conf. */
