@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/plain.inc"
+. "$(dirname "$0")/cloud.inc"
 trap world_end EXIT
 
 world_begin
@@ -18,53 +19,22 @@ cat "$WORLD/maker/anchors.pem" "$WORLD/maker/issuing-ca.pem" \
     >"$WORLD/idevid-anchors.pem"
 
 # --- the cloud registrar, with a web server's certificate ---
-PLAIN=$WORLD/web
-mkdir "$PLAIN"
-ok 'the Implicit TA' root web-ca P-256 '/CN=Implicit TA'
-ok 'a server that it vouches for' below web-ca cloud P-256 /CN=cloud \
-    'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n'
-cp "$WORLD/maker.env" "$WORLD/cloud.env"
+cloud_web
 cat >"$WORLD/cloud.maker.ini" <<EOF
 [maker]
 name = acme
 idevid-anchors = $WORLD/idevid-anchors.pem
 EOF
-cat >"$WORLD/cloud.ini" <<EOF
-[server]
-listen = 127.0.0.1:0
-admin = $WORLD/cloud.sock
-workers = 1
-[registrar]
-key = $PLAIN/cloud.key
-certificate = $PLAIN/cloud.pem
-makers = $WORLD/cloud.maker.ini
-[cloud]
-mode = yes
-voucher-key = pkcs11:token=maker;object=masa;type=private
-voucher-certificate = $WORLD/maker/masa.pem
-retry-after = 1
-[store]
-database = $WORLD/cloud.db
-[device]
-pin-file = $WORLD/pin
-EOF
-cloud() {
-    in_device cloud "$BIN/idevid-registrar" -c "$WORLD/cloud.ini" "$@"
-}
+CLOUD_LINES="voucher-key = pkcs11:token=maker;object=masa;type=private
+voucher-certificate = $WORLD/maker/masa.pem"
+cloud_conf "$WORLD/cloud.maker.ini"
 sed 's/^mode = yes/mode = no/' "$WORLD/cloud.ini" >"$WORLD/owner.none.ini"
 fails 2 'ca: one of key and upstream is needed' \
     'who is no cloud registrar needs a CA' \
     "$BIN/idevid-registrar" -c "$WORLD/owner.none.ini" -t
-start cloud "$WORLD/cloud.out" "$BIN/idevid-registrar" -c "$WORLD/cloud.ini" run
-CLOUD_PID=$STARTED
+cloud_start
 CLOUD_PORT=$(wait_listening "$WORLD/cloud.out" "$STARTED") || bail 'no cloud'
-cat >>"$WORLD/router.ini" <<EOF
-[discovery]
-method = none
-[cloud]
-uri = https://localhost:$CLOUD_PORT
-anchors = $PLAIN/web-ca.pem
-EOF
+cloud_is_at router "$CLOUD_PORT"
 status_of() { # PATH
     curl -sS -o /dev/null -w '%{http_code}' --cacert "$PLAIN/web-ca.pem" \
         "https://localhost:$CLOUD_PORT/.well-known/$1"

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/crowd.inc"
+. "$(dirname "$0")/monitor.inc"
 trap world_end EXIT
 
 world_begin
@@ -50,18 +51,14 @@ start owner "$WORLD/owner.out" \
     "$BIN/idevid-registrar" -c "$WORLD/owner.ini" run
 REG_PID=$STARTED
 REG_PORT=$(wait_listening "$WORLD/owner.out" "$REG_PID") || bail 'no registrar'
-METRICS_PORT=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' \
-    "$WORLD/owner.out" "$REG_PID")
-health() {
-    curl -sS --max-time 20 "http://127.0.0.1:$METRICS_PORT/health"
-}
+monitor "$WORLD/owner.out" "$REG_PID"
 like 'vouchers come by it' "$(crowd vouchers 4 2)" '"good":4,"failed":0'
 workers=$(cat "/proc/$REG_PID/task/$REG_PID/children")
 
 # as soon as each worker has tried its key again
 fails_health() { # WHAT
     local i=0
-    until health | grep -q failing || [ $i = 300 ]; do
+    until look health | grep -q failing || [ $i = 300 ]; do
         i=$((i + 1))
         pause
     done
@@ -104,7 +101,7 @@ trouble() {
     like "$2: none is missing" "$(cat "$WORLD/load")" '"good":60,"failed":0'
     is "$2: one for each request" "$(vouchers)" $((before + 60))
     members_served "$2" 60
-    is "$2: it is healthy again" "$(health)" '{"status":"good"}'
+    is "$2: it is healthy again" "$(look health)" '{"status":"good"}'
     like "$2: certificates are issued" "$(crowd enroll 4 2 answers)" '"good":4'
 }
 trouble away 'the token is out'

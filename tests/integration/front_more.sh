@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/plain.inc"
+. "$(dirname "$0")/cloud.inc"
 . "$(dirname "$0")/front.inc"
 trap world_end EXIT
 export PATH=$PATH:/usr/sbin
@@ -86,46 +87,15 @@ is 'R-M-27: what it does not offer is not there' "$(curl -sk -o /dev/null \
     -w '%{http_code}' "https://localhost:$MASA_PORT/.well-known/est/cacerts")" 404
 
 # --- a cloud registrar behind a proxy ---
-PLAIN=$WORLD/web
-mkdir "$PLAIN"
-ok 'the Implicit TA' root web-ca P-256 '/CN=Implicit TA'
-ok 'a server that it vouches for' below web-ca cloud P-256 /CN=cloud \
-    'subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n'
-cp "$WORLD/maker.env" "$WORLD/cloud.env"
-cat >"$WORLD/cloud.ini" <<EOF
-[server]
-listen =
-admin = $WORLD/cloud.sock
-workers = 1
-[registrar]
-key = $PLAIN/cloud.key
-certificate = $PLAIN/cloud.pem
-makers = $WORLD/owner.maker.ini
-[cloud]
-mode = yes
-retry-after = 1
-[store]
-database = $WORLD/cloud.db
-[device]
-pin-file = $WORLD/pin
-$(front_section cloud-nginx)
-EOF
+cloud_web
+CLOUD_LISTEN= CLOUD_FRONT=$(front_section cloud-nginx)
+cloud_conf "$WORLD/owner.maker.ini"
 ok 'nginx is there for it' proxy cloud-nginx cloud "$PLAIN/cloud.pem" \
     "$PLAIN/cloud.key" || bail 'no nginx'
-start cloud "$WORLD/cloud.out" \
-    "$BIN/idevid-registrar" -v -c "$WORLD/cloud.ini" run
+cloud_start -v
 ok 'a cloud registrar serves it' wait_text \
     '.*"\(fronted\)","address":"unix:.*' "$WORLD/cloud.out" "$STARTED"
-cat >>"$WORLD/toaster.ini" <<EOF
-[discovery]
-method = none
-[cloud]
-uri = https://localhost:$NGINX_PORT
-anchors = $PLAIN/web-ca.pem
-EOF
-cloud() {
-    in_device cloud "$BIN/idevid-registrar" -c "$WORLD/cloud.ini" "$@"
-}
+cloud_is_at toaster "$NGINX_PORT"
 fails 1 . 'R-C-2: a device whose owner is not known' pledge toaster -q join
 like 'R-C-3: is known by the certificate that nginx handed on' \
     "$(cat "$WORLD/cloud.out.err")" 'why=no-owner status=401 device=TOK-2'

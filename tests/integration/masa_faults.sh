@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/masa.inc"
+. "$(dirname "$0")/monitor.inc"
 . "$(dirname "$0")/masa_trouble.inc"
 trap world_end EXIT
 
@@ -105,5 +106,5 @@ ok 'it ends' bare_stop
 MASA_LOG="$MASA_LOG
 clock-back-seconds = 7200"
 ok 'who knows why may go on' serve
-is 'with vouchers' "$(insists back) $(health)" '200 {"status":"good"}'
+is 'with vouchers' "$(insists back) $(look health)" '200 {"status":"good"}'
 done_testing

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/crowd.inc"
+. "$(dirname "$0")/monitor.inc"
 trap world_end EXIT
 
 world_begin
@@ -23,18 +24,15 @@ start crowd "$WORLD/masa.out" "$BIN/idevid-masa" -v -c "$WORLD/masa.ini" run
 MASA_PID=$STARTED
 is 'the MASA is where it was' \
     "$(wait_listening "$WORLD/masa.out" "$STARTED")" "$MASA_PORT"
-METRICS_PORT=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' \
-    "$WORLD/masa.out" "$MASA_PID")
-count_of() { # PATH STATUS: requests so far
-    curl -sS --max-time 20 "http://127.0.0.1:$METRICS_PORT/metrics" |
-        grep -F "idevid_requests_total{path=\"$1\",status=\"$2\"} " |
-        sed 's/.* //'
+monitor "$WORLD/masa.out" "$MASA_PID"
+answers() { # PATH STATUS: so far
+    count_of "idevid_requests_total{path=\"$1\",status=\"$2\"}"
 }
 like 'vouchers again' "$(crowd vouchers 4 2)" '"good":4'
 like 'R-M-25: and by logs that are elsewhere' "$(crowd enroll 4 2)" '"good":4'
-asked=$(count_of /.well-known/brski/requestauditlog 201)
+asked=$(answers /.well-known/brski/requestauditlog 201)
 ok 'the registrar was told where (201)' [ "${asked:-0}" -gt 0 ]
-is 'and went there each time' "$(count_of /auditlog/ 200)" "$asked"
+is 'and went there each time' "$(answers /auditlog/ 200)" "$asked"
 is 'without an alarm' "$(grep -c 'why=audit' "$WORLD/owner.out.err")" 0
 is 'the places are not in the log of the service' \
     "$(grep -c 'auditlog/[^ "]' "$WORLD/masa.out.err")" 0
@@ -44,5 +42,5 @@ for n in 0 1 2 3; do
         "https://localhost:$MASA_PORT/log/v1/get-entries/$n/$n"
 done
 is 'nor has each question to the tree a figure of its own' \
-    "$(count_of /log/v1/get-entries 200)" 4
+    "$(answers /log/v1/get-entries 200)" 4
 done_testing

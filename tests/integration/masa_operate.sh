@@ -6,35 +6,18 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/masa.inc"
+. "$(dirname "$0")/monitor.inc"
+. "$(dirname "$0")/operate.inc"
 trap world_end EXIT
 
-look() {
-    curl -sS --max-time 20 "http://127.0.0.1:$MONITOR/$1"
-}
-count_of() { # SERIES: its figure
-    look metrics | sed -n "s/^$1 \([0-9.]*\)\$/\1/p"
-}
-becomes() { # SERIES N, soon
-    local i
-    for ((i = 0; i < 400; i++)); do
-        [ "$(count_of "$1")" != "$2" ] || return 0
-        pause
-    done
-    return 1
-}
 serve() {
     SERVER="metrics = 127.0.0.1:0"
     "${1:-bare_start}" || return
-    MONITOR=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' \
-        "$WORLD/masa.out" "$MASA_PID")
+    monitor "$WORLD/masa.out" "$MASA_PID"
     SERVER="metrics = 127.0.0.1:$MONITOR" # what a reload finds
 }
-# status MEMBER ...: of what the service says of itself
-status() {
-    masa --json status >"$WORLD/status" && python3 -c 'import json, sys
-v = json.load(open(sys.argv[1]))
-for m in sys.argv[2:]: v = v[int(m)] if isinstance(v, list) else v[m]
-print(v)' "$WORLD/status" "$@"
+service() {
+    masa "$@"
 }
 voucher() { # NONCE: the status of the answer
     request "of-$1" --nonce "$1"
@@ -65,7 +48,7 @@ is 'one for a device that nobody knows' \
 is 'vouchers that were signed are counted' \
     "$(count_of idevid_vouchers_issued_total)" 1
 is 'requests by path and status' "$(count_of \
-    'idevid_requests_total{path="\/.well-known\/brski\/requestvoucher",status="200"}')" 2
+    'idevid_requests_total{path="/.well-known/brski/requestvoucher",status="200"}')" 2
 is 'refusals by their why' \
     "$(count_of 'idevid_refusals_total{why="device-unknown"}')" 1
 is 'workers' "$(count_of idevid_workers_ready) of $(count_of idevid_workers)" \
@@ -139,31 +122,11 @@ is 'and says so' "$(status running)" False
 is 'while its log can be asked about' "$(status log entries)" \
     "$(masa log | wc -l)"
 sed -i "s#^listen = .*#listen = 192.0.2.1:1#" "$WORLD/masa.ini"
-start maker "$WORLD/told" python3 -u "$top_srcdir/tests/lib/notify_listen.py" \
-    "@idevid-masa-$$"
-ok 'somebody stands in for the service manager' \
-    wait_text '^\(LISTENING\)$' "$WORLD/told" "$STARTED"
-start maker "$WORLD/masa.out" env "NOTIFY_SOCKET=@idevid-masa-$$" \
-    python3 -c 'import os, socket, sys
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(100)
-os.dup2(s.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[1], sys.argv[1:])' \
-    "$BIN/idevid-masa" -c "$WORLD/masa.ini" run
+ok 'somebody stands in for the service manager' service_manager maker
+handed_in maker "$WORLD/masa.out" "$BIN/idevid-masa" -c "$WORLD/masa.ini" run
 MASA_PID=$STARTED
 MASA_PORT=$(wait_listening "$WORLD/masa.out" "$STARTED")
 is 'a voucher comes over the socket that was handed in' "$(voucher three)" 200
-told() { # N: READY so often
-    local i
-    for ((i = 0; i < 400; i++)); do
-        [ "$(grep -c '^READY=1$' "$WORLD/told")" != "$1" ] || return 0
-        pause
-    done
-    return 1
-}
 ok 'READY, once all workers serve' told 1
 kill -HUP "$MASA_PID"
 ok 'and again when they serve by what they were given' told 2

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/masa.inc"
+. "$(dirname "$0")/monitor.inc"
 . "$(dirname "$0")/masa_trouble.inc"
 trap world_end EXIT
 

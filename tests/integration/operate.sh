@@ -5,20 +5,18 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/crowd.inc"
+. "$(dirname "$0")/monitor.inc"
+. "$(dirname "$0")/operate.inc"
 trap world_end EXIT
+
+service() {
+    "$BIN/idevid-registrar" -c "$WORLD/owner.ini" "$@"
+}
 
 world_begin
 CROWD_SERVER='metrics = 127.0.0.1:0'
 ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
-METRICS_PORT=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' \
-    "$WORLD/owner.out" "$REG_PID")
-
-look() {
-    curl -sS --max-time 20 "http://127.0.0.1:$METRICS_PORT/$1"
-}
-count_of() { # SERIES: its figure
-    look metrics | sed -n "s/^$1 \([0-9.]*\)\$/\1/p"
-}
+monitor "$WORLD/owner.out" "$REG_PID"
 
 # --- figures ---
 is 'it is healthy' "$(look health)" '{"status":"good"}'
@@ -26,7 +24,7 @@ like 'ten devices get vouchers' "$(crowd vouchers 10 4)" '"good":10'
 is 'they are counted, over all workers' \
     "$(count_of idevid_vouchers_total)" 10
 is 'so are requests by path and status' "$(count_of \
-    'idevid_requests_total{path="\/.well-known\/brski\/requestvoucher",status="200"}')" 10
+    'idevid_requests_total{path="/.well-known/brski/requestvoucher",status="200"}')" 10
 is 'so is how long the MASA took' "$(count_of idevid_upstream_seconds_count)" 10
 is 'there are as many workers as wanted' \
     "$(count_of idevid_workers_ready)" "$(count_of idevid_workers)"
@@ -38,16 +36,9 @@ like 'refusals are counted by their why' \
 like 'each refusal has the name of its request' \
     "$(cat "$WORLD/owner.out.err")" 'refused .*why=path .* req=[0-9a-f]*-[0-9]*$'
 is 'anything else is not there' "$(curl -s -o "$WORLD/nothing" -w '%{http_code}' \
-    "http://127.0.0.1:$METRICS_PORT/other")" 404
+    "http://127.0.0.1:$MONITOR/other")" 404
 
 # --- its own word ---
-status() { # MEMBER ...: of what it says of itself
-    "$BIN/idevid-registrar" -c "$WORLD/owner.ini" --json status \
-        >"$WORLD/status" && python3 -c 'import json, sys
-v = json.load(open(sys.argv[1]))
-for m in sys.argv[2:]: v = v[int(m)] if isinstance(v, list) else v[m]
-print(v)' "$WORLD/status" "$@"
-}
 is 'it says how it stands: version, workers' \
     "$(status version) $(status service ready)" \
     "$("$BIN/idevid-registrar" --version | sed 's/.* //') $(
@@ -60,14 +51,6 @@ is 'as the certificate says' "$(status keys 1 ends)" "$(date -u +%FT%TZ -d \
         cut -d= -f2)")"
 
 # --- a configuration taken over: no request is lost ---
-reloads() {
-    local i=0
-    until [ "$(count_of "$1")" = "$2" ]; do
-        i=$((i + 1))
-        [ $i -lt 400 ] || return 1
-        pause
-    done
-}
 crowd vouchers 150 4 >"$WORLD/load" &
 load=$!
 sed -i 's/^admit = all/admit = listed/' "$WORLD/owner.maker.ini"
@@ -76,20 +59,20 @@ sed -i 's/^retry-after = 1/retry-after = 7/' "$WORLD/owner.ini"
 "$BIN/idevid-registrar" -c "$WORLD/owner.ini" approve \
     CROWD-0000 CROWD-0001 CROWD-0002 CROWD-0003 >"$WORLD/approve.out"
 kill -HUP "$REG_PID"
-ok 'a new configuration is taken over' reloads idevid_reloads_total 1
+ok 'a new configuration is taken over' becomes idevid_reloads_total 1
 sed -i 's/^listen/lisssten/' "$WORLD/owner.ini"
 kill -HUP "$REG_PID"
-ok 'one that cannot be read is refused' reloads idevid_reload_failures_total 1
+ok 'one that cannot be read is refused' becomes idevid_reload_failures_total 1
 sed -i 's/^lisssten/listen/' "$WORLD/owner.ini"
 mv "$WORLD/crowd/registrar.key" "$WORLD/crowd/registrar.away"
 kill -HUP "$REG_PID"
-ok 'one without its key as well' reloads idevid_reload_failures_total 2
+ok 'one without its key as well' becomes idevid_reload_failures_total 2
 mv "$WORLD/crowd/registrar.away" "$WORLD/crowd/registrar.key"
 printf nonsense >"$WORLD/owner.maker.ini.bad"
 mv "$WORLD/owner.maker.ini" "$WORLD/owner.maker.ini.good"
 mv "$WORLD/owner.maker.ini.bad" "$WORLD/owner.maker.ini"
 kill -HUP "$REG_PID"
-ok 'one with a maker that is wrong, too' reloads idevid_reload_failures_total 3
+ok 'one with a maker that is wrong, too' becomes idevid_reload_failures_total 3
 mv "$WORLD/owner.maker.ini.good" "$WORLD/owner.maker.ini"
 ok 'meanwhile no request failed' wait "$load"
 like 'not one' "$(cat "$WORLD/load")" '"failed":0,"retried":0'
@@ -113,19 +96,8 @@ fails 5 nowhere 'run --test: no room for a database' \
 kill "$REG_PID"
 wait "$REG_PID"
 sed -i "s#^listen = .*#listen = 192.0.2.1:1#" "$WORLD/owner.ini"
-start crowd "$WORLD/told" python3 -u "$top_srcdir/tests/lib/notify_listen.py" \
-    "@idevid-operate-$$"
-ok 'somebody stands in for the service manager' \
-    wait_text '^\(LISTENING\)$' "$WORLD/told" "$STARTED"
-start crowd "$WORLD/owner.out" env "NOTIFY_SOCKET=@idevid-operate-$$" \
-    python3 -c 'import os, socket, sys
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(100)
-os.dup2(s.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[1], sys.argv[1:])' \
+ok 'somebody stands in for the service manager' service_manager crowd
+handed_in crowd "$WORLD/owner.out" \
     "$BIN/idevid-registrar" -c "$WORLD/owner.ini" run
 REG_PID=$STARTED
 REG_PORT=$(wait_listening "$WORLD/owner.out" "$STARTED")
@@ -133,14 +105,6 @@ like 'vouchers come over the socket that was handed in' \
     "$(crowd vouchers 4 2)" '"good":4'
 
 # --- what the service manager is told ---
-told() { # N: READY so often
-    local i=0
-    until [ "$(grep -c '^READY=1$' "$WORLD/told")" = "$1" ]; do
-        i=$((i + 1))
-        [ $i -lt 400 ] || return 1
-        pause
-    done
-}
 ok 'READY, once all workers serve' told 1
 kill -HUP "$REG_PID"
 ok 'and again when they serve by what they were given' told 2

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/crowd.inc"
+. "$(dirname "$0")/monitor.inc"
 . "$(dirname "$0")/siege.inc"
 trap world_end EXIT
 

@@ -6,18 +6,17 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/crowd.inc"
+. "$(dirname "$0")/monitor.inc"
 trap world_end EXIT
 
 world_begin
 CROWD_SERVER='metrics = 127.0.0.1:0'
 CROWD_PATIENCE=1
 ok 'a registrar before a crowd' crowd_world 4 || bail 'no registrar'
-METRICS_PORT=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' \
-    "$WORLD/owner.out" "$REG_PID")
+monitor "$WORLD/owner.out" "$REG_PID"
 
 asked() { # how often a MASA was
-    curl -sS --max-time 20 "http://127.0.0.1:$METRICS_PORT/metrics" |
-        sed -n 's/^idevid_upstream_seconds_count \(.*\)/\1/p'
+    count_of idevid_upstream_seconds_count
 }
 vouchers() { # that the MASA issued
     "$BIN/idevid-masa" -c "$WORLD/masa.ini" log --json | wc -l

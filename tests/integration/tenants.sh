@@ -5,30 +5,19 @@
 . "$(dirname "$0")/../lib/story.sh"
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/masa.inc"
+. "$(dirname "$0")/monitor.inc"
 . "$(dirname "$0")/tenants.inc"
 trap world_end EXIT
 
-counts() { # METRIC N, as soon as it is so
-    local i
-    for ((i = 0; i < 400; i++)); do
-        look metrics | grep -qx "$1 $2" && return
-        pause
-    done
-    look metrics | grep "${1%%{*}" >&2
-    return 1
-}
-look() {
-    curl -sS --max-time 20 "http://127.0.0.1:$MONITOR/$1"
-}
 # takes [OUTCOME]: a new configuration, which is taken over by all or (failures)
 # not
 takes() {
     local before old
     old=$(workers)
-    before=$(look metrics | sed -n "s/^idevid_reload_*${1:-s}_total //p")
+    before=$(count_of "idevid_reload${1:+_}${1:-s}_total")
     bare_masa_conf
     kill -HUP "$MASA_PID"
-    counts "idevid_reload${1:+_}${1:-s}_total" $((${before:-0} + 1)) || return
+    becomes "idevid_reload${1:+_}${1:-s}_total" $((${before:-0} + 1)) || return
     [ $# -gt 0 ] || gone $old
 }
 check() {
@@ -45,8 +34,7 @@ tenants = $WORLD/bolt.ini"
 MASA_LOG="key = $WORLD/acme-log.key
 location = https://localhost"
 ok 'a MASA of two makers' bare_masa || bail 'no MASA'
-MONITOR=$(wait_text '.*"monitoring".*"port":\([0-9]*\).*' "$WORLD/masa.out" \
-    "$MASA_PID")
+monitor "$WORLD/masa.out" "$MASA_PID"
 SERVER="metrics = 127.0.0.1:$MONITOR
 tenants = $WORLD/bolt.ini"
 
@@ -114,9 +102,9 @@ ok 'a device is blocked at one' masa --tenant bolt block BARE-1
 request blocked --nonce ccc
 is 'where it gets nothing' "$(at bolt $BRSKI/requestvoucher blocked.vcj)" 403
 is 'and not at the other' "$(ask $BRSKI/requestvoucher blocked.vcj)" 200
-ok 'each is counted by its name' counts \
+ok 'each is counted by its name' becomes \
     'idevid_vouchers_issued_total{tenant="bolt"}' 2
-ok 'the first without one' counts idevid_vouchers_issued_total 2
+ok 'the first without one' becomes idevid_vouchers_issued_total 2
 like 'and logged so' "$(cat "$WORLD/masa.out.err")" \
     'voucher-issued.* tenant=bolt$'
 like 'what was asked, too' "$(cat "$WORLD/masa.out.err")" \
