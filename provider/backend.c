@@ -302,8 +302,3 @@ void *hwk_slot_state(const struct hwk_device_slot *slot)
 {
     return slot->state;
 }
-
-enum hwk_life hwk_slot_life(const struct hwk_device_slot *slot)
-{
-    return atomic_load(&slot->life);
-}

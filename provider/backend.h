@@ -332,7 +332,6 @@ const struct hwk_config *hwk_registry_config(const struct hwk_registry *reg);
 bool hwk_table_serves(const struct hwk_backend *table, enum hwk_scheme scheme);
 const struct hwk_backend *hwk_slot_table(const struct hwk_device_slot *slot);
 void *hwk_slot_state(const struct hwk_device_slot *slot);
-enum hwk_life hwk_slot_life(const struct hwk_device_slot *slot);
 
 /* The table for device.h; its context is a struct hwk_registry *. */
 extern const struct hwk_device_ops hwk_device_ops_table;

@@ -127,14 +127,6 @@ static TSS2_RC key_name(struct hwk_tpm *tpm, TPM2_HANDLE handle,
     return call.rc;
 }
 
-TSS2_RC hwk_tpm_name_of(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                        TPM2B_NAME *out)
-{
-    TPM2B_NV_PUBLIC pub;
-    return handle >> 24 == TPM2_HT_NV_INDEX ? nv_public(tpm, handle, &pub, out)
-                                            : key_name(tpm, handle, out);
-}
-
 /* --- what a policy leaves open --- */
 
 static int fill_name(struct hwk_tpm *tpm, struct hwk_tpm_term *t)

@@ -23,10 +23,6 @@ TSS2_RC hwk_tpm_pcr_digest(struct hwk_tpm *tpm, const TPML_PCR_SELECTION *l,
 TSS2_RC hwk_tpm_nv_peek(struct hwk_tpm *tpm, TPM2_HANDLE index, bool by_owner,
                         UINT16 offset, UINT16 size, TPM2B_MAX_NV_BUFFER *out);
 
-/* The Name of an NV index or a key; one command. */
-TSS2_RC hwk_tpm_name_of(struct hwk_tpm *tpm, TPM2_HANDLE handle,
-                        TPM2B_NAME *out);
-
 /*
  * Fills what a parsed policy leaves open, for a key that is being made: PCRs
  * without a value get the one they have, objects their Names. 1, or 0 with a
