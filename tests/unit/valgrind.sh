@@ -12,7 +12,8 @@ cd "${top_builddir:-.}" || bail 'no build'
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 QUICK='test_codec test_csr tests/unit/test_voucher tests/unit/test_envelope
-    tests/unit/test_voucher_check tests/unit/test_trust tests/unit/test_pledge'
+    tests/unit/test_voucher_check tests/unit/test_trust
+    tests/unit/test_trust_cut tests/unit/test_pledge'
 [ "${1:-}" != --quick ] || set -- $QUICK
 
 command -v valgrind >/dev/null || {
