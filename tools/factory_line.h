@@ -55,7 +55,7 @@ idv_rc line_open(struct tool *t, const struct factory_conf *conf,
                  struct line *out) IDV_CHECKED;
 void line_close(struct line *l);
 
-/* The desk of this machine, over store; desk_remote.c has the other. */
+/* The desk of this machine, over store; factory_remote.c has the other. */
 idv_rc line_desk_here(struct tool *t, const struct factory_conf *conf,
                       const struct idv_factory_store *store,
                       struct line_desk *out) IDV_CHECKED;

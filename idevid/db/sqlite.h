@@ -51,8 +51,10 @@ idv_rc idvi_sqlite_part(struct idv_db *db) IDV_CHECKED;
 idv_rc idvi_sqlite_part_end(struct idv_db *db, idv_rc rc) IDV_CHECKED;
 bool idvi_sqlite_conflict(const struct idv_db *db);
 idv_rc idvi_sqlite_wait(struct idv_db *db, bool on) IDV_CHECKED;
+idv_rc idvi_sqlite_sync(struct idv_db *db, bool written) IDV_CHECKED;
+
+/* --- sqlite_backup.c --- */
 idv_rc idvi_sqlite_backup(struct idv_db *db, const char *path) IDV_CHECKED;
 idv_rc idvi_sqlite_restore(struct idv_db *db, struct idv_db *from) IDV_CHECKED;
-idv_rc idvi_sqlite_sync(struct idv_db *db, bool written) IDV_CHECKED;
 
 #endif

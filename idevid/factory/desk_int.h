@@ -81,7 +81,8 @@ idv_rc idvi_case_find(const struct idv_desk_conf *conf,
                       const struct idv_factory_request *r,
                       const struct idv_desk_proof *proof, struct idvi_case *out,
                       enum idv_factory_why *why) IDV_CHECKED;
-/* --- desk.c, desk_give.c --- */
+/* Of the store's own failures IDV_WHY_STORE. */
+idv_rc idvi_store_because(enum idv_factory_why *why, idv_rc rc);
 
 /* --- desk_strangers.c --- */
 
@@ -106,6 +107,8 @@ struct idv_desk {
 /* Entries for those that have none yet. */
 void idvi_strangers_close(struct idv_desk *d);
 
+/* --- desk.c, desk_give.c --- */
+
 /* one request on its way through */
 struct idvi_passage {
     struct idv_factory_request r;
@@ -127,8 +130,5 @@ idv_rc idvi_desk_give(struct idv_desk *d, struct idvi_passage *p,
 /* An entry's members; why and text "" absent. */
 idv_rc idvi_desk_body(const struct idvi_passage *p, const char *why,
                       const char *text, struct idv_buf *out) IDV_CHECKED;
-
-/* Of the store's own failures IDV_WHY_STORE. */
-idv_rc idvi_store_because(enum idv_factory_why *why, idv_rc rc);
 
 #endif

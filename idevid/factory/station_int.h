@@ -112,6 +112,9 @@ idv_rc idvi_station_keys(struct idv_station *s, bool fresh) IDV_CHECKED;
 /* k stays at handle, or is there already */
 idv_rc idvi_station_stay(struct idv_station *s, struct idvi_station_key *k,
                          uint32_t handle) IDV_CHECKED;
+
+/* --- station_csr.c, station_asks.c --- */
+
 /* TCG-CSR-IDEVID over nonce */
 idv_rc idvi_station_tcg_csr(struct idv_station *s, const uint8_t nonce[32],
                             const char *serial,

@@ -60,6 +60,8 @@ void idvi_lookup_free(struct idvi_lookup *l); /* NULL is fine */
 idv_rc idvi_client_at(struct idvi_client *c,
                       struct curl_slist **out) IDV_CHECKED;
 
+/* --- client_tls.c --- */
+
 /* The SSL_CTX as curl makes it: identity, verification, binding, SNI. */
 CURLcode idvi_client_ssl(CURL *easy, void *ssl_ctx, void *client);
 /* once the handshake is done; fills peer.binding and peer.staple */

@@ -37,8 +37,7 @@ idv_rc idvi_sockets_open(const struct idv_server_conf *conf, size_t slots,
 void idvi_sockets_close(const struct idv_server_conf *conf,
                         struct idvi_sockets *s);
 
-/* --- worker.c: one event loop --------------------------------------------- */
-
+struct idvi_worker;
 struct idvi_upstreams;
 struct idvi_exchange;
 struct idvi_conn;
@@ -54,8 +53,14 @@ struct idvi_held {
     void (*store)(struct idvi_held *h);
     void (*go)(struct idvi_held *h, idv_rc rc); /* rc: how the commit ended */
 };
-
-struct idvi_worker;
+/* Goes at once where nothing has to be waited for. */
+void idvi_hold(struct idvi_worker *w, struct idvi_held *h);
+void idvi_unhold(struct idvi_worker *w, struct idvi_held *h); /* never goes */
+/* One turn of the loop; false: it is over. */
+bool idvi_worker_turn(struct idvi_worker *w, int how);
+/* After a turn: commits and lets go, if anything waits. More that is ready is
+ * served before, for 5 ms at most. */
+bool idvi_commit_turn(struct idvi_worker *w);
 
 /* --- front.c: a reverse proxy in front ------------------------------------ */
 
@@ -92,6 +97,8 @@ idv_rc idvi_front_cert(enum idv_front_form form, struct idv_bytes value,
 /* of Client-Cert-Chain */
 idv_rc idvi_front_chain(struct idv_bytes value,
                         STACK_OF(X509) * chain) IDV_CHECKED;
+
+/* --- worker.c: one event loop --------------------------------------------- */
 
 struct idvi_worker {
     const struct idv_server_conf *conf; /* limits filled in */
@@ -138,15 +145,6 @@ void idvi_worker_gate(struct idvi_worker *w);
 /* A flood does not fill the log: one is shown in a second, all are counted. */
 enum idv_level idvi_worker_warns(struct idvi_worker *w);
 
-/* Goes at once where nothing has to be waited for. */
-void idvi_hold(struct idvi_worker *w, struct idvi_held *h);
-void idvi_unhold(struct idvi_worker *w, struct idvi_held *h); /* never goes */
-/* One turn of the loop; false: it is over. */
-bool idvi_worker_turn(struct idvi_worker *w, int how);
-/* After a turn: commits and lets go, if anything waits. More that is ready is
- * served before, for 5 ms at most. */
-bool idvi_commit_turn(struct idvi_worker *w);
-
 /* --- host.c: who is asked ------------------------------------------------- */
 
 /* TLS of the worker and of each of its hosts */
@@ -171,8 +169,7 @@ bool idvi_can_shed(struct idvi_worker *w); /* of any origin */
 idv_rc idvi_supervise(const struct idv_server_conf *conf,
                       const struct idvi_sockets *sockets) IDV_CHECKED;
 
-/* --- aside.c: processes beside the workers --------------------------------
- */
+/* --- aside.c: processes beside the workers -------------------------------- */
 
 struct idvi_aside {
     pid_t pid; /* 0: none */
@@ -251,8 +248,7 @@ struct bufferevent *idvi_conn_accept(struct event_base *base, void *worker);
 void idvi_linger(struct idvi_worker *w, int fd);
 void idvi_linger_end(struct idvi_worker *w); /* closes all */
 
-/* --- public.c: connections of those who need no TLS ------------------------
- */
+/* --- public.c: connections of those who need no TLS ----------------------- */
 
 /* evhttp's; NULL: out of memory, and evhttp makes one itself */
 struct bufferevent *idvi_public_accept(struct event_base *base, void *worker);

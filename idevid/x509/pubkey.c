@@ -12,8 +12,7 @@
 
 IDV_AUTO_PTR_DEFINE(X509_PUBKEY, X509_PUBKEY_free)
 
-/* --- its bits, where they are to go ---------------------------------------
- */
+/* --- its bits, where they are to go --------------------------------------- */
 
 /* takes algorithm and parameter */
 static idv_rc put(X509_PUBKEY *to, ASN1_OBJECT *algorithm, int type,
@@ -91,8 +90,7 @@ idv_rc idvi_pubkey_put(const EVP_PKEY *key, X509_PUBKEY *to)
     return idvi_pubkey_copy(other, to);
 }
 
-/* --- alone -----------------------------------------------------------------
- */
+/* --- alone ---------------------------------------------------------------- */
 
 idv_rc idvi_spki(const EVP_PKEY *key, struct idv_buf *out)
 {

@@ -414,6 +414,8 @@ int p11_dev_list(void *state, void *dev,
                  void *arg);
 int p11_dev_read(void *state, void *dev, const struct hwk_uri *uri,
                  uint8_t *out, size_t *n, struct hwk_object_info *info);
+
+/* --- p11_write.c --- */
 int p11_dev_write(void *state, void *dev, const struct hwk_uri *uri,
                   const uint8_t *data, size_t n, unsigned flags);
 int p11_dev_erase(void *state, void *dev, const struct hwk_uri *uri);
