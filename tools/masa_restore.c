@@ -7,7 +7,6 @@
 
 #include <idevid/auto.h>
 
-#include "idevid/tree/tree.h"
 #include "masa.h"
 
 /* --- nobody uses it ------------------------------------------------------- */
@@ -47,37 +46,22 @@ static idv_rc check_alone(struct tool *t)
 
 /* --- nothing is lost ------------------------------------------------------ */
 
-static idv_rc root_of(struct idv_db *db, uint64_t size, struct idv_hash *out)
-{
-    const struct idv_masa_store s = idv_db_masa_store(db);
-    const struct idv_tree_nodes nodes = {s.tree_read, s.self};
-    struct idv_tree tree;
-    IDV_TRY(idv_tree_load(size, &nodes, &tree));
-    return idv_tree_root(&tree, out);
-}
-
-static idv_rc size_of(struct idv_db *db, uint64_t *out)
-{
-    const struct idv_masa_store s = idv_db_masa_store(db);
-    return s.tree_size(s.self, out);
-}
-
 /* all that is in the log there is in that of the copy */
-static idv_rc check_whole(struct idv_db *there, struct idv_db *copy,
-                          const char *path)
+static idv_rc check_whole(const struct idv_masa_store *there,
+                          const struct idv_masa_store *copy, const char *path)
 {
     uint64_t size = 0, has = 0;
     struct idv_hash mine, its;
-    IDV_TRY(size_of(there, &size));
-    IDV_TRY(size_of(copy, &has));
+    IDV_TRY(there->tree_size(there->self, &size));
+    IDV_TRY(copy->tree_size(copy->self, &has));
     if (has < size)
         return idv_fail(IDV_E_REJECT,
                         "restore: %s has %llu entries of the log, %llu are "
                         "there (--older: all the same)",
                         path, (unsigned long long)has,
                         (unsigned long long)size);
-    IDV_TRY(root_of(there, size, &mine));
-    IDV_TRY(root_of(copy, size, &its));
+    IDV_TRY(idv_masa_root(there, size, &mine));
+    IDV_TRY(idv_masa_root(copy, size, &its));
     if (!idv_hash_eq(&mine, &its))
         return idv_fail(IDV_E_REJECT,
                         "restore: %s has another log than is there (--older: "
@@ -113,11 +97,13 @@ idv_rc masa_restore(struct tool *t, int argc, char **argv)
     IDV_TRY(check_alone(t));
     IDV_TRY(idv_db_open(argv[0], &copy));
     IDV_TRY(idv_db_open(masa_maker()->service.database, &db));
+    const struct idv_masa_store there = idv_db_masa_store(db),
+                                its = idv_db_masa_store(copy);
     IDV_TRY(idv_db_restore(db, NULL));
     if (!masa_opt.older)
-        IDV_TRY(check_whole(db, copy, argv[0]));
+        IDV_TRY(check_whole(&there, &its, argv[0]));
     IDV_TRY(idv_db_restore(db, copy));
-    IDV_TRY(size_of(db, &n));
+    IDV_TRY(there.tree_size(there.self, &n));
     tool_say(t, "%s: %llu entries", masa_maker()->service.database,
              (unsigned long long)n);
     return IDV_OK;

@@ -46,9 +46,10 @@ static idv_rc last_head(struct idv_masa *m, struct idv_buf *item,
     return found ? idv_tree_head_from_item(idv_view(item), out) : IDV_OK;
 }
 
-static idv_rc root_of(struct idv_masa *m, uint64_t size, struct idv_hash *out)
+idv_rc idv_masa_root(const struct idv_masa_store *s, uint64_t size,
+                     struct idv_hash *out)
 {
-    struct idv_tree_nodes nodes = nodes_of(m);
+    const struct idv_tree_nodes nodes = {s->tree_read, s->self};
     struct idv_tree t;
     IDV_TRY(idv_tree_load(size, &nodes, &t));
     return idv_tree_root(&t, out);
@@ -68,7 +69,7 @@ static idv_rc check_continues(struct idv_masa *m, uint64_t size,
     struct idv_hash root;
     if (last->size > size)
         return broken(last, "is smaller than");
-    IDV_TRY(root_of(m, last->size, &root));
+    IDV_TRY(idv_masa_root(m->conf.store, last->size, &root));
     if (last->timestamp && !idv_hash_eq(&root, &last->root))
         return broken(last, "does not continue");
     return IDV_OK;
@@ -98,7 +99,7 @@ static idv_rc sign_head(struct idv_masa *m, uint64_t size,
     h.timestamp = (uint64_t)idv_now(m->env) * MS;
     if (h.timestamp <= last->timestamp) /* section 4.10: each one later */
         h.timestamp = last->timestamp + 1;
-    IDV_TRY(root_of(m, size, &h.root));
+    IDV_TRY(idv_masa_root(store, size, &h.root));
     IDV_TRY(idv_tree_head_sign(&h, m->conf.log_key, &item));
     return store->head_add(store->self, &h, idv_view(&item));
 }

@@ -342,6 +342,10 @@ struct idv_masa_store {
                        struct idv_bytes item);
 };
 
+/* The hash of the tree of the first so many leaves. */
+idv_rc idv_masa_root(const struct idv_masa_store *s, uint64_t size,
+                     struct idv_hash *out) IDV_CHECKED;
+
 /* The network of an address as idv_peer has it: of IPv4 a /24, of IPv6 a /48.
  */
 void idv_masa_network(const char *address, char out[static IDV_MAX_NETWORK]);

@@ -70,8 +70,18 @@ ok 'it ends' bare_stop
 
 # --- the token is out, or fails ----------------------------------------------
 
+head_of_log() { # the status of the answer
+    curl -sS --max-time 20 --cacert "$WORLD/maker.pem" -o "$REPLY_FILE" \
+        -w '%{http_code}' "https://localhost:$MASA_PORT/log/v1/get-sth"
+}
 token_shim
+ok 'a key of the log in the token' token_key log
+MASA_LOG='key = pkcs11:token=maker;object=log;type=private'
 ok 'with a token that can be taken out' serve "${shim[@]}"
+echo maker >"$WORLD/cut/away"
+is 'no tree head is signed without its key' "$(head_of_log)" 503
+rm "$WORLD/cut/away"
+is 'and one with it' "$(head_of_log)" 200
 workers=$(cat "/proc/$MASA_PID/task/$MASA_PID/children")
 for how in away gone broken; do
     is "$how: before" "$(voucher "$how-before")" 200
