@@ -39,7 +39,7 @@ struct service_conf {
          .fallback = "0",                                                      \
          .min = 0,                                                             \
          .max = 256,                                                           \
-         .help = "processes that serve; 0: one per core, and one more"},       \
+         .help = "processes that serve; 0: one per core"},                     \
         {.section = "server",                                                  \
          .key = "max-connections",                                             \
          .type = IDV_CONF_INT,                                                 \

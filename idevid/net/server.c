@@ -28,7 +28,7 @@ static void fill_in(struct idv_server_conf *c)
     if (c->in_process)
         c->workers = 1;
     else if (!c->workers)
-        c->workers = (cores > 0 ? (unsigned)cores : 1) + 1;
+        c->workers = cores > 0 ? (unsigned)cores : 1;
 }
 
 struct announce {

@@ -187,10 +187,9 @@ struct idv_server_conf {
     int drain_s; /* [3] for answers and upstreams in progress when stopping */
 
     /*
-     * Worker processes; 0: one per core and one more, since one or another
-     * waits for the disk. A dead one is restarted with back-off. in_process: no
-     * worker processes, signals are left alone and the service runs in the
-     * caller's thread until stop_fd says so.
+     * Worker processes; 0: one per core. A dead one is restarted with
+     * back-off. in_process: no worker processes, signals are left alone and
+     * the service runs in the caller's thread until stop_fd says so.
      */
     unsigned workers;
     bool in_process;
