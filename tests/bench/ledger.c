@@ -36,8 +36,8 @@ __attribute__((visibility("default"))) int fdatasync(int fd)
 /*
  * Keys are hashes, so that what comes belongs between any two of those that are
  * there. In the order of their rows these are in their own order, which fills
- * indexes fast: row n of rows has (n - rows/2) * 2^64/rows in eight bytes, as
- * signed 64-bit numbers can tell in SQL too.
+ * indexes fast: row n of rows has (n - rows/2 + 1/2) * 2^64/rows in eight
+ * bytes, as signed 64-bit numbers can tell in SQL too.
  */
 static uint64_t step_of(uint64_t rows)
 {
@@ -53,7 +53,8 @@ static void key_from(uint64_t value, uint8_t filler, uint8_t out[32])
 
 static void key_of(uint64_t n, uint64_t rows, uint8_t out[32])
 {
-    key_from((n - rows / 2) * step_of(rows), 0x55, out);
+    const uint64_t step = step_of(rows);
+    key_from((n - rows / 2) * step + step / 2, 0x55, out);
 }
 
 static const char *const blobs[IDVI_DIALECTS] = {
@@ -74,9 +75,9 @@ static void know_key(struct idv_db *db, uint64_t rows)
     const unsigned long long half = rows / 2, step = step_of(rows);
     if (db->driver->dialect != IDVI_SQLITE) {
         snprintf(key_words, sizeof(key_words),
-                 "decode(lpad(to_hex((n - %llu) * %llu), 16, '0')"
+                 "decode(lpad(to_hex((n - %llu) * %llu + %llu), 16, '0')"
                  " || repeat('55', 24), 'hex')",
-                 half, step);
+                 half, step, step / 2);
         return;
     }
     snprintf(key_words, sizeof(key_words), "key_of(n, %llu)",
