@@ -6,6 +6,9 @@
 
 #include "tests/unit/masa.h"
 
+/* places in a text: a nonce has some of them in the longest form, too */
+#define TEXTS 900
+
 /* nothing is too often */
 static inline void begin(struct fixture *f)
 {
@@ -72,6 +75,38 @@ static inline bool ask_as(struct fixture *f, const char *media)
                   world_ask(&f->w, idv_masa_service(f->w.masa), &peer, IDV_POST,
                             VOUCHER, media, idv_view(&f->sealed)),
                   before);
+}
+
+/* the text of a request, sealed by the registrar in this form */
+static inline void seal_text(struct fixture *f, const char *media,
+                             struct idv_bytes text)
+{
+    struct idv_signer s = {.key = f->w.pki.registrar.key,
+                           .cert = f->w.pki.registrar.cert,
+                           .chain = f->w.pki.tls_chain};
+    idv_buf_clear(&f->sealed);
+    OK(idv_envelope_seal(media, text, &s, &f->sealed));
+}
+
+/* Odd characters at TEXTS places of the request's text, each signed: some are
+ * taken, by what judged says, and less than half of them. */
+static inline void spoil_texts(struct fixture *f, const char *media)
+{
+    static const char odd[] = "\"{}[]:,\\0 -.eE\x80\xff\n";
+    IDV_AUTO(buf) text = {.max = IDV_MAX_BODY};
+    unsigned in = 0;
+    OK(idv_voucher_to(media, &f->rvr, &text));
+    for (size_t i = 0; i < TEXTS; i++) {
+        const size_t at = text.n * i / TEXTS;
+        const uint8_t was = text.p[at];
+        text.p[at] = (uint8_t)odd[i % (sizeof(odd) - 1)];
+        seal_text(f, media, idv_view(&text));
+        in += ask_as(f, media);
+        text.p[at] = was;
+    }
+    seal_text(f, media, idv_view(&text));
+    assert_true(ask_as(f, media));
+    assert_true(in < TEXTS / 2);
 }
 
 #endif
